@@ -1,0 +1,41 @@
+# Two commands matter to a newcomer: `make quickstart` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+INSTALLED_DEV := .venv/.installed-dev
+
+.PHONY: quickstart test test-all check format bench clean
+
+quickstart: $(INSTALLED)  ## Train, score and report a taste of the study on this machine.
+	$(BIN)/teasel run quickstart --results results/quickstart
+	$(BIN)/teasel report results/quickstart
+
+test: $(INSTALLED_DEV)  ## The tests that finish in minutes.
+	$(BIN)/pytest
+
+test-all: $(INSTALLED_DEV)  ## Every test, the slow ones too.
+	$(BIN)/pytest -m "slow or not slow"
+
+check: $(INSTALLED_DEV)  ## Formatting, lint and types.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+
+format: $(INSTALLED_DEV)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+$(BIN)/python:
+	$(PYTHON) -c "import sys; sys.exit('Teasel needs Python 3.11 or newer; this is ' + sys.version.split()[0] + '. Set PYTHON=python3.x.' if sys.version_info < (3, 11) else 0)"
+	$(PYTHON) -m venv .venv
+
+$(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(INSTALLED_DEV): pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $(INSTALLED) $@
+
+clean:
+	rm -rf .venv build dist *.egg-info
