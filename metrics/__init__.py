@@ -1,1 +1,55 @@
-"""metrics."""
+"""Scores of codes against the factors that made the images.
+
+Each file holds one paper's metric twice: as arithmetic on arrays (`mig(codes, factors)`), and as
+an entry of `METRICS` that draws its points from a `Representation` as the study did
+(`METRICS["mig"](representation, rng, num_train=10_000)`) and gives a dict of scores. Codes are
+(N, D) floats, factors (N, K) integers. Nothing here knows of models or data sets.
+"""
+
+from .beta_vae_score import score_beta_vae
+from .dci import DCI, completeness, dci, disentanglement, score_dci
+from .explicitness import Explicitness, explicitness, score_explicitness
+from .factor_vae_score import score_factor_vae
+from .metric import Bounds, Metric
+from .mig import mig, score_mig
+from .modularity import modularity, score_modularity
+from .mutual_information import discretize, mutual_information_matrix
+from .representation import Representation, Rng, TableRepresentation, draw_factors, draw_integers
+from .sap import sap, sap_matrix, score_sap
+from .study_seeds import STUDY_SEEDS
+
+METRICS: dict[str, Metric] = {
+    "beta_vae_score": Metric(
+        score_beta_vae, "Higgins et al. 2017, openreview.net/forum?id=Sy2fzU9gl"
+    ),
+    "factor_vae_score": Metric(score_factor_vae, "Kim and Mnih 2018, arXiv:1802.05983"),
+    "mig": Metric(score_mig, "Chen et al. 2018, arXiv:1802.04942"),
+    "dci": Metric(score_dci, "Eastwood and Williams 2018, openreview.net/forum?id=By-7dz-AZ"),
+    "modularity": Metric(score_modularity, "Ridgeway and Mozer 2018, arXiv:1802.05312"),
+    "explicitness": Metric(score_explicitness, "Ridgeway and Mozer 2018, arXiv:1802.05312"),
+    "sap": Metric(score_sap, "Kumar et al. 2018, arXiv:1711.00848"),
+}
+
+__all__ = [
+    "DCI",
+    "METRICS",
+    "STUDY_SEEDS",
+    "Bounds",
+    "Explicitness",
+    "Metric",
+    "Representation",
+    "Rng",
+    "TableRepresentation",
+    "completeness",
+    "dci",
+    "discretize",
+    "disentanglement",
+    "draw_factors",
+    "draw_integers",
+    "explicitness",
+    "mig",
+    "modularity",
+    "mutual_information_matrix",
+    "sap",
+    "sap_matrix",
+]

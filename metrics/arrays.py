@@ -1,0 +1,53 @@
+"""Checks of the arrays that a metric is given."""
+
+import numpy as np
+
+
+def checked_codes(codes: np.ndarray) -> np.ndarray:
+    """The codes as a float array (N, D).
+
+    Raises:
+        ValueError: if they are not two-dimensional, empty, or not all finite.
+    """
+    codes = np.asarray(codes)
+    if codes.ndim != 2 or 0 in codes.shape:
+        raise ValueError(f"codes must be (N, D) with N, D >= 1, got shape {codes.shape}")
+    if codes.dtype.kind != "f":
+        codes = codes.astype(np.float64)
+    if not np.isfinite(codes).all():
+        bad = np.flatnonzero(~np.isfinite(codes).all(axis=0))
+        raise ValueError(f"codes must be finite, got NaN or infinity in latents {bad.tolist()}")
+    return codes
+
+
+def checked_factors(factors: np.ndarray) -> np.ndarray:
+    """The factors as an int64 array (N, K).
+
+    Raises:
+        ValueError: if they are not two-dimensional, empty, or not all whole numbers.
+    """
+    factors = np.asarray(factors)
+    if factors.ndim != 2 or 0 in factors.shape:
+        raise ValueError(f"factors must be (N, K) with N, K >= 1, got shape {factors.shape}")
+    return factors.astype(np.int64) if factors.dtype.kind in "iub" else _whole(factors)
+
+
+def _whole(factors: np.ndarray) -> np.ndarray:
+    if factors.dtype.kind != "f" or not np.isfinite(factors).all():
+        raise ValueError(f"factors must be integers, got {factors.dtype} with non-finite values")
+    whole = factors.astype(np.int64)
+    if not (whole == factors).all():
+        raise ValueError(f"factors must be integers, got {factors[whole != factors][0]}")
+    return whole
+
+
+def checked(codes: np.ndarray, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Codes (N, D) and factors (N, K) of the same N points.
+
+    Raises:
+        ValueError: as `checked_codes` and `checked_factors`, or if the two N differ.
+    """
+    codes, factors = checked_codes(codes), checked_factors(factors)
+    if len(codes) != len(factors):
+        raise ValueError(f"got {len(codes)} codes and {len(factors)} factors: expected as many")
+    return codes, factors

@@ -1,0 +1,106 @@
+"""What a metric sees of a model: codes of images with given factors."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+Rng = np.random.RandomState | np.random.Generator
+
+# The study's evaluation draws its points sixteen at a time; the number decides the order in which
+# factors and observations take turns at the random state, so it is part of the definition.
+_DRAWN_TOGETHER = 16
+
+
+def draw_integers(rng: Rng, high: int, size: int | None = None) -> np.ndarray:
+    """Integers drawn uniformly from [0, high), from either kind of NumPy generator."""
+    if isinstance(rng, np.random.RandomState):
+        return np.asarray(rng.randint(high, size=size))
+    return np.asarray(rng.integers(high, size=size))
+
+
+def draw_factors(rng: Rng, factor_sizes: Sequence[int], num: int) -> np.ndarray:
+    """Factors (num, K) int64, uniform and independent, drawn one column at a time as in the study.
+
+    >>> draw_factors(np.random.RandomState(0), (2, 3), 4)
+    array([[0, 1],
+           [1, 2],
+           [1, 1],
+           [0, 2]])
+    """
+    return np.stack([draw_integers(rng, size, num) for size in factor_sizes], axis=1).astype(
+        np.int64
+    )
+
+
+class Representation(Protocol):
+    """Codes (N, D) of observations with known factors (N, K).
+
+    `rng` decides the factors that are drawn and whatever else is random: hidden factors, the noise
+    of an observation, the noise of a sampled code.
+    """
+
+    @property
+    def factor_sizes(self) -> tuple[int, ...]:
+        """The number of values of each of the K factors."""
+        ...
+
+    def sample(self, rng: Rng, num: int) -> tuple[np.ndarray, np.ndarray]:
+        """Codes (num, D) and factors (num, K) of observations drawn uniformly over the factors."""
+        ...
+
+    def encode(self, factors: np.ndarray, rng: Rng) -> np.ndarray:
+        """Codes (N, D) of one fresh observation for each row of `factors` (N, K)."""
+        ...
+
+
+class TableRepresentation:
+    """A representation that looks codes up in a table with one row per image.
+
+    Args:
+        means: Posterior means of every image, (images, D).
+        log_variances: Posterior log variances, same shape: the codes are then samples of the
+            posterior, with fresh noise at every visit. `None`: the codes are the means.
+        factor_sizes: The number of values of each factor.
+        indices_of: `(factors (N, K), rng) -> (N,)` rows of the table.
+    """
+
+    def __init__(
+        self,
+        means: np.ndarray,
+        log_variances: np.ndarray | None,
+        factor_sizes: Sequence[int],
+        indices_of: Callable[[np.ndarray, Rng], np.ndarray],
+    ) -> None:
+        if means.ndim != 2:
+            raise ValueError(f"means must be (images, D), got shape {means.shape}")
+        if log_variances is not None and log_variances.shape != means.shape:
+            raise ValueError(
+                f"means have shape {means.shape}, log variances {log_variances.shape}: "
+                "expected the same"
+            )
+        self.factor_sizes = tuple(int(size) for size in factor_sizes)
+        self._means = means
+        self._log_variances = log_variances
+        self._indices_of = indices_of
+
+    def sample(self, rng: Rng, num: int) -> tuple[np.ndarray, np.ndarray]:
+        """Codes (num, D) and factors (num, K), sixteen points at a time as the study draws them."""
+        factors, indices = [], []
+        for start in range(0, num, _DRAWN_TOGETHER):
+            batch = draw_factors(rng, self.factor_sizes, min(_DRAWN_TOGETHER, num - start))
+            factors.append(batch)
+            indices.append(self._indices_of(batch, rng))
+        return self._codes(np.concatenate(indices), rng), np.concatenate(factors)
+
+    def encode(self, factors: np.ndarray, rng: Rng) -> np.ndarray:
+        """Codes (N, D) of images with these factors."""
+        return self._codes(self._indices_of(factors, rng), rng)
+
+    def _codes(self, indices: np.ndarray, rng: Rng) -> np.ndarray:
+        means = self._means[indices]
+        if self._log_variances is None:
+            return means
+        # Differs from the original: the noise follows `rng`; there it followed no seed at all.
+        noise = rng.standard_normal(means.shape).astype(means.dtype)
+        return means + np.exp(self._log_variances[indices] / 2) * noise
