@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from teasel.metrics import Rng, draw_factors
 
 

@@ -5,6 +5,7 @@ import typing
 
 import numpy as np
 import pytest
+
 from teasel.metrics import METRICS, STUDY_SEEDS, Bounds, TableRepresentation
 
 SIZES = (3, 4)

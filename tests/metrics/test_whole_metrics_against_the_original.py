@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from teasel.metrics import METRICS
 
 # our metric: (the original's metric, {our score: the original's}, tolerance)
