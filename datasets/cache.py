@@ -1,0 +1,219 @@
+"""Prepared data sets on disk: one memory-mapped NumPy file each and a small JSON beside it."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import math
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .dataset import DataError, Factor
+
+PUBLISHED = "published file"
+
+
+def cache_dir() -> Path:
+    """The folder of everything that can be made again: TEASEL_CACHE_DIR or the user's cache."""
+    given = os.environ.get("TEASEL_CACHE_DIR")
+    if given:
+        return Path(given).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "teasel"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a data set's stored images are made.
+
+    Attributes:
+        name: the file's name in the cache.
+        grid: all factors; the images come in row-major order, last factor fastest.
+        row_shape: the shape of one stored image: (512,) as bits, else (H, W, C).
+        source: where the images come from. What was made from the publisher's file (`PUBLISHED`)
+            is kept even when only another source is left; anything else is made again.
+        chunks: starts making: runs of consecutive images, (n, *row_shape) uint8.
+        version: to be raised when the same source gives other images.
+    """
+
+    name: str
+    grid: tuple[Factor, ...]
+    row_shape: tuple[int, ...]
+    source: str
+    chunks: Callable[[], Iterable[np.ndarray]]
+    version: int = 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of all stored images."""
+        return (math.prod(factor.size for factor in self.grid), *self.row_shape)
+
+
+def prepared(recipe: Recipe) -> tuple[np.ndarray, dict[str, Any]]:
+    """The stored images, memory-mapped, and the JSON's content; made first if they aren't there.
+
+    Several processes may ask at once: one makes, the others wait for it. The JSON is written
+    last, so a file without it is not trusted, and what it says (size, time, hash) is compared.
+
+    Raises:
+        DataError: if the cache can't be written; nothing half made stays.
+    """
+    folder = cache_dir() / "datasets"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"can't make the cache folder {folder}: {error.strerror}") from error
+    found = _open(folder, recipe)
+    if found is None:
+        with _lock(folder / f".{recipe.name}.lock") as alone:
+            found = _open(folder, recipe, complain=True)
+            if found is None:
+                if alone:
+                    for half_made in folder.glob(f".{recipe.name}-*.npy"):
+                        half_made.unlink()
+                _make(folder, recipe)
+                found = _open(folder, recipe)
+    if found is None:
+        raise DataError(f"{folder / recipe.name}.npy changed while it was read; try again")
+    return found
+
+
+def description(name: str) -> dict[str, Any] | None:
+    """The JSON beside the prepared data set `name`; None if there is none."""
+    try:
+        return json.loads((cache_dir() / "datasets" / f"{name}.json").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _open(
+    folder: Path, recipe: Recipe, complain: bool = False
+) -> tuple[np.ndarray, dict[str, Any]] | None:
+    """The prepared data set, or None if it isn't there, is of another recipe or is corrupt."""
+    path, notes = folder / f"{recipe.name}.npy", folder / f"{recipe.name}.json"
+    try:
+        info = json.loads(notes.read_text())
+        if info["version"] != recipe.version or info["source"] not in (PUBLISHED, recipe.source):
+            return None
+        status = path.stat()
+        images = np.load(path, mmap_mode="r")
+        intact = images.shape == recipe.shape and images.dtype == np.uint8
+        if intact and [status.st_size, status.st_mtime_ns] != info["stamp"]:
+            # Copied or written to since: only the content can tell which.
+            intact = hashlib.sha256(images.data).hexdigest() == info["sha256"]
+            if intact:
+                info["stamp"] = [status.st_size, status.st_mtime_ns]
+                with contextlib.suppress(OSError):  # a cache shared read-only is hashed each time
+                    _write(notes, json.dumps(info, indent=1).encode())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, EOFError):
+        intact, images, info = False, np.empty(0), {}
+    if not intact and complain:
+        warnings.warn(f"{path} is corrupt: making it again", stacklevel=4)
+    return (images, info) if intact else None
+
+
+def _make(folder: Path, recipe: Recipe) -> None:
+    """Writes the images beside their final name, then moves them there, then writes the JSON."""
+    path = folder / f"{recipe.name}.npy"
+    size = math.prod(recipe.shape)
+    digest = hashlib.sha256()
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{recipe.name}-", suffix=".npy")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)  # no room: now, and not in an hour
+            header = {"descr": "|u1", "fortran_order": False, "shape": recipe.shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            num_images = 0
+            for chunk in _with_progress(recipe, recipe.chunks()):
+                if chunk.shape[1:] != recipe.row_shape or chunk.dtype != np.uint8:
+                    raise DataError(
+                        f"{recipe.name}: images are {chunk.dtype} {chunk.shape[1:]}, "
+                        f"not uint8 {recipe.row_shape}"
+                    )
+                chunk = np.ascontiguousarray(chunk)
+                file.write(chunk.data)
+                digest.update(chunk.data)
+                num_images += len(chunk)
+            if num_images != recipe.shape[0]:
+                raise DataError(f"{recipe.name}: {num_images} images, not {recipe.shape[0]}")
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+        status = path.stat()
+        info = {
+            "name": recipe.name,
+            "version": recipe.version,
+            "source": recipe.source,
+            "factors": [factor._asdict() for factor in recipe.grid],
+            "shape": recipe.shape,
+            "sha256": digest.hexdigest(),
+            "stamp": [status.st_size, status.st_mtime_ns],
+        }
+        _write(folder / f"{recipe.name}.json", json.dumps(info, indent=1).encode())
+    except OSError as error:
+        free = shutil.disk_usage(folder).free
+        raise DataError(
+            f"can't write {path}: {error.strerror}. It takes {size / 1e6:,.0f} MB, {folder} has "
+            f"{free / 1e6:,.0f} MB left; TEASEL_CACHE_DIR names another folder."
+        ) from error
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Writes a small file whole or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[bool]:
+    """Lets one process in at a time; False where the file system has no locks, and several may."""
+    try:
+        file = open(path, "w")  # noqa: SIM115
+    except OSError as error:
+        raise DataError(f"can't write to the cache folder {path.parent}: {error}") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            alone = True
+        except OSError:
+            alone = False
+        yield alone
+
+
+def _with_progress(recipe: Recipe, chunks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """The chunks, with a bar on a terminal and a plain line elsewhere."""
+    total = recipe.shape[0]
+    label = f"{recipe.name}: {total:,} images ({recipe.source})"
+    if not sys.stderr.isatty():
+        print(f"Preparing {label}", file=sys.stderr)
+        yield from chunks
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task(label, total=total)
+        for chunk in chunks:
+            yield chunk
+            progress.advance(task, len(chunk))

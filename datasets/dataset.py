@@ -1,0 +1,201 @@
+"""The one type of a ground-truth data set: a grid of factors over stored images."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+
+class DataError(Exception):
+    """A data set that can't be had: a file is missing or broken, or the cache can't be written."""
+
+
+class Factor(NamedTuple):
+    """One axis of the grid; a hidden one is drawn like noise and never reported."""
+
+    name: str
+    size: int
+    hidden: bool = False
+
+
+class Appearance(NamedTuple):
+    """What observing adds to a stored image.
+
+    `paint(images, uniforms)` maps stored images (B, H, W, 1) and numbers (B, *noise_shape),
+    uniform in [0, 1), to observations (B, H, W, channels). It takes NumPy and JAX arrays alike.
+    """
+
+    channels: int
+    noise_shape: tuple[int, ...]
+    paint: Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Images as a function of factors.
+
+    An image index is the row-major position of its combination in the grid, last factor fastest,
+    and `store[index]` is its image: bits packed as `np.packbits` does if `store` has two axes,
+    else uint8 of shape (H, W, C).
+
+    Attributes:
+        name: the name in the catalogue.
+        grid: all factors, the hidden ones too.
+        store: (N, H * W / 8) or (N, H, W, C), uint8, usually memory-mapped.
+        image_shape: (H, W, C) of an observation.
+        source: where the images come from, for the results.
+        fingerprint: a hash of the content.
+        appearance: what observing adds; None if the stored image is the observation.
+    """
+
+    name: str
+    grid: tuple[Factor, ...]
+    store: np.ndarray
+    image_shape: tuple[int, int, int]
+    source: str
+    fingerprint: str
+    appearance: Appearance | None = None
+
+    @property
+    def factor_names(self) -> tuple[str, ...]:
+        """The names of the reported factors."""
+        return tuple(factor.name for factor in self.grid if not factor.hidden)
+
+    @property
+    def factor_sizes(self) -> tuple[int, ...]:
+        """The number of values of each reported factor."""
+        return tuple(factor.size for factor in self.grid if not factor.hidden)
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether an observation is more than a function of its image index."""
+        return self.appearance is not None
+
+    def __len__(self) -> int:
+        return math.prod(factor.size for factor in self.grid)
+
+    def __repr__(self) -> str:
+        factors = ", ".join(f"{factor.name} {factor.size}" for factor in self.grid)
+        return f"<{self.name}: {len(self):,} images {self.image_shape}, {factors}; {self.source}>"
+
+    def factors(self, indices: np.ndarray) -> np.ndarray:
+        """The reported factors (N, K), int64, of images (N,)."""
+        columns = np.unravel_index(self._checked(indices), self._sizes)
+        shown = [c for c, factor in zip(columns, self.grid, strict=True) if not factor.hidden]
+        return np.stack(shown, axis=-1).astype(np.int64)
+
+    def sample_indices(
+        self, factors: np.ndarray, rng: np.random.Generator | None = None
+    ) -> np.ndarray:
+        """Image indices (N,) with these factors; hidden factors are drawn uniformly.
+
+        Args:
+            factors: (N, K) integers, factor k in [0, factor_sizes[k]).
+            rng: needed if the grid has a hidden factor.
+
+        Raises:
+            ValueError: if `factors` has another shape or a value out of range, or if there are
+                hidden factors to draw and no `rng`.
+        """
+        factors = np.asarray(factors)
+        sizes = self.factor_sizes
+        if factors.ndim != 2 or factors.shape[1] != len(sizes):
+            raise ValueError(
+                f"{self.name}: factors have shape {factors.shape}, not (N, {len(sizes)}): "
+                f"one column for each of {', '.join(self.factor_names)}"
+            )
+        if factors.size and ((factors < 0) | (factors >= sizes)).any():
+            raise ValueError(
+                f"{self.name}: factors from {factors.min(axis=0)} to {factors.max(axis=0)} are "
+                f"not all in [0, size) of the sizes {sizes}"
+            )
+        shown = iter(factors.T)
+        columns = [
+            self._rng(rng).integers(factor.size, size=len(factors))
+            if factor.hidden
+            else next(shown)
+            for factor in self.grid
+        ]
+        return np.ravel_multi_index(columns, self._sizes)
+
+    def images(self, indices: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """Observations (N, H, W, C), float32 in [0, 1]; a fresh draw of the noise every time.
+
+        Args:
+            indices: (N,) integers in [0, len(self)).
+            rng: needed if the data set is stochastic.
+        """
+        rows = self.store[self._checked(indices)]
+        uniforms = None
+        if self.appearance:
+            shape = (len(rows), *self.appearance.noise_shape)
+            uniforms = self._rng(rng).random(shape, dtype=np.float32)
+        return self._show(rows, uniforms)
+
+    def device_data(self) -> np.ndarray:
+        """The compact array that `observe` and `draw` look images up in, to be put on a device."""
+        return self.store
+
+    def observe(self, data: jax.Array, indices: jax.Array, key: jax.Array) -> jax.Array:
+        """Observations (B, H, W, C), float32 in [0, 1], of images (B,): pure, for a jitted step.
+
+        Without noise they equal `images(indices)` to the last bit and `key` is unused.
+        """
+        uniforms = None
+        if self.appearance:
+            shape = (len(indices), *self.appearance.noise_shape)
+            uniforms = jax.random.uniform(key, shape, np.float32)
+        return self._show(data[indices], uniforms)
+
+    def draw(self, data: jax.Array, key: jax.Array, batch_size: int) -> jax.Array:
+        """A batch (B, H, W, C) of observations of factors drawn uniformly, with replacement."""
+        index_key, noise_key = jax.random.split(key)
+        indices = jax.random.randint(index_key, (batch_size,), 0, len(self))
+        return self.observe(data, indices, noise_key)
+
+    @property
+    def _sizes(self) -> tuple[int, ...]:
+        return tuple(factor.size for factor in self.grid)
+
+    def _show(self, rows: Any, uniforms: Any) -> Any:
+        """Stored rows as observations, for NumPy and JAX arrays alike."""
+        xp = rows.__array_namespace__()
+        height, width, _ = self.image_shape
+        if rows.ndim == 2:
+            images = xp.unpackbits(rows, axis=-1).astype(np.float32)
+        else:
+            images = _unit_interval(rows.astype(np.float32))
+        images = images.reshape(len(rows), height, width, -1)
+        return self.appearance.paint(images, uniforms) if self.appearance else images
+
+    def _checked(self, indices: np.ndarray) -> np.ndarray:
+        indices = np.asarray(indices)
+        if indices.ndim != 1 or not (indices.size == 0 or indices.dtype.kind in "iu"):
+            raise ValueError(
+                f"{self.name}: image indices are a vector of integers, "
+                f"not {indices.dtype} of shape {indices.shape}"
+            )
+        indices = indices.astype(np.int64)
+        if indices.size and not (indices.min() >= 0 and indices.max() < len(self)):
+            raise IndexError(
+                f"{self.name}: image indices from {indices.min()} to {indices.max()} "
+                f"are not all in [0, {len(self)})"
+            )
+        return indices
+
+    def _rng(self, rng: np.random.Generator | None) -> np.random.Generator:
+        if rng is None:
+            raise ValueError(f"{self.name} draws at random here: give rng, a numpy Generator")
+        return rng
+
+
+def _unit_interval(levels: Any) -> Any:
+    """`levels / 255` to the last bit, for whole float32 levels from 0 to 255.
+
+    XLA turns a division by a constant into a product with its reciprocal, which rounds otherwise
+    than NumPy's division. Both products here are the same everywhere: the first is exact.
+    """
+    return levels * np.float32(257 / 2**16) + levels * np.float32(1 / (255 * 2**16))
