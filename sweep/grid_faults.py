@@ -1,0 +1,61 @@
+"""What is wrong with a grid, in words: pydantic's errors turned into faults of a YAML file."""
+
+import difflib
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from .yaml_source import Fault, KeyPath
+
+
+def hint(name: str, known: Sequence[str]) -> str:
+    """The nearest known name as a question, or all of them."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f" (did you mean '{close[0]}'?)" if close else f" (one of: {', '.join(known)})"
+
+
+def faults(error: ValidationError, root: type[BaseModel], value: Any) -> list[Fault]:
+    """One fault for each of pydantic's errors about `value`, checked against `root`."""
+    found: list[Fault] = []
+    for detail in error.errors():
+        path, kind = detail["loc"], detail["type"]
+        key = path[-1] if path else ""
+        if kind == "extra_forbidden":
+            known = list(_model_at(root, path[:-1]).model_fields)
+            what = f"unknown {_noun(path)} '{key}'{hint(str(key), known)}"
+            found.append(Fault(path, what, at_key=True))
+        elif kind == "missing":
+            where = f" of {path[-2]}" if len(path) > 1 else ""
+            found.append(Fault(path[:-1], f"'{key}'{where} is missing", at_key=True))
+        else:
+            place = ".".join(str(part) for part in path if isinstance(part, str))
+            what = detail["msg"][:1].lower() + detail["msg"][1:]
+            given = "" if kind in _SAYS_WHAT_WAS_GIVEN else f", got {detail['input']!r}"
+            found.append(Fault(path, f"{place or 'the grid'}: {what}{given}"))
+    return found
+
+
+_SAYS_WHAT_WAS_GIVEN = {"unknown_name", "repeated", "seeds", "pack"}
+
+
+def _noun(path: KeyPath) -> str:
+    if path[:-1] == ("methods",):
+        return "method"
+    if path[:-1] == ("metrics",):
+        return "metric"
+    if path[0] == "methods":
+        return f"hyper-parameter or setting of {path[1]}"
+    if path[0] == "metrics":
+        return f"parameter of {path[1]}"
+    return "key"
+
+
+def _model_at(root: type[BaseModel], path: KeyPath) -> type[BaseModel]:
+    """The model that describes the mapping at `path`."""
+    model = root
+    for key in path:
+        annotation = model.model_fields[str(key)].annotation
+        alternatives = [annotation, *get_args(annotation)]
+        model = next(a for a in alternatives if isinstance(a, type) and issubclass(a, BaseModel))
+    return model

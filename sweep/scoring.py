@@ -1,0 +1,38 @@
+"""Which scores are wanted of a model: a metric, its parameters, its seed, on a representation."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..metrics import METRICS, STUDY_SEEDS
+from .trials import short_hash
+
+
+@dataclass(frozen=True)
+class MetricRequest:
+    """One metric on one representation, with everything that determines its value."""
+
+    representation: str
+    metric: str
+    parameters: dict[str, Any] = field(hash=False)
+    metric_seed: int
+    metric_version: str
+    parameters_hash: str
+
+    @classmethod
+    def of(
+        cls, representation: str, metric: str, parameters: dict[str, Any], seed: int | None = None
+    ) -> "MetricRequest":
+        """The request for a metric of the catalogue; by default with the study's seed.
+
+        A metric that the study lacks, and so has no seed there, gets 0.
+        """
+        if seed is None:
+            seed = STUDY_SEEDS[representation].get(metric, 0)
+        version = str(METRICS[metric].version)
+        digest = short_hash({"parameters": parameters, "seed": seed, "version": version})
+        return cls(representation, metric, parameters, seed, version, digest)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells one request from another, and names its rows in the results."""
+        return (self.representation, self.metric, self.parameters_hash)

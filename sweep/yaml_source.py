@@ -1,0 +1,150 @@
+"""YAML that remembers where each value stands, so that a fault can be pointed at."""
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+KeyPath = tuple[str | int, ...]
+
+
+class Position(NamedTuple):
+    """Line and column, counted from 1."""
+
+    line: int
+    column: int
+
+
+class Fault(NamedTuple):
+    """One thing wrong with a file: where in it, and what; `at_key` if the key itself is wrong."""
+
+    path: KeyPath
+    what: str
+    at_key: bool = False
+
+
+class GridError(Exception):
+    """A YAML file is not a valid grid; the message lists every fault on a line of its own."""
+
+
+class Source(NamedTuple):
+    """A parsed YAML file: its plain values, and the position of every key and value."""
+
+    name: str
+    text: str
+    value: Any
+    keys: dict[KeyPath, Position]
+    values: dict[KeyPath, Position]
+
+    def error(self, faults: list[Fault]) -> GridError:
+        """The faults, in the order of the file, as ``file:line:column: what``."""
+        placed = sorted((self._position(fault), fault.what) for fault in faults)
+        return GridError(
+            "\n".join(f"{self.name}:{at.line}:{at.column}: {what}" for at, what in placed)
+        )
+
+    def _position(self, fault: Fault) -> Position:
+        if fault.at_key and fault.path in self.keys:
+            return self.keys[fault.path]
+        path = fault.path
+        while path not in self.values:
+            path = path[:-1]
+        return self.values[path]
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, but numbers like 1e-4 are numbers and only true/false are booleans."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag not in ("tag:yaml.org,2002:float", "tag:yaml.org,2002:bool")
+    ]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|false|True|False)$"), list("tTfF")
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(
+        r"^[-+]?(?:(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+        r"|[0-9][0-9_]*[eE][-+]?[0-9]+|\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+    ),
+    list("-+0123456789."),
+)
+
+
+def read_yaml(text: str, name: str) -> Source:
+    """Parses `text`; `name` stands for the file in messages.
+
+    Raises:
+        GridError: If it is not YAML, is empty, or a mapping has the same key twice.
+    """
+    loader = _Loader(text)
+    source = Source(name, text, None, {}, {})
+    faults: list[Fault] = []
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            raise GridError(f"{name}:1:1: the file is empty")
+        value = _construct(loader, root, (), source, faults)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
+        raise GridError(f"{name}:{where}: not YAML: {error.problem or error.context}") from error
+    except RecursionError:
+        raise GridError(f"{name}:1:1: not YAML: an alias stands inside its own anchor") from None
+    finally:
+        loader.dispose()
+    if faults:
+        raise source.error(faults)
+    return source._replace(value=value)
+
+
+def _construct(
+    loader: _Loader, node: yaml.Node, path: KeyPath, source: Source, faults: list[Fault]
+) -> Any:
+    """The plain value of `node`; notes its position, and duplicate keys as faults."""
+    source.values[path] = _position(node)
+    if isinstance(node, yaml.SequenceNode):
+        return [
+            _construct(loader, item, (*path, index), source, faults)
+            for index, item in enumerate(node.value)
+        ]
+    if not isinstance(node, yaml.MappingNode):
+        return loader.construct_object(node, deep=True)
+    mapping: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key = str(key_node.value)
+        inner = (*path, key)
+        if key in mapping:
+            first = source.keys[inner].line
+            again = (*inner, "again")
+            source.keys[again] = _position(key_node)
+            what = f"duplicate key '{key}', first on line {first}"
+            faults.append(Fault(again, what, at_key=True))
+            continue
+        source.keys[inner] = _position(key_node)
+        mapping[key] = _construct(loader, value_node, inner, source, faults)
+    return mapping
+
+
+def _position(node: yaml.Node) -> Position:
+    return Position(node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+def read_yaml_file(path: str | Path) -> Source:
+    """Parses the file at `path`.
+
+    Raises:
+        GridError: If the file cannot be read, or is not valid (see `read_yaml`).
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise GridError(f"{path}: cannot read the grid: {error}") from error
+    return read_yaml(text, str(path))
