@@ -8,8 +8,10 @@ an entry of `METRICS` that draws its points from a `Representation` as the study
 
 from .beta_vae_score import score_beta_vae
 from .dci import DCI, completeness, dci, disentanglement, score_dci
+from .downstream import score_downstream_gbt, score_downstream_lr
 from .explicitness import Explicitness, explicitness, score_explicitness
 from .factor_vae_score import score_factor_vae
+from .irs import irs, irs_matrix, score_irs
 from .metric import Bounds, Metric
 from .mig import mig, score_mig
 from .modularity import modularity, score_modularity
@@ -17,6 +19,8 @@ from .mutual_information import discretize, mutual_information_matrix
 from .representation import Representation, Rng, TableRepresentation, draw_factors, draw_integers
 from .sap import sap, sap_matrix, score_sap
 from .study_seeds import STUDY_SEEDS
+from .udr import udr
+from .unsupervised import UnsupervisedScores, score_unsupervised, unsupervised_scores
 
 METRICS: dict[str, Metric] = {
     "beta_vae_score": Metric(
@@ -28,6 +32,10 @@ METRICS: dict[str, Metric] = {
     "modularity": Metric(score_modularity, "Ridgeway and Mozer 2018, arXiv:1802.05312"),
     "explicitness": Metric(score_explicitness, "Ridgeway and Mozer 2018, arXiv:1802.05312"),
     "sap": Metric(score_sap, "Kumar et al. 2018, arXiv:1711.00848"),
+    "unsupervised": Metric(score_unsupervised, "Locatello et al. 2019, arXiv:1811.12359"),
+    "downstream_lr": Metric(score_downstream_lr, "Locatello et al. 2019, arXiv:1811.12359"),
+    "downstream_gbt": Metric(score_downstream_gbt, "Locatello et al. 2019, arXiv:1811.12359"),
+    "irs": Metric(score_irs, "Suter et al. 2019, arXiv:1811.00007"),
 }
 
 __all__ = [
@@ -40,6 +48,7 @@ __all__ = [
     "Representation",
     "Rng",
     "TableRepresentation",
+    "UnsupervisedScores",
     "completeness",
     "dci",
     "discretize",
@@ -47,9 +56,13 @@ __all__ = [
     "draw_factors",
     "draw_integers",
     "explicitness",
+    "irs",
+    "irs_matrix",
     "mig",
     "modularity",
     "mutual_information_matrix",
     "sap",
     "sap_matrix",
+    "udr",
+    "unsupervised_scores",
 ]

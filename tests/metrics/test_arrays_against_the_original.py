@@ -11,14 +11,18 @@ from teasel.metrics import (
     discretize,
     disentanglement,
     explicitness,
+    irs,
+    irs_matrix,
     mig,
     modularity,
     mutual_information_matrix,
     sap_matrix,
+    unsupervised_scores,
 )
 from teasel.metrics.mig import top_two_gap
 from teasel.metrics.modularity import modularity_of_information
 from teasel.metrics.mutual_information import entropy
+from teasel.metrics.unsupervised import total_correlation, wasserstein_correlation
 
 Arrays = Callable[[str], dict[str, np.ndarray]]
 
@@ -45,6 +49,31 @@ def test_information_agrees_to_a_millionth(name: str, reference_arrays: Arrays) 
     np.testing.assert_allclose(entropy(factors), arrays["factor_entropy"], rtol=1e-6)
     assert mig(codes, factors) == pytest.approx(float(arrays["mig"]), rel=1e-6)
     assert modularity(codes, factors) == pytest.approx(float(arrays["modularity_score"]), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", SMALL + LARGE)
+def test_unsupervised_scores_agree_to_a_millionth(name: str, reference_arrays: Arrays) -> None:
+    arrays = reference_arrays(f"arrays_{name}")
+    scores = unsupervised_scores(arrays["mus_train"])._asdict()
+    if (
+        np.linalg.eigvalsh(arrays["cov_mus"])[0] < 1e-9
+    ):  # a singular covariance: rounding errors or NaN in the original
+        del scores["gaussian_total_correlation"]
+    for score, value in scores.items():
+        assert value == pytest.approx(float(arrays[score]), rel=1e-6, abs=1e-9), score
+
+
+@pytest.mark.parametrize("name", SMALL + LARGE)
+def test_interventional_robustness_agrees_to_a_millionth(
+    name: str, reference_arrays: Arrays
+) -> None:
+    arrays = reference_arrays(f"arrays_{name}")
+    codes, factors = arrays["mus_train"], arrays["ys_train"]
+    varied = codes.min(axis=0) < codes.max(axis=0)
+    np.testing.assert_allclose(
+        irs_matrix(codes, factors)[varied], arrays["irs_matrix"], rtol=1e-6, atol=1e-7
+    )
+    assert irs(codes, factors) == pytest.approx(float(arrays["irs"]), rel=1e-6)
 
 
 @pytest.mark.parametrize("name", [*SMALL, "dsprites_float32_seed7", "cars3d_mixed_seed8"])
@@ -93,3 +122,14 @@ def test_scores_of_any_matrix_agree_to_a_billionth(reference_arrays: Arrays) -> 
         }
         for score, value in ours.items():
             assert value == pytest.approx(float(arrays[f"{name}/{score}"]), rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["c10", "c5"])
+def test_scores_of_any_covariance_agree_to_a_billionth(name: str, reference_arrays: Arrays) -> None:
+    arrays = reference_arrays("matrices_seed11")
+    covariance = arrays[f"{name}/cov"]
+    for score, value in (
+        ("gaussian_total_correlation", total_correlation(covariance)),
+        ("gaussian_wasserstein_correlation", wasserstein_correlation(covariance)),
+    ):
+        assert value == pytest.approx(float(arrays[f"{name}/{score}"]), rel=1e-9)

@@ -23,6 +23,8 @@ def table(codes: np.ndarray, log_variances: np.ndarray | None = None) -> TableRe
 
 
 def few_points(name: str) -> dict[str, object]:
+    if name.startswith("downstream"):
+        return {"num_train": (10, 100), "num_test": 100}
     return {key: value for key, value in FEW.items() if key in METRICS[name].parameters}
 
 

@@ -11,6 +11,15 @@ from teasel.metrics import METRICS
 # our metric: (the original's metric, {our score: the original's}, tolerance)
 EXACT = {
     "mig": ("mig", {"mig": "discrete_mig"}, 1e-9),
+    "irs": ("irs", {"irs": "IRS"}, 1e-9),
+    "unsupervised": (
+        "unsupervised",
+        {
+            "gaussian_wasserstein_correlation": "gaussian_wasserstein_correlation",
+            "mutual_info_score": "mutual_info_score",
+        },
+        1e-6,  # square roots of eigenvalues that are zero but for rounding
+    ),
     "modularity": ("modularity_explicitness", {"modularity": "modularity_score"}, 1e-9),
     "factor_vae_score": (
         "factor_vae_metric",
