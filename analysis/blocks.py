@@ -1,0 +1,128 @@
+"""The pieces a report's page is made of: plain dictionaries that the template lays out."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from .drawing import svg
+from .frames import DataFrame
+from .labels import DASH, MINUS, label
+
+Block = dict[str, Any]
+
+
+def section(name: str, title: str, *blocks: Block | None) -> Block:
+    """A section of the page; None among its blocks is skipped."""
+    return {"name": name, "title": title, "blocks": [block for block in blocks if block]}
+
+
+def text(words: str, style: str = "") -> Block:
+    """A paragraph; `style` is a class of the stylesheet."""
+    return {"kind": "text", "text": words, "style": style}
+
+
+def heading(words: str) -> Block:
+    """A heading within a section."""
+    return {"kind": "heading", "text": words}
+
+
+def drawn(name: str, figure: Figure, caption: str = "") -> Block:
+    """A figure as inline SVG; `name` is unique in the page."""
+    return {"kind": "figure", "name": name, "svg": svg(figure, name), "caption": caption}
+
+
+def pair(*parts: Block) -> Block:
+    """Blocks side by side where the page is wide enough."""
+    return {"kind": "pair", "parts": parts}
+
+
+def gallery(pictures: Sequence[tuple[bytes, str]], columns: int) -> Block:
+    """PNG pictures with their captions, inside the page, so many side by side."""
+    shown = [
+        {"source": "data:image/png;base64," + base64.b64encode(png).decode(), "caption": caption}
+        for png, caption in pictures
+    ]
+    return {"kind": "gallery", "pictures": shown, "columns": columns}
+
+
+def cell(value: Any, digits: int = 2, spread: float | None = None, style: str = "") -> Block:
+    """One cell: numbers to `digits` decimals (counts as they are), with a spread if finite."""
+    if isinstance(value, str):
+        return {"text": value, "number": False, "style": style, "sort": None, "spread": ""}
+    count = isinstance(value, int | np.integer)
+    shown = DASH if np.isnan(value) else f"{value:,}" if count else f"{value:,.{digits}f}"
+    return {
+        "text": shown.replace("-", MINUS),
+        "number": True,
+        "style": style,
+        "sort": float(value) if not np.isnan(value) else "NaN",
+        "spread": "" if spread is None or np.isnan(spread) else f"{spread:.{digits}f}",
+    }
+
+
+def table(
+    name: str,
+    rows: DataFrame,
+    titles: Mapping[str, str] | None = None,
+    digits: int = 2,
+    sortable: bool = False,
+) -> Block:
+    """A table as it stands: a column per column, titled by `titles` or its label."""
+    titles = titles or {}
+    cells = [[cell(value, digits) for value in row] for row in rows.itertuples(index=False)]
+    return {
+        "kind": "table",
+        "name": name,
+        "sortable": sortable,
+        "columns": [
+            {"title": titles.get(column, label(column)), "number": rows[column].dtype.kind in "if"}
+            for column in rows.columns
+        ],
+        "bodies": [{"rows": cells, "references": False}],
+    }
+
+
+def score_table(name: str, summary: DataFrame) -> Block:
+    """`summary.score_table` of one data set: mean ± spread, references in a body of their own."""
+    from .labels import setting_label
+
+    fixed = ["dataset", "method", "setting", "num_models", "reference"]
+    scores = [
+        column
+        for column in summary.columns
+        if column not in fixed and not column.endswith("_spread")
+    ]
+    learned = summary[~summary["reference"]]
+    best = {score: learned[score].max() for score in scores}
+    bodies = []
+    for references in (False, True):
+        rows = [
+            [
+                cell(label(row["method"])),
+                cell(setting_label(row["setting"])),
+                cell(int(row["num_models"])),
+                *(
+                    cell(
+                        row[score],
+                        spread=row[f"{score}_spread"],
+                        style="top" if not references and row[score] == best[score] else "",
+                    )
+                    for score in scores
+                ),
+            ]
+            for row in summary[summary["reference"] == references].to_dict("records")
+        ]
+        if rows:
+            bodies.append({"rows": rows, "references": references})
+    titles = [("Method", False), ("Setting", False), ("Models", True)]
+    titles += [(label(score), True) for score in scores]
+    return {
+        "kind": "table",
+        "name": name,
+        "sortable": True,
+        "columns": [{"title": title, "number": number} for title, number in titles],
+        "bodies": bodies,
+    }

@@ -1,0 +1,84 @@
+"""What a study holds so far: cells filled, scores per cell, curves, models worth a look."""
+
+from collections.abc import Sequence
+
+from .frames import DataFrame
+from .published import study_grid
+from .tables import DISENTANGLEMENT, REFERENCES, learned
+
+CELL = ["dataset", "method", "setting"]
+
+
+def in_study_order(table: DataFrame) -> DataFrame:
+    """Rows sorted as the paper lists them: data set, method, strength, seed; unknown names last."""
+    grid = study_grid()
+    ranks = {
+        "dataset": {name: rank for rank, name in enumerate(grid["datasets"])},
+        "method": {name: rank for rank, name in enumerate([*grid["methods"]])},
+    }
+    ranks["method"].update({name: 1000 + rank for rank, name in enumerate(REFERENCES)})
+    keys = [
+        table[name].map(rank).fillna(100).astype(int).rename(f"{name}_rank")
+        for name, rank in ranks.items()
+    ]
+    columns = ["dataset", "method", "hyperparameter_value", "setting", "seed"]
+    columns = [name for name in columns if name in table]
+    sortable = table[columns].assign(**{str(key.name): key for key in keys})
+    order = [f"{name}_rank" if f"{name}_rank" in sortable else name for name in columns]
+    by = [name for pair in zip(order, columns, strict=True) for name in dict.fromkeys(pair)]
+    return table.loc[sortable.sort_values(by, kind="stable").index]
+
+
+def score_table(table: DataFrame, columns: Sequence[str] = DISENTANGLEMENT) -> DataFrame:
+    """Mean and spread over seeds of every score in every cell of the study.
+
+    Args:
+        table: wide scores.
+        columns: score columns; those the table lacks are left out.
+
+    Returns:
+        A row per data set, method and setting: num_models, reference (True for representations
+        nobody learned), and for each score its mean and, as ``<score>_spread``, the standard
+        deviation over seeds (ddof 1; NaN with one seed).
+    """
+    columns = [name for name in columns if name in table]
+    ordered = in_study_order(table)
+    groups = ordered.groupby(CELL, sort=False)
+    means, spreads = groups[columns].mean(), groups[columns].std().add_suffix("_spread")
+    summary = means.join(spreads)
+    summary.insert(0, "num_models", groups.size())
+    summary.insert(1, "reference", summary.index.get_level_values("method").isin(REFERENCES))
+    return summary.reset_index()
+
+
+def training_curves(trials: DataFrame, curves: DataFrame) -> DataFrame:
+    """Mean training curves over the seeds of every cell.
+
+    Returns:
+        dataset, method, hyperparameter, setting, step, reconstruction, kl, num_models.
+    """
+    cell = [*CELL, "hyperparameter", "hyperparameter_value"]
+    rows = trials[["trial_id", *cell]].merge(curves, on="trial_id")
+    groups = rows.groupby([*cell, "step"], sort=False, dropna=False)
+    means = groups.agg(
+        reconstruction=("reconstruction", "mean"), kl=("kl", "mean"), num_models=("kl", "size")
+    ).reset_index()
+    return in_study_order(means.sort_values("step", kind="stable"))
+
+
+def exemplars(table: DataFrame, score: str, by: Sequence[str] = ("dataset",)) -> DataFrame:
+    """The best, the median and the worst trained model of each group by one score.
+
+    Returns:
+        The columns of `by`, `which` (best, median, worst), and the model's trial_id, method,
+        setting, seed and score. With an even number of models the median is the better of two.
+    """
+    ranked = in_study_order(learned(table)).dropna(subset=[score])
+    found = []
+    for group, rows in ranked.groupby(list(by), sort=False):
+        rows = rows.sort_values(score, ascending=False, kind="stable")
+        for which, place in (("best", 0), ("median", (len(rows) - 1) // 2), ("worst", -1)):
+            model = rows.iloc[place][["trial_id", "method", "setting", "seed", score]]
+            found.append({**dict(zip(by, group, strict=True)), "which": which, **model})
+    columns = [*by, "which", "trial_id", "method", "setting", "seed", score]
+    return DataFrame(found, columns=list(dict.fromkeys(columns)))

@@ -1,0 +1,185 @@
+"""A results folder as pandas tables: what every other function of this folder takes."""
+
+import functools
+import operator
+import warnings
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..sweep.results import Results as Folder
+from ..sweep.tables import TRIALS
+from .frames import DataFrame
+
+# Settings of a training that are no hyper-parameters of its method.
+TRAINING = ("steps", "batch_size", "learning_rate", "num_latents")
+SCORE_COLUMNS = ("representation", "metric", "score", "value", "metric_seed", "num_points")
+
+DISENTANGLEMENT = (
+    *("beta_vae_score", "factor_vae_score", "mig", "dci_disentanglement", "modularity", "sap"),
+)
+UNSUPERVISED = (
+    *("reconstruction", "kl", "elbo", "gaussian_total_correlation"),
+    *("gaussian_wasserstein_correlation", "mutual_info_score"),
+)
+
+# Representations that no method learned: shown apart, and left out of every statistic.
+REFERENCES = ("untrained", "pca", "raw_pixels", "random_codes", "permuted_factors", "ground_truth")
+
+
+class Results(Protocol):
+    """What is asked of a results folder: `teasel.sweep.results.Results`, or a made one."""
+
+    @property
+    def study(self) -> dict:
+        """The frozen study."""
+        ...
+
+    def table(self, name: str) -> pa.Table:
+        """All rows of one table."""
+        ...
+
+    def representation(self, trial_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Means, log variances and factors of a model's stored points."""
+        ...
+
+
+class Codes(NamedTuple):
+    """The stored posterior of one model, (N, D), and the factors of the same points, (N, K)."""
+
+    means: np.ndarray
+    log_variances: np.ndarray
+    factors: np.ndarray
+
+
+def open_results(results: Results | str | Path) -> Results:
+    """The results folder at a path or URI; one that is open already is returned as it is."""
+    return Folder(results) if isinstance(results, str | Path) else results
+
+
+def trials(results: Results | str | Path) -> DataFrame:
+    """One row per model: identity, one column per hyper-parameter, losses, provenance.
+
+    Three columns are derived. `hyperparameter` names the method's swept one (the first that
+    varies in these results, else the first it has; missing if it has none),
+    `hyperparameter_value` is its value, and `setting` tells apart all cells of one method: every
+    hyper-parameter or training setting that varies, as in ``"beta=4"``.
+    """
+    table = open_results(results).table("trials").to_pandas()
+    return _with_settings(table)
+
+
+def scores(
+    results: Results | str | Path, representation: str | None = "mean", wide: bool = False
+) -> DataFrame:
+    """The scores of a results folder, tidy (a row per score) or wide (a row per model).
+
+    Args:
+        results: a path, a URI or an open results folder.
+        representation: "mean", "sampled", or None for both.
+        wide: one column per score, named as the paper names it (``mig``,
+            ``dci_disentanglement``, ``downstream_lr_100``, ...), beside losses, the derived
+            ``efficiency_lr`` and ``efficiency_gbt`` (accuracy at 100 / accuracy at 10,000) and
+            the columns of `trials` that say which cell of the study it is.
+
+    Raises:
+        ValueError: if `representation` is none of the three.
+    """
+    if representation not in ("mean", "sampled", None):
+        raise ValueError(
+            f'representation is {representation!r}: expected "mean", "sampled" or None'
+        )
+    folder = open_results(results)
+    models = _with_settings(folder.table("trials").to_pandas())
+    table = folder.table("scores").filter(pc.field("value").is_valid())
+    if representation:
+        table = table.filter(pc.field("representation") == representation)
+    table = _one_version_per_metric(table)
+    return _wide(models, table, representation) if wide else _tidy(models, table)
+
+
+def representation(results: Results | str | Path, trial_id: str) -> Codes:
+    """The stored codes of one model: means and log variances (N, D), factors (N, K)."""
+    return Codes(*open_results(results).representation(trial_id))
+
+
+def learned(table: DataFrame) -> DataFrame:
+    """The rows of trained models: without references such as the untrained networks."""
+    return table[~table["method"].isin(REFERENCES)]
+
+
+def score_column(metric: str, score: str) -> str:
+    """The wide column of a score.
+
+    >>> score_column("mig", "mig"), score_column("dci", "completeness")
+    ('mig', 'dci_completeness')
+    """
+    return score if score == metric or metric == "unsupervised" else f"{metric}_{score}"
+
+
+def _with_settings(table: DataFrame) -> DataFrame:
+    hyperparameters = [name for name in table.columns if name not in TRIALS]
+    swept = pd.Series(None, index=table.index, dtype=object)
+    value = pd.Series(np.nan, index=table.index, dtype=float)
+    setting = pd.Series("", index=table.index, dtype=object)
+    for _, rows in table.groupby("method", sort=False):
+        owned = [name for name in hyperparameters if rows[name].notna().any()]
+        varying = [name for name in (*owned, *TRAINING) if rows[name].nunique() > 1]
+        name = next((name for name in owned if name in varying), owned[0] if owned else None)
+        if name is not None:
+            swept[rows.index] = name
+            value[rows.index] = rows[name].astype(float)
+        shown = varying or ([name] if name else [])
+        parts = [rows[part].map(lambda number, part=part: f"{part}={number:g}") for part in shown]
+        setting[rows.index] = [", ".join(words) for words in zip(*parts, strict=True)] or ""
+    return table.assign(hyperparameter=swept, hyperparameter_value=value, setting=setting)
+
+
+def _one_version_per_metric(table: pa.Table) -> pa.Table:
+    """The rows of every metric made in its most frequent way: two MIGs are no one MIG."""
+    metric = ["representation", "metric"]
+    version = ["metric_version", "parameters_hash", "metric_seed"]
+    counts = table.group_by([*metric, *version]).aggregate([("value", "count")]).to_pandas()
+    counts = counts.sort_values("value_count", ascending=False, kind="stable")
+    dropped = counts[counts.duplicated(metric)]
+    for row in dropped.itertuples():
+        warnings.warn(
+            f"{row.metric}: {row.value_count} scores of version {row.metric_version}, parameters "
+            f"{row.parameters_hash} and seed {row.metric_seed} are left out: more were made "
+            f"otherwise",
+            stacklevel=3,
+        )
+        keys = [pc.field(name) == getattr(row, name) for name in (*metric, *version)]
+        table = table.filter(~functools.reduce(operator.and_, keys))
+    return table
+
+
+def _tidy(models: DataFrame, table: pa.Table) -> DataFrame:
+    cell = ["trial_id", "dataset", "method", "hyperparameter", "hyperparameter_value", "seed"]
+    rows = table.select(["trial_id", *SCORE_COLUMNS]).to_pandas()
+    return models[cell].merge(rows, on="trial_id").reset_index(drop=True)
+
+
+def _wide(models: DataFrame, table: pa.Table, kind: str | None) -> DataFrame:
+    rows = table.select(["trial_id", "representation", "metric", "score", "value"]).to_pandas()
+    names = rows[["metric", "score"]].drop_duplicates()
+    names["column"] = [score_column(*name) for name in names.itertuples(index=False)]
+    rows = rows.merge(names, on=["metric", "score"])
+    pivot = rows.pivot_table(
+        index=["trial_id", "representation"], columns="column", values="value", observed=True
+    )[names["column"].unique()]
+    for classifier in ("lr", "gbt"):
+        few, many = (f"downstream_{classifier}_{size}" for size in (100, 10000))
+        if few in pivot and many in pivot:
+            pivot[f"efficiency_{classifier}"] = pivot[few] / pivot[many]
+    done = models[models["status"] == "done"]
+    cell = ["trial_id", "dataset", "method", "hyperparameter", "hyperparameter_value", "setting"]
+    keep = [name for name in done.columns if name not in {*cell, "seed", "status", "error"}]
+    kinds = DataFrame({"representation": [kind] if kind else ["mean", "sampled"]})
+    models = done[[*cell, "seed"]].merge(kinds, how="cross")
+    wide = models.merge(pivot.reset_index(), how="left", on=["trial_id", "representation"])
+    return wide.merge(done[["trial_id", *keep]], on="trial_id")

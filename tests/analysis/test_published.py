@@ -1,0 +1,67 @@
+import json
+import re
+
+import numpy as np
+import pytest
+
+from teasel.analysis import differences, published
+from teasel.analysis.published import study_grid
+from teasel.analysis.synthetic import SyntheticResults
+from teasel.analysis.tables import trials
+
+
+def test_published_matrices_are_symmetric_where_they_should_be() -> None:
+    for figure in ("figure_2", "figure_4_datasets"):
+        matrix = published(figure).pivot(index="row", columns="column", values="published")
+        np.testing.assert_array_equal(matrix, matrix.T)
+        np.testing.assert_array_equal(np.diag(matrix), 1.0)
+
+
+def test_every_published_number_has_a_source() -> None:
+    for figure in ("figure_2", "figure_3", "figure_4_datasets", "figure_5", "table_1"):
+        assert published(figure)["source"].str.len().min() > 10
+
+
+def test_a_figure_without_published_numbers_is_an_empty_table() -> None:
+    assert published("figure_1").empty
+
+
+def test_numbers_of_a_users_own_file_replace_packaged_ones(tmp_path) -> None:
+    own = {
+        "figure": "table_1",
+        "rows": ["same_metric"],
+        "columns": ["same_dataset"],
+        "percent": [[79]],
+        "source": "mine",
+    }
+    (tmp_path / "own.json").write_text(json.dumps({"tables": [own]}))
+    table = published("table_1", more=tmp_path / "own.json").set_index(["row", "column"])
+    assert table.loc[("same_metric", "same_dataset"), "published"] == pytest.approx(0.79)
+    assert table.loc[("same_metric", "other_dataset"), "published"] == pytest.approx(0.593)
+
+
+def test_the_grid_has_12600_models() -> None:
+    grid = study_grid()
+    cells = sum(len(values) for swept in grid["methods"].values() for values in swept.values())
+    assert len(grid["datasets"]) * cells * grid["seeds"] == 12_600
+
+
+def test_the_studys_own_settings_differ_in_nothing(made_results: SyntheticResults) -> None:
+    assert differences(trials(made_results).assign(data_source="published file")) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "phrase"),
+    [
+        ({"dataset": "dsprites_mini"}, "dsprites_mini: no data set of the study"),
+        ({"data_source": "stand-in"}, r"stand-in data \(stand-in\)"),
+        ({"method": "mine"}, "mine: no method of the study"),
+        ({"steps": 600}, r"600 steps of beta_vae \(the study: 300,000\)"),
+        ({"batch_size": 32}, "another batch size than 64"),
+    ],
+)
+def test_each_difference_from_the_study_is_said(
+    changed: dict, phrase: str, made_results: SyntheticResults
+) -> None:
+    table = trials(made_results).assign(data_source="drawn").assign(**changed)
+    assert re.search(phrase, "; ".join(differences(table)))

@@ -1,0 +1,93 @@
+"""The page as a reader's browser shows it."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from teasel.analysis import write_report
+from teasel.analysis.synthetic import SyntheticResults
+
+# Sorts the first table by its fourth column, twice, and leaves what a reader would then see.
+PROBE = """
+<script>
+addEventListener("load", () => {
+  const head = document.querySelector("table.sortable th:nth-child(4)");
+  const column = () => [...document.querySelectorAll("table.sortable")[0].tBodies[0].rows]
+    .map(row => row.children[3].firstChild.textContent.trim()).join(" ");
+  const say = (name, value) => document.body.setAttribute("data-" + name, value);
+  head.firstElementChild.click(); say("down", column());
+  head.firstElementChild.click(); say("up", column());
+  say("sort", head.getAttribute("aria-sort"));
+  const figures = [...document.querySelectorAll("figure svg, figure img")];
+  for (const image of document.images) image.loading = "eager";
+  say("figures", figures.length);
+  say("empty", figures.filter(figure => figure.getBoundingClientRect().height < 40).length);
+  say("wide", document.documentElement.scrollWidth > innerWidth);
+});
+</script>
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> str:
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    found = os.environ.get("TEASEL_BROWSER") or next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.skip("no browser: install chromium, or name one in TEASEL_BROWSER")
+    return found
+
+
+@pytest.fixture(scope="module")
+def seen(
+    browser: str, made_results: SyntheticResults, tmp_path_factory: pytest.TempPathFactory
+) -> subprocess.CompletedProcess:
+    folder = tmp_path_factory.mktemp("browser")
+    page = write_report(made_results, folder / "report.html")
+    page.write_text(page.read_text().replace("</body>", PROBE + "</body>"))
+    return _look(browser, page, folder, "--dump-dom")
+
+
+def _look(browser: str, page: Path, folder: Path, *wanted: str) -> subprocess.CompletedProcess:
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    options += ["--enable-logging=stderr", "--window-size=1200,900", "--virtual-time-budget=5000"]
+    options += [f"--user-data-dir={folder / 'profile'}", *wanted, page.as_uri()]
+    return subprocess.run([browser, *options], capture_output=True, text=True, timeout=120)
+
+
+def attribute(seen: subprocess.CompletedProcess, name: str) -> str:
+    return re.search(rf'<body[^>]* data-{name}="([^"]*)"', seen.stdout)[1]  # type: ignore[index]
+
+
+def test_the_console_stays_silent(seen: subprocess.CompletedProcess) -> None:
+    assert seen.returncode == 0
+    assert "CONSOLE" not in seen.stderr
+
+
+def test_every_figure_is_there_and_none_is_empty(seen: subprocess.CompletedProcess) -> None:
+    # Two data sets: a matrix, a figure of curves and four pictures each.
+    assert int(attribute(seen, "figures")) >= 12
+    assert attribute(seen, "empty") == "0"
+
+
+def test_a_click_on_a_heading_sorts_and_another_turns_it_round(
+    seen: subprocess.CompletedProcess,
+) -> None:
+    down = [float(value) for value in attribute(seen, "down").split()]
+    assert len(down) == 36
+    assert down == sorted(down, reverse=True)
+    assert [float(value) for value in attribute(seen, "up").split()] == sorted(down)
+    assert attribute(seen, "sort") == "ascending"
+
+
+def test_the_page_is_no_wider_than_its_window(seen: subprocess.CompletedProcess) -> None:
+    assert attribute(seen, "wide") == "false"
+
+
+def test_it_prints(browser: str, made_results: SyntheticResults, tmp_path: Path) -> None:
+    page = write_report(made_results, tmp_path / "report.html")
+    _look(browser, page, tmp_path, f"--print-to-pdf={tmp_path / 'page.pdf'}")
+    assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")

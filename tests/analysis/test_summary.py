@@ -1,0 +1,73 @@
+import numpy as np
+import pandas as pd
+
+from teasel.analysis import exemplars, score_table, training_curves
+from teasel.analysis.summary import in_study_order
+from teasel.analysis.synthetic import synthetic_scores
+
+
+def by_hand(**columns: list) -> pd.DataFrame:
+    rows = pd.DataFrame(columns)
+    rows["dataset"] = rows.get("dataset", "dsprites")
+    rows["hyperparameter_value"] = rows.get("hyperparameter_value", 1.0)
+    rows["trial_id"] = [f"t{number}" for number in range(len(rows))]
+    return rows
+
+
+def test_a_cell_has_its_mean_and_spread_over_seeds() -> None:
+    table = by_hand(
+        method=["beta_vae"] * 3, setting=["beta=1", "beta=1", "beta=2"], seed=[0, 1, 0]
+    ).assign(mig=[0.2, 0.4, 0.7])
+    summary = score_table(table, ["mig", "absent"])
+    assert summary["num_models"].tolist() == [2, 1]
+    np.testing.assert_allclose(summary["mig"], [0.3, 0.7])
+    np.testing.assert_allclose(summary["mig_spread"], [0.1 * np.sqrt(2), np.nan])
+    assert "absent" not in summary
+
+
+def test_references_are_marked_and_stand_last() -> None:
+    table = by_hand(
+        method=["untrained", "my_method", "annealed_vae"], setting=[""] * 3, seed=[0] * 3
+    ).assign(mig=0.1)
+    summary = score_table(table, ["mig"])
+    assert summary["method"].tolist() == ["annealed_vae", "my_method", "untrained"]
+    assert summary["reference"].tolist() == [False, False, True]
+
+
+def test_rows_follow_the_papers_order() -> None:
+    table = synthetic_scores(np.random.default_rng(0), num_seeds=2)
+    shuffled = table.sample(frac=1, random_state=1)
+    pd.testing.assert_frame_equal(in_study_order(shuffled), table)
+
+
+def test_the_median_of_an_even_number_is_the_better_of_two() -> None:
+    table = by_hand(method=["beta_vae"] * 4, setting=["beta=1"] * 4, seed=[0, 1, 2, 3]).assign(
+        mig=[0.1, 0.4, 0.3, 0.2]
+    )
+    found = exemplars(table, "mig")
+    assert found["which"].tolist() == ["best", "median", "worst"]
+    assert found["trial_id"].tolist() == ["t1", "t2", "t0"]
+
+
+def test_models_without_the_score_are_no_exemplars() -> None:
+    table = by_hand(method=["beta_vae"], setting=["beta=1"], seed=[0]).assign(mig=np.nan)
+    assert exemplars(table, "mig").empty
+
+
+def test_training_curves_are_means_over_the_seeds_of_a_setting() -> None:
+    models = by_hand(method=["beta_vae"] * 2, setting=["beta=1"] * 2, seed=[0, 1]).assign(
+        hyperparameter="beta"
+    )
+    curves = pd.DataFrame(
+        {
+            "trial_id": ["t0", "t0", "t1", "t1"],
+            "step": [20, 10, 10, 20],
+            "reconstruction": [4.0, 8.0, 6.0, 2.0],
+            "kl": [2.0, 1.0, 1.0, 4.0],
+        }
+    )
+    summary = training_curves(models, curves)
+    assert summary["step"].tolist() == [10, 20]
+    assert summary["reconstruction"].tolist() == [7.0, 3.0]
+    assert summary["kl"].tolist() == [1.0, 3.0]
+    assert summary["num_models"].tolist() == [2, 2]

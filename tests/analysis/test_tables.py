@@ -1,0 +1,136 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from teasel.analysis import representation, scores, trials
+from teasel.analysis.synthetic import SyntheticResults
+from teasel.sweep.results import Results
+from teasel.sweep.tables import to_table
+
+# The Contract of DESIGN.md.
+TIDY = [
+    *("trial_id", "dataset", "method", "hyperparameter", "hyperparameter_value", "seed"),
+    *("representation", "metric", "score", "value", "metric_seed", "num_points"),
+]
+WIDE = [
+    *("beta_vae_score", "factor_vae_score", "mig", "dci_disentanglement", "dci_completeness"),
+    *("dci_informativeness_test", "modularity", "explicitness_test", "sap"),
+    *("gaussian_total_correlation", "mutual_info_score", "downstream_lr_10"),
+    *("downstream_gbt_10000", "efficiency_lr", "efficiency_gbt", "reconstruction", "kl", "elbo"),
+]
+
+
+class Tables:
+    """Results of rows given by hand."""
+
+    def __init__(self, **tables: list[dict]):
+        self._tables = tables
+
+    def table(self, name: str) -> pa.Table:
+        return to_table(name, self._tables.get(name, []))
+
+
+def model(trial_id: str, **columns: object) -> dict:
+    return {"trial_id": trial_id, "dataset": "cars3d", "seed": 0, "status": "done", **columns}
+
+
+def score(trial_id: str, value: float | None, metric: str = "mig", **columns: object) -> dict:
+    row = {"trial_id": trial_id, "representation": "mean", "metric": metric, "score": metric}
+    made = {"metric_version": "1", "parameters_hash": "a", "metric_seed": 0}
+    return row | {"value": value, **made, **columns}
+
+
+def test_tidy_scores_have_the_columns_of_the_contract(made_results: SyntheticResults) -> None:
+    tidy = scores(made_results)
+    assert list(tidy.columns) == TIDY
+    assert set(tidy["representation"]) == {"mean"}
+    assert len(tidy) == 216 * 20
+
+
+def test_wide_scores_have_the_papers_columns_and_a_row_per_model(
+    made_results: SyntheticResults,
+) -> None:
+    wide = scores(made_results, wide=True)
+    assert set(WIDE) <= set(wide.columns)
+    assert len(wide) == wide["trial_id"].nunique() == 216
+
+
+def test_both_representations_give_two_wide_rows_per_model(made_results: SyntheticResults) -> None:
+    wide = scores(made_results, representation=None, wide=True)
+    assert wide.groupby("trial_id")["representation"].agg(sorted).map(tuple).unique().tolist() == [
+        ("mean", "sampled")
+    ]
+
+
+def test_wide_and_tidy_hold_the_same_values(made_results: SyntheticResults) -> None:
+    tidy = scores(made_results).query("metric == 'dci' and score == 'completeness'")
+    wide = scores(made_results, wide=True)
+    both = tidy.merge(wide, on="trial_id")
+    np.testing.assert_array_equal(both["value"], both["dci_completeness"])
+
+
+def test_efficiency_is_accuracy_at_100_over_accuracy_at_10000(
+    made_results: SyntheticResults,
+) -> None:
+    wide = scores(made_results, wide=True)
+    expected = wide["downstream_gbt_100"] / wide["downstream_gbt_10000"]
+    np.testing.assert_allclose(wide["efficiency_gbt"], expected)
+
+
+def test_the_swept_hyperparameter_is_the_first_that_varies() -> None:
+    rows = [
+        model("a", method="dip", lambda_d_factor=10.0, lambda_od=1.0, steps=5),
+        model("b", method="dip", lambda_d_factor=10.0, lambda_od=2.0, steps=5),
+        model("c", method="plain", beta=4.0, steps=5),
+        model("d", method="untrained", steps=0),
+    ]
+    table = trials(Tables(trials=rows)).set_index("trial_id")
+    assert table["hyperparameter"].tolist()[:3] == ["lambda_od", "lambda_od", "beta"]
+    assert table["hyperparameter"].isna()["d"]
+    np.testing.assert_array_equal(table["hyperparameter_value"], [1.0, 2.0, 4.0, np.nan])
+    assert table["setting"].tolist() == ["lambda_od=1", "lambda_od=2", "beta=4", ""]
+
+
+def test_models_that_differ_in_a_training_setting_are_different_settings() -> None:
+    rows = [model(str(n), method="plain", beta=4.0, steps=n) for n in (600, 300_000)]
+    assert trials(Tables(trials=rows))["setting"].tolist() == ["steps=600", "steps=300000"]
+
+
+def test_error_rows_and_failed_trials_are_no_scores() -> None:
+    rows = [model("a", method="m"), model("b", method="m"), model("c", method="m", status="failed")]
+    errors = [score("a", 0.5), score("b", None, error="constant code"), score("c", 0.1)]
+    results = Tables(trials=rows, scores=errors)
+    assert scores(results)["trial_id"].tolist() == ["a", "c"]
+    wide = scores(results, wide=True).set_index("trial_id")["mig"]
+    np.testing.assert_array_equal(wide.loc[["a", "b"]], [0.5, np.nan])
+    assert "c" not in wide.index
+
+
+def test_scores_made_with_other_parameters_are_left_out_with_a_warning() -> None:
+    rows = [model("a", method="m"), model("b", method="m")]
+    made = [score("a", 0.5), score("b", 0.6), score("b", 0.9, parameters_hash="other")]
+    with pytest.warns(UserWarning, match="1 scores of version 1, parameters other and seed 0 are"):
+        assert scores(Tables(trials=rows, scores=made))["value"].tolist() == [0.5, 0.6]
+
+
+def test_an_unknown_representation_is_refused(made_results: SyntheticResults) -> None:
+    with pytest.raises(ValueError, match='\'median\': expected "mean", "sampled" or None'):
+        scores(made_results, representation="median")
+
+
+def test_a_results_folder_reads_like_a_made_one(tmp_path, made_results: SyntheticResults) -> None:
+    folder = Results(tmp_path)
+    for name in ("trials", "scores"):
+        folder.add(name, "part", made_results.table(name).to_pylist())
+    assert (
+        scores(tmp_path, wide=True)["mig"].tolist()
+        == scores(made_results, wide=True)["mig"].tolist()
+    )
+
+
+def test_a_representation_has_means_log_variances_and_factors(
+    made_results: SyntheticResults,
+) -> None:
+    codes = representation(made_results, "0000000000000003")
+    assert codes.means.shape == codes.log_variances.shape == (15_000, 10)
+    assert codes.factors.shape == (15_000, 5)
