@@ -1,1 +1,38 @@
-"""models."""
+"""The study's networks, the methods' objectives and packed training.
+
+A method is a factory: its named arguments are its hyper-parameters, and it returns pure functions
+(`Method`). `Trainer` trains many models of one method together; `encode` and `decode` use what it
+leaves. Nothing here knows a data set: images come from a function.
+"""
+
+from .beta_vae import beta_vae
+from .checkpoint import parameters_from_bytes, parameters_to_bytes
+from .encoding import decode, encode, encode_all
+from .method import Bounds, Factory, Method, check_hyperparameters, hyperparameters
+from .networks import Posterior
+from .training import Pack, Replica, Settings, Trainer
+from .untrained import untrained
+
+METHODS: dict[str, Factory] = {
+    "beta_vae": beta_vae,
+    "untrained": untrained,
+}
+
+__all__ = [
+    "METHODS",
+    "Bounds",
+    "Factory",
+    "Method",
+    "Pack",
+    "Posterior",
+    "Replica",
+    "Settings",
+    "Trainer",
+    "check_hyperparameters",
+    "decode",
+    "encode",
+    "encode_all",
+    "hyperparameters",
+    "parameters_from_bytes",
+    "parameters_to_bytes",
+]

@@ -1,0 +1,24 @@
+"""beta-VAE (Higgins et al. 2017)."""
+
+import jax
+
+from .method import Info, Method, Weight
+from .networks import Parameters
+from .objective import forward, regularized
+
+
+def beta_vae(beta: Weight) -> Method:
+    """Returns the method that minimises reconstruction + beta * KL (Higgins et al. 2017, eq. 4).
+
+    Args:
+        beta: weight of the KL to the prior; 1 is the plain variational autoencoder.
+    """
+
+    def loss(
+        params: Parameters, images: jax.Array, key: jax.Array, step: jax.Array
+    ) -> tuple[jax.Array, Info]:
+        del step
+        passed = forward(params, images, key)
+        return regularized(passed, beta * passed.kl)
+
+    return Method(loss)

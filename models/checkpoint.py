@@ -1,0 +1,128 @@
+"""Packs and parameters as safetensors files, in memory: who writes them where is not said here."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from .networks import Parameters
+
+
+def to_bytes(members: Sequence[Mapping[str, Any]], step: int, states: Sequence[Any]) -> bytes:
+    """Returns a safetensors file of the states of a pack's models.
+
+    Args:
+        members: what says which model each state belongs to, as JSON values.
+        step: how many steps all of them have taken.
+        states: one pytree of arrays per member.
+    """
+    tensors = {
+        f"{place}{path}": leaf
+        for place, state in enumerate(states)
+        for path, leaf in _leaves(state).items()
+    }
+    return save(tensors, {"step": str(step), "replicas": json.dumps(list(members))})
+
+
+def header(data: bytes) -> tuple[list[dict[str, Any]], int]:
+    """Returns the members and the step of a checkpoint, without reading its arrays.
+
+    Args:
+        data: the file, or its beginning as far as the header goes.
+
+    Raises:
+        ValueError: if `data` is no checkpoint.
+    """
+    try:
+        metadata = _metadata(data)
+        return json.loads(metadata["replicas"]), int(metadata["step"])
+    except (KeyError, ValueError) as error:
+        raise ValueError("not a checkpoint of a pack") from error
+
+
+def from_bytes(data: bytes, example: Any) -> tuple[list[dict[str, Any]], int, list[Any]]:
+    """Returns the members, the step and the states (NumPy arrays) of a checkpoint.
+
+    Args:
+        data: what `to_bytes` gave.
+        example: a pytree with the structure, shapes and types of one state.
+
+    Raises:
+        ValueError: if `data` is no checkpoint or its states are unlike `example`.
+    """
+    members, step = header(data)
+    tensors = _load(data)
+    expected = _leaves(example, as_arrays=False)
+    states = []
+    for place in range(len(members)):
+        leaves = []
+        for path, leaf in expected.items():
+            found = tensors.get(f"{place}{path}")
+            if found is None or found.shape != leaf.shape or found.dtype != leaf.dtype:
+                had = "nothing" if found is None else f"{found.dtype}{list(found.shape)}"
+                raise ValueError(
+                    "the checkpoint is of another method or other networks: "
+                    f"{path} is {had}, expected {leaf.dtype}{list(leaf.shape)}"
+                )
+            leaves.append(found)
+        states.append(jax.tree.unflatten(jax.tree.structure(example), leaves))
+    return members, step, states
+
+
+def parameters_to_bytes(models: Mapping[str, Parameters]) -> bytes:
+    """Returns one safetensors file of the parameters of several models, by trial id."""
+    return save(
+        {
+            "/".join((trial_id, *names)): np.asarray(leaf)
+            for trial_id, parameters in models.items()
+            for names, leaf in _named(parameters)
+        }
+    )
+
+
+def parameters_from_bytes(data: bytes) -> dict[str, Parameters]:
+    """Returns the parameters by trial id of what `parameters_to_bytes` gave.
+
+    Raises:
+        ValueError: if `data` is no safetensors file.
+    """
+    models: dict[str, Any] = {}
+    for name, tensor in _load(data).items():
+        *folders, leaf = name.split("/")
+        place = models
+        for folder in folders:
+            place = place.setdefault(folder, {})
+        place[leaf] = tensor
+    return models
+
+
+def _leaves(tree: Any, *, as_arrays: bool = True) -> dict[str, Any]:
+    """The leaves of a pytree by path, e.g. ".parameters['encoder']['mean']['bias']"."""
+    flat, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {
+        jax.tree_util.keystr(path): np.asarray(leaf) if as_arrays else leaf for path, leaf in flat
+    }
+
+
+def _named(tree: Mapping[str, Any], above: tuple[str, ...] = ()):
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _named(value, (*above, name))
+        else:
+            yield (*above, name), value
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    length = int.from_bytes(data[:8], "little")
+    return json.loads(data[8 : 8 + length])["__metadata__"]
+
+
+def _load(data: bytes) -> dict[str, np.ndarray]:
+    try:
+        return load(data)
+    except SafetensorError as error:
+        raise ValueError(f"not a safetensors file: {error}") from error

@@ -1,0 +1,62 @@
+"""Trained models at work: images to codes and back, on any backend, given stored parameters."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from . import networks
+from .networks import Parameters, Posterior
+
+Observe = Callable[[Any, jax.Array, jax.Array], jax.Array]
+"""(data, indices (B,), key) -> (B, H, W, C) images: pure, and fit for jit."""
+
+
+@jax.jit
+def encode(parameters: Parameters, images: jax.Array) -> Posterior:
+    """Returns mean and log variance, (B, D) each, of (B, 64, 64, C) images."""
+    return networks.encode(parameters, images)
+
+
+@jax.jit
+def decode(parameters: Parameters, codes: jax.Array) -> jax.Array:
+    """Returns the (B, 64, 64, C) Bernoulli logits of (B, D) codes; their sigmoid is the picture."""
+    return networks.decode(parameters, codes)
+
+
+def encode_all(
+    parameters: Parameters, observe: Observe, data: Any, num_images: int, *, batch: int = 256
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns mean and log variance, (N, D) float32 each, of images 0 to N - 1, each seen once.
+
+    Args:
+        parameters: with "encoder".
+        observe: gives the images of some indices; must not use its key.
+        data: what `observe` reads.
+        num_images: N.
+        batch: how many images at a time.
+
+    Raises:
+        ValueError: if num_images or batch is under 1.
+    """
+    if num_images < 1 or batch < 1:
+        raise ValueError(f"num_images is {num_images} and batch {batch}; both must be at least 1")
+    parameters, data = jax.tree.map(jnp.asarray, (parameters, data))
+    num_latents = parameters["encoder"]["mean"]["bias"].shape[-1]
+    codes = np.empty((2, num_images, num_latents), np.float32)
+    for first in range(0, num_images, batch):
+        # The last batch overlaps the one before, so that one program serves all.
+        start = max(0, min(first, num_images - batch))
+        indices = jnp.arange(start, start + min(batch, num_images), dtype=jnp.int32)
+        codes[:, start : start + len(indices)] = _encode_indices(observe, parameters, data, indices)
+    return codes[0], codes[1]
+
+
+@partial(jax.jit, static_argnums=0)
+def _encode_indices(
+    observe: Observe, parameters: Parameters, data: Any, indices: jax.Array
+) -> jax.Array:
+    return jnp.stack(networks.encode(parameters, observe(data, indices, jax.random.key(0))))

@@ -1,0 +1,176 @@
+"""The study's encoder and decoder (Locatello et al. 2019, appendix), on 64 x 64 images.
+
+Plain functions of parameters: `initial_parameters`, `encode` and `decode`. What a network's sizes
+are, its parameters say.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from .convolution import activation_dtype, convolve, convolve_transposed
+
+Parameters = dict[str, Any]
+
+IMAGE_SIZE = 64
+ZEROS = nn.initializers.zeros  # `glorot_uniform` below gives the kernels their values
+
+
+class Posterior(NamedTuple):
+    """Mean and log variance of q(z | x), a diagonal normal; (B, D) each."""
+
+    mean: jax.Array
+    log_variance: jax.Array
+
+
+class Convolution(nn.Module):
+    """A stride-2 convolution with bias, or its transpose.
+
+    Attributes:
+        features: the number of output channels.
+        size: side of the kernel, 2 or 4.
+        transposed: doubles height and width instead of halving them.
+    """
+
+    features: int
+    size: int
+    transposed: bool = False
+
+    @nn.compact
+    def __call__(self, inputs: jax.Array) -> jax.Array:
+        """Returns (B, H/2, W/2, features), or (B, 2H, 2W, features) if transposed."""
+        shape = (self.size, self.size, inputs.shape[-1], self.features)
+        kernel = self.param("kernel", ZEROS, shape)
+        bias = self.param("bias", ZEROS, (self.features,))
+        outputs = (convolve_transposed if self.transposed else convolve)(inputs, kernel)
+        return outputs + bias.astype(outputs.dtype).reshape(1, 1, 1, -1)
+
+
+class Dense(nn.Module):
+    """A dense layer with bias; `features` is the number of outputs."""
+
+    features: int
+
+    @nn.compact
+    def __call__(self, inputs: jax.Array) -> jax.Array:
+        """Returns (B, features)."""
+        kernel = self.param("kernel", ZEROS, (inputs.shape[-1], self.features))
+        bias = self.param("bias", ZEROS, (self.features,))
+        outputs = inputs @ kernel.astype(inputs.dtype)
+        return outputs + bias.astype(outputs.dtype).reshape(1, -1)
+
+
+class Encoder(nn.Module):
+    """Images to the posterior; `num_latents` is the number of dimensions of z."""
+
+    num_latents: int
+
+    @nn.compact
+    def __call__(self, images: jax.Array) -> Posterior:
+        """Returns the posterior of (B, 64, 64, C) images."""
+        hidden = images
+        for index, (features, size) in enumerate(((32, 4), (32, 4), (64, 2), (64, 2)), start=1):
+            hidden = nn.relu(Convolution(features, size, name=f"convolution_{index}")(hidden))
+        hidden = hidden.reshape(hidden.shape[0], -1)
+        hidden = nn.relu(Dense(256, name="dense")(hidden))
+        mean = Dense(self.num_latents, name="mean")(hidden)
+        log_variance = Dense(self.num_latents, name="log_variance")(hidden)
+        return Posterior(mean, log_variance)
+
+
+class Decoder(nn.Module):
+    """Codes to logits of the pixels; `num_channels` is C."""
+
+    num_channels: int
+
+    @nn.compact
+    def __call__(self, codes: jax.Array) -> jax.Array:
+        """Returns (B, 64, 64, C) logits of (B, D) codes."""
+        hidden = nn.relu(Dense(256, name="dense_1")(codes))
+        hidden = nn.relu(Dense(1024, name="dense_2")(hidden))
+        hidden = hidden.reshape(hidden.shape[0], 4, 4, 64)
+        for index, features in enumerate((64, 32, 32), start=1):
+            layer = Convolution(features, 4, transposed=True, name=f"convolution_{index}")
+            hidden = nn.relu(layer(hidden))
+        return Convolution(self.num_channels, 4, transposed=True, name="convolution_4")(hidden)
+
+
+def initial_parameters(
+    key: jax.Array, image_shape: tuple[int, ...], num_latents: int
+) -> Parameters:
+    """Returns fresh {"encoder": ..., "decoder": ...}: Glorot uniform kernels, zero biases.
+
+    Args:
+        key: a JAX key.
+        image_shape: (64, 64, C).
+        num_latents: D.
+
+    Raises:
+        ValueError: if images are not 64 x 64 or num_latents is under 1.
+    """
+    if len(image_shape) != 3 or tuple(image_shape[:2]) != (IMAGE_SIZE, IMAGE_SIZE):
+        raise ValueError(
+            f"image_shape is {tuple(image_shape)}; the networks take (64, 64, channels)"
+        )
+    if num_latents < 1:
+        raise ValueError(f"num_latents is {num_latents}; it must be at least 1")
+    encoder = shapes_of(Encoder(num_latents), (1, *image_shape))
+    decoder = shapes_of(Decoder(image_shape[-1]), (1, num_latents))
+    return glorot_uniform(key, {"encoder": encoder, "decoder": decoder})
+
+
+def shapes_of(network: nn.Module, input_shape: tuple[int, ...]) -> Parameters:
+    """Returns the parameters of a network as shapes and types, without any values."""
+    inputs = jax.ShapeDtypeStruct(input_shape, jnp.float32)
+    return jax.eval_shape(network.init, jax.random.key(0), inputs)["params"]
+
+
+def glorot_uniform(key: jax.Array, shapes: Parameters) -> Parameters:
+    """Returns kernels uniform in +-sqrt(6 / (fan in + fan out)) and zero biases (Glorot 2010).
+
+    A convolution's receptive field counts in both fans, as in TensorFlow. All kernels come from
+    one draw, since XLA takes seconds to compile a draw for each.
+
+    Args:
+        key: a JAX key.
+        shapes: a pytree of things with a shape; two axes or more are a kernel, one is a bias.
+    """
+    leaves, structure = jax.tree.flatten(shapes)
+    sizes = [math.prod(leaf.shape) if len(leaf.shape) > 1 else 0 for leaf in leaves]
+    draws = jax.random.uniform(key, (sum(sizes),), minval=-1, maxval=1)
+    values, taken = [], 0
+    for leaf, size in zip(leaves, sizes, strict=True):
+        if size:
+            *field, fan_in, fan_out = leaf.shape
+            limit = math.sqrt(6 / (math.prod(field) * (fan_in + fan_out)))
+            values.append(limit * draws[taken : taken + size].reshape(leaf.shape))
+        else:
+            values.append(jnp.zeros(leaf.shape))
+        taken += size
+    return jax.tree.unflatten(structure, values)
+
+
+def encode(parameters: Parameters, images: jax.Array) -> Posterior:
+    """Returns the posterior of (B, 64, 64, C) images, float32 or wider."""
+    num_latents = parameters["encoder"]["mean"]["bias"].shape[-1]
+    posterior = Encoder(num_latents).apply({"params": parameters["encoder"]}, _activations(images))
+    return Posterior(*(_full(part) for part in posterior))
+
+
+def decode(parameters: Parameters, codes: jax.Array) -> jax.Array:
+    """Returns the (B, 64, 64, C) Bernoulli logits of (B, D) codes, float32 or wider."""
+    num_channels = parameters["decoder"]["convolution_4"]["bias"].shape[-1]
+    logits = Decoder(num_channels).apply({"params": parameters["decoder"]}, _activations(codes))
+    return _full(logits)
+
+
+def _activations(values: jax.Array) -> jax.Array:
+    reduced = activation_dtype() != jnp.float32
+    return values.astype(activation_dtype()) if reduced else values
+
+
+def _full(values: Any) -> jax.Array:
+    return values.astype(jnp.promote_types(values.dtype, jnp.float32))

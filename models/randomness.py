@@ -1,0 +1,23 @@
+"""Keys made of (seed, purpose, step): a model's numbers depend on its trial alone."""
+
+from enum import IntEnum
+
+import jax
+
+
+class Purpose(IntEnum):
+    """What a key is for. The numbers enter the keys: changing one changes every result."""
+
+    WEIGHTS = 0
+    BATCH = 1
+    NOISE = 2
+    EVALUATION = 3
+
+
+def key_for(seed: int | jax.Array, purpose: Purpose, step: int | jax.Array = 0) -> jax.Array:
+    """Returns the threefry key of one step; `seed` and `step` may be traced.
+
+    Threefry, because it draws the same bits alone and mapped over replicas.
+    """
+    key = jax.random.key(seed, impl="threefry2x32")
+    return jax.random.fold_in(jax.random.fold_in(key, int(purpose)), step)
