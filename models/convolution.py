@@ -97,6 +97,11 @@ def activation_dtype() -> jnp.dtype:
     return jnp.dtype(_ARITHMETIC.get()[1])
 
 
+def wide(dtype: jnp.dtype) -> jnp.dtype:
+    """Returns the type of sums over values of `dtype`: at least float32."""
+    return jnp.dtype(jnp.float32) if dtype == jnp.bfloat16 else jnp.dtype(dtype)
+
+
 _ARITHMETIC: ContextVar[tuple[str | None, str]] = ContextVar(
     "arithmetic", default=(None, "float32")
 )
@@ -207,9 +212,8 @@ def _patches(images: jax.Array, size: int) -> jax.Array:
 
 def _flat_product(left: jax.Array, right: jax.Array) -> jax.Array:
     """(B, H, W, I), (B, H, W, O) -> (I, O) in float32 or wider: the sum over all positions."""
-    dtype = jnp.promote_types(left.dtype, jnp.float32)
     axes = ((0, 1, 2), (0, 1, 2))
-    return lax.dot_general(left, right, (axes, ((), ())), preferred_element_type=dtype)
+    return lax.dot_general(left, right, (axes, ((), ())), preferred_element_type=wide(left.dtype))
 
 
 def _blocks(inputs: jax.Array, k: int) -> jax.Array:
@@ -304,7 +308,7 @@ def _lax_weights(inputs: jax.Array, outputs: jax.Array, k: int) -> jax.Array:
         [(margin, margin)] * 2,
         rhs_dilation=(2, 2),
         dimension_numbers=("CHWN", "IHWO", "HWNC"),
-        preferred_element_type=jnp.promote_types(inputs.dtype, jnp.float32),
+        preferred_element_type=wide(inputs.dtype),
     )
 
 

@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from .convolution import activation_dtype, convolve, convolve_transposed
+from .convolution import activation_dtype, convolve, convolve_transposed, wide
 
 Parameters = dict[str, Any]
 
@@ -173,4 +173,4 @@ def _activations(values: jax.Array) -> jax.Array:
 
 
 def _full(values: Any) -> jax.Array:
-    return values.astype(jnp.promote_types(values.dtype, jnp.float32))
+    return values.astype(wide(values.dtype))

@@ -1,0 +1,44 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from teasel.models.networks import Posterior, initial_parameters
+from teasel.models.objective import bernoulli_reconstruction, forward, kl_per_latent, sample
+
+
+def test_reconstruction_is_the_sum_of_cross_entropies_over_pixels_and_channels() -> None:
+    # Logit 0: -log 1/2 whatever the pixel. Logit log 3: p = 3/4; pixel 1 gives log 4/3, pixel 0
+    # gives log 4, pixel 1/2 their mean.
+    logits = jnp.log(jnp.asarray([[1.0, 3.0], [3.0, 3.0]])).reshape(1, 2, 2, 1)
+    images = jnp.asarray([[0.3, 1.0], [0.0, 0.5]]).reshape(1, 2, 2, 1)
+    expected = np.log(2) + np.log(4 / 3) + np.log(4) + (np.log(4 / 3) + np.log(4)) / 2
+    found = bernoulli_reconstruction(logits, images)
+    np.testing.assert_allclose(found, [expected], rtol=1e-6)
+
+
+def test_reconstruction_stays_finite_at_large_logits() -> None:
+    logits = jnp.asarray([1000.0, -1000.0]).reshape(2, 1, 1, 1)
+    found = bernoulli_reconstruction(logits, jnp.zeros((2, 1, 1, 1)))
+    np.testing.assert_array_equal(found, [1000, 0])
+
+
+def test_kl_is_that_of_two_normals() -> None:
+    # N(2, 1): 2^2 / 2 = 2. N(0, e): (e - 1 - 1) / 2.
+    posterior = Posterior(jnp.asarray([[2.0, 0.0]]), jnp.asarray([[0.0, 1.0]]))
+    np.testing.assert_allclose(kl_per_latent(posterior), [[2, (np.e - 2) / 2]], rtol=1e-6)
+
+
+def test_samples_have_the_posteriors_mean_and_variance() -> None:
+    posterior = Posterior(jnp.full((20_000, 1), 3.0), jnp.full((20_000, 1), jnp.log(4.0)))
+    codes = sample(posterior, jax.random.key(0))
+    assert np.mean(codes) == pytest.approx(3, abs=0.05)  # 3.5 standard errors
+    assert np.var(codes) == pytest.approx(4, abs=0.15)
+
+
+def test_the_kl_is_the_sum_over_latents_of_means_over_the_batch() -> None:
+    params = initial_parameters(jax.random.key(0), (64, 64, 1), 4)
+    images = jax.random.uniform(jax.random.key(1), (3, 64, 64, 1))
+    passed = forward(params, images, jax.random.key(2))
+    expected = np.mean(np.sum(kl_per_latent(passed.posterior), axis=1))
+    np.testing.assert_allclose(passed.kl, expected, rtol=1e-6)

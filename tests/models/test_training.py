@@ -1,0 +1,196 @@
+"""Packed training on both paths: one step of one model (CPU) and all at once (accelerators)."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from teasel.models import METHODS, Replica, Settings, Trainer
+
+SHAPE = (64, 64, 1)
+SETTINGS = Settings(steps=10, batch_size=4, num_latents=3, learning_rate=1e-3)
+REPLICAS = [
+    Replica({"beta": 4.0}, seed=0, trial_id="a"),
+    Replica({"beta": 1.0}, seed=0, trial_id="b"),
+    Replica({"beta": 4.0}, seed=7, trial_id="c"),
+]
+
+
+def _draw(data, key, batch_size):
+    index_key, noise_key = jax.random.split(key)
+    indices = jax.random.randint(index_key, (batch_size,), 0, len(data))
+    return jnp.minimum(data[indices] + jax.random.uniform(noise_key, (batch_size, *SHAPE)), 1)
+
+
+DATA = np.random.default_rng(0).integers(0, 2, (16, *SHAPE)).astype(np.float32)
+
+
+@pytest.fixture(scope="module", params=["direct", "patches"])
+def trainer(request) -> Trainer:
+    return Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form=request.param)
+
+
+def _alike(one, other) -> None:
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
+def test_a_pack_trains_and_reports_each_model(trainer) -> None:
+    pack, first = trainer.advance(trainer.start(REPLICAS), 2)
+    assert pack.step == 2
+    pack, last = trainer.advance(pack, 8)
+    assert set(last) == {"loss", "reconstruction", "kl", "regularizer"}
+    assert last["loss"].shape == (3,)
+    assert np.all(last["reconstruction"] < first["reconstruction"])
+    np.testing.assert_allclose(last["loss"], last["reconstruction"] + last["regularizer"])
+    np.testing.assert_allclose(last["regularizer"], [4, 1, 4] * last["kl"], rtol=1e-5)
+
+
+def test_one_seed_gives_the_same_weights_whatever_the_hyperparameters(trainer) -> None:
+    a, b, c = trainer.parameters(trainer.start(REPLICAS))
+    _alike(a, b)
+    kernels = [params["encoder"]["dense"]["kernel"] for params in (a, c)]
+    assert not np.array_equal(*kernels)
+
+
+def test_one_program_serves_all_values_and_any_number_of_steps() -> None:
+    trainer = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA)
+    assert trainer.num_programs == 0
+    for replicas in (REPLICAS, REPLICAS[:1], [Replica({"beta": 9.5}, seed=123)]):
+        pack, _ = trainer.advance(trainer.start(replicas), 1)
+        trainer.advance(pack, 2)
+    assert trainer.num_programs == 1
+
+
+def test_a_mapped_pack_compiles_once_for_all_values_and_any_number_of_steps() -> None:
+    trainer = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form="patches")
+    for seed in (0, 5):
+        replicas = [Replica({"beta": seed + 1.0}, seed), Replica({"beta": 2.0}, seed + 1)]
+        pack, _ = trainer.advance(trainer.start(replicas), 1)
+        trainer.advance(pack, 2)
+    assert trainer.num_programs == 1
+
+
+def test_a_model_trains_the_same_alone_and_in_any_pack() -> None:
+    trainer = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form="direct")
+    alone, _ = trainer.advance(trainer.start(REPLICAS[1:2]), 5)
+    packed, _ = trainer.advance(trainer.start(REPLICAS[::-1]), 5)
+    _alike(alone.states[0], packed.states[1])
+
+
+def test_a_mapped_model_trains_as_it_does_alone_up_to_rounding() -> None:
+    mapped = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form="patches")
+    single = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form="direct")
+    for found, expected in (
+        (mapped.start(REPLICAS), single.start(REPLICAS)),
+        (mapped.start(REPLICAS[1:2]), single.start(REPLICAS[1:2])),
+    ):
+        _alike(mapped.parameters(found), single.parameters(expected))
+        _, found_curves = mapped.advance(found, 10)
+        _, expected_curves = single.advance(expected, 10)
+        np.testing.assert_allclose(found_curves["loss"], expected_curves["loss"], rtol=1e-4)
+
+
+def test_training_interrupted_and_resumed_elsewhere_is_bit_identical(trainer) -> None:
+    through, _ = trainer.advance(trainer.start(REPLICAS), 6)
+    saved = trainer.save(trainer.advance(trainer.start(REPLICAS), 2)[0])
+    first = trainer.restore(saved, ["c"])
+    second = trainer.restore(saved, ["b", "a"])
+    assert first.step == 2
+    assert second.replicas == (REPLICAS[1], REPLICAS[0])
+    resumed, _ = trainer.advance(trainer.join([first, second]), 1)
+    resumed, _ = trainer.advance(resumed, 3)
+    assert [replica.trial_id for replica in resumed.replicas] == ["c", "b", "a"]
+    c, b, a = trainer.parameters(resumed)
+    _alike([a, b, c], trainer.parameters(through))
+
+
+def test_packs_at_different_steps_are_not_joined(trainer) -> None:
+    later, _ = trainer.advance(trainer.start(REPLICAS[:1]), 1)
+    with pytest.raises(ValueError, match=r"different steps can't be joined: \[0, 1\]"):
+        trainer.join([trainer.start(REPLICAS[:1]), later])
+
+
+def test_a_checkpoint_says_which_trials_it_lacks_and_that_it_is_of_other_networks(trainer) -> None:
+    saved = trainer.save(trainer.start(REPLICAS))
+    with pytest.raises(ValueError, match="the checkpoint lacks trials x, y"):
+        trainer.restore(saved, ["x", "a", "y"])
+    wider = Trainer(METHODS["beta_vae"], SETTINGS._replace(num_latents=4), SHAPE, _draw, DATA)
+    with pytest.raises(ValueError, match=r"another method or other networks.*dense_1"):
+        wider.restore(saved)
+    with pytest.raises(ValueError, match="not a checkpoint"):
+        trainer.restore(b"nonsense")
+
+
+def test_a_model_that_breaks_does_not_touch_the_others(trainer) -> None:
+    def broken(replicas):
+        pack = trainer.start(replicas)
+        saved = trainer.restore(trainer.save(pack))
+        spoil = lambda leaf: leaf.at[1].set(jnp.nan)  # noqa: E731
+        if isinstance(pack.states, list):
+            spoiled = jax.tree.map(lambda leaf: jnp.full_like(leaf, jnp.nan), pack.states[1])
+            states = [pack.states[0], spoiled._replace(optimizer=pack.states[1].optimizer)]
+            states.append(pack.states[2])
+        else:
+            states = pack.states._replace(parameters=jax.tree.map(spoil, pack.states.parameters))
+        return pack._replace(states=states), saved
+
+    spoiled, sound = broken(REPLICAS)
+    spoiled, curves = trainer.advance(spoiled, 3)
+    sound, expected = trainer.advance(sound, 3)
+    assert np.isnan(curves["loss"][1])
+    assert curves["loss"][[0, 2]] == pytest.approx(expected["loss"][[0, 2]], rel=0)
+    for place in (0, 2):
+        _alike(trainer.parameters(spoiled)[place], trainer.parameters(sound)[place])
+
+
+def test_evaluation_depends_on_the_trial_alone_and_leaves_the_pack_as_it_is(trainer) -> None:
+    pack = trainer.start(REPLICAS)
+    found = trainer.evaluate(pack, 3)
+    assert trainer.evaluate(pack, 3) == found
+    assert len(found) == 3
+    first = found[0]
+    assert first["elbo"] == pytest.approx(-(first["reconstruction"] + first["kl"]))
+    assert len(first["kl_per_latent"]) == 3
+    assert sum(first["kl_per_latent"]) == pytest.approx(first["kl"], rel=1e-5)
+    alone = trainer.evaluate(trainer.start(REPLICAS[2:]), 3)[0]
+    assert alone["loss"] == pytest.approx(found[2]["loss"], rel=1e-6)
+
+
+def test_the_untrained_reference_takes_no_steps() -> None:
+    trainer = Trainer(METHODS["untrained"], SETTINGS, SHAPE, _draw, DATA)
+    assert trainer.steps == 0
+    pack = trainer.start([Replica({}, seed=0)])
+    assert trainer.evaluate(pack, 1)[0]["reconstruction"] > 0
+    assert Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA).steps == 10
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"batch_size": 0}, "batch_size is 0; it must be a whole number of at least 1"),
+        ({"steps": -1}, "steps is -1"),
+        ({"num_latents": 2.5}, "num_latents is 2.5"),
+        ({"learning_rate": float("nan")}, "learning_rate is nan"),
+    ],
+)
+def test_bad_settings_are_named(change, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        Trainer(METHODS["beta_vae"], SETTINGS._replace(**change), SHAPE, _draw, DATA)
+
+
+def test_images_unlike_the_declared_shape_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"draw gives float32 images of shape \(4, 64, 64, 1\)"):
+        Trainer(METHODS["beta_vae"], SETTINGS, (64, 64, 3), _draw, DATA)
+
+
+def test_bad_packs_and_counts_are_named(trainer) -> None:
+    with pytest.raises(ValueError, match="at least one replica"):
+        trainer.start([])
+    with pytest.raises(ValueError, match="seed is -1"):
+        trainer.start([Replica({"beta": 1.0}, seed=-1)])
+    with pytest.raises(ValueError, match="beta is -2"):
+        trainer.start([Replica({"beta": -2.0}, seed=0)])
+    with pytest.raises(ValueError, match="num_steps is 0"):
+        trainer.advance(trainer.start(REPLICAS), 0)
+    with pytest.raises(ValueError, match="num_batches is 0"):
+        trainer.evaluate(trainer.start(REPLICAS), 0)
