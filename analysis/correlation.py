@@ -1,53 +1,122 @@
 """How scores rank models: Spearman correlations between the columns of a wide table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
+from .cube import cube
 from .frames import DataFrame
 from .labels import label
+from .resampling import bootstrap_error, interval, jackknife_error, no_interval
 from .tables import DISENTANGLEMENT, learned
+
+MIN_SETTINGS = 3
+"""Two settings are ranked alike or not: that is no correlation."""
 
 
 def rank_correlation(
     table: DataFrame,
     rows: Sequence[str] = DISENTANGLEMENT,
     columns: Sequence[str] | None = None,
+    num_resamples: int = 1000,
+    rng: np.random.Generator | None = None,
 ) -> DataFrame:
     """Spearman's rank correlation of every score in `rows` with every score in `columns`.
 
     All entries of one result are over the same models: those that have every score. A score that
-    half of the models lack is left out first, so that one metric still to be computed
-    does not empty the table; its entries are NaN, and `note` says why.
+    half of the models lack is left out first, so that one metric still to be computed does not
+    empty the table; its entries are NaN, and `note` says why.
 
     Args:
         table: wide scores, one row per model. References such as "untrained" are ignored.
         rows: score columns.
         columns: score columns; those of `rows` if None.
+        num_resamples: bootstrap draws of seeds, jointly over all cells; 0 for no intervals.
+        rng: NumPy generator; the same draws at every call if None.
 
     Returns:
-        A row per pair: row, column, correlation, num_models, note.
+        A row per pair: row, column, correlation, low, high, num_models, note.
     """
     columns = rows if columns is None else columns
     names = list(dict.fromkeys([*rows, *columns]))
-    values, notes = complete_scores(table, names)
+    models, notes = complete_models(table, names)
     kept = [name for name in names if name not in notes]
-    matrix = DataFrame(spearman(values), kept, kept).reindex(index=names, columns=names)
-    pairs = [(row, column) for row in rows for column in columns]
-    return DataFrame(
-        {
-            "row": [row for row, _ in pairs],
-            "column": [column for _, column in pairs],
-            "correlation": [matrix.at[pair] for pair in pairs],
-            "num_models": len(values),
-            "note": [notes.get(row) or notes.get(column, "") for row, column in pairs],
-        }
-    )
+    values, seeds = models[kept].to_numpy(float), models["seed"].to_numpy()
+    estimate = spearman(values)
+    low = high = np.full(estimate.shape, np.nan)
+    numbers, which = np.unique(seeds, return_inverse=True)
+    if num_resamples and kept and not no_interval(len(numbers)):
+        resampled = _Ranks(values)
+        error = bootstrap_error(
+            lambda counts: resampled.correlation(counts[which]), len(numbers), num_resamples, rng
+        )
+        low, high = (np.clip(end, -1, 1) for end in interval(estimate, error, len(numbers)))
+    entries = []
+    for row in rows:
+        for column in columns:
+            if why := notes.get(row) or notes.get(column):
+                numbers_here = (np.nan, np.nan, np.nan)
+            else:
+                place = kept.index(row), kept.index(column)
+                numbers_here = (estimate[place], low[place], high[place])
+                why = no_interval(len(numbers)) if num_resamples else ""
+            entries.append((row, column, *numbers_here, len(models), why))
+    names = ["row", "column", "correlation", "low", "high", "num_models", "note"]
+    return DataFrame(entries, columns=names)
 
 
-def complete_scores(table: DataFrame, names: Sequence[str]) -> tuple[np.ndarray, dict[str, str]]:
-    """The (N, M) values of the models that have every score kept, and why others are not kept."""
-    values = learned(table).reindex(columns=list(names)).to_numpy(float)
+def dataset_correlation(table: DataFrame, score: str) -> DataFrame:
+    """Spearman's correlation of one score between data sets, over settings (figure 4).
+
+    Of the mean over seeds of every setting that both data sets have. Over single models it would
+    be far lower: two models of one setting and different seeds differ too.
+
+    Returns:
+        A row per pair of data sets: row, column, correlation, low, high, num_models (of both),
+        num_settings, note.
+    """
+    data = cube(table, [score])
+    values = data.values[..., 0]
+    num_datasets, _, num_seeds = values.shape
+
+    def statistic(counts: np.ndarray) -> np.ndarray:
+        weights = np.isfinite(values) * counts
+        with np.errstate(invalid="ignore"):
+            means = np.where(weights > 0, values, 0) @ counts / weights.sum(axis=-1)
+        matrix = np.full((num_datasets, num_datasets), np.nan)
+        for i in range(num_datasets):
+            for j in range(num_datasets):
+                both = np.isfinite(means[i]) & np.isfinite(means[j])
+                if both.sum() >= MIN_SETTINGS:
+                    matrix[i, j] = spearman(means[[i, j]][:, both].T)[0, 1]
+        return matrix
+
+    estimate = statistic(np.ones(num_seeds))
+    low = high = np.full(estimate.shape, np.nan)
+    note = no_interval(num_seeds)
+    if not note:
+        error = jackknife_error(statistic, num_seeds)
+        low, high = (np.clip(end, -1, 1) for end in interval(estimate, error, num_seeds))
+    there = np.isfinite(values).any(axis=-1).astype(int)
+    shared = there @ there.T
+    models = np.isfinite(values).sum(axis=(1, 2))
+    entries = []
+    for i, row in enumerate(data.datasets):
+        for j, column in enumerate(data.datasets):
+            few = f"{shared[i, j]} settings in common, {MIN_SETTINGS} needed"
+            constant = "one value for all settings" if np.isnan(estimate[i, j]) else note
+            why = few if shared[i, j] < MIN_SETTINGS else constant
+            size = models[i] + (models[j] if i != j else 0)
+            ends = (low[i, j], high[i, j])
+            entries.append((row, column, estimate[i, j], *ends, size, shared[i, j], why))
+    names = ["row", "column", "correlation", "low", "high", "num_models", "num_settings", "note"]
+    return DataFrame(entries, columns=names)
+
+
+def complete_models(table: DataFrame, names: Sequence[str]) -> tuple[DataFrame, dict[str, str]]:
+    """The trained models that have every score kept, and why other scores are not kept."""
+    table = learned(table)
+    values = table.reindex(columns=list(names)).to_numpy(float)
     scored = np.isfinite(values)
     kept = 2 * scored.sum(axis=0) > len(values)
     notes = {
@@ -55,40 +124,38 @@ def complete_scores(table: DataFrame, names: Sequence[str]) -> tuple[np.ndarray,
         for name, count, keep in zip(names, scored.sum(axis=0), kept, strict=True)
         if not keep
     }
-    values = values[scored[:, kept].all(axis=1)][:, kept]
-    for name, column in zip(np.array(names)[kept], values.T, strict=True):
-        if len(np.unique(column)) < 2:
-            notes[name] = f"{label(name)}: one value for all models"
-    constant = [name in notes for name in np.array(names)[kept]]
-    return values[:, np.logical_not(constant)], notes
+    complete = table[scored[:, kept].all(axis=1)]
+    for name in np.array(names)[kept]:
+        if complete[name].nunique() < 2:
+            notes[str(name)] = f"{label(name)}: one value for all models"
+    return complete, notes
 
 
-def spearman(values: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Spearman's rank correlation (M, M) of the columns of `values`, ties sharing their mean rank.
+def spearman(values: np.ndarray) -> np.ndarray:
+    """Spearman's rank correlation (M, M) of the columns of `values` (N, M), finite.
 
-    Args:
-        values: (N, M), finite.
-        weights: (N,) how often each row counts; once if None. A bootstrap resample is a vector
-            of counts, so that nothing is sorted twice.
+    Ties share their mean rank; a column of one value correlates with nothing (NaN).
 
     >>> spearman(np.array([[1.0, 3.0], [2.0, 2.0], [3.0, 1.0]]))[0, 1].round(6)
     np.float64(-1.0)
     """
-    weights = np.ones(len(values)) if weights is None else weights
-    return next(_spearman_resampled(values, [weights]))
+    return _Ranks(values).correlation(np.ones(len(values)))
 
 
-def _spearman_resampled(
-    values: np.ndarray, resamples: Sequence[np.ndarray] | Iterator[np.ndarray]
-) -> Iterator[np.ndarray]:
-    order = [np.unique(column, return_inverse=True)[1] for column in values.T]
-    for weights in resamples:
-        ranks = np.empty((len(order), len(weights)))
-        for rank, codes in zip(ranks, order, strict=True):
-            counts = np.bincount(codes, weights)
-            rank[:] = (np.cumsum(counts) - counts / 2)[codes]
-        ranks -= (ranks @ weights / weights.sum())[:, None]
-        covariance = (ranks * weights) @ ranks.T
+class _Ranks:
+    """The order of the rows in every column, sorted once for all resamples."""
+
+    def __init__(self, values: np.ndarray):
+        self._codes = [np.unique(column, return_inverse=True)[1] for column in values.T]
+
+    def correlation(self, counts: np.ndarray) -> np.ndarray:
+        """Spearman's correlation where row n stands `counts[n]` times."""
+        ranks = np.empty((len(self._codes), len(counts)))
+        for rank, codes in zip(ranks, self._codes, strict=True):
+            frequencies = np.bincount(codes, counts)
+            rank[:] = (np.cumsum(frequencies) - frequencies / 2)[codes]
+        ranks -= (ranks @ counts / max(counts.sum(), 1))[:, None]
+        covariance = (ranks * counts) @ ranks.T
         scale = np.sqrt(np.diag(covariance))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            yield np.clip(covariance / np.outer(scale, scale), -1, 1)
+        scale = np.where(scale > 0, scale, np.nan)
+        return np.clip(covariance / np.outer(scale, scale), -1, 1)

@@ -1,14 +1,20 @@
-"""The type of a table."""
+"""pandas, as this folder's type checker sees it.
+
+pandas annotates its methods for its own developers (``table[names]`` is a table, a column or
+unknown), so a checker that reads them finds faults in plain code: it sees Any instead.
+"""
 
 from typing import TYPE_CHECKING, Any
 
-# pandas annotates its methods for its own developers (`table[names]` is a table, a column or
-# unknown), so a type checker that reads them finds faults in plain code: it sees Any instead.
+import pandas
+
+pd: Any = pandas
+
 if TYPE_CHECKING:
 
     class DataFrame(Any):
-        """A table, as a type checker sees it."""
+        """A table."""
 else:
-    from pandas import DataFrame
+    DataFrame = pandas.DataFrame
 
-__all__ = ["DataFrame"]
+__all__ = ["DataFrame", "pd"]

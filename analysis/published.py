@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from .frames import DataFrame
+from .tables import learned
 
 # Data that count as the study's own: the publishers' files, or dSprites redrawn to their bits.
 SOURCES = ("published file", "drawn")
@@ -66,8 +67,6 @@ def differences(trials: DataFrame) -> list[str]:
     Args:
         trials: rows of `trials(results)` (or wide scores), of one data set or of several.
     """
-    from .tables import learned
-
     grid, trained = study_grid(), learned(trials)
     found = []
     if others := sorted(set(trained["dataset"]) - set(grid["datasets"])):
@@ -84,7 +83,40 @@ def differences(trials: DataFrame) -> list[str]:
             if fewer := sorted(set(rows["steps"]) - {wanted}):
                 shown = " and ".join(f"{steps:,.0f}" for steps in fewer)
                 found.append(f"{shown} steps of {method} (the study: {wanted:,})")
+    if "other_parameters" in trained:
+        for names in trained["other_parameters"].unique():
+            if names:
+                found.append(f"other parameters of {names} than the study's")
     for name in ("batch_size", "learning_rate", "num_latents"):
         if name in trained and set(trained[name].dropna()) - {grid[name]}:
             found.append(f"another {name.replace('_', ' ')} than {grid[name]:g}")
     return found
+
+
+def filled(table: DataFrame) -> DataFrame:
+    """How much of the study's own grid these models fill.
+
+    Returns:
+        A row per data set: dataset, num_models (those of the study's settings and seeds),
+        share (of the study's 1,800), num_settings (of its 36), num_seeds (of the setting that
+        has fewest).
+    """
+    grid = study_grid()
+    rows = []
+    for dataset, models in learned(table).groupby("dataset", sort=False):
+        seeds = [
+            models.loc[
+                (models["method"] == method)
+                & (models["hyperparameter"] == name)
+                & (models["hyperparameter_value"] == value),
+                "seed",
+            ].nunique()
+            for method, swept in grid["methods"].items()
+            for name, values in swept.items()
+            for value in values
+        ]
+        present = [count for count in seeds if count]
+        size = sum(min(count, grid["seeds"]) for count in present)
+        share = size / (len(seeds) * grid["seeds"]) if dataset in grid["datasets"] else 0.0
+        rows.append((dataset, size, share, len(present), min(present, default=0)))
+    return DataFrame(rows, columns=["dataset", "num_models", "share", "num_settings", "num_seeds"])

@@ -6,10 +6,9 @@ import zlib
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
-from .frames import DataFrame
+from .frames import DataFrame, pd
 from .published import study_grid
 from .tables import DISENTANGLEMENT
 
@@ -208,6 +207,7 @@ class SyntheticResults:
                     "num_points": np.full(size, 10_000),
                     "metric_seed": np.zeros(size, int),
                     "metric_version": np.full(size, "1"),
+                    "parameters": pa.nulls(size, pa.string()),
                     "parameters_hash": np.full(size, "synthetic"),
                     "seconds": np.full(size, 1.0),
                     "error": pa.nulls(size, pa.string()),

@@ -1,19 +1,20 @@
 """A results folder as pandas tables: what every other function of this folder takes."""
 
 import functools
+import json
 import operator
 import warnings
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..metrics import METRICS
 from ..sweep.results import Results as Folder
 from ..sweep.tables import TRIALS
-from .frames import DataFrame
+from .frames import DataFrame, pd
 
 # Settings of a training that are no hyper-parameters of its method.
 TRAINING = ("steps", "batch_size", "learning_rate", "num_latents")
@@ -25,6 +26,10 @@ DISENTANGLEMENT = (
 UNSUPERVISED = (
     *("reconstruction", "kl", "elbo", "gaussian_total_correlation"),
     *("gaussian_wasserstein_correlation", "mutual_info_score"),
+)
+DOWNSTREAM = (
+    *(f"downstream_{model}_{size}" for model in ("lr", "gbt") for size in (10, 100, 1000, 10000)),
+    *("efficiency_lr", "efficiency_gbt"),
 )
 
 # Representations that no method learned: shown apart, and left out of every statistic.
@@ -83,8 +88,9 @@ def scores(
         representation: "mean", "sampled", or None for both.
         wide: one column per score, named as the paper names it (``mig``,
             ``dci_disentanglement``, ``downstream_lr_100``, ...), beside losses, the derived
-            ``efficiency_lr`` and ``efficiency_gbt`` (accuracy at 100 / accuracy at 10,000) and
-            the columns of `trials` that say which cell of the study it is.
+            ``efficiency_lr`` and ``efficiency_gbt`` (accuracy at 100 / accuracy at 10,000), the
+            columns of `trials`, and ``other_parameters``, which lists the metrics that were not
+            computed with the study's parameters.
 
     Raises:
         ValueError: if `representation` is none of the three.
@@ -99,7 +105,9 @@ def scores(
     if representation:
         table = table.filter(pc.field("representation") == representation)
     table = _one_version_per_metric(table)
-    return _wide(models, table, representation) if wide else _tidy(models, table)
+    if not wide:
+        return _tidy(models, table)
+    return _wide(models, table, representation).assign(other_parameters=_other_parameters(table))
 
 
 def representation(results: Results | str | Path, trial_id: str) -> Codes:
@@ -156,6 +164,19 @@ def _one_version_per_metric(table: pa.Table) -> pa.Table:
         keys = [pc.field(name) == getattr(row, name) for name in (*metric, *version)]
         table = table.filter(~functools.reduce(operator.and_, keys))
     return table
+
+
+def _other_parameters(table: pa.Table) -> str:
+    """The metrics whose parameters are not the catalogue's defaults, which are the study's."""
+    given = table.group_by(["metric", "parameters"]).aggregate([]).to_pylist()
+    others = set()
+    for row in given:
+        if row["metric"] in METRICS and row["parameters"]:
+            usual = METRICS[row["metric"]].parameters
+            stated = json.loads(row["parameters"])
+            if any(usual[name].default != value for name, value in stated.items()):
+                others.add(row["metric"])
+    return ", ".join(sorted(others))
 
 
 def _tidy(models: DataFrame, table: pa.Table) -> DataFrame:

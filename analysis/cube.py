@@ -1,0 +1,53 @@
+"""A study's scores as one array: data sets x settings x seeds x scores."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from .frames import DataFrame
+from .summary import in_study_order
+from .tables import learned
+
+
+class Cube(NamedTuple):
+    """Scores of trained models in the paper's order, NaN where there is no model or no score.
+
+    Attributes:
+        values: (data sets, settings, seeds, scores).
+        datasets: names.
+        settings: (method, setting) of every setting.
+        seeds: numbers, ascending.
+        scores: column names.
+    """
+
+    values: np.ndarray
+    datasets: list[str]
+    settings: list[tuple[str, str]]
+    seeds: list[int]
+    scores: list[str]
+
+    @property
+    def methods(self) -> np.ndarray:
+        """The method of every setting."""
+        return np.array([method for method, _ in self.settings])
+
+    @property
+    def num_models(self) -> np.ndarray:
+        """(data sets, scores): how many models have a score."""
+        return np.isfinite(self.values).sum(axis=(1, 2))
+
+
+def cube(table: DataFrame, scores: Sequence[str]) -> Cube:
+    """The array of some scores of a wide table; a score it lacks is all NaN."""
+    table = in_study_order(learned(table))
+    cells = list(zip(table["method"], table["setting"], strict=True))
+    axes = [table["dataset"].tolist(), cells, table["seed"].tolist()]
+    names = [list(dict.fromkeys(axis)) for axis in axes]
+    names[2].sort()
+    places = [{name: place for place, name in enumerate(axis)} for axis in names]
+    index = tuple([place[name] for name in axis] for axis, place in zip(axes, places, strict=True))
+    values = np.full([*map(len, names), len(scores)], np.nan)
+    values[index] = table.reindex(columns=list(scores)).to_numpy(float)
+    values[~np.isfinite(values)] = np.nan
+    return Cube(values, names[0], names[1], names[2], list(scores))

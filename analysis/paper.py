@@ -1,0 +1,131 @@
+"""The paper's figures by number, each the table behind it (Locatello et al. 2019).
+
+Figure 3's shares are `importance.variance_explained`, table 1 is `selection.table_1`; the
+figures' drawings are in `drawing`.
+"""
+
+from collections.abc import Callable, Sequence
+
+from .correlation import dataset_correlation, rank_correlation
+from .frames import DataFrame, pd
+from .summary import in_study_order
+from .tables import DISENTANGLEMENT, DOWNSTREAM, UNSUPERVISED, learned
+
+LATENT_SCORES = ("gaussian_total_correlation", "mutual_info_score")
+
+
+def figure_1(mean: DataFrame, sampled: DataFrame) -> DataFrame:
+    """Dependence between latents against regularisation strength, of means and of samples.
+
+    Args:
+        mean: wide scores of the mean representation.
+        sampled: wide scores of the sampled one.
+
+    Returns:
+        A row per data set, setting, representation and score: dataset, method, hyperparameter,
+        hyperparameter_value, setting, representation, score (Gaussian total correlation in nats,
+        mean mutual information between latents in nats), value (mean over seeds), spread
+        (standard deviation over seeds), num_models.
+    """
+    both = in_study_order(learned(pd.concat([mean, sampled], ignore_index=True)))
+    cell = ["dataset", "method", "hyperparameter", "hyperparameter_value", "setting"]
+    given = [name for name in LATENT_SCORES if name in both]
+    long = both.melt([*cell, "representation"], given, var_name="score").dropna(subset="value")
+    groups = long.groupby([*cell, "representation", "score"], sort=False, dropna=False)["value"]
+    return groups.agg(value="mean", spread="std", num_models="size").reset_index()
+
+
+def figure_2(table: DataFrame, scores: Sequence[str] = DISENTANGLEMENT) -> DataFrame:
+    """Rank correlation between scores, per data set and averaged over them.
+
+    Returns:
+        `rank_correlation` for every data set, with the columns dataset, lowest and highest. Data
+        set "average" is the mean over data sets, with the lowest and the highest of them.
+    """
+    return _per_dataset(table, lambda rows: rank_correlation(rows, scores))
+
+
+def figure_4(
+    table: DataFrame,
+    unsupervised: Sequence[str] = UNSUPERVISED,
+    scores: Sequence[str] = DISENTANGLEMENT,
+) -> DataFrame:
+    """Rank correlation of unsupervised with disentanglement scores; as `figure_2`.
+
+    Args:
+        table: wide scores whose unsupervised columns are those of the samples, see
+            `with_unsupervised_of_samples`.
+        unsupervised: rows.
+        scores: columns.
+    """
+    return _per_dataset(table, lambda rows: rank_correlation(rows, unsupervised, scores))
+
+
+def figure_4_datasets(table: DataFrame, scores: Sequence[str] = DISENTANGLEMENT) -> DataFrame:
+    """Rank correlation of each score between data sets, over settings; see `dataset_correlation`.
+
+    Returns:
+        The rows of `dataset_correlation` for every score, with the column score.
+    """
+    found = [dataset_correlation(table, score).assign(score=score) for score in scores]
+    return pd.concat(found, ignore_index=True)
+
+
+def figure_5(
+    table: DataFrame,
+    scores: Sequence[str] = DISENTANGLEMENT,
+    downstream: Sequence[str] = DOWNSTREAM,
+) -> DataFrame:
+    """Rank correlation of scores with downstream accuracy and efficiency; as `figure_2`."""
+    return _per_dataset(table, lambda rows: rank_correlation(rows, scores, downstream))
+
+
+def figure_6(table: DataFrame) -> DataFrame:
+    """Every model's sample efficiency (boosted trees) and FactorVAE score.
+
+    Returns:
+        A row per model that has both: trial_id, dataset, method, setting, seed,
+        factor_vae_score, efficiency_gbt.
+    """
+    names = ["trial_id", "dataset", "method", "setting", "seed"]
+    scores = ["factor_vae_score", "efficiency_gbt"]
+    found = in_study_order(learned(table)).reindex(columns=[*names, *scores])
+    return found.dropna(subset=scores).reset_index(drop=True)
+
+
+def with_unsupervised_of_samples(mean: DataFrame, sampled: DataFrame) -> DataFrame:
+    """The wide scores of the mean representation, with the sampled one's unsupervised columns.
+
+    Which representation's total correlation figure 4 uses is not printed; the samples' is what a
+    user without labels would look at.
+    """
+    given = [name for name in UNSUPERVISED if name in sampled and name not in LOSSES]
+    rest = mean.drop(columns=[name for name in given if name in mean])
+    return rest.merge(sampled[["trial_id", *given]], how="left", on="trial_id")
+
+
+LOSSES = ("reconstruction", "kl", "elbo")
+
+
+def _per_dataset(table: DataFrame, correlate: Callable[[DataFrame], DataFrame]) -> DataFrame:
+    table = in_study_order(learned(table))
+    found = [
+        correlate(rows).assign(dataset=dataset)
+        for dataset, rows in table.groupby("dataset", sort=False)
+    ]
+    if not found:
+        return correlate(table).assign(dataset="", lowest=float("nan"), highest=float("nan"))
+    each = pd.concat(found, ignore_index=True)
+    each = each.assign(lowest=each["correlation"], highest=each["correlation"])
+    if len(found) == 1:
+        return each
+    groups = each.groupby(["row", "column"], sort=False)
+    average = groups.agg(
+        correlation=("correlation", "mean"),
+        lowest=("correlation", "min"),
+        highest=("correlation", "max"),
+        num_models=("num_models", "sum"),
+        datasets=("correlation", "count"),
+    ).reset_index()
+    note = [f"mean over {count} data sets" for count in average.pop("datasets")]
+    return pd.concat([each, average.assign(dataset="average", note=note)], ignore_index=True)

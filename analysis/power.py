@@ -1,0 +1,96 @@
+"""How many seeds a comparison needs."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+from .cube import cube
+from .frames import DataFrame
+from .tables import DISENTANGLEMENT
+
+MOST_SEEDS = 1_000_000
+
+
+def seeds_needed(
+    table: DataFrame,
+    scores: Sequence[str] = DISENTANGLEMENT,
+    deltas: Sequence[float] = (0.01, 0.02, 0.05, 0.1),
+    power: float = 0.8,
+    level: float = 0.05,
+) -> DataFrame:
+    """Seeds per setting to tell two settings whose true means differ by `delta`, by a t-test.
+
+    From the spread over seeds in these results, pooled over settings. Settings share their seeds,
+    so what a seed does to all settings alike drops out of a paired comparison; both counts are
+    given.
+
+    Args:
+        table: wide scores.
+        scores: columns.
+        deltas: differences of means, in units of the score.
+        power: the chance to find the difference.
+        level: of the two-sided test.
+
+    Returns:
+        A row per data set, score and delta: spread (standard deviation over seeds), num_seeds,
+        num_seeds_paired, num_models, note. A count is NaN where it cannot be told.
+    """
+    data = cube(table, scores)
+    rows = []
+    for i, dataset in enumerate(data.datasets):
+        for j, score in enumerate(scores):
+            values = data.values[i, :, :, j]
+            spread, paired = _spread(values), _paired_spread(values)
+            note = "" if np.isfinite(spread) else "no setting has two seeds with this score"
+            if not note and np.isnan(paired):
+                note = "no two seeds are shared by two settings"
+            for delta in deltas:
+                counts = [
+                    _seeds(delta / scale, groups, power, level)
+                    for scale, groups in ((spread, 2), (paired, 1))
+                ]
+                size = np.isfinite(values).sum()
+                rows.append((dataset, score, delta, spread, *counts, size, note))
+    names = ["dataset", "score", "delta", "spread", "num_seeds", "num_seeds_paired", "num_models"]
+    return DataFrame(rows, columns=[*names, "note"])
+
+
+def _spread(values: np.ndarray) -> float:
+    """Standard deviation over seeds, pooled over the settings of (settings, seeds)."""
+    counts = np.isfinite(values).sum(axis=1, keepdims=True)
+    means = np.nansum(values, axis=1, keepdims=True) / np.maximum(counts, 1)
+    freedom = np.maximum(counts - 1, 0).sum()
+    return float(np.sqrt(np.nansum((values - means) ** 2) / freedom)) if freedom else np.nan
+
+
+def _paired_spread(values: np.ndarray) -> float:
+    """Standard deviation over seeds of the difference between two settings, over seeds in all."""
+    values = values[np.isfinite(values).any(axis=1)]
+    values = values[:, np.isfinite(values).all(axis=0)]
+    if min(values.shape, default=0) < 2:
+        return np.nan
+    rest = values - values.mean(axis=0) - values.mean(axis=1, keepdims=True) + values.mean()
+    freedom = (values.shape[0] - 1) * (values.shape[1] - 1)
+    return float(np.sqrt(2 * (rest**2).sum() / freedom))
+
+
+def _seeds(effect: float, groups: int, power: float, level: float) -> float:
+    """The fewest seeds that find an effect, in standard deviations, with the wanted power."""
+    if np.isnan(effect):
+        return np.nan
+
+    def enough(num_seeds: int) -> bool:
+        freedom = groups * (num_seeds - 1)
+        shift = effect * np.sqrt(num_seeds / groups)
+        critical = stats.t.ppf(1 - level / 2, freedom)
+        # Far out the noncentral t is numerically undefined, and the power is 1.
+        return bool(shift > 30 or stats.nct.sf(critical, freedom, shift) >= power)
+
+    if not enough(MOST_SEEDS):
+        return np.inf
+    low, high = 1, MOST_SEEDS
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return float(high)

@@ -1,0 +1,75 @@
+"""Intervals for what other seeds would have given.
+
+Seeds are crossed with settings, not nested in them: seed 7 gives every method and setting the same
+initial weights and batches. So a seed is drawn, or left out, in all cells of a study at once.
+
+A statistic here is a function of how often each seed counts: `statistic(counts)`, counts (S,).
+Both errors below feed one interval, estimate ± t(S - 1) x error: percentiles of the bootstrap are
+too narrow at the 10 to 50 seeds of a study (`benchmarks/analysis.py` measures the coverage).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import stats
+
+MIN_SEEDS = 10
+"""With fewer seeds no interval is shown: none of these covers at its nominal rate."""
+
+Statistic = Callable[[np.ndarray], np.ndarray]
+
+
+def bootstrap_error(
+    statistic: Statistic,
+    num_seeds: int,
+    num_resamples: int = 1000,
+    rng: np.random.Generator | None = None,
+) -> np.ndarray:
+    """The standard error of a statistic, from seeds drawn with replacement (Efron 1979).
+
+    Multiplied by sqrt(S / (S - 1)), as the variance of S draws from S seeds is too small by that
+    (Hesterberg 2015). For statistics that a repeated seed does not bias: means, correlations.
+
+    Args:
+        statistic: of the counts (S,) of each seed.
+        num_seeds: S.
+        num_resamples: draws.
+        rng: NumPy generator; the same draws at every call if None.
+    """
+    rng = np.random.default_rng(0) if rng is None else rng
+    draws = rng.multinomial(num_seeds, np.full(num_seeds, 1 / num_seeds), size=num_resamples)
+    values = np.array([statistic(counts.astype(float)) for counts in draws])
+    return values.std(axis=0, ddof=1) * np.sqrt(num_seeds / (num_seeds - 1))
+
+
+def jackknife_error(statistic: Statistic, num_seeds: int) -> np.ndarray:
+    """The standard error of a statistic, from leaving out one seed at a time (Tukey 1958).
+
+    For statistics that compare a seed with another, which a bootstrap, where a seed meets itself,
+    would bias: shares of variance, transfer to an independent seed.
+
+    Args:
+        statistic: of the counts (S,) of each seed, here 0 or 1.
+        num_seeds: S.
+    """
+    values = np.array([statistic(1.0 - left_out) for left_out in np.eye(num_seeds)])
+    return np.sqrt((num_seeds - 1) * values.var(axis=0))
+
+
+def interval(
+    estimate: np.ndarray, error: np.ndarray, num_seeds: int, level: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper end of the two-sided Student interval with S - 1 degrees of freedom."""
+    half = stats.t.ppf((1 + level) / 2, num_seeds - 1) * error
+    return estimate - half, estimate + half
+
+
+def no_interval(num_seeds: int) -> str:
+    """Why no interval is shown, or an empty string if it is.
+
+    >>> no_interval(5), no_interval(50)
+    ('no interval with fewer than 10 seeds (here 5)', '')
+    """
+    if num_seeds >= MIN_SEEDS:
+        return ""
+    return f"no interval with fewer than {MIN_SEEDS} seeds (here {num_seeds})"

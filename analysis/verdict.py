@@ -1,0 +1,93 @@
+"""Whether a number agrees with the published one, by a rule that is written down."""
+
+from pathlib import Path
+
+import numpy as np
+
+from .frames import DataFrame
+from .published import differences, filled, published, study_grid
+from .resampling import MIN_SEEDS
+
+RULE = (
+    "A number is compared only where it was made as the study made it: the same data, training "
+    f"settings and all 36 settings, with at least {MIN_SEEDS} seeds and an interval, and against "
+    "a number whose print could be checked. It then agrees if the difference is within the 95 % "
+    "interval of a difference, sqrt(half² + half² S / 50) for our half-width with S seeds and the "
+    "study's 50, plus half a percent for the rounding of the print. About one true agreement in "
+    "twenty is called a difference."
+)
+
+
+def beside_published(
+    summary: DataFrame,
+    figure: str,
+    table: DataFrame,
+    value: str,
+    dataset: str = "",
+    score: str = "",
+    more: str | Path | None = None,
+) -> DataFrame:
+    """A summary with the published value of every entry, the difference and a verdict.
+
+    Args:
+        summary: entries with row, column, `value`, low, high and note.
+        figure: which published table, see `published`.
+        table: the wide scores behind the summary, which tell if it can be compared.
+        value: the column of `summary` to compare.
+        dataset: of the published table, if it is of one data set.
+        score: of the published table, if it is of one score.
+        more: a JSON file with published numbers of your own.
+
+    Returns:
+        The summary with published, difference, verdict ("agrees", "differs", "not comparable",
+        or empty where nothing is published), why, source.
+    """
+    known = published(figure, more).query("dataset == @dataset and score == @score")
+    known = known[["row", "column", "published", "source", "caveat"]]
+    beside = summary.merge(known, how="left", on=["row", "column"])
+    beside["difference"] = beside[value] - beside["published"]
+    num_seeds = table["seed"].nunique()
+    reasons = {name: obstacles(rows) for name, rows in table.groupby("dataset", sort=False)}
+    missing = [name for name in study_grid()["datasets"] if name not in reasons]
+    judged = []
+    for entry in beside.to_dict("records"):
+        pair = [name for name in (entry["row"], entry["column"]) if name in reasons]
+        found = [reason for name in pair or reasons for reason in reasons[name]]
+        if not pair and not dataset and missing:
+            found.append(f"no models on {', '.join(missing)}")
+        judged.append(_judge(entry, entry[value], found, num_seeds))
+    beside["verdict"] = [verdict for verdict, _ in judged]
+    beside["why"] = [why for _, why in judged]
+    beside["source"] = beside["source"].fillna("")
+    return beside.drop(columns="caveat")
+
+
+def obstacles(table: DataFrame) -> list[str]:
+    """Why the numbers of these models cannot be compared with the study's; empty if they can."""
+    reasons = differences(table)
+    grid, cells = study_grid(), filled(table)
+    wanted = sum(len(values) for swept in grid["methods"].values() for values in swept.values())
+    for cell in cells.to_dict("records"):
+        if cell["num_settings"] < wanted:
+            reasons.append(f"{cell['num_settings']} of {wanted} settings on {cell['dataset']}")
+    fewest = int(cells["num_seeds"].min()) if len(cells) else 0
+    if fewest < MIN_SEEDS:
+        reasons.append(f"{fewest} seeds, {MIN_SEEDS} needed")
+    return reasons
+
+
+def _judge(entry: dict, value: float, reasons: list[str], num_seeds: int) -> tuple[str, str]:
+    if np.isnan(entry["published"]) or entry["row"] == entry["column"]:
+        return "", ""
+    if np.isnan(value):
+        reasons.append(entry["note"])
+    elif np.isnan(entry["low"]):
+        reasons.append(entry["note"] or "no interval")
+    if "unverified" in entry["source"]:
+        reasons.append("the published number is unverified")
+    if reasons:
+        return "not comparable", "; ".join(dict.fromkeys(reasons))
+    half = (entry["high"] - entry["low"]) / 2
+    allowed = half * np.sqrt(1 + num_seeds / study_grid()["seeds"]) + 0.005
+    verdict = "agrees" if abs(entry["difference"]) <= allowed else "differs"
+    return verdict, f"within {allowed:.3f}" if verdict == "agrees" else entry["caveat"]
