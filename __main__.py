@@ -1,8 +1,126 @@
-"""Lets ``python -m teasel`` stand in for the ``teasel`` command."""
+"""The command line: one function per command, each importing only what it needs.
 
+Exit codes: 0 done, 1 some trials failed, 2 bad usage or grid, 3 interrupted and resumable.
+"""
+
+import argparse
 import sys
+from collections.abc import Sequence
 
-from .sweep.cli import main
+from . import TeaselError, __version__
+
+DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 3
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; what is wrong with its input is one message and exit code 2."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.command(arguments)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return DONE
+    except TeaselError as error:
+        print(error, file=sys.stderr)
+        return BAD_INPUT
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="teasel",
+        description="Train, score and analyse disentanglement studies from one YAML grid.",
+        epilog="GRID is the name of a packaged grid (quickstart, locatello2019, ...) or a file.",
+    )
+    parser.add_argument("--version", action="version", version=f"teasel {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    plan = commands.add_parser("plan", help="say what a grid stands for, and what it costs")
+    _add_grid(plan)
+    plan.add_argument("--results", metavar="DIR", help="count what is done there already")
+    plan.set_defaults(command=_plan)
+
+    run = commands.add_parser("run", help="do what is missing of a grid")
+    _add_grid(run)
+    run.add_argument("--results", metavar="DIR", help="folder or URI (default: results/STUDY)")
+    run.add_argument("--address", metavar="RAY", help="a running Ray cluster's address")
+    run.add_argument("--fail-fast", action="store_true", help="stop at the first failure")
+    run.add_argument(
+        "--grace",
+        metavar="SECONDS",
+        type=float,
+        default=60.0,
+        help="how long workers may take to save when interrupted (default: 60)",
+    )
+    run.set_defaults(command=_run)
+
+    for name, command, what in (
+        ("status", _status, "say how far a study is"),
+        ("failures", _failures, "show what failed, grouped by exception"),
+    ):
+        entry = commands.add_parser(name, help=what)
+        entry.add_argument("results", metavar="DIR", help="the results folder")
+        entry.set_defaults(command=command)
+
+    report = commands.add_parser("report", help="write a study's report, one HTML page")
+    report.add_argument("results", metavar="DIR", help="the results folder")
+    report.add_argument("--output", metavar="FILE", help="where to (default: DIR/report.html)")
+    report.set_defaults(command=_report)
+    return parser
+
+
+def _add_grid(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("grid", metavar="GRID", nargs="+", help="a packaged grid's name, or a file")
+    parser.add_argument(
+        "--select", metavar="EXPR", help="only these trials, as in 'method=beta_vae,seed<5'"
+    )
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from .sweep.plan import print_plan
+
+    print_plan(arguments.grid, arguments.select, arguments.results)
+    return DONE
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from .sweep.run import run
+
+    summary = run(
+        arguments.grid,
+        results=arguments.results,
+        select=arguments.select,
+        address=arguments.address,
+        fail_fast=arguments.fail_fast,
+        grace_seconds=arguments.grace,
+    )
+    if summary.interrupted and summary.missing:
+        return INTERRUPTED
+    return FAILED if summary.failed or summary.missing else DONE
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from .sweep.status import print_status
+
+    print_status(arguments.results)
+    return DONE
+
+
+def _failures(arguments: argparse.Namespace) -> int:
+    from .sweep.status import print_failures
+
+    print_failures(arguments.results)
+    return DONE
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from .analysis.report import write_report
+
+    page = write_report(arguments.results, arguments.output)
+    print(f"The report is at {page}")
+    return DONE
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -58,8 +58,8 @@ def _one_of(kind: str, names: Iterable[str]) -> Any:
 
     def check(name: str) -> str:
         if name not in known:
-            what = f"unknown {kind} '{name}'{hint(name, known)}".replace("{", "{{")
-            raise PydanticCustomError("unknown_name", what)
+            what = f"unknown {kind} '{name}'{hint(name, known)}"
+            raise PydanticCustomError("unknown_name", "{what}", {"what": what})
         return name
 
     return Annotated[str, AfterValidator(check)]
@@ -72,7 +72,8 @@ def _seeds(value: Any) -> Any:
     span = {"from": 0, "count": value} if not isinstance(value, dict) else value
     if span.keys() != {"from", "count"} or any(type(number) is not int for number in span.values()):
         raise PydanticCustomError(
-            "seeds", "expected a count, a list, or {{from: N, count: N}}, got {given}",
+            "seeds",
+            "expected a count, a list, or a mapping with 'from' and 'count', got {given}",
             {"given": repr(value)},
         )
     return list(range(span["from"], span["from"] + span["count"]))
@@ -150,7 +151,9 @@ Metrics = create_model(
     __base__=Strict,
     **_optional(
         {
-            name: create_model(name, __base__=Strict, **arguments(metric.function, keyword_only=True))
+            name: create_model(
+                name, __base__=Strict, **arguments(metric.function, keyword_only=True)
+            )
             for name, metric in METRICS.items()
         }
     ),
@@ -214,7 +217,9 @@ def _settings(
 ) -> Iterable[tuple[dict[str, float], Training]]:
     """The product of a method's axes, with the training settings that hold for it."""
     own = {name: getattr(entry, name) for name in TrainingBlock.model_fields}
-    settings = shared.model_dump() | {name: value for name, value in own.items() if value is not None}
+    settings = shared.model_dump() | {
+        name: value for name, value in own.items() if value is not None
+    }
     factory = METHODS[method]
     axes = {name: getattr(entry, name) for name in arguments(factory)}
     for values in itertools.product(*axes.values()):
@@ -230,15 +235,16 @@ def _matches(trial: Trial, rule: dict[str, Any]) -> bool:
     return all(name in facts and facts[name] in _as_list(wanted) for name, wanted in rule.items())
 
 
-def _exclude_faults(grid: Grid) -> list[Fault]:
-    names = {"dataset", "method", "seed"}
-    for method in grid.chosen_methods:
-        names |= set(arguments(METHODS[method]))
+def _exclude_faults(value: Any) -> list[Fault]:
+    """Keys in `exclude` that no trial has: such a rule would silently exclude nothing."""
+    rules = value.get("exclude") if isinstance(value, dict) else None
+    known = ["dataset", "method", "seed"]
+    known += sorted({name for factory in METHODS.values() for name in arguments(factory)})
     return [
-        Fault(("exclude", index, key), f"unknown key '{key}'{hint(key, sorted(names))}", at_key=True)
-        for index, rule in enumerate(grid.exclude)
-        for key in rule
-        if key not in names
+        Fault(("exclude", index, key), f"unknown key '{key}'{hint(key, known)}", at_key=True)
+        for index, rule in enumerate(rules if isinstance(rules, list) else [])
+        for key in (rule if isinstance(rule, dict) else [])
+        if key not in known
     ]
 
 
@@ -264,7 +270,9 @@ def load_grid(name: str | Path) -> tuple[Grid, Source]:
     elif Path(name).suffix in (".yaml", ".yml") or Path(name).exists():
         source = read_yaml_file(name)
     else:
-        raise GridError(f"{name}: neither a file nor a packaged grid{hint(str(name), list(packaged))}")
+        raise GridError(
+            f"{name}: neither a file nor a packaged grid{hint(str(name), list(packaged))}"
+        )
     return check_grid(source), source
 
 
@@ -274,16 +282,17 @@ def check_grid(source: Source) -> Grid:
     Raises:
         GridError: With every fault of the file.
     """
+    found = _exclude_faults(source.value)
+    grid = None
     try:
         grid = Grid.model_validate(source.value)
     except ValidationError as error:
-        raise source.error(faults(error, Grid, source.value)) from None
-    found = _exclude_faults(grid)
-    if not grid.chosen_methods:
+        found += faults(error, Grid)
+    if grid and not grid.chosen_methods:
         found.append(Fault(("methods",), f"no method is named{hint('', list(METHODS))}"))
-    if not found and not grid.trials():
+    elif grid and not found and not grid.trials():
         found.append(Fault(("exclude",), "the exclusions leave no trial"))
-    if found:
+    if grid is None or found:
         raise source.error(found)
     return grid
 

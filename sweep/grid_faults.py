@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -15,8 +15,8 @@ def hint(name: str, known: Sequence[str]) -> str:
     return f" (did you mean '{close[0]}'?)" if close else f" (one of: {', '.join(known)})"
 
 
-def faults(error: ValidationError, root: type[BaseModel], value: Any) -> list[Fault]:
-    """One fault for each of pydantic's errors about `value`, checked against `root`."""
+def faults(error: ValidationError, root: type[BaseModel]) -> list[Fault]:
+    """One fault for each of pydantic's errors about a value checked against `root`."""
     found: list[Fault] = []
     for detail in error.errors():
         path, kind = detail["loc"], detail["type"]

@@ -9,11 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .. import TeaselError
+from .scoring import RequestKey
 from .store import Store, StoreError
-from .tables import COLUMNS, IDENTITY, SCHEMA_VERSION, to_table
+from .tables import COLUMNS, IDENTITY, REQUEST_KEY, SCHEMA_VERSION, to_table
 
 
-class ResultsError(Exception):
+class ResultsError(TeaselError):
     """A results folder does not fit the request; says what was found and what was expected."""
 
 
@@ -92,16 +94,16 @@ class Results:
     def done(self) -> dict[str, str]:
         """The status ("done" or "failed") of every trained trial."""
         trials = self.table("trials", ["status"])
-        return dict(
-            zip(trials["trial_id"].to_pylist(), trials["status"].to_pylist(), strict=True)
-        )
+        return dict(zip(trials["trial_id"].to_pylist(), trials["status"].to_pylist(), strict=True))
 
-    def scored(self) -> set[tuple[str, tuple[str, str, str]]]:
-        """(trial_id, (representation, metric, parameters hash)) of all score and error rows."""
-        names = ["trial_id", "representation", "metric", "parameters_hash"]
+    def scored(self) -> dict[str, set[RequestKey]]:
+        """The keys of the requests that have score or error rows, by trial_id."""
+        names = ["trial_id", *REQUEST_KEY]
         rows = self.table("scores", names).select(names).group_by(names).aggregate([])
-        columns = (rows[name].to_pylist() for name in names)
-        return {(trial, tuple(key)) for trial, *key in zip(*columns, strict=True)}  # type: ignore[misc]
+        found: dict[str, set[RequestKey]] = {}
+        for trial_id, *key in zip(*(rows[name].to_pylist() for name in names), strict=True):
+            found.setdefault(trial_id, set()).add(tuple(key))  # type: ignore[arg-type]
+        return found
 
     # Representations
 
@@ -146,16 +148,26 @@ class Results:
         Raises:
             ResultsError: If no such trial has been trained here.
         """
-        trials = self.table("trials", ["dataset", "part"])
-        row = trials.filter(pc.equal(trials["trial_id"], trial_id)).to_pylist()
-        if not row:
-            raise ResultsError(f"{self.uri}: no trained trial {trial_id!r}")
-        folder = f"representations/{row[0]['dataset']}"
-        codes = _row_group_of(self.store, f"{folder}/{row[0]['part']}.parquet", trial_id)
+        row = self._trial(trial_id)
+        folder = f"representations/{row['dataset']}"
+        codes = _row_group_of(self.store, f"{folder}/{row['part']}.parquet", trial_id)
         factors = self.store.parquet(f"{folder}/factors.parquet").read(["factors"])["factors"]
         return _matrix(codes["mean"]), _matrix(codes["log_variance"]), _matrix(factors)
 
-    # Parameters
+    def part_of(self, trial_id: str) -> str:
+        """The name of the attempt that trained a trial.
+
+        Raises:
+            ResultsError: If no such trial has been trained here.
+        """
+        return self._trial(trial_id)["part"]
+
+    def _trial(self, trial_id: str) -> dict[str, Any]:
+        trials = self.table("trials", ["dataset", "part"])
+        rows = trials.filter(pc.equal(trials["trial_id"], trial_id)).to_pylist()
+        if not rows:
+            raise ResultsError(f"{self.uri}: no trained trial {trial_id!r}")
+        return rows[0]
 
     def parameters_name(self, part: str) -> str:
         """The file of a pack's trained parameters."""

@@ -6,6 +6,9 @@ from typing import Any
 from ..metrics import METRICS, STUDY_SEEDS
 from .trials import short_hash
 
+RequestKey = tuple[str, str, str, int]
+"""Representation, metric, hash of parameters and version, metric seed."""
+
 
 @dataclass(frozen=True)
 class MetricRequest:
@@ -16,7 +19,6 @@ class MetricRequest:
     parameters: dict[str, Any] = field(hash=False)
     metric_seed: int
     metric_version: str
-    parameters_hash: str
 
     @classmethod
     def of(
@@ -28,11 +30,14 @@ class MetricRequest:
         """
         if seed is None:
             seed = STUDY_SEEDS[representation].get(metric, 0)
-        version = str(METRICS[metric].version)
-        digest = short_hash({"parameters": parameters, "seed": seed, "version": version})
-        return cls(representation, metric, parameters, seed, version, digest)
+        return cls(representation, metric, parameters, seed, str(METRICS[metric].version))
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def parameters_hash(self) -> str:
+        """Equal for two scores that may stand in one column: same definition, same sizes."""
+        return short_hash({"parameters": self.parameters, "version": self.metric_version})
+
+    @property
+    def key(self) -> RequestKey:
         """What tells one request from another, and names its rows in the results."""
-        return (self.representation, self.metric, self.parameters_hash)
+        return (self.representation, self.metric, self.parameters_hash, self.metric_seed)

@@ -3,13 +3,16 @@
 import os
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
+from .. import TeaselError
 
-class StoreError(Exception):
+
+class StoreError(TeaselError):
     """A file of the results folder cannot be read or written; says which and why."""
 
 
@@ -106,7 +109,7 @@ class Store:
         if self.exists(name):
             self._filesystem.delete_file(self._path(name))
 
-    def write_table(self, name: str, table: pa.Table, **options: object) -> None:
+    def write_table(self, name: str, table: pa.Table, **options: Any) -> None:
         """Writes `table` as one Parquet file (zstd), whole or not at all."""
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink, compression="zstd", **options)

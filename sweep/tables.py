@@ -103,9 +103,12 @@ COLUMNS = {
     "failures": FAILURES,
 }
 
+REQUEST_KEY = ["representation", "metric", "parameters_hash", "metric_seed"]
+"""What tells one wanted score of a trial from another (see `scoring.MetricRequest.key`)."""
+
 IDENTITY = {
     "trials": ["trial_id"],
-    "scores": ["trial_id", "representation", "metric", "parameters_hash", "score"],
+    "scores": ["trial_id", *REQUEST_KEY, "score"],
     "curves": ["trial_id", "step"],
     "pictures": ["trial_id", "kind"],
     "failures": ["pack_id", "kind", "attempt", "at"],

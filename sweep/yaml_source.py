@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from .. import TeaselError
+
 KeyPath = tuple[str | int, ...]
 
 
@@ -24,7 +26,7 @@ class Fault(NamedTuple):
     at_key: bool = False
 
 
-class GridError(Exception):
+class GridError(TeaselError):
     """A YAML file is not a valid grid; the message lists every fault on a line of its own."""
 
 

@@ -76,8 +76,6 @@ def test_the_sciences_import_without_ray_tfds_pydantic_pandas_or_scikit_learn() 
 
 def test_help_imports_nothing_heavy() -> None:
     loaded = _imported_by(
-        "from teasel.sweep.cli import main\n"
-        "try: main(['--help'])\n"
-        "except SystemExit: pass"
+        "from teasel.__main__ import main\ntry: main(['--help'])\nexcept SystemExit: pass"
     )
     assert not loaded & (HEAVY | {"jax", "numpy", "pyarrow"})

@@ -1,0 +1,62 @@
+"""Checkpoints of unfinished packs in a results folder."""
+
+import json
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
+
+from .results import Results
+
+
+class Checkpoint(NamedTuple):
+    """Where a trial's saved state is: a file of its pack, at a step."""
+
+    step: int
+    name: str
+
+
+def save(results: Results, part: str, step: int, trial_ids: list[str], content: bytes) -> None:
+    """Keeps a pack's state, then forgets the older one of the same attempt."""
+    name = f"checkpoints/{part}-{step}"
+    older = [file for file in _of_attempt(results, part) if not file.startswith(f"{name}.")]
+    results.store.write(f"{name}.safetensors", content)
+    index = {"step": step, "trial_ids": trial_ids}
+    results.store.write(f"{name}.json", json.dumps(index).encode())
+    for file in older:
+        results.store.remove(file)
+
+
+def forget_trained(results: Results, trained: Collection[str]) -> None:
+    """Removes the checkpoints whose trials have all been trained to the end."""
+    for file, index in _indices(results):
+        if all(trial_id in trained for trial_id in index["trial_ids"]):
+            results.store.remove(file)
+            results.store.remove(_state_file(file))
+
+
+def latest(results: Results) -> dict[str, Checkpoint]:
+    """The furthest checkpoint of every trial that has one."""
+    found: dict[str, Checkpoint] = {}
+    for file, index in _indices(results):
+        checkpoint = Checkpoint(index["step"], _state_file(file))
+        for trial_id in index["trial_ids"]:
+            found[trial_id] = max(found.get(trial_id, checkpoint), checkpoint)
+    return found
+
+
+def _indices(results: Results) -> Iterator[tuple[str, dict[str, Any]]]:
+    for file in results.store.files("checkpoints", ".json"):
+        yield file, json.loads(results.store.read(file))
+
+
+def _state_file(index_file: str) -> str:
+    return index_file.removesuffix(".json") + ".safetensors"
+
+
+def _of_attempt(results: Results, part: str) -> list[str]:
+    """Its files, the indices before what they point at."""
+    return [
+        name
+        for suffix in (".json", ".safetensors")
+        for name in results.store.files("checkpoints", suffix)
+        if name.startswith(f"checkpoints/{part}-")
+    ]

@@ -1,0 +1,31 @@
+"""The codes of every image of a data set, kept between a model's training and its last score."""
+
+import io
+
+import numpy as np
+
+from .results import Results
+
+
+def save(results: Results, trial_id: str, mean: np.ndarray, log_variance: np.ndarray) -> None:
+    """Keeps the posterior of all images, (images, D) float32 each."""
+    buffer = io.BytesIO()
+    np.save(buffer, np.stack([mean, log_variance]))
+    results.store.write(_name(trial_id), buffer.getvalue())
+
+
+def load(results: Results, trial_id: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """Mean and log variance of all images, or None if they are not kept."""
+    if not results.store.exists(_name(trial_id)):
+        return None
+    mean, log_variance = np.load(io.BytesIO(results.store.read(_name(trial_id))))
+    return mean, log_variance
+
+
+def forget(results: Results, trial_id: str) -> None:
+    """Removes a table; it can be made again from the parameters."""
+    results.store.remove(_name(trial_id))
+
+
+def _name(trial_id: str) -> str:
+    return f"codes/{trial_id}.npy"

@@ -1,0 +1,99 @@
+"""Who carries tasks out: the protocol that the scheduler speaks, and this process."""
+
+import traceback
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from .tasks import Demand, Task
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an attempt ended without a result.
+
+    Attributes:
+        cause: "exception" (the code's fault), "out_of_memory", or "lost" (the worker's or the
+            node's end, nobody's fault).
+        exception: One line: type and message.
+        traceback: The tail of the traceback.
+    """
+
+    cause: str
+    exception: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt ended: with a value, or with a failure."""
+
+    task: Task
+    value: dict[str, Any] | None = None
+    failure: Failure | None = None
+
+
+class Executor(Protocol):
+    """Carries out tasks, many at a time; knows nothing of studies."""
+
+    def capacity(self) -> Demand:
+        """What all machines offer together, now."""
+        ...
+
+    def largest(self) -> Demand:
+        """The most that one machine offers of each kind: a task must fit into one."""
+        ...
+
+    def submit(self, task: Task) -> None:
+        """Begins an attempt."""
+        ...
+
+    def wait(self, seconds: float) -> list[Outcome]:
+        """The attempts that have ended, after at most `seconds` if there is none yet."""
+        ...
+
+    def shutdown(self) -> None:
+        """Ends what still runs, at once."""
+        ...
+
+
+class InProcess:
+    """Carries tasks out in this process, one after another, when it is waited for."""
+
+    def __init__(self) -> None:
+        self._queue: deque[Task] = deque()
+
+    def capacity(self) -> Demand:
+        """One CPU."""
+        return Demand(cpus=1)
+
+    def largest(self) -> Demand:
+        """One CPU."""
+        return Demand(cpus=1)
+
+    def submit(self, task: Task) -> None:
+        """Puts the task at the end of the queue."""
+        self._queue.append(task)
+
+    def wait(self, seconds: float) -> list[Outcome]:
+        """Does the first task of the queue, however long it takes."""
+        return [carry_out(self._queue.popleft())] if self._queue else []
+
+    def shutdown(self) -> None:
+        """Forgets the queue."""
+        self._queue.clear()
+
+
+def carry_out(task: Task) -> Outcome:
+    """Runs a task in this process, and says how it ended."""
+    try:
+        return Outcome(task, value=task.run())
+    except Exception as error:
+        line = f"{type(error).__name__}: {error}".split("\n")[0]
+        tail = "".join(traceback.format_exception(error))[-4000:]
+        return Outcome(task, failure=Failure(_cause(error), line, tail))
+
+
+def _cause(error: Exception) -> str:
+    exhausted = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
+    return "out_of_memory" if exhausted else "exception"

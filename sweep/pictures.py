@@ -1,0 +1,60 @@
+"""What a model does to images, as PNG: reconstructions and latent traversals."""
+
+import io
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+Decode = Callable[[np.ndarray], np.ndarray]
+"""Codes (N, D) -> images (N, H, W, C) in [0, 1]."""
+
+TRAVERSAL = np.linspace(-2, 2, 9, dtype=np.float32)
+"""The values a latent takes in a traversal; the others keep the image's mean code."""
+
+_GAP = 2
+_PER_ROW = 4
+
+
+def reconstructions(images: np.ndarray, reconstructed: np.ndarray) -> bytes:
+    """A grid of pairs, the original on the left of its reconstruction.
+
+    Args:
+        images: (N, H, W, C) in [0, 1].
+        reconstructed: The same shape.
+    """
+    pairs = [np.stack(pair) for pair in zip(images, reconstructed, strict=True)]
+    rows = [pairs[first : first + _PER_ROW] for first in range(0, len(pairs), _PER_ROW)]
+    return _png([np.concatenate(row) for row in rows])
+
+
+def traversals(code: np.ndarray, decode: Decode) -> bytes:
+    """One row per latent: what the decoder makes of a code as that latent goes from -2 to 2.
+
+    Args:
+        code: (D,), the code the other latents keep.
+        decode: The decoder.
+    """
+    codes = np.repeat(code[None], len(code) * len(TRAVERSAL), axis=0)
+    for latent in range(len(code)):
+        codes[latent * len(TRAVERSAL) : (latent + 1) * len(TRAVERSAL), latent] = TRAVERSAL
+    images = decode(codes)
+    return _png(list(images.reshape(len(code), len(TRAVERSAL), *images.shape[1:])))
+
+
+def _png(rows: Sequence[np.ndarray]) -> bytes:
+    """Rows of images (N, H, W, C) in [0, 1], with white gaps between them, as one PNG."""
+    from PIL import Image
+
+    _, height, width, channels = rows[0].shape
+    columns = max(len(row) for row in rows)
+    sheet = np.ones(
+        (len(rows) * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP, channels), np.float32
+    )
+    for top, row in enumerate(rows):
+        for left, image in enumerate(row):
+            y, x = top * (height + _GAP), left * (width + _GAP)
+            sheet[y : y + height, x : x + width] = image
+    levels = np.round(255 * np.clip(sheet, 0, 1)).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(levels[..., 0] if channels == 1 else levels).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()

@@ -1,0 +1,105 @@
+"""How a run shows itself: a live panel on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from types import TracebackType
+from typing import IO
+
+from .scheduler import Snapshot
+
+_SECONDS_BETWEEN_LINES = 20.0
+
+
+class Progress:
+    """Shows snapshots of a run; a context manager.
+
+    Args:
+        title: What runs.
+        stream: Where to show it; a terminal gets a panel that is redrawn in place.
+    """
+
+    def __init__(self, title: str, stream: IO[str] | None = None) -> None:
+        self._title = title
+        self._stream = stream or sys.stdout
+        self._live = None
+        self._began = self._printed = time.monotonic()
+        self._first: float | None = None
+        self._last: Snapshot | None = None
+
+    def __enter__(self) -> "Progress":
+        if self._stream.isatty():
+            from rich.console import Console
+            from rich.live import Live
+
+            self._live = Live(console=Console(file=self._stream), refresh_per_second=4)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+        elif self._last is not None:
+            self._print(self._last)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Shows where the run stands now."""
+        if self._first is None:
+            self._first = snapshot.progress
+        now = time.monotonic()
+        changed = self._last is None or self._last[:5] != snapshot[:5]
+        self._last = snapshot
+        if self._live is not None:
+            self._live.update(self._panel(snapshot))
+        elif changed or now - self._printed > _SECONDS_BETWEEN_LINES:
+            self._printed = now
+            self._print(snapshot)
+
+    def _print(self, snapshot: Snapshot) -> None:
+        print(f"{self._title}: {self.line(snapshot)}", file=self._stream, flush=True)
+
+    def line(self, snapshot: Snapshot) -> str:
+        """The snapshot in words, with the rate and the time left so far as they can be told."""
+        words = [f"{snapshot.done}/{snapshot.total} done"]
+        if snapshot.training or snapshot.scoring:
+            words.append(f"{snapshot.training} training, {snapshot.scoring} being scored")
+        words.append(f"{snapshot.failed} failed")
+        elapsed = time.monotonic() - self._began
+        gained = snapshot.progress - (self._first or 0.0)
+        words.append(f"{duration(elapsed)} gone")
+        if gained > 0 and elapsed > 5:
+            rate = gained / elapsed
+            words.append(f"{3600 * rate:.0f} an hour")
+            words.append(f"{duration((snapshot.total - snapshot.progress) / rate)} left")
+        return ", ".join(words)
+
+    def _panel(self, snapshot: Snapshot):
+        from rich.panel import Panel
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+
+        table = Table.grid(padding=(0, 1))
+        table.add_row(ProgressBar(total=snapshot.total, completed=snapshot.progress, width=60))
+        table.add_row(self.line(snapshot))
+        return Panel(table, title=self._title, title_align="left", expand=False)
+
+
+def duration(seconds: float) -> str:
+    """A span of time in two units at the most.
+
+    >>> duration(42), duration(3723), duration(200_000)
+    ('42 s', '1 h 2 min', '2 d 7 h')
+    """
+    seconds = max(0, round(seconds))
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes = seconds // 60
+    if minutes < 60:
+        return f"{minutes} min {seconds % 60} s"
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes // 1440} d {minutes % 1440 // 60} h"

@@ -1,0 +1,146 @@
+"""Tasks on Ray: one fresh process per attempt, on this machine or on a cluster."""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import ray
+
+from .. import TeaselError
+from .executor import Failure, Outcome, carry_out
+from .machine import prepare
+from .store import Store
+from .tasks import Demand, Task
+
+_OBJECT_STORE_BYTES = 128 * 2**20  # what passes through it is small: rows go to the results folder
+
+
+class ClusterError(TeaselError):
+    """There is no usable Ray cluster; says what was tried."""
+
+
+# A fresh process each time (JAX keeps its memory, and its affinity must be set before it is
+# imported), and no retries by Ray: it keeps no record of attempts. `max_calls` counts only here.
+@ray.remote(max_calls=1, max_retries=0)
+def _attempt(task: Task) -> Outcome:
+    prepare(task.demand.cpus, task.demand.gpus)
+    with _logged(Store(task.results), f"logs/{task.part}.log"):
+        return carry_out(task)
+
+
+class RayExecutor:
+    """Carries out tasks on Ray.
+
+    Args:
+        address: A running cluster's address; by default RAY_ADDRESS, else a Ray of our own on
+            this machine.
+
+    Raises:
+        ClusterError: If there is no Ray at the address.
+    """
+
+    def __init__(self, address: str | None = None) -> None:
+        address = address or os.environ.get("RAY_ADDRESS")
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith("TEASEL_") or name in ("JAX_PLATFORMS", "XLA_FLAGS")
+        }
+        options: dict[str, Any] = (
+            {}
+            if address
+            else {"include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
+        )
+        try:
+            ray.init(
+                address=address or "local",
+                log_to_driver=False,
+                logging_level="ERROR",
+                runtime_env={"env_vars": environment},
+                **options,
+            )
+        except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+            where = f"at {address}" if address else "on this machine"
+            raise ClusterError(f"no Ray {where}: {error}") from error
+        self._running: dict[ray.ObjectRef, Task] = {}
+
+    def capacity(self) -> Demand:
+        """What all living nodes offer together."""
+        nodes = self._nodes()
+        return Demand(sum(node.cpus for node in nodes), sum(node.gpus for node in nodes))
+
+    def largest(self) -> Demand:
+        """The most that one living node offers of each kind."""
+        nodes = self._nodes() or [Demand(0)]
+        return Demand(max(node.cpus for node in nodes), max(node.gpus for node in nodes))
+
+    def _nodes(self) -> list[Demand]:
+        return [
+            Demand(node["Resources"].get("CPU", 0), node["Resources"].get("GPU", 0))
+            for node in ray.nodes()
+            if node["Alive"]
+        ]
+
+    def submit(self, task: Task) -> None:
+        """Hands the task to Ray."""
+        options = {"num_cpus": task.demand.cpus, "num_gpus": task.demand.gpus}
+        reference = _attempt.options(name=f"{task.kind} {task.pack_id}", **options).remote(task)
+        self._running[reference] = task
+
+    def wait(self, seconds: float) -> list[Outcome]:
+        """The attempts that have ended, after at most `seconds` if there is none yet."""
+        if not self._running:
+            return []
+        ended, _ = ray.wait(list(self._running), num_returns=1, timeout=seconds)
+        rest = [reference for reference in self._running if reference not in ended]
+        if ended and rest:
+            ended += ray.wait(rest, num_returns=len(rest), timeout=0)[0]
+        return [_outcome(reference, self._running.pop(reference)) for reference in ended]
+
+    def shutdown(self) -> None:
+        """Leaves Ray, which ends what still runs."""
+        ray.shutdown()
+
+
+def _outcome(reference: ray.ObjectRef, task: Task) -> Outcome:
+    try:
+        return ray.get(reference)
+    except ray.exceptions.OutOfMemoryError as error:
+        return Outcome(task, failure=Failure("out_of_memory", _line(error)))
+    except ray.exceptions.RayTaskError as error:
+        return Outcome(task, failure=Failure("exception", _line(error.cause), str(error)[-4000:]))
+    except ray.exceptions.RayError as error:
+        return Outcome(task, failure=Failure("lost", _line(error)))
+
+
+def _line(error: BaseException) -> str:
+    text = str(error).strip().split("\n")[0]
+    return f"{type(error).__name__}: {text}"
+
+
+@contextlib.contextmanager
+def _logged(store: Store, name: str) -> Iterator[None]:
+    """Everything this process prints, native code too, goes to a file of the store."""
+    with tempfile.TemporaryFile() as log:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        kept = [(number, os.dup(number)) for number in (1, 2)]
+        for number, _ in kept:
+            os.dup2(log.fileno(), number)
+        try:
+            yield
+        finally:
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+            for number, copy in kept:
+                os.dup2(copy, number)
+                os.close(copy)
+            log.seek(0)
+            content = log.read()
+            if content:
+                store.write(name, content)

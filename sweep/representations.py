@@ -1,0 +1,114 @@
+"""A trained model as metrics see it: codes of images with given factors."""
+
+from typing import Any
+
+import numpy as np
+
+from ..datasets import Dataset, load
+from ..metrics import Representation, Rng, TableRepresentation, draw_factors
+from . import code_tables
+from .results import Results, ResultsError
+from .trials import Trial
+
+_DRAWN_TOGETHER = 16
+
+
+class ModelRepresentation:
+    """A model that encodes a fresh observation at every visit, as the original study did.
+
+    Needed where an observation is more than its image's index (colour, noise); elsewhere a table
+    of all codes gives the same numbers for far less work.
+
+    Args:
+        dataset: What is observed.
+        parameters: The model's, with "encoder".
+        sampled: Whether a code is a sample of the posterior rather than its mean.
+    """
+
+    def __init__(self, dataset: Dataset, parameters: Any, sampled: bool) -> None:
+        self.factor_sizes = dataset.factor_sizes
+        self._dataset = dataset
+        self._parameters = parameters
+        self._sampled = sampled
+
+    def sample(self, rng: Rng, num: int) -> tuple[np.ndarray, np.ndarray]:
+        """Codes (num, D) and factors (num, K), drawn sixteen points at a time."""
+        factors, codes = [], []
+        for start in range(0, num, _DRAWN_TOGETHER):
+            factors.append(draw_factors(rng, self.factor_sizes, min(_DRAWN_TOGETHER, num - start)))
+            codes.append(self.encode(factors[-1], rng))
+        return np.concatenate(codes), np.concatenate(factors)
+
+    def encode(self, factors: np.ndarray, rng: Rng) -> np.ndarray:
+        """Codes (N, D) of one fresh observation for each row of `factors`."""
+        from ..models import encode
+
+        stream = as_generator(rng)
+        images = self._dataset.images(self._dataset.sample_indices(factors, stream), stream)
+        mean, log_variance = (np.asarray(part) for part in encode(self._parameters, images))
+        if not self._sampled:
+            return mean
+        noise = stream.standard_normal(mean.shape, dtype=np.float32)
+        return mean + np.exp(log_variance / 2) * noise
+
+
+def as_generator(rng: Rng) -> np.random.Generator:
+    """A Generator that shares the stream of `rng`: what one draws, the other does not see again."""
+    if isinstance(rng, np.random.RandomState):
+        return np.random.Generator(rng._bit_generator)
+    return rng
+
+
+def open_representations(
+    results: Results, trial: Trial, kinds: set[str]
+) -> dict[str, Representation]:
+    """The representations "mean" and "sampled", those in `kinds`, of a trained trial.
+
+    Raises:
+        ResultsError: If neither its codes nor its parameters are kept.
+    """
+    dataset = load(trial.dataset)
+    if dataset.stochastic:
+        parameters = stored_parameters(results, trial)
+        return {kind: ModelRepresentation(dataset, parameters, kind == "sampled") for kind in kinds}
+    mean, log_variance = code_table(results, trial, dataset)
+
+    def indices_of(factors: np.ndarray, rng: Rng) -> np.ndarray:
+        return dataset.sample_indices(factors, as_generator(rng))
+
+    return {
+        kind: TableRepresentation(
+            mean, log_variance if kind == "sampled" else None, dataset.factor_sizes, indices_of
+        )
+        for kind in kinds
+    }
+
+
+def code_table(results: Results, trial: Trial, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and log variance of all images: as kept since the training, or made again."""
+    kept = code_tables.load(results, trial.trial_id)
+    if kept is not None:
+        return kept
+    import jax
+
+    from ..models import encode_all
+
+    data = jax.device_put(dataset.device_data())
+    return encode_all(stored_parameters(results, trial), dataset.observe, data, len(dataset))
+
+
+def stored_parameters(results: Results, trial: Trial) -> Any:
+    """The trained parameters of a trial.
+
+    Raises:
+        ResultsError: If they were not kept.
+    """
+    from ..models import parameters_from_bytes
+
+    name = results.parameters_name(results.part_of(trial.trial_id))
+    if not results.store.exists(name):
+        raise ResultsError(
+            f"{results.uri}: the parameters of trial {trial.trial_id} were not kept "
+            "(save_models is false), so nothing more can be scored of it"
+        )
+    return parameters_from_bytes(results.store.read(name))[trial.trial_id]

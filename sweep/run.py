@@ -1,0 +1,128 @@
+"""`teasel run`: from the names of grids to a finished results folder."""
+
+import signal
+import time
+import uuid
+from collections.abc import Sequence
+from types import FrameType
+
+from .executor import Executor
+from .grid import load_grid
+from .outstanding import outstanding
+from .progress import Progress, duration
+from .results import Results
+from .scheduler import Options, Scheduler, Summary
+from .selection import select as select_trials
+from .study import all_requests, all_trials, check_writable, freeze
+
+
+def run(
+    names: Sequence[str],
+    results: str | None = None,
+    select: str | None = None,
+    address: str | None = None,
+    fail_fast: bool = False,
+    grace_seconds: float = 60.0,
+    executor: Executor | None = None,
+) -> Summary:
+    """Does what is missing of some grids, and says how it ended.
+
+    Args:
+        names: Packaged grids, or YAML files, of one study.
+        results: Folder or URI; by default ``results/<study>`` below the current folder.
+        select: Only the trials that meet these conditions.
+        address: A running Ray cluster; by default a Ray of our own on this machine.
+        fail_fast: Stop at the first failure.
+        grace_seconds: How long workers may take to save when interrupted.
+        executor: Who carries the work out; by default Ray.
+
+    Raises:
+        GridError: If a grid is wrong; nothing is written then.
+        ResultsError: If the folder holds another study; nothing is written then.
+        StoreError: If the folder cannot be written.
+        SelectionError: If the selection is wrong.
+        ClusterError: If there is no Ray.
+        DemandError: If no machine can place the work.
+    """
+    loaded = [load_grid(name) for name in names]
+    grids = [grid for grid, _ in loaded]
+    folder = Results(results or f"results/{grids[0].study}")
+    trials = select_trials(all_trials(grids), select)
+    check_writable(folder)
+    for grid, source in loaded:
+        freeze(folder, grid, source)
+    requests = all_requests(grids)
+    left = outstanding(folder, trials, requests)
+    if left.nothing:
+        print(f"Nothing to do: {_said(len(left.done), len(left.failed), len(trials))}")
+        return Summary(len(left.done), len(left.failed), 0, interrupted=False)
+    first = grids[0]
+    options = Options(
+        pack=first.resources.pack,
+        gpus_per_pack=first.resources.gpus_per_pack,
+        checkpoint_seconds=60 * first.resources.checkpoint_minutes,
+        save_models=first.save_models,
+        fail_fast=fail_fast,
+        grace_seconds=grace_seconds,
+    )
+    print(f"{first.study}: {_said(len(left.done), len(left.failed), len(trials))} in {folder.uri}")
+    began = time.monotonic()
+    executor = executor or _ray(address)
+    try:
+        with _Signals() as signals, Progress(first.study) as progress:
+            summary = Scheduler(
+                folder,
+                first.study,
+                left,
+                requests,
+                executor,
+                options,
+                run_id=uuid.uuid4().hex[:8],
+                signals=lambda: signals.count,
+                show=progress.show,
+                clock=time.monotonic,
+            ).run()
+    finally:
+        executor.shutdown()
+    print(_conclusion(summary, folder, time.monotonic() - began))
+    return summary
+
+
+def _ray(address: str | None) -> Executor:
+    from .ray_executor import RayExecutor
+
+    return RayExecutor(address)
+
+
+def _said(done: int, failed: int, total: int) -> str:
+    return f"{done} of {total} trials are done" + (f", {failed} failed" if failed else "")
+
+
+def _conclusion(summary: Summary, folder: Results, seconds: float) -> str:
+    total = summary.done + summary.failed + summary.missing
+    words = f"{_said(summary.done, summary.failed, total)} after {duration(seconds)}."
+    if summary.failed:
+        words += f" See `teasel failures {folder.uri}`."
+    if summary.missing:
+        words += " Interrupted: the same command goes on from here."
+    return words
+
+
+class _Signals:
+    """Counts SIGINT and SIGTERM instead of dying of them; a context manager."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> "_Signals":
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._take)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1

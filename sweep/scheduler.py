@@ -1,0 +1,397 @@
+"""The loop that brings a study to its end: what runs next, and what happens when it fails."""
+
+import dataclasses
+import datetime
+import math
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from .. import TeaselError
+from . import checkpoints
+from .control import Control
+from .executor import Executor, Failure, Outcome
+from .outstanding import Outstanding, outstanding
+from .packing import make_packs
+from .results import Results
+from .scoring import MetricRequest
+from .tasks import Demand, ScoreTrials, Task, TrainPack
+from .trials import Trial, seeds_first
+
+MAX_LOST = 5
+"""Attempts whose worker or node vanished, before the pack counts as failed."""
+
+MAX_SAME_EXCEPTION = 3
+"""Attempts that raised the same exception, before their program is stopped."""
+
+_MAX_TRIALS_PER_SCORING = 8
+_MAX_WAITING_PER_CPU = 8
+_SHARE_OF_TRAINING = 0.8  # of the work on a trial; only the displayed progress depends on it
+
+
+class DemandError(TeaselError):
+    """No machine of the cluster offers what a task needs."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run behaves; nothing here changes a number in the results.
+
+    Attributes:
+        pack: The most trials in a pack, or "auto".
+        gpus_per_pack: The share of an accelerator that a pack gets.
+        checkpoint_seconds: How often a training is saved.
+        save_models: Whether parameters are kept.
+        fail_fast: Whether to stop at the first failure.
+        grace_seconds: How long workers get to save themselves when the run is interrupted.
+    """
+
+    pack: int | str = "auto"
+    gpus_per_pack: float = 1.0
+    checkpoint_seconds: float = 600.0
+    save_models: bool = True
+    fail_fast: bool = False
+    grace_seconds: float = 60.0
+
+
+class Snapshot(NamedTuple):
+    """Where a run stands, for whoever displays it.
+
+    `progress` counts trials, unfinished ones by the share of their work that is done.
+    """
+
+    total: int
+    done: int
+    failed: int
+    training: int
+    scoring: int
+    progress: float
+
+
+class Summary(NamedTuple):
+    """How a run ended."""
+
+    done: int
+    failed: int
+    missing: int
+    interrupted: bool
+
+
+def no_signals() -> int:
+    """Nobody asks to stop."""
+    return 0
+
+
+class Scheduler:
+    """Brings every trial of a study to its row and its scores.
+
+    The results folder is the only truth: what it holds is not done again, and nothing is
+    remembered elsewhere.
+
+    Args:
+        results: Where the rows go.
+        study: The study's name.
+        left: What the folder lacks.
+        requests: The scores wanted of each trial.
+        executor: Who carries the work out.
+        options: How.
+        run_id: Names this run.
+        signals: How often the user has asked to stop: 1 means save and leave, 2 means now.
+        show: Called with a `Snapshot` about once a second.
+        clock: Seconds.
+    """
+
+    def __init__(
+        self,
+        results: Results,
+        study: str,
+        left: Outstanding,
+        requests: Sequence[MetricRequest],
+        executor: Executor,
+        options: Options,
+        run_id: str,
+        signals: Callable[[], int] = no_signals,
+        show: Callable[[Snapshot], None] = lambda snapshot: None,
+        clock: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self._results = results
+        self._study = study
+        self._executor = executor
+        self._options = options
+        self._run_id = run_id
+        self._signals = signals
+        self._show = show
+        self._clock = clock
+        self._control = Control(results.store, run_id)
+        self._requests = tuple(requests)
+        self._total = sum(len(group) for group in left)
+        self._done = {trial.trial_id for trial in left.done}
+        self._failed = {trial.trial_id for trial in left.failed}
+        self._running: list[Task] = []
+        self._packs: deque[TrainPack] = deque()
+        self._scorable = deque(left.unscored)
+        self._attempts: Counter[str] = Counter()
+        self._lost: Counter[str] = Counter()
+        self._exceptions: Counter[tuple[Any, ...]] = Counter()
+        self._warm: set[tuple[Any, ...]] = set()
+        self._reports: dict[str, dict[str, Any]] = {}
+        self._queue_packs(left.untrained)
+
+    def _queue_packs(self, trials: Sequence[Trial]) -> None:
+        checkpoints.forget_trained(self._results, self._results.done())
+        saved = checkpoints.latest(self._results)
+        slots = max(1, _fits(self._executor.capacity(), self._training_demand()))
+        for pack in make_packs(seeds_first(trials), saved, self._options.pack, slots):
+            self._packs.append(self._train_pack(pack.trials, 1, pack.checkpoint))
+
+    def run(self) -> Summary:
+        """Works until everything is done or failed, or the user asks to stop.
+
+        Raises:
+            DemandError: If no machine can place a task; nothing has begun then.
+            StoreError: If the results folder cannot be written.
+        """
+        self._check_demand()
+        asked_at: float | None = None
+        try:
+            while True:
+                if self._signals() and asked_at is None:
+                    asked_at = self._clock()
+                    self._control.drain()
+                if asked_at is None:
+                    self._start_what_fits()
+                if not self._running:
+                    break
+                late = asked_at and self._clock() - asked_at > self._options.grace_seconds
+                if late or self._signals() > 1:
+                    break
+                for outcome in self._executor.wait(1.0):
+                    self._take(outcome)
+                self._hear()
+                self._show(self.snapshot())
+        finally:
+            self._control.close()
+            for task in self._running:
+                self._control.forget(task.part)
+        missing = self._total - len(self._done) - len(self._failed)
+        return Summary(len(self._done), len(self._failed), missing, asked_at is not None)
+
+    def snapshot(self) -> Snapshot:
+        """Where the run stands."""
+        training = [task for task in self._running if isinstance(task, TrainPack)]
+        scoring = sum(len(task.trials) for task in self._running) - sum(
+            len(task.trials) for task in training
+        )
+        trained = scoring + len(self._scorable)
+        for task in training:
+            report = self._reports.get(task.part, {"step": 0, "steps": 1})
+            trained += len(task.trials) * report["step"] / max(1, report["steps"])
+        ended = len(self._done) + len(self._failed)
+        return Snapshot(
+            self._total,
+            len(self._done),
+            len(self._failed),
+            sum(len(task.trials) for task in training),
+            scoring,
+            ended + _SHARE_OF_TRAINING * trained,
+        )
+
+    def _hear(self) -> None:
+        """Reads how far the running attempts are; a program that has made a step is compiled."""
+        self._reports = self._control.reports()
+        for task in self._running:
+            if isinstance(task, TrainPack) and task.part in self._reports:
+                self._warm.add(task.trials[0].program)
+
+    # What runs next
+
+    def _start_what_fits(self) -> None:
+        free = self._free()
+        while (task := self._next(free)) is not None:
+            self._running.append(task)
+            self._executor.submit(task)
+            free = self._free()
+
+    def _free(self) -> Demand:
+        offered = self._executor.capacity()
+        return Demand(
+            offered.cpus - sum(task.demand.cpus for task in self._running),
+            offered.gpus - sum(task.demand.gpus for task in self._running),
+        )
+
+    def _next(self, free: Demand) -> Task | None:
+        """The task to start now, if any fits into what is free.
+
+        With accelerators, training comes first, and scoring takes the CPUs beside it; unless the
+        scores fall far behind. On CPUs alone a trained model is scored first.
+        """
+        choices = [self._next_scoring, self._next_pack]
+        if self._training_demand().gpus:
+            choices.reverse()
+        for choose in choices:
+            if (task := choose(free)) is not None:
+                return task
+        return None
+
+    def _next_scoring(self, free: Demand) -> ScoreTrials | None:
+        if not self._scorable or not _fits(free, Demand()):
+            return None
+        slots = max(1, int(self._executor.capacity().cpus))
+        num = min(_MAX_TRIALS_PER_SCORING, math.ceil(len(self._scorable) / slots))
+        chosen = [self._scorable.popleft() for _ in range(num)]
+        self._attempts.update(trial.trial_id for trial, _ in chosen)
+        return ScoreTrials(
+            self._results.uri,
+            self._study,
+            self._run_id,
+            trials=tuple(trial for trial, _ in chosen),
+            attempt=max(self._attempts[trial.trial_id] for trial, _ in chosen),
+            demand=Demand(),
+            requests=tuple(missing for _, missing in chosen),
+        )
+
+    def _next_pack(self, free: Demand) -> TrainPack | None:
+        behind = len(self._scorable) > _MAX_WAITING_PER_CPU * self._executor.capacity().cpus
+        if behind and self._running:
+            return None
+        cold = {
+            task.trials[0].program for task in self._running if isinstance(task, TrainPack)
+        } - self._warm
+        for pack in self._packs:
+            # One pack of a program goes first, so that the others find it compiled.
+            if _fits(free, pack.demand) and pack.trials[0].program not in cold:
+                self._packs.remove(pack)
+                return pack
+        return None
+
+    # What happens when something ends
+
+    def _take(self, outcome: Outcome) -> None:
+        task = outcome.task
+        self._running = [other for other in self._running if other.part != task.part]
+        self._control.forget(task.part)
+        if outcome.failure is not None:
+            self._take_failure(task, outcome.failure)
+        elif outcome.value is not None and not outcome.value["interrupted"]:
+            if isinstance(task, TrainPack):
+                self._warm.add(task.trials[0].program)
+                failed = set(outcome.value["failed"])
+                self._failed |= failed
+                trained = [trial for trial in task.trials if trial.trial_id not in failed]
+                self._scorable += [(trial, self._requests) for trial in trained if self._requests]
+                self._done |= {t.trial_id for t in trained} if not self._requests else set()
+            else:
+                self._done |= {trial.trial_id for trial in task.trials}
+
+    def _take_failure(self, task: Task, failure: Failure) -> None:
+        self._write_failure(task, failure)
+        if self._options.fail_fast:
+            self._packs.clear()
+            self._scorable.clear()
+            self._failed |= {trial.trial_id for trial in task.trials}
+        elif failure.cause == "out_of_memory" and len(task.trials) > 1:
+            self._halve(task)
+        elif failure.cause == "lost":
+            self._lost.update(trial.trial_id for trial in task.trials)
+            hopeless = [t for t in task.trials if self._lost[t.trial_id] >= MAX_LOST]
+            self._failed |= {trial.trial_id for trial in hopeless}
+            self._again(task, [trial for trial in task.trials if trial not in hopeless])
+        else:
+            program = (task.kind, *task.trials[0].program)
+            self._exceptions[(program, failure.exception)] += 1
+            if self._exceptions[(program, failure.exception)] >= MAX_SAME_EXCEPTION:
+                self._stop_program(program, task)
+            else:
+                self._again(task, task.trials)
+
+    def _again(self, task: Task, trials: Sequence[Trial]) -> None:
+        """Puts the trials back in front, each from its furthest checkpoint."""
+        if isinstance(task, ScoreTrials):
+            self._score_again(trials)
+        elif trials:
+            saved = checkpoints.latest(self._results)
+            for pack in make_packs(trials, saved, len(trials), 1):
+                again = self._train_pack(pack.trials, task.attempt + 1, pack.checkpoint)
+                self._packs.appendleft(again)
+
+    def _score_again(self, trials: Sequence[Trial]) -> None:
+        """Queues what an attempt at scoring left undone."""
+        left = outstanding(self._results, trials, self._requests)
+        self._done |= {trial.trial_id for trial in left.done}
+        self._scorable += left.unscored
+
+    def _halve(self, task: Task) -> None:
+        """Splits a pack that was too large, and those of its program that still wait."""
+        half = math.ceil(len(task.trials) / 2)
+        too_large = [task] if isinstance(task, TrainPack) else []
+        if isinstance(task, ScoreTrials):
+            self._score_again(task.trials)
+        program = task.trials[0].program
+        waiting = list(self._packs)
+        self._packs.clear()
+        for pack in [*too_large, *waiting]:
+            if pack.trials[0].program != program or len(pack.trials) <= half:
+                self._packs.append(pack)
+                continue
+            for first in range(0, len(pack.trials), half):
+                trials = pack.trials[first : first + half]
+                self._packs.append(self._train_pack(trials, pack.attempt + 1, pack.checkpoint))
+
+    def _stop_program(self, program: tuple[Any, ...], task: Task) -> None:
+        """Gives up on a program that keeps raising the same exception; the others go on."""
+        self._failed |= {trial.trial_id for trial in task.trials}
+        if isinstance(task, TrainPack):
+            given_up = [pack for pack in self._packs if pack.trials[0].program == program[1:]]
+            self._failed |= {trial.trial_id for pack in given_up for trial in pack.trials}
+            self._packs = deque(pack for pack in self._packs if pack not in given_up)
+
+    def _write_failure(self, task: Task, failure: Failure) -> None:
+        row = {
+            "pack_id": task.pack_id,
+            "kind": task.kind,
+            "trial_ids": [trial.trial_id for trial in task.trials],
+            "attempt": task.attempt,
+            **dataclasses.asdict(failure),
+            "log": f"logs/{task.part}.log",
+            "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        }
+        self._results.add("failures", task.part, [row])
+
+    # Demands
+
+    def _training_demand(self) -> Demand:
+        if self._executor.capacity().gpus:
+            return Demand(cpus=1, gpus=self._options.gpus_per_pack)
+        return Demand(cpus=1)
+
+    def _train_pack(
+        self, trials: Sequence[Trial], attempt: int, checkpoint: str | None
+    ) -> TrainPack:
+        return TrainPack(
+            self._results.uri,
+            self._study,
+            self._run_id,
+            tuple(trials),
+            attempt,
+            self._training_demand(),
+            checkpoint=checkpoint,
+            checkpoint_seconds=self._options.checkpoint_seconds,
+            save_models=self._options.save_models,
+        )
+
+    def _check_demand(self) -> None:
+        largest = self._executor.largest()
+        for demand in {task.demand for task in self._packs} | {Demand()}:
+            if not _fits(largest, demand):
+                raise DemandError(
+                    f"a task needs {demand.cpus:g} CPU and {demand.gpus:g} accelerators of one "
+                    f"machine; the largest here has {largest.cpus:g} and {largest.gpus:g}"
+                )
+
+
+def _fits(offered: Demand, demand: Demand) -> int:
+    """How many tasks with this demand fit into what is offered."""
+    counts = [int((offered.cpus + 1e-6) // demand.cpus)] if demand.cpus else []
+    counts += [int((offered.gpus + 1e-6) // demand.gpus)] if demand.gpus else []
+    return min(counts, default=0)

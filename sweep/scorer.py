@@ -1,0 +1,68 @@
+"""Scores trained models: one trial after another, each committed as soon as it is complete."""
+
+import json
+import time
+from typing import Any
+
+import numpy as np
+
+from ..metrics import METRICS, Representation
+from . import code_tables
+from .control import Control
+from .representations import open_representations
+from .results import Results
+from .scoring import MetricRequest
+from .tasks import ScoreTrials
+
+
+def score(task: ScoreTrials) -> dict[str, Any]:
+    """Computes and commits the wanted scores of each trial; returns {"interrupted": bool}.
+
+    A metric that is not defined for a model's codes gets an error row; the others are still there.
+
+    Raises:
+        ResultsError: If a trial's codes and parameters are gone.
+        StoreError: If the results folder cannot be written.
+    """
+    results = Results(task.results)
+    control = Control(results.store, task.run_id)
+    for trial, requests in zip(task.trials, task.requests, strict=True):
+        if control.draining:
+            return {"interrupted": True}
+        kinds = {request.representation for request in requests}
+        representations = open_representations(results, trial, kinds)
+        rows: list[dict[str, Any]] = []
+        for done, request in enumerate(requests):
+            control.report(task.part, trials=[trial.trial_id], step=done, steps=len(requests))
+            rows += [
+                {"trial_id": trial.trial_id, "attempt": task.attempt} | row
+                for row in score_rows(representations[request.representation], request)
+            ]
+        results.add("scores", f"{trial.trial_id}-{task.part}", rows)
+        code_tables.forget(results, trial.trial_id)
+    return {"interrupted": False}
+
+
+def score_rows(representation: Representation, request: MetricRequest) -> list[dict[str, Any]]:
+    """One row per score of a metric, or one with the reason why there is none."""
+    metric = METRICS[request.metric]
+    identity = {
+        "representation": request.representation,
+        "metric": request.metric,
+        "metric_seed": request.metric_seed,
+        "metric_version": request.metric_version,
+        "parameters_hash": request.parameters_hash,
+        "parameters": json.dumps(request.parameters, sort_keys=True),
+        "num_points": request.parameters.get("num_train"),
+    }
+    started = time.monotonic()
+    rng = np.random.RandomState(request.metric_seed)
+    try:
+        scores, error = metric(representation, rng, **request.parameters), None
+    except ValueError as problem:
+        scores, error = {"": None}, str(problem)
+    identity |= {"seconds": time.monotonic() - started, "error": error}
+    return [
+        identity | {"score": name, "value": None if value is None else float(value)}
+        for name, value in scores.items()
+    ]

@@ -1,0 +1,70 @@
+"""`--select`: conditions on trials, as in ``method=beta_vae,dataset=dsprites,seed<5``."""
+
+import operator
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .. import TeaselError
+from .trials import Trial
+
+_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "!=": operator.ne, "<=": operator.le, ">=": operator.ge,
+    "=": operator.eq, "<": operator.lt, ">": operator.gt,
+}  # fmt: skip
+_CONDITION = re.compile(r"^\s*(\w+)\s*(!=|<=|>=|=|<|>)\s*(\S+)\s*$")
+
+
+class SelectionError(TeaselError):
+    """A selection is malformed, or chooses nothing; says which part and what is allowed."""
+
+
+def select(trials: Iterable[Trial], expression: str | None) -> list[Trial]:
+    """The trials that meet every condition of `expression`; all of them if it is None.
+
+    Args:
+        trials: What to choose from.
+        expression: Conditions joined by commas: a name (dataset, method, seed, a training setting
+            or a hyper-parameter), one of = != < <= > >=, and a value. A trial that lacks the
+            hyper-parameter does not meet the condition.
+
+    Raises:
+        SelectionError: If a condition is malformed, names nothing that the trials have, or no
+            trial is left.
+    """
+    trials = list(trials)
+    if expression is None:
+        return trials
+    chosen = trials
+    for text in expression.split(","):
+        match = _CONDITION.match(text)
+        if not match:
+            raise SelectionError(
+                f"--select: cannot read {text!r}; expected NAME=VALUE (or != < <= > >=), "
+                "joined by commas"
+            )
+        name, sign, value = match.groups()
+        known = sorted({fact for trial in trials for fact in facts(trial)})
+        if name not in known:
+            raise SelectionError(f"--select: no trial has {name!r}; there are {', '.join(known)}")
+        chosen = [trial for trial in chosen if _meets(facts(trial).get(name), sign, value)]
+    if not chosen:
+        raise SelectionError(f"--select: no trial is left by {expression!r}")
+    return chosen
+
+
+def facts(trial: Trial) -> dict[str, Any]:
+    """What a condition may name."""
+    names = {"dataset": trial.dataset, "method": trial.method, "seed": trial.seed}
+    return vars(trial.training) | trial.hyperparameters | names
+
+
+def _meets(fact: Any, sign: str, text: str) -> bool:
+    if fact is None:
+        return False
+    if isinstance(fact, str):
+        return _OPERATORS[sign](fact, text)
+    try:
+        return _OPERATORS[sign](fact, float(text))
+    except ValueError:
+        raise SelectionError(f"--select: {text!r} is compared with a number") from None

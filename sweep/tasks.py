@@ -1,0 +1,99 @@
+"""What travels to a worker: plain, picklable descriptions of work, importing nothing heavy.
+
+A worker sets its CPU affinity and environment before JAX is imported, so what a task does stands
+in other modules, imported when it runs.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .trials import Trial, short_hash
+
+if TYPE_CHECKING:
+    from .scoring import MetricRequest
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a task needs of a machine; `gpus` is the share of one accelerator."""
+
+    cpus: float = 1.0
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """An attempt at some work on some trials of a results folder.
+
+    Attributes:
+        results: URI of the results folder.
+        study: The study's name.
+        run_id: Names the run that the attempt belongs to.
+        trials: What to work on.
+        attempt: Counts from 1.
+        demand: What it needs of a machine.
+    """
+
+    results: str
+    study: str
+    run_id: str
+    trials: tuple[Trial, ...]
+    attempt: int
+    demand: Demand
+
+    @property
+    def kind(self) -> str:
+        """The word for this work in tables and logs."""
+        return "train" if isinstance(self, TrainPack) else "score"
+
+    @property
+    def pack_id(self) -> str:
+        """Names the set of trials."""
+        return short_hash([trial.trial_id for trial in self.trials])
+
+    @property
+    def part(self) -> str:
+        """Names the files that this attempt writes."""
+        return f"{self.pack_id}-{self.run_id}-{self.attempt}"
+
+    def run(self) -> dict[str, Any]:
+        """Does the work in this process and returns what the scheduler wants to know of it."""
+        raise TypeError(f"{type(self).__name__} is no work of its own")
+
+
+@dataclass(frozen=True)
+class TrainPack(Task):
+    """Train these trials together and commit their parameters, codes, pictures and rows.
+
+    Attributes:
+        checkpoint: The file to go on from, if an earlier attempt left one.
+        checkpoint_seconds: How often to save.
+        save_models: Whether to keep the parameters.
+    """
+
+    checkpoint: str | None = None
+    checkpoint_seconds: float = 600.0
+    save_models: bool = True
+
+    def run(self) -> dict[str, Any]:
+        """See `worker.train`."""
+        from .worker import train
+
+        return train(self)
+
+
+@dataclass(frozen=True)
+class ScoreTrials(Task):
+    """Compute the wanted scores of these trained trials.
+
+    Attributes:
+        requests: For each trial, the scores it lacks.
+    """
+
+    requests: tuple[tuple["MetricRequest", ...], ...] = ()
+
+    def run(self) -> dict[str, Any]:
+        """See `scorer.score`."""
+        from .scorer import score
+
+        return score(self)
