@@ -6,17 +6,64 @@ there is, `load` opens it, preparing it first if need be.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+from .appearance import SCREAM, color, noise, scream
 from .cache import cache_dir
+from .cars3d import CARS3D
+from .custom import from_function, from_npz
 from .dataset import Appearance, DataError, Dataset, Factor
-from .dsprites import dsprites, dsprites_mini
+from .definition import Definition, Status
+from .dsprites import DSPRITES, DSPRITES_MINI
+from .files import PublishedFile
+from .shapes3d import SHAPES3D
+from .shapes3d_synthetic import SHAPES3D_SYNTHETIC
+from .smallnorb import SMALLNORB
 
-__all__ = ["DATASETS", "Appearance", "DataError", "Dataset", "Factor", "cache_dir", "load"]
+__all__ = [
+    "DATASETS",
+    "Appearance",
+    "DataError",
+    "Dataset",
+    "Definition",
+    "Factor",
+    "Status",
+    "cache_dir",
+    "from_function",
+    "from_npz",
+    "load",
+]
 
-DATASETS: dict[str, Callable[[Path | None], Dataset]] = {
-    "dsprites": dsprites,
-    "dsprites_mini": dsprites_mini,
+
+def _variant(
+    definition: Definition,
+    prefix: str,
+    appearance: Callable[[Path | None], Appearance],
+    painting: PublishedFile | None = None,
+) -> Definition:
+    return replace(
+        definition,
+        name=f"{prefix}_{definition.name}",
+        stored_as=definition.name,
+        appearance=appearance,
+        painting=painting,
+    )
+
+
+DATASETS: dict[str, Definition] = {
+    "dsprites": DSPRITES,
+    "color_dsprites": _variant(DSPRITES, "color", color),
+    "noisy_dsprites": _variant(DSPRITES, "noisy", noise),
+    "scream_dsprites": _variant(DSPRITES, "scream", scream, SCREAM),
+    "smallnorb": SMALLNORB,
+    "cars3d": CARS3D,
+    "shapes3d": SHAPES3D,
+    "shapes3d_synthetic": SHAPES3D_SYNTHETIC,
+    "dsprites_mini": DSPRITES_MINI,
+    "color_dsprites_mini": _variant(DSPRITES_MINI, "color", color),
+    "noisy_dsprites_mini": _variant(DSPRITES_MINI, "noisy", noise),
+    "scream_dsprites_mini": _variant(DSPRITES_MINI, "scream", scream, SCREAM),
 }
 
 

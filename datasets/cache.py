@@ -49,7 +49,7 @@ class Recipe:
     row_shape: tuple[int, ...]
     source: str
     chunks: Callable[[], Iterable[np.ndarray]]
-    version: int = 1
+    version: int | str = 1
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -77,8 +77,7 @@ def prepared(recipe: Recipe) -> tuple[np.ndarray, dict[str, Any]]:
             found = _open(folder, recipe, complain=True)
             if found is None:
                 if alone:
-                    for half_made in folder.glob(f".{recipe.name}-*.npy"):
-                        half_made.unlink()
+                    _sweep(folder, recipe.name)
                 _make(folder, recipe)
                 found = _open(folder, recipe)
     if found is None:
@@ -120,6 +119,15 @@ def _open(
     if not intact and complain:
         warnings.warn(f"{path} is corrupt: making it again", stacklevel=4)
     return (images, info) if intact else None
+
+
+def _sweep(folder: Path, name: str) -> None:
+    """Removes what a killed process left half made."""
+    for path in folder.glob(f".{name}-*"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _make(folder: Path, recipe: Recipe) -> None:

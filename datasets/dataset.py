@@ -26,8 +26,10 @@ class Appearance(NamedTuple):
 
     `paint(images, uniforms)` maps stored images (B, H, W, 1) and numbers (B, *noise_shape),
     uniform in [0, 1), to observations (B, H, W, channels). It takes NumPy and JAX arrays alike.
+    `identity` says for the fingerprint what is added.
     """
 
+    identity: str
     channels: int
     noise_shape: tuple[int, ...]
     paint: Callable[[Any, Any], Any]

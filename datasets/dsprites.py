@@ -7,38 +7,26 @@ from pathlib import Path
 
 import numpy as np
 
-from .cache import PUBLISHED, Recipe, prepared
-from .dataset import DataError, Dataset, Factor
-from .files import find
+from .dataset import DataError, Factor
+from .definition import Definition
+from .files import PublishedFile
+from .published import Example, Publication
 
-FILE = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
-NAMES = ("shape", "scale", "orientation", "position_x", "position_y")
-SIZES = (3, 6, 40, 32, 32)
+FILE = PublishedFile(
+    "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz",
+    ("https://github.com/google-deepmind/dsprites-dataset",),
+)
+GRID = (
+    Factor("shape", 3),
+    Factor("scale", 6),
+    Factor("orientation", 40),
+    Factor("position_x", 32),
+    Factor("position_y", 32),
+)
 
 Axes = tuple[np.ndarray, ...]  # the chosen values of every factor
-FULL: Axes = tuple(np.arange(size) for size in SIZES)
+FULL: Axes = tuple(np.arange(factor.size) for factor in GRID)
 MINI: Axes = (*FULL[:2], FULL[2][::4], FULL[3][::2], FULL[4][::2])
-
-
-def dsprites(data_dir: Path | None = None) -> Dataset:
-    """All 737,280 images: from the published file if it is there, else drawn."""
-    return _load("dsprites", FULL, data_dir)
-
-
-def dsprites_mini(data_dir: Path | None = None) -> Dataset:
-    """Every 4th orientation and every 2nd position of `dsprites`: 46,080 images."""
-    return _load("dsprites_mini", MINI, data_dir)
-
-
-def _load(name: str, axes: Axes, data_dir: Path | None) -> Dataset:
-    grid = tuple(Factor(factor, len(axis)) for factor, axis in zip(NAMES, axes, strict=True))
-    published = find(FILE, data_dir)
-    if published:
-        recipe = Recipe(name, grid, (512,), PUBLISHED, lambda: read(published, axes))
-    else:
-        recipe = Recipe(name, grid, (512,), "drawn", lambda: draw(axes))
-    store, info = prepared(recipe)
-    return Dataset(name, grid, store, (64, 64, 1), info["source"], info["sha256"])
 
 
 def draw(axes: Axes) -> Iterator[np.ndarray]:
@@ -75,19 +63,41 @@ def _outlines() -> tuple[np.ndarray, ...]:
 _OUTLINES = _outlines()
 
 
-def read(path: Path, axes: Axes) -> Iterator[np.ndarray]:
-    """The same from the published file, which holds every image in this order, a byte a pixel."""
-    positions = np.ix_(*axes[3:])
-    wanted = set(product(*axes[:3]))
+def read(paths: list[Path]) -> Iterator[Example]:
+    """The images of the published file, which holds them in this order, a byte a pixel."""
+    path = paths[0]
     try:
         with zipfile.ZipFile(path) as archive, archive.open("imgs.npy") as file:
-            major, _ = np.lib.format.read_magic(file)
-            header = np.lib.format.read_array_header_1_0(file)
-            if major != 1 or header[0] != (737280, 64, 64) or header[2] != np.uint8:
-                raise DataError(f"{path}: images are {header[2]} {header[0]}, not (737280, 64, 64)")
-            for pose in product(*FULL[:3]):
-                block = np.frombuffer(file.read(1024 * 4096), np.uint8).reshape(32, 32, 4096)
-                if pose in wanted:
-                    yield np.packbits(block[positions].reshape(-1, 4096), axis=-1)
+            np.lib.format.read_magic(file)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            if shape != (737280, 64, 64) or dtype != np.uint8:
+                raise DataError(f"{path}: imgs is {dtype} {shape}, not uint8 (737280, 64, 64)")
+            for factors in product(*FULL):
+                pixels = np.frombuffer(file.read(4096), np.uint8)
+                yield pixels.reshape(64, 64, 1), factors
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} is not the published dSprites file: {error}") from error
+
+
+DSPRITES = Definition(
+    name="dsprites",
+    grid=GRID,
+    row_shape=(512,),
+    draw=lambda: draw(FULL),
+    publication=Publication(
+        files=(FILE,),
+        licence="Apache-2.0",
+        homepage="https://github.com/google-deepmind/dsprites-dataset",
+        image_shape=(64, 64, 1),
+        read=read,
+        convert=np.packbits,
+    ),
+)
+
+# Always drawn, so that it is the same everywhere.
+DSPRITES_MINI = Definition(
+    name="dsprites_mini",
+    grid=tuple(factor._replace(size=len(axis)) for factor, axis in zip(GRID, MINI, strict=True)),
+    row_shape=(512,),
+    draw=lambda: draw(MINI),
+)

@@ -1,28 +1,132 @@
-"""Where the publishers' files are."""
+"""The publishers' files: found where the user keeps them, or downloaded and checked."""
 
+import hashlib
 import os
+import sys
+import tempfile
+import urllib.request
+from contextlib import redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 
+from .cache import cache_dir
 from .dataset import DataError
 
 
-def find(name: str, data_dir: Path | str | None = None) -> Path | None:
-    """The publisher's file or folder `name`, in `data_dir` or one folder below it, or None.
+@dataclass(frozen=True)
+class PublishedFile:
+    """A file as its publisher calls it.
+
+    Attributes:
+        name: the file's name.
+        urls: where it is served; the first that answers is taken.
+        digest: "sha256:..." or "md5:..." of the file; empty where none is known.
+        unpacked: the name its content may lie under instead, which no digest is known of.
+        num_bytes: what has to be downloaded; 0 where it isn't known.
+    """
+
+    name: str
+    urls: tuple[str, ...]
+    digest: str = ""
+    unpacked: str = ""
+    num_bytes: int = 0
+
+
+def find(file: PublishedFile, data_dir: Path | str | None = None) -> Path | None:
+    """The path of a publisher's file or of its unpacked content, or None.
 
     Args:
-        name: as the publisher calls it.
-        data_dir: the folder of publishers' files; by default TEASEL_DATA_DIR, if set.
+        file: what to look for.
+        data_dir: the folder to look in, and one folder deeper; by default TEASEL_DATA_DIR, if
+            set. Then comes what was downloaded into the cache.
 
     Raises:
         DataError: if the folder doesn't exist.
     """
+    places = [_downloads()]
     given = data_dir or os.environ.get("TEASEL_DATA_DIR")
-    if not given:
-        return None
-    folder = Path(given).expanduser()
-    if not folder.is_dir():
-        raise DataError(f"the folder of publishers' files, {folder}, doesn't exist")
-    for place in (folder, *sorted(path for path in folder.iterdir() if path.is_dir())):
-        if (place / name).exists():
-            return place / name
+    if given:
+        folder = Path(given).expanduser()
+        if not folder.is_dir():
+            raise DataError(f"the folder of publishers' files, {folder}, doesn't exist")
+        places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir()), *places]
+    for place in places:
+        for name in filter(None, (file.name, file.unpacked)):
+            if (place / name).exists():
+                return place / name
     return None
+
+
+def check(file: PublishedFile, path: Path) -> None:
+    """Compares a file's digest with the publisher's.
+
+    Raises:
+        DataError: if they differ and TEASEL_ANY_CHECKSUM isn't set.
+    """
+    if not file.digest or path.name != file.name or os.environ.get("TEASEL_ANY_CHECKSUM"):
+        return
+    algorithm, expected = file.digest.split(":")
+    with open(path, "rb") as content:
+        digest = hashlib.file_digest(content, algorithm).hexdigest()
+    if digest != expected:
+        raise DataError(
+            f"{path} is not the published file: its {algorithm} is {digest}, not {expected}. "
+            f"Get it again, or set TEASEL_ANY_CHECKSUM=1 to read it all the same."
+        )
+
+
+def download(file: PublishedFile) -> Path:
+    """Downloads a file into the cache, from the first place that serves it, and checks it.
+
+    Raises:
+        DataError: if no place serves it or its digest is wrong; the message says where to put it.
+    """
+    failures = []
+    for url in file.urls:
+        try:
+            # tensorflow-datasets tries an unreachable place again for minutes: ask first.
+            urllib.request.urlopen(url, timeout=10).close()
+            return _download(file, url)
+        except (OSError, DataError) as error:
+            failures.append(f"{url}: {error}")
+    raise DataError(f"can't download {file.name} ({'; '.join(failures)}). {where_to_put(file)}")
+
+
+def where_to_put(file: PublishedFile) -> str:
+    """One sentence: which file to put where."""
+    other = f" or its content, {file.unpacked}," if file.unpacked else ""
+    return f"Put {file.name}{other} into a folder and name that folder by TEASEL_DATA_DIR."
+
+
+def _downloads() -> Path:
+    return cache_dir() / "downloads"
+
+
+def _download(file: PublishedFile, url: str) -> Path:
+    tfds = import_tfds()
+    _downloads().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=_downloads()) as folder, redirect_stdout(sys.stderr):
+        try:
+            found = Path(tfds.download.DownloadManager(download_dir=folder).download(url))
+        except Exception as error:  # whatever the transfer ran into
+            raise DataError(f"{type(error).__name__}: {error}") from error
+        found = found.rename(found.with_name(file.name))
+        check(file, found)
+        return found.replace(_downloads() / file.name)
+
+
+def import_tfds():
+    """The module tensorflow_datasets, needed only to prepare publishers' files.
+
+    Raises:
+        DataError: if it isn't installed.
+    """
+    try:
+        import tensorflow_datasets as tfds
+    except ImportError as error:
+        raise DataError(
+            "reading publishers' files takes tensorflow-datasets: pip install 'teasel[data]'"
+        ) from error
+    if not sys.stderr.isatty():
+        tfds.disable_progress_bar()
+    return tfds

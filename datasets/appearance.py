@@ -1,0 +1,79 @@
+"""What the variants of dSprites in the study add to its white sprites."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .dataset import Appearance, DataError
+from .files import PublishedFile, find, where_to_put
+
+SCREAM = PublishedFile(
+    "scream.jpg", ("https://upload.wikimedia.org/wikipedia/commons/f/f4/The_Scream.jpg",)
+)
+
+
+def color(data_dir: Path | None) -> Appearance:
+    """Sprites of a colour drawn from [.5, 1)^3, on black."""
+    del data_dir
+
+    def paint(images: Any, uniforms: Any) -> Any:
+        return images * (0.5 + uniforms[:, None, None, :] / 2)
+
+    return Appearance("color", 3, (3,), paint)
+
+
+def noise(data_dir: Path | None) -> Appearance:
+    """White sprites on noise drawn from [0, 1) for every pixel and channel."""
+    del data_dir
+
+    def paint(images: Any, uniforms: Any) -> Any:
+        return images.__array_namespace__().minimum(images + uniforms, 1)
+
+    return Appearance("noise", 3, (64, 64, 3), paint)
+
+
+def scream(data_dir: Path | None) -> Appearance:
+    """A patch of The Scream in shifted colours, inverted where the sprite is.
+
+    Raises:
+        DataError: if the painting isn't there or isn't an image.
+    """
+    painting = _painting(data_dir)
+    height, width, _ = painting.shape
+
+    def paint(images: Any, uniforms: Any) -> Any:
+        xp = images.__array_namespace__()
+        top = (uniforms[:, 0] * (height - 64)).astype(np.int32)
+        left = (uniforms[:, 1] * (width - 64)).astype(np.int32)
+        pixels = np.arange(64, dtype=np.int32)
+        rows = (top[:, None] + pixels[None])[:, :, None]
+        columns = (left[:, None] + pixels[None])[:, None, :]
+        patches = xp.asarray(painting)[rows, columns]
+        background = (patches + uniforms[:, None, None, 2:]) / 2
+        return xp.where(images > 0, 1 - background, background)
+
+    identity = f"scream {hashlib.sha256(painting.tobytes()).hexdigest()}"
+    return Appearance(identity, 3, (5,), paint)
+
+
+def _painting(data_dir: Path | None) -> np.ndarray:
+    """The Scream within 350 x 274 pixels as in the study, (274, W, 3) float32 in [0, 1]."""
+    from PIL import Image, UnidentifiedImageError
+
+    path = find(SCREAM, data_dir)
+    if not path:
+        raise DataError(f"scream_dsprites needs the painting. {where_to_put(SCREAM)}")
+    try:
+        with Image.open(path) as picture:
+            # Differs from the original: a size of two numbers, since Pillow refuses its three.
+            picture.thumbnail((350, 274))
+            pixels = np.asarray(picture.convert("RGB"))
+    except (OSError, UnidentifiedImageError) as error:
+        raise DataError(f"{path} is not a readable picture: {error}") from error
+    if min(pixels.shape[:2]) <= 64:
+        raise DataError(
+            f"{path} is too small: {pixels.shape[1]} x {pixels.shape[0]} within 350 x 274"
+        )
+    return pixels.astype(np.float32) / np.float32(255)

@@ -1,0 +1,145 @@
+"""Data sets of the user's own: an .npz of images and factors, or a function of factors."""
+
+import hashlib
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from .dataset import DataError, Factor
+from .definition import Definition
+
+
+def from_npz(name: str, path: Path | str) -> Definition:
+    """The data set in an .npz file; it is known by its content, not by its path.
+
+    Args:
+        name: what to call it.
+        path: the file, with `images` (N, 64, 64) or (N, 64, 64, C), C 1 or 3, uint8 or bool;
+            `factors` (N, K), integers, any values; and, if wanted, `factor_names` (K,). Every
+            combination of the factors' values has to come equally often; if more than once, which
+            of its images is meant is a hidden factor, drawn at random.
+
+    Raises:
+        DataError: if the file isn't of this form.
+    """
+    path = Path(path)
+    shape, factors, names = _read(path)
+    columns = [np.unique(column, return_inverse=True) for column in factors.T]
+    sizes = tuple(len(values) for values, _ in columns)
+    if 1 in sizes:
+        raise DataError(f"{path}: factor {names[sizes.index(1)]} has one value only: leave it out")
+    combinations = np.ravel_multi_index(tuple(ranks for _, ranks in columns), sizes)
+    counts = np.bincount(combinations, minlength=int(np.prod(sizes)))
+    if counts.min() != counts.max():
+        rarest = np.unravel_index(counts.argmin(), sizes)
+        values = zip(names, columns, rarest, strict=True)
+        raise DataError(
+            f"{path}: every combination of factors has to come equally often; there are "
+            f"{counts.min()} images of {', '.join(f'{n} {c[0][i]}' for n, c, i in values)}, "
+            f"and {counts.max()} of another"
+        )
+    grid = tuple(Factor(factor, size) for factor, size in zip(names, sizes, strict=True))
+    if counts.max() > 1:
+        grid += (Factor("image", int(counts.max()), hidden=True),)
+    order = np.argsort(combinations, kind="stable")
+    row_shape = (64, 64, *(shape[3:] or (1,)))
+
+    def rows() -> Iterator[np.ndarray]:
+        with np.load(path) as arrays:
+            images = arrays["images"].astype(np.uint8)
+        if images.max() <= 1:  # black and white, as 0 and 1
+            images *= 255
+        for part in np.array_split(order, len(order) // 1024 + 1):
+            yield images[part].reshape(-1, *row_shape)
+
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Definition(
+        name, grid, row_shape, draw=rows, source="user's npz", stored_as=f"npz_{digest[:16]}"
+    )
+
+
+def from_function(
+    name: str, factors: Mapping[str, int], render: Callable[[np.ndarray], np.ndarray]
+) -> Definition:
+    """The data set whose images are `render(factors)`; drawn into the cache once.
+
+    Args:
+        name: what to call it, and its file in the cache.
+        factors: the number of values of each factor, the last one fastest.
+        render: factors (n, K), int64, from 0 -> images (n, 64, 64, C), uint8, C 1 or 3. The same
+            factors must give the same image. If 64 images spread over the grid come out otherwise
+            than before, all are drawn again.
+
+    Raises:
+        DataError: if `render` gives images of another form.
+
+    >>> def grey(factors):
+    ...     return np.tile(80 * factors[:, :, None, None], (1, 64, 64, 1)).astype(np.uint8)
+    >>> from_function("grey", {"level": 4}, grey)()
+    <grey: 4 images (64, 64, 1), level 4; user's function>
+    """
+    sizes = tuple(factors.values())
+    if not sizes or min(sizes) < 2:
+        raise DataError(f"{name}: every factor needs two values or more, not {dict(factors)}")
+    num_images = int(np.prod(sizes))
+
+    def rendered(indices: np.ndarray) -> np.ndarray:
+        images = np.asarray(render(np.stack(np.unravel_index(indices, sizes), axis=-1)))
+        if images.shape[:1] != (len(indices),) or images.ndim != 4:
+            raise DataError(
+                f"{name}: {len(indices)} factors gave images of shape {images.shape}, "
+                f"not ({len(indices)}, 64, 64, C)"
+            )
+        _check(name, images.shape, images.dtype, (np.uint8,))
+        return images
+
+    def rows() -> Iterator[np.ndarray]:
+        for part in np.array_split(np.arange(num_images), num_images // 1024 + 1):
+            yield rendered(part)
+
+    spread = rendered(np.linspace(0, num_images - 1, min(64, num_images)).astype(np.int64))
+    return Definition(
+        name,
+        tuple(Factor(factor, size) for factor, size in factors.items()),
+        (64, 64, spread.shape[3]),
+        draw=rows,
+        source="user's function",
+        stored_as=f"function_{name}",
+        version=hashlib.sha256(spread.tobytes()).hexdigest(),
+    )
+
+
+def _read(path: Path) -> tuple[tuple[int, ...], np.ndarray, tuple[str, ...]]:
+    """The images' shape, the factors and their names, all checked."""
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("images.npy") as file:
+            np.lib.format.read_magic(file)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        with np.load(path) as arrays:
+            factors = arrays["factors"]
+            names = arrays.get("factor_names")
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is not an .npz with images and factors: {error}") from error
+    if factors.ndim != 2 or factors.dtype.kind not in "iu" or len(factors) != shape[0]:
+        raise DataError(
+            f"{path}: factors are {factors.dtype} {factors.shape}, not integers (N, K) for the "
+            f"N = {shape[0]} images"
+        )
+    _check(str(path), shape, dtype, (np.uint8, np.bool_))
+    named = tuple(map(str, names)) if names is not None else ()
+    if names is not None and len(set(named)) != factors.shape[1]:
+        raise DataError(f"{path}: {factors.shape[1]} factors, but the names {named}")
+    return shape, factors, named or tuple(f"factor_{k}" for k in range(factors.shape[1]))
+
+
+def _check(name: str, shape: tuple[int, ...], dtype: np.dtype, allowed: tuple[type, ...]) -> None:
+    if shape[1:] not in ((64, 64), (64, 64, 1), (64, 64, 3)):
+        raise DataError(f"{name}: images are {shape[1:]}, not (64, 64), (64, 64, 1) or (64, 64, 3)")
+    if dtype not in allowed:
+        raise DataError(
+            f"{name}: images are {dtype}, not uint8 (numpy.rint(255 * images).astype('uint8') "
+            f"makes them so from the unit interval)"
+        )

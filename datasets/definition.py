@@ -1,0 +1,139 @@
+"""What the catalogue holds: how a data set is made, opened, prepared and described."""
+
+import hashlib
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .cache import PUBLISHED, Recipe, description, prepared
+from .dataset import Appearance, Dataset, Factor
+from .files import PublishedFile, download, find, where_to_put
+from .published import Publication
+
+
+class Status(NamedTuple):
+    """What is there of a data set, and how to get the rest."""
+
+    name: str
+    ready: bool
+    state: str
+    num_images: int
+    num_bytes: int
+    licence: str
+    homepage: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A data set of the catalogue; calling it opens the data set, made first if need be.
+
+    Attributes:
+        name: the name in the catalogue.
+        grid: all factors, the last one fastest.
+        row_shape: one stored image: (512,) as bits, else (64, 64, C).
+        publication: the publisher's files, preferred to drawing.
+        draw: the images in the grid's order, in chunks, drawn by us.
+        appearance: gives what observing adds, from the folder of publishers' files.
+        painting: the file that `appearance` reads.
+        source: what to call the drawn images in the results.
+        stored_as: the cache file's name, where data sets share one.
+        version: to be changed when drawing or reading gives other images.
+    """
+
+    name: str
+    grid: tuple[Factor, ...]
+    row_shape: tuple[int, ...]
+    publication: Publication | None = None
+    draw: Callable[[], Iterable[np.ndarray]] | None = None
+    appearance: Callable[[Path | None], Appearance] | None = None
+    painting: PublishedFile | None = None
+    source: str = "drawn"
+    stored_as: str = ""
+    version: int | str = 1
+
+    def __call__(self, data_dir: Path | None = None) -> Dataset:
+        """The data set, from the cache, from files that are there or drawn; never downloaded.
+
+        Raises:
+            DataError: if a file is missing or broken, or the cache can't be written.
+        """
+        appearance = self.appearance(data_dir) if self.appearance else None
+        store, info = prepared(self._recipe(data_dir))
+        channels = self.row_shape[2] if len(self.row_shape) == 3 else 1
+        content = (self.grid, self.row_shape, appearance and appearance.identity, info["sha256"])
+        return Dataset(
+            name=self.name,
+            grid=self.grid,
+            store=store,
+            image_shape=(64, 64, appearance.channels if appearance else channels),
+            source=info["source"],
+            fingerprint=hashlib.sha256(repr(content).encode()).hexdigest(),
+            appearance=appearance,
+        )
+
+    def prepare(self, data_dir: Path | None = None) -> Dataset:
+        """The same, with files that are missing downloaded first."""
+        for file in self._missing(data_dir):
+            download(file)
+        return self(data_dir)
+
+    def status(self, data_dir: Path | None = None) -> Status:
+        """What is there, what is missing, how large it is, under which licence, how to get it."""
+        info, missing = self._description(), self._missing(data_dir)
+        if missing:
+            size = sum(file.num_bytes for file in missing) / 1e6
+            state = "missing " + ", ".join(file.name for file in missing)
+            advice = f"`teasel data prepare {self.name}` downloads {f'{size:,.0f} MB' * bool(size)}"
+            advice = f"{advice.strip()} where still served. {where_to_put(missing[0])}"
+        elif info:
+            state, advice = f"prepared ({info['source']})", ""
+        elif self._found(data_dir):
+            state, advice = "files found", "prepared at first use"
+        else:
+            state, advice = "to be drawn", "drawn at first use"
+        num_images = math.prod(factor.size for factor in self.grid)
+        return Status(
+            name=self.name,
+            ready=bool(info) and not missing,
+            state=state,
+            num_images=num_images,
+            num_bytes=num_images * math.prod(self.row_shape),
+            licence=self.publication.licence if self.publication else "drawn by Teasel",
+            homepage=self.publication.homepage if self.publication else "",
+            advice=advice,
+        )
+
+    @property
+    def _file(self) -> str:
+        return self.stored_as or self.name
+
+    def _description(self) -> dict[str, Any] | None:
+        return description(self._file)
+
+    def _found(self, data_dir: Path | None) -> list[Path]:
+        return self.publication.found(data_dir) if self.publication else []
+
+    def _missing(self, data_dir: Path | None) -> list[PublishedFile]:
+        """The files that opening the data set needs and doesn't find."""
+        needed = [self.painting] if self.painting else []
+        if self.publication and not self.draw and not self._description():
+            needed += self.publication.files
+        return [file for file in needed if not find(file, data_dir)]
+
+    def _recipe(self, data_dir: Path | None) -> Recipe:
+        name, grid, row_shape, version = self._file, self.grid, self.row_shape, self.version
+        publication, draw = self.publication, self.draw
+        if draw and not self._found(data_dir):
+            return Recipe(name, grid, row_shape, self.source, draw, version)
+        if publication is None:
+            raise ValueError(f"{self.name} has neither a publication nor a way to draw it")
+
+        def chunks() -> Iterable[np.ndarray]:
+            return publication.rows(name, grid, row_shape, data_dir)
+
+        return Recipe(name, grid, row_shape, PUBLISHED, chunks, version)
