@@ -1,6 +1,7 @@
 """Tasks on Ray: one fresh process per attempt, on this machine or on a cluster."""
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import ray
+from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 
 from .. import TeaselError
 from .executor import Failure, Outcome, carry_out
@@ -60,7 +62,7 @@ class RayExecutor:
             ray.init(
                 address=address or "local",
                 log_to_driver=False,
-                logging_level="ERROR",
+                logging_level=logging.ERROR,
                 runtime_env={"env_vars": environment},
                 **options,
             )
@@ -110,11 +112,11 @@ class RayExecutor:
 def _outcome(reference: ray.ObjectRef, task: Task) -> Outcome:
     try:
         return ray.get(reference)
-    except ray.exceptions.OutOfMemoryError as error:
+    except OutOfMemoryError as error:
         return Outcome(task, failure=Failure("out_of_memory", _line(error)))
-    except ray.exceptions.RayTaskError as error:
+    except RayTaskError as error:
         return Outcome(task, failure=Failure("exception", _line(error.cause), str(error)[-4000:]))
-    except ray.exceptions.RayError as error:
+    except RayError as error:
         return Outcome(task, failure=Failure("lost", _line(error)))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+from pyarrow.compute import field
 
 from .. import TeaselError
 from .scoring import RequestKey
@@ -164,7 +164,7 @@ class Results:
 
     def _trial(self, trial_id: str) -> dict[str, Any]:
         trials = self.table("trials", ["dataset", "part"])
-        rows = trials.filter(pc.equal(trials["trial_id"], trial_id)).to_pylist()
+        rows = trials.filter(field("trial_id") == trial_id).to_pylist()
         if not rows:
             raise ResultsError(f"{self.uri}: no trained trial {trial_id!r}")
         return rows[0]

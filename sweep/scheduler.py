@@ -202,7 +202,7 @@ class Scheduler:
         self._reports = self._control.reports()
         for task in self._running:
             if isinstance(task, TrainPack) and task.part in self._reports:
-                self._warm.add(task.trials[0].program)
+                self._warm.add(task.program)
 
     # What runs next
 
@@ -255,12 +255,10 @@ class Scheduler:
         behind = len(self._scorable) > _MAX_WAITING_PER_CPU * self._executor.capacity().cpus
         if behind and self._running:
             return None
-        cold = {
-            task.trials[0].program for task in self._running if isinstance(task, TrainPack)
-        } - self._warm
+        cold = {task.program for task in self._running if isinstance(task, TrainPack)} - self._warm
         for pack in self._packs:
             # One pack of a program goes first, so that the others find it compiled.
-            if _fits(free, pack.demand) and pack.trials[0].program not in cold:
+            if _fits(free, pack.demand) and pack.program not in cold:
                 self._packs.remove(pack)
                 return pack
         return None
@@ -275,7 +273,7 @@ class Scheduler:
             self._take_failure(task, outcome.failure)
         elif outcome.value is not None and not outcome.value["interrupted"]:
             if isinstance(task, TrainPack):
-                self._warm.add(task.trials[0].program)
+                self._warm.add(task.program)
                 failed = set(outcome.value["failed"])
                 self._failed |= failed
                 trained = [trial for trial in task.trials if trial.trial_id not in failed]
@@ -298,7 +296,7 @@ class Scheduler:
             self._failed |= {trial.trial_id for trial in hopeless}
             self._again(task, [trial for trial in task.trials if trial not in hopeless])
         else:
-            program = (task.kind, *task.trials[0].program)
+            program = (task.kind, *task.program)
             self._exceptions[(program, failure.exception)] += 1
             if self._exceptions[(program, failure.exception)] >= MAX_SAME_EXCEPTION:
                 self._stop_program(program, task)
@@ -327,11 +325,11 @@ class Scheduler:
         too_large = [task] if isinstance(task, TrainPack) else []
         if isinstance(task, ScoreTrials):
             self._score_again(task.trials)
-        program = task.trials[0].program
+        program = task.program
         waiting = list(self._packs)
         self._packs.clear()
         for pack in [*too_large, *waiting]:
-            if pack.trials[0].program != program or len(pack.trials) <= half:
+            if pack.program != program or len(pack.trials) <= half:
                 self._packs.append(pack)
                 continue
             for first in range(0, len(pack.trials), half):
@@ -342,7 +340,7 @@ class Scheduler:
         """Gives up on a program that keeps raising the same exception; the others go on."""
         self._failed |= {trial.trial_id for trial in task.trials}
         if isinstance(task, TrainPack):
-            given_up = [pack for pack in self._packs if pack.trials[0].program == program[1:]]
+            given_up = [pack for pack in self._packs if pack.program == program[1:]]
             self._failed |= {trial.trial_id for pack in given_up for trial in pack.trials}
             self._packs = deque(pack for pack in self._packs if pack not in given_up)
 

@@ -52,6 +52,11 @@ class Task:
         return short_hash([trial.trial_id for trial in self.trials])
 
     @property
+    def program(self) -> tuple[Any, ...]:
+        """What its trials have in common."""
+        return self.trials[0].program
+
+    @property
     def part(self) -> str:
         """Names the files that this attempt writes."""
         return f"{self.pack_id}-{self.run_id}-{self.attempt}"

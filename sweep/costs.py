@@ -1,0 +1,87 @@
+"""What a trial costs, in CPU seconds and bytes: measured medians, or this table where there are none.
+
+The table was measured on one core of an x86 server CPU (see benchmarks/RESULTS.md); it is there to
+tell an hour from a month, not 10 from 12 hours.
+"""
+
+import math
+from collections.abc import Sequence
+from statistics import median
+from typing import NamedTuple
+
+from ..datasets import DATASETS
+from .results import Results
+from .scoring import MetricRequest
+from .trials import Trial
+
+STEPS_PER_SECOND = 6.0
+"""Updates of beta-VAE, batch 64, one channel, on one CPU core."""
+
+METHOD_COST = {"factor_vae": 1.5}
+"""Times the cost of beta-VAE; 1 where nothing else is said."""
+
+EVALUATIONS_PER_SECOND = 20.0
+ENCODINGS_PER_SECOND = 4000.0
+
+SCORE_SECONDS = {"dci": 300.0, "downstream_gbt": 330.0, "downstream_lr": 25.0}
+"""CPU seconds of a metric at the study's size; 1 where nothing else is said."""
+
+_STORED_POINTS = 15_000
+_PARAMETER_BYTES = 4 * 700_000
+_OTHER_BYTES = 100_000  # rows, curves and pictures of one trial
+
+
+class Cost(NamedTuple):
+    """CPU seconds of training, with encoding, and of scoring; bytes in the results folder."""
+
+    train_seconds: float
+    score_seconds: float
+    num_bytes: float
+
+
+def cost(
+    trials: Sequence[Trial],
+    requests: Sequence[MetricRequest],
+    save_models: bool,
+    measured: dict[tuple[str, str], float],
+) -> Cost:
+    """The cost of training and scoring all of `trials`.
+
+    Args:
+        trials: What is to be done.
+        requests: The scores wanted of each.
+        save_models: Whether parameters are kept.
+        measured: Seconds a model-step by (data set, method), from `measured_seconds`.
+    """
+    train = sum(_train_seconds(trial, measured) for trial in trials)
+    score = len(trials) * sum(SCORE_SECONDS.get(request.metric, 1.0) for request in requests)
+    kept = sum(
+        2 * 4 * _STORED_POINTS * trial.training.num_latents
+        + (_PARAMETER_BYTES if save_models else 0)
+        + _OTHER_BYTES
+        for trial in trials
+    )
+    return Cost(train, score, kept)
+
+
+def measured_seconds(results: Results) -> dict[tuple[str, str], float]:
+    """The median seconds a model-step of a finished pack, by (data set, method)."""
+    columns = ["dataset", "method", "steps", "pack_size", "train_seconds"]
+    seconds: dict[tuple[str, str], list[float]] = {}
+    for row in results.table("trials", columns).to_pylist():
+        if row["steps"]:
+            share = row["train_seconds"] / (row["steps"] * row["pack_size"])
+            seconds.setdefault((row["dataset"], row["method"]), []).append(share)
+    return {cell: median(values) for cell, values in seconds.items()}
+
+
+def _train_seconds(trial: Trial, measured: dict[tuple[str, str], float]) -> float:
+    definition = DATASETS[trial.dataset]
+    step = measured.get((trial.dataset, trial.method))
+    if step is None:
+        step = METHOD_COST.get(trial.method, 1.0) / STEPS_PER_SECOND
+        step *= trial.training.batch_size / 64
+    evaluation = trial.training.evaluation_batches / EVALUATIONS_PER_SECOND
+    num_images = math.prod(factor.size for factor in definition.grid)
+    encoding = num_images / ENCODINGS_PER_SECOND
+    return trial.training.steps * step + evaluation + encoding

@@ -1,0 +1,158 @@
+"""The shape of a grid: which keys it may have, and which values, read off the catalogues."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic_core import PydanticCustomError
+
+from ..datasets import DATASETS
+from ..metrics import METRICS
+from ..models import METHODS
+from .grid_faults import hint
+from .signatures import arguments
+from .trials import Training
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors, and so is a string that looks like a number."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
+
+
+def as_list(value: Any) -> Any:
+    """A scalar fixes an axis: it is an axis of one value."""
+    return value if isinstance(value, list) else [value]
+
+
+def _distinct(values: list[Any]) -> list[Any]:
+    for position, value in enumerate(values):
+        if value in values[:position]:
+            raise PydanticCustomError("repeated", "{value} stands twice", {"value": repr(value)})
+    return values
+
+
+def _axis(annotation: Any) -> Any:
+    """One value, or a list of distinct ones."""
+    return Annotated[
+        list[annotation], Field(min_length=1), AfterValidator(_distinct), BeforeValidator(as_list)
+    ]
+
+
+def _one_of(kind: str, names: Iterable[str]) -> Any:
+    """A name of a catalogue; `kind` says in messages what it names."""
+    known = list(names)
+
+    def check(name: str) -> str:
+        if name not in known:
+            what = f"unknown {kind} '{name}'{hint(name, known)}"
+            raise PydanticCustomError("unknown_name", "{what}", {"what": what})
+        return name
+
+    return Annotated[str, AfterValidator(check)]
+
+
+def _seeds(value: Any) -> Any:
+    """A count, a list, or `{from: first, count: how_many}`: always the list."""
+    if isinstance(value, list):
+        return value
+    span = value if isinstance(value, dict) else {"from": 0, "count": value}
+    if span.keys() != {"from", "count"} or any(type(number) is not int for number in span.values()):
+        raise PydanticCustomError(
+            "seeds",
+            "expected a count, a list, or a mapping with 'from' and 'count', got {given}",
+            {"given": repr(value)},
+        )
+    return list(range(span["from"], span["from"] + span["count"]))
+
+
+def _pack(value: Any) -> Any:
+    if value == "auto" or (type(value) is int and value >= 1):
+        return value
+    raise PydanticCustomError(
+        "pack", "expected 'auto' or a number of trials from 1, got {given}", {"given": repr(value)}
+    )
+
+
+def _names_to_parameters(value: Any) -> Any:
+    """`all`, a list of names, or a mapping from name to parameters: always the mapping."""
+    if value == "all":
+        value = list(METRICS)
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return {name: {} for name in value}
+    return _nothing_is_empty(value)
+
+
+def _nothing_is_empty(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {key: {} if inner is None else inner for key, inner in value.items()}
+
+
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Pack = Annotated[Any, AfterValidator(_pack)]
+Seeds = Annotated[
+    list[Seed], Field(min_length=1), AfterValidator(_distinct), BeforeValidator(_seeds)
+]
+
+
+class TrainingBlock(Strict):
+    """The `training` block: settings that all methods share, unless a method has its own."""
+
+    steps: Annotated[int, Field(ge=0)] = Training.steps
+    batch_size: Annotated[int, Field(ge=2)] = Training.batch_size
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Training.learning_rate
+    num_latents: Count = Training.num_latents
+    evaluation_batches: Count = Training.evaluation_batches
+
+
+class ResourcesBlock(Strict):
+    """The `resources` block: how the work is spread; never part of a trial's identity."""
+
+    pack: Pack = "auto"
+    gpus_per_pack: Annotated[float, Field(gt=0, le=1)] = 1.0
+    checkpoint_minutes: Annotated[float, Field(gt=0)] = 10.0
+
+
+def _method_entry(name: str, factory: Callable[..., Any]) -> type[Strict]:
+    """What a grid may say of a method: an axis per hyper-parameter, and settings of its own."""
+    axes = {
+        argument: (_axis(annotation), Field(default, validate_default=default is not ...))
+        for argument, (annotation, default) in arguments(factory).items()
+    }
+    settings = get_type_hints(TrainingBlock, include_extras=True)
+    own = {name: (settings[name] | None, None) for name in TrainingBlock.model_fields}
+    return _model(name, own | axes)
+
+
+def _optional(name: str, entries: dict[str, type[Strict]]) -> type[Strict]:
+    return _model(name, {key: (entry | None, None) for key, entry in entries.items()})
+
+
+def _model(name: str, fields: dict[str, Any]) -> type[Strict]:
+    return create_model(name, __base__=Strict, **fields)
+
+
+if TYPE_CHECKING:
+    DatasetNames = list[str]
+    Representations = list[str]
+    MethodsBlock = Strict
+    MetricsBlock = Strict
+else:
+    DatasetNames = _axis(_one_of("data set", DATASETS))
+    Representations = _axis(Literal["mean", "sampled"])
+    MethodsBlock = Annotated[
+        _optional("Methods", {name: _method_entry(name, METHODS[name]) for name in METHODS}),
+        BeforeValidator(_nothing_is_empty),
+    ]
+    MetricsBlock = Annotated[
+        _optional(
+            "Metrics",
+            {
+                name: _model(name, arguments(metric.function, keyword_only=True))
+                for name, metric in METRICS.items()
+            },
+        ),
+        BeforeValidator(_names_to_parameters),
+    ]

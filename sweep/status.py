@@ -1,0 +1,66 @@
+"""`teasel status` and `teasel failures`: what a results folder says, from its files alone."""
+
+import time
+from collections import Counter
+
+from .control import Control
+from .outstanding import outstanding
+from .results import Results
+from .study import all_requests, all_trials, frozen_grids
+
+_SILENT_SECONDS = 120.0
+
+
+def print_status(uri: str) -> None:
+    """Prints how far a study is; true while it runs and when its driver is dead.
+
+    Raises:
+        ResultsError: If there is no study.
+    """
+    results = Results(uri)
+    grids = frozen_grids(results)
+    trials = all_trials(grids)
+    left = outstanding(results, trials, all_requests(grids))
+    print(f"{grids[0].study} in {results.uri}: {len(left.done):,} of {len(trials):,} trials done")
+    print(f"  {len(left.unscored):,} trained, with scores missing")
+    print(f"  {len(left.untrained):,} to train")
+    print(f"  {len(left.failed):,} failed")
+    done = Counter((trial.dataset, trial.method) for trial in left.done)
+    wanted = Counter((trial.dataset, trial.method) for trial in trials)
+    for cell, count in wanted.items():
+        print(f"  {cell[0]}, {cell[1]}: {done[cell]:,} of {count:,}")
+    for part, report in Control(results.store, "").reports().items():
+        age = time.time() - report["at"]
+        state = "working" if age < _SILENT_SECONDS else f"silent for {age / 60:.0f} min"
+        print(
+            f"  {part}: {len(report['trials'])} trials at {report['step']}/{report['steps']}, {state}"
+        )
+    failures = len(results.table("failures", ["cause"]))
+    if failures:
+        print(f"  {failures:,} failed attempts: see `teasel failures {results.uri}`")
+
+
+def print_failures(uri: str) -> None:
+    """Prints every kind of failure once: how often, when last, its traceback and its log.
+
+    Raises:
+        ResultsError: If there is no study.
+    """
+    results = Results(uri)
+    _ = results.study
+    groups: dict[tuple[str, str, str], list[dict]] = {}
+    for row in results.table("failures").to_pylist():
+        groups.setdefault((row["kind"], row["cause"], row["exception"]), []).append(row)
+    for (kind, cause, exception), rows in groups.items():
+        last = max(rows, key=lambda row: row["at"])
+        print(f"{len(rows)} x {kind}, {cause}: {exception}")
+        print(f"  last at {last['at']}, trials {', '.join(last['trial_ids'])}, {last['log']}")
+        for line in last["traceback"].splitlines():
+            print(f"  | {line}")
+    failed = results.table("trials", ["status", "error", "dataset", "method", "seed"])
+    for row in failed.to_pylist():
+        if row["status"] == "failed":
+            cell = f"{row['dataset']}, {row['method']}, seed {row['seed']}"
+            print(f"trial {row['trial_id']} ({cell}): {row['error']}")
+    if not groups and "failed" not in failed["status"].to_pylist():
+        print(f"{results.uri}: no failures")
