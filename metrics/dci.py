@@ -56,8 +56,8 @@ def dci(
             accuracy[1, factor] = np.mean(test_labels == train_labels[0])
             continue
         trees = boosted_trees(train_codes, train_labels, seed)
-        importance[:, factor] = trees.feature_importances_
-        accuracy[0, factor] = np.mean(trees.predict(train_codes) == train_labels)
+        importance[:, factor] = trees.importance
+        accuracy[0, factor] = np.mean(trees.fitted == train_labels)
         accuracy[1, factor] = np.mean(trees.predict(test_codes) == test_labels)
     train_accuracy, test_accuracy = accuracy.mean(axis=1)
     return DCI(

@@ -4,7 +4,6 @@ Statistical efficiency, the accuracy at 100 points over that at 10,000, is left 
 """
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 
@@ -14,13 +13,8 @@ from .metric import Count
 from .representation import Representation, Rng, draw_integers
 from .trees import boosted_trees
 
-
-class Classifier(Protocol):
-    """Anything that predicts labels."""
-
-    def predict(self, inputs: np.ndarray) -> np.ndarray:
-        """Labels (N,) of inputs (N, D)."""
-        ...
+# (training codes, training labels, test codes) -> predicted labels of both
+Predictor = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def score_downstream_lr(
@@ -29,15 +23,20 @@ def score_downstream_lr(
     *,
     num_train: tuple[Count, ...] = (10, 100, 1_000, 10_000),
     num_test: Count = 5_000,
+    one_vs_rest: bool = False,
 ) -> dict[str, float]:
     """Accuracy of logistic regressions whose strength is cross-validated, for each training size.
 
     "1000" is the test accuracy at 1,000 training points, mean over factors; the other names say
-    how they differ: "1000_train", "1000_min_test", "1000_test_factor_0".
+    how they differ: "1000_train", "1000_min_test", "1000_test_factor_0". With `one_vs_rest` each
+    value has a classifier of its own, as in the paper's time.
     """
-    return _accuracies(
-        representation, rng, num_train, num_test, lambda: cross_validated_logistic_regression
-    )
+
+    def predict(codes: np.ndarray, labels: np.ndarray, test_codes: np.ndarray):
+        classifier = cross_validated_logistic_regression(codes, labels, one_vs_rest)
+        return classifier.predict(codes), classifier.predict(test_codes)
+
+    return _accuracies(_draw(representation, rng, num_train, num_test), predict)
 
 
 def score_downstream_gbt(
@@ -48,62 +47,59 @@ def score_downstream_gbt(
     num_test: Count = 5_000,
 ) -> dict[str, float]:
     """Accuracy of boosted trees, for each training size; named as `score_downstream_lr`'s."""
+    drawn = _draw(representation, rng, num_train, num_test)
+    # Differs from the original: the trees' seed follows `rng`; there it followed no seed at all.
+    seed = int(draw_integers(rng, 2**31 - 1))
 
-    def seeded() -> Callable[[np.ndarray, np.ndarray], Classifier]:
-        # Differs from the original: the trees' seed follows `rng`; there it followed none.
-        seed = int(draw_integers(rng, 2**31 - 1))
-        return lambda inputs, labels: boosted_trees(inputs, labels, seed)
+    def predict(codes: np.ndarray, labels: np.ndarray, test_codes: np.ndarray):
+        trees = boosted_trees(codes, labels, seed)
+        return trees.fitted, trees.predict(test_codes)
 
-    return _accuracies(representation, rng, num_train, num_test, seeded)
+    return _accuracies(drawn, predict)
 
 
-def _accuracies(
-    representation: Representation,
-    rng: Rng,
-    sizes: tuple[int, ...],
-    num_test: int,
-    classifier: Callable[[], Callable[[np.ndarray, np.ndarray], Classifier]],
-) -> dict[str, float]:
-    # All points are drawn first: fitting takes nothing out of their turn at `rng`.
-    drawn = [
+def _draw(
+    representation: Representation, rng: Rng, sizes: tuple[int, ...], num_test: int
+) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """Training codes and factors of each size, each with test codes and factors of its own."""
+    return [
         (
-            checked(*representation.sample(rng, size)),
-            checked(*representation.sample(rng, num_test)),
+            *checked(*representation.sample(rng, size)),
+            *checked(*representation.sample(rng, num_test)),
         )
         for size in sizes
     ]
-    fit = classifier()
+
+
+def _accuracies(
+    drawn: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]], predict: Predictor
+) -> dict[str, float]:
     scores: dict[str, float] = {}
-    for size, (train, test) in zip(sizes, drawn, strict=True):
-        accuracy = np.array(
-            [
-                _factor_accuracy(fit, train[0], train[1][:, factor], test[0], test[1][:, factor])
-                for factor in range(train[1].shape[1])
-            ]
-        )
-        scores[f"{size}"] = float(accuracy[:, 1].mean())
-        for column, split in enumerate(("train", "test")):
-            if split == "train":
-                scores[f"{size}_train"] = float(accuracy[:, column].mean())
-            scores[f"{size}_min_{split}"] = float(accuracy[:, column].min())
-            for factor, value in enumerate(accuracy[:, column]):
+    for train_codes, train_factors, test_codes, test_factors in drawn:
+        size = len(train_codes)
+        accuracies = [
+            _accuracy(predict, train_codes, train_labels, test_codes, test_labels)
+            for train_labels, test_labels in zip(train_factors.T, test_factors.T, strict=True)
+        ]
+        train, test = np.transpose(accuracies)
+        scores[f"{size}"], scores[f"{size}_train"] = float(test.mean()), float(train.mean())
+        for split, values in (("train", train), ("test", test)):
+            scores[f"{size}_min_{split}"] = float(values.min())
+            for factor, value in enumerate(values):
                 scores[f"{size}_{split}_factor_{factor}"] = float(value)
     return scores
 
 
-def _factor_accuracy(
-    fit: Callable[[np.ndarray, np.ndarray], Classifier],
+def _accuracy(
+    predict: Predictor,
     train_codes: np.ndarray,
     train_labels: np.ndarray,
     test_codes: np.ndarray,
     test_labels: np.ndarray,
 ) -> tuple[float, float]:
-    """Accuracy of one factor on the training and on the test points."""
+    """Accuracy of predicting one factor on the training and on the test points."""
     # Differs from the original: one label in training, an error there, is the only guess.
     if train_labels.min() == train_labels.max():
         return 1.0, float(np.mean(test_labels == train_labels[0]))
-    classifier = fit(train_codes, train_labels)
-    return (
-        float(np.mean(classifier.predict(train_codes) == train_labels)),
-        float(np.mean(classifier.predict(test_codes) == test_labels)),
-    )
+    fitted, predicted = predict(train_codes, train_labels, test_codes)
+    return float(np.mean(fitted == train_labels)), float(np.mean(predicted == test_labels))

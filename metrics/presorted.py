@@ -1,0 +1,72 @@
+"""Inputs sorted once by feature, as the trees of `boosting` need them."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+_MOST_BINS = 128
+SAME_VALUE = np.float32(1e-7)  # neighbours no further apart are never split, as in scikit-learn
+
+
+class Presorted(NamedTuple):
+    """Inputs of N samples and D features, each feature sorted and cut into at most B bins."""
+
+    order: np.ndarray  # (D, N) int32: samples by value
+    ranks: np.ndarray  # (D, N) int32: the inverse of `order`
+    values: np.ndarray  # (D, N) float32: sorted
+    slots: np.ndarray  # (N, D) uint16: where each sample's bin stands in a flat histogram
+    starts: np.ndarray  # (D, B + 1) int32: the first rank of each bin, then N
+    num_bins: np.ndarray  # (D,) int32
+
+
+def presort(inputs: np.ndarray) -> Presorted:
+    """The samples (N, D), cast to float32, by feature. Bins part only values that may be split."""
+    inputs = np.ascontiguousarray(inputs.T, dtype=np.float32)
+    num_features, num_samples = inputs.shape
+    most_bins = max(1, min(_MOST_BINS, 2**15 // num_features))
+    order = np.argsort(inputs, axis=1, kind="stable").astype(np.int32)
+    values = np.take_along_axis(inputs, order, axis=1)
+    ranks = np.empty_like(order)
+    np.put_along_axis(ranks, order, np.arange(num_samples, dtype=np.int32)[None], axis=1)
+    slots = np.empty((num_samples, num_features), np.uint16)
+    starts = np.full((num_features, most_bins + 1), num_samples, np.int32)
+    num_bins = np.empty(num_features, np.int32)
+    for feature, column in enumerate(values):
+        may_start = np.flatnonzero(column[1:] > column[:-1] + SAME_VALUE) + 1
+        wished = np.arange(most_bins) * num_samples // most_bins
+        firsts = np.searchsorted(may_start, wished[1:])
+        begins = np.unique(np.append(0, may_start[firsts[firsts < len(may_start)]]))
+        num_bins[feature] = len(begins)
+        starts[feature, : len(begins)] = begins
+        bin_of_rank = np.searchsorted(begins, np.arange(num_samples), side="right") - 1
+        slots[order[feature], feature] = 2 * (feature * most_bins + bin_of_rank)
+    return Presorted(order, ranks, values, slots, starts, num_bins)
+
+
+class Workspace(NamedTuple):
+    """What `find_split` notes by feature and bin, and its best split of each feature."""
+
+    sums_below: np.ndarray  # (D, B) of the residuals of the node in the bins below each bin
+    counts_below: np.ndarray  # (D, B) of its samples there
+    weights: np.ndarray  # (B + 1,)
+    gains: np.ndarray  # (B,) at the lower edge of each bin
+    bounds: np.ndarray  # (D, B) of the gain inside each bin
+    gain: np.ndarray  # (D,) of the best split, -1 if there is none
+    cut: np.ndarray  # (D,) the samples of lower rank go left
+    left_count: np.ndarray  # (D,) how many of the node's samples those are
+    left_sum: np.ndarray  # (D,) the sum of their residuals
+
+
+def workspace(num_features: int, most_bins: int) -> Workspace:
+    """Room for `find_split`."""
+    return Workspace(
+        sums_below=np.empty((num_features, most_bins)),
+        counts_below=np.empty((num_features, most_bins)),
+        weights=np.empty(most_bins + 1),
+        gains=np.empty(most_bins),
+        bounds=np.empty((num_features, most_bins)),
+        gain=np.empty(num_features),
+        cut=np.empty(num_features, np.int64),
+        left_count=np.empty(num_features, np.int64),
+        left_sum=np.empty(num_features),
+    )
