@@ -82,7 +82,6 @@ CARS3D = Definition(
         files=(ARCHIVE,),
         licence="none stated; made for research (Fidler et al. 2012, Reed et al. 2015)",
         homepage="http://www.scottreed.info",
-        image_shape=(128, 128, 3),
         read=read,
         convert=shrink,
     ),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 
@@ -33,6 +34,18 @@ class Appearance(NamedTuple):
     channels: int
     noise_shape: tuple[int, ...]
     paint: Callable[[Any, Any], Any]
+
+
+class Window(NamedTuple):
+    """The part of the store that some batches need, for a device that can't hold all of it.
+
+    Attributes:
+        indices: (M,) image indices, ascending.
+        rows: (M, ...) their stored images.
+    """
+
+    indices: Any
+    rows: Any
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -141,22 +154,39 @@ class Dataset:
         """The compact array that `observe` and `draw` look images up in, to be put on a device."""
         return self.store
 
-    def observe(self, data: jax.Array, indices: jax.Array, key: jax.Array) -> jax.Array:
+    def window(self, indices: np.ndarray) -> Window:
+        """What `observe` can read instead of `device_data()` for these images and no others."""
+        indices = np.sort(self._checked(np.ravel(indices))).astype(np.int32)
+        return Window(indices, self.store[indices])
+
+    def observe(self, data: Any, indices: jax.Array, key: jax.Array) -> jax.Array:
         """Observations (B, H, W, C), float32 in [0, 1], of images (B,): pure, for a jitted step.
 
         Without noise they equal `images(indices)` to the last bit and `key` is unused.
+
+        Args:
+            data: `device_data()`, or a `window` that holds the images.
+            indices: (B,) integers in [0, len(self)).
+            key: where the noise comes from.
         """
         uniforms = None
         if self.appearance:
             shape = (len(indices), *self.appearance.noise_shape)
             uniforms = jax.random.uniform(key, shape, np.float32)
-        return self._show(data[indices], uniforms)
+        if isinstance(data, Window):
+            rows = data.rows[jnp.searchsorted(data.indices, indices)]
+        else:
+            rows = data[indices]
+        return self._show(rows, uniforms)
 
-    def draw(self, data: jax.Array, key: jax.Array, batch_size: int) -> jax.Array:
+    def draw(self, data: Any, key: jax.Array, batch_size: int) -> jax.Array:
         """A batch (B, H, W, C) of observations of factors drawn uniformly, with replacement."""
-        index_key, noise_key = jax.random.split(key)
-        indices = jax.random.randint(index_key, (batch_size,), 0, len(self))
-        return self.observe(data, indices, noise_key)
+        indices = self.draw_indices(key, batch_size)
+        return self.observe(data, indices, jax.random.fold_in(key, 1))
+
+    def draw_indices(self, key: jax.Array, batch_size: int) -> jax.Array:
+        """The image indices (B,) of the batch that `draw` gives for this key."""
+        return jax.random.randint(jax.random.fold_in(key, 0), (batch_size,), 0, len(self))
 
     @property
     def _sizes(self) -> tuple[int, ...]:

@@ -88,7 +88,6 @@ DSPRITES = Definition(
         files=(FILE,),
         licence="Apache-2.0",
         homepage="https://github.com/google-deepmind/dsprites-dataset",
-        image_shape=(64, 64, 1),
         read=read,
         convert=np.packbits,
     ),

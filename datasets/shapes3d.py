@@ -60,7 +60,6 @@ SHAPES3D = Definition(
         files=(FILE,),
         licence="Apache-2.0",
         homepage="https://github.com/google-deepmind/3d-shapes",
-        image_shape=(64, 64, 3),
         read=read,
     ),
 )

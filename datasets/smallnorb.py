@@ -124,7 +124,6 @@ SMALLNORB = Definition(
         files=FILES,
         licence="for research; must not be sold",
         homepage="https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/",
-        image_shape=(96, 96, 1),
         read=read,
         convert=shrink,
     ),

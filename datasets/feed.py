@@ -1,0 +1,53 @@
+"""Feeding a data set that a device can't hold: the host sends the images of the coming steps."""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+import numpy as np
+
+from .dataset import Dataset, Window
+
+
+def fits(dataset: Dataset, device: Any) -> bool:
+    """Whether the whole data set takes at most half of the device's memory.
+
+    Where a device doesn't say how much it has, as a CPU, the answer is yes.
+    """
+    memory = (device.memory_stats() or {}).get("bytes_limit")
+    return memory is None or dataset.device_data().nbytes <= memory / 2
+
+
+def windows(
+    dataset: Dataset, keys: Iterable[jax.Array], batch_size: int, device: Any
+) -> Iterator[Window]:
+    """For each array of keys, what `draw` can read instead of `device_data()`, on the device.
+
+    While one window is in use the next is gathered, so that the device needn't wait.
+
+    Args:
+        dataset: which images are drawn from.
+        keys: arrays of keys, of any shape: those that `draw` will get before the next window.
+        batch_size: as given to `draw`.
+        device: where the windows go; it holds two at a time.
+    """
+    host = jax.local_devices(backend="cpu")[0]
+
+    @jax.jit
+    def wanted(keys: jax.Array) -> jax.Array:
+        return jax.vmap(lambda key: dataset.draw_indices(key, batch_size))(keys.reshape(-1))
+
+    def gather(keys: jax.Array) -> Window:
+        indices = np.asarray(wanted(jax.device_put(keys, host)))
+        return jax.device_put(dataset.window(indices), device)
+
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        coming = None
+        for some in keys:
+            following = thread.submit(gather, some)
+            if coming:
+                yield coming.result()
+            coming = following
+        if coming:
+            yield coming.result()
