@@ -1,7 +1,7 @@
 """The pieces a report's page is made of: plain dictionaries that the template lays out."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,8 +30,14 @@ def heading(words: str) -> Block:
 
 
 def drawn(name: str, figure: Figure, caption: str = "") -> Block:
-    """A figure as inline SVG; `name` is unique in the page."""
-    return {"kind": "figure", "name": name, "svg": svg(figure, name), "caption": caption}
+    """A figure as inline SVG, and as a PDF beside the page; `name` is unique in the page."""
+    picture = {"kind": "figure", "name": name, "figure": figure}
+    return picture | {"svg": svg(figure, name), "caption": caption}
+
+
+def data(name: str, rows: DataFrame) -> Block:
+    """A link to the numbers behind a section, a CSV file beside the page."""
+    return {"kind": "data", "name": name, "rows": rows}
 
 
 def pair(*parts: Block) -> Block:
@@ -39,13 +45,22 @@ def pair(*parts: Block) -> Block:
     return {"kind": "pair", "parts": parts}
 
 
-def gallery(pictures: Sequence[tuple[bytes, str]], columns: int) -> Block:
-    """PNG pictures with their captions, inside the page, so many side by side."""
-    shown = [
-        {"source": "data:image/png;base64," + base64.b64encode(png).decode(), "caption": caption}
-        for png, caption in pictures
-    ]
+def gallery(pictures: Sequence[tuple[str, str]], columns: int) -> Block:
+    """Pictures (address, caption), so many side by side."""
+    shown = [{"source": source, "caption": caption} for source, caption in pictures]
     return {"kind": "gallery", "pictures": shown, "columns": columns}
+
+
+def inline(png: bytes) -> str:
+    """The address of a picture that is inside the page."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def inner(block: Block) -> Iterator[Block]:
+    """All blocks within a section or a pair."""
+    for part in block.get("blocks", block.get("parts", ())):
+        yield part
+        yield from inner(part)
 
 
 def cell(value: Any, digits: int = 2, spread: float | None = None, style: str = "") -> Block:
@@ -64,25 +79,28 @@ def cell(value: Any, digits: int = 2, spread: float | None = None, style: str = 
 
 
 def table(
-    name: str,
-    rows: DataFrame,
-    titles: Mapping[str, str] | None = None,
-    digits: int = 2,
-    sortable: bool = False,
+    name: str, rows: DataFrame, titles: Mapping[str, str] | None = None, digits: int = 2
 ) -> Block:
-    """A table as it stands: a column per column, titled by `titles` or its label."""
-    titles = titles or {}
-    cells = [[cell(value, digits) for value in row] for row in rows.itertuples(index=False)]
+    """A table as it stands, with the columns of `titles` so titled, or else all of them."""
+    titles = titles or {column: label(column) for column in rows.columns}
+    cells = [
+        [cell(value, digits, style=VERDICTS.get(value, "")) for value in row]
+        for row in rows[list(titles)].itertuples(index=False)
+    ]
     return {
         "kind": "table",
         "name": name,
-        "sortable": sortable,
+        "sortable": False,
         "columns": [
-            {"title": titles.get(column, label(column)), "number": rows[column].dtype.kind in "if"}
-            for column in rows.columns
+            {"title": title, "number": rows[column].dtype.kind in "if"}
+            for column, title in titles.items()
         ],
         "bodies": [{"rows": cells, "references": False}],
     }
+
+
+VERDICTS = {"agrees": "agrees", "differs": "differs"}
+"""Words with a style of their own."""
 
 
 def score_table(name: str, summary: DataFrame) -> Block:

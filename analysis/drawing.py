@@ -1,18 +1,15 @@
-"""Figures: each `draw_x(summary, axes)` draws one summary table and computes nothing."""
+"""The house style of figures, and their way into a page or a paper."""
 
 import io
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from .frames import DataFrame
-from .labels import DASH, MINUS, label
 
 INK, FAINT = "#22262b", "#c9cdd2"
 COLORS = {
@@ -60,7 +57,7 @@ def figure(
     """A new figure in the house style, drawn by `draw(*summaries, axes)`.
 
     Args:
-        draw: one of the `draw_x` of this module.
+        draw: one of the `draw_x` of `figures`.
         summaries: the tables it takes.
         size: width and height in inches.
         grid: rows and columns of panels; `draw` gets an array of axes if there are several.
@@ -70,6 +67,7 @@ def figure(
         drawn = Figure(figsize=size, layout="constrained")
         draw(*summaries, drawn.subplots(*grid, **shared))
         drawn.draw_without_rendering()
+        drawn.set_layout_engine("none")  # laid out once, for the page and for the paper
     return drawn
 
 
@@ -96,51 +94,7 @@ def svg(drawn: Figure, prefix: str) -> str:
     return re.sub(r"'DejaVu Sans'[^;\"]*", "var(--sans)", element)
 
 
-def draw_matrix(summary: DataFrame, axes: Axes, value: str = "correlation") -> Axes:
-    """Correlations as a coloured table in percent, rows and columns in order of appearance."""
-    rows, columns = (list(summary[name].unique()) for name in ("row", "column"))
-    matrix = summary.pivot(index="row", columns="column", values=value).loc[rows, columns]
-    numbers = 100 * matrix.to_numpy(float)
-    axes.pcolormesh(numbers, cmap="RdBu_r", vmin=-110, vmax=110, edgecolor="white", linewidth=1.5)
-    axes.invert_yaxis()
-    for (i, j), number in np.ndenumerate(numbers):
-        shown = DASH if np.isnan(number) else f"{round(number)}".replace("-", MINUS)
-        color = "white" if abs(number) > 70 else INK
-        axes.text(j + 0.5, i + 0.5, shown, ha="center", va="center", fontsize=7.5, color=color)
-    names = [label(name) for name in columns]
-    axes.set_xticks(np.arange(len(columns)) + 0.5, names, rotation=35, ha="right")
-    axes.set_yticks(np.arange(len(rows)) + 0.5, [label(name) for name in rows])
-    axes.tick_params(length=0)
-    for edge in axes.spines.values():
-        edge.set_visible(False)
-    return axes
-
-
-def draw_curves(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
-    """Training curves: a column of panels per method, a line per setting, darker is stronger.
-
-    Args:
-        summary: `training_curves` of one data set.
-        axes: (2, number of methods): reconstruction above, KL below.
-    """
-    for panels, (method, rows) in zip(axes.T, summary.groupby("method", sort=False), strict=True):
-        settings = list(rows.groupby("setting", sort=False))
-        for number, (setting, line) in enumerate(settings):
-            strength = 0.35 + 0.65 * (number + 1) / len(settings)
-            for panel, column in zip(panels, ("reconstruction", "kl"), strict=True):
-                panel.plot(
-                    line["step"],
-                    line[column],
-                    color=COLORS.get(str(method), INK),
-                    alpha=strength,
-                    label=setting.split("=", 1)[-1] if setting else None,
-                )
-        panels[0].set_title(label(str(method)))
-        if len(settings) > 1:
-            panels[0].legend(title=label(rows["hyperparameter"].iat[0]), title_fontsize=7)
-        panels[1].set_xlabel("step")
-        panels[1].xaxis.set_major_locator(MaxNLocator(3))
-        panels[1].xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes[0, 0].set_ylabel("reconstruction, nats")
-    axes[1, 0].set_ylabel("KL, nats")
-    return axes
+def save_pdf(drawn: Figure, path: Path) -> None:
+    """Writes the figure as a PDF for a paper, the same bytes for the same figure."""
+    with mpl.rc_context(STYLE):
+        drawn.savefig(path, format="pdf", metadata={"CreationDate": None})

@@ -32,7 +32,9 @@ def figure_1(mean: DataFrame, sampled: DataFrame) -> DataFrame:
     given = [name for name in LATENT_SCORES if name in both]
     long = both.melt([*cell, "representation"], given, var_name="score").dropna(subset="value")
     groups = long.groupby([*cell, "representation", "score"], sort=False, dropna=False)["value"]
-    return groups.agg(value="mean", spread="std", num_models="size").reset_index()
+    summary = groups.agg(value="mean", spread="std", num_models="size").reset_index()
+    place = {name: number for number, name in enumerate(summary["dataset"].unique())}
+    return summary.sort_values("dataset", key=lambda names: names.map(place), kind="stable")
 
 
 def figure_2(table: DataFrame, scores: Sequence[str] = DISENTANGLEMENT) -> DataFrame:

@@ -1,39 +1,48 @@
 """One static page that says what a results folder shows."""
 
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
 
 import jinja2
 
-from . import blocks, drawing
-from .correlation import rank_correlation
+from ..sweep.results import Results as ResultsFolder
+from ..sweep.results import ResultsError
+from ..sweep.store import StoreError
+from . import blocks, figures
+from . import sections as questions
+from .blocks import Block
+from .drawing import figure, save_pdf
+from .embedding import embedding
 from .frames import DataFrame
+from .gallery import pictures, ranking_score
 from .labels import DASH, MINUS, TIMES, label, setting_label
-from .published import differences, published
+from .published import differences, filled
+from .sections import Study, present
 from .summary import exemplars, in_study_order, score_table, training_curves
-from .tables import DISENTANGLEMENT, Results, learned, open_results, scores, trials
+from .tables import (
+    DISENTANGLEMENT,
+    Results,
+    learned,
+    open_results,
+    representation,
+    scores,
+    trials,
+)
 
 
-class Study(NamedTuple):
-    """A results folder, read once."""
-
-    folder: Results
-    trials: DataFrame
-    mean: DataFrame
-
-    @property
-    def datasets(self) -> list[str]:
-        """In the paper's order."""
-        return list(in_study_order(self.trials)["dataset"].unique())
-
-
-def write_report(results: Results | str | Path, path: str | Path | None = None) -> Path:
+def write_report(
+    results: Results | str | Path, path: str | Path | None = None, more: str | Path | None = None
+) -> Path:
     """The path of one static HTML page about a results folder, which it writes.
+
+    Beside ``report.html`` the folder ``report_files`` gets every figure as PDF, every table as
+    CSV, and a gallery of the best, median and worst model of each method and data set.
 
     Args:
         results: a path, a URI or an open results folder.
         path: the page; ``report.html`` in the results folder if None.
+        more: a JSON file with published numbers of your own, see `published`.
 
     Raises:
         ValueError: if `path` is None and the results are no local folder, or if no model is done.
@@ -41,38 +50,82 @@ def write_report(results: Results | str | Path, path: str | Path | None = None) 
     if path is None and ("://" in str(results) or not Path(str(results)).is_dir()):
         raise ValueError(f"{results} is no local folder: say where the report should be written")
     path = Path(str(results)) / "report.html" if path is None else Path(path)
-    page = render(open_results(results), source=Path(str(results)).name)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    study = read(open_results(results), more)
+    beside = path.with_name(f"{path.stem}_files")
+    beside.mkdir(parents=True, exist_ok=True)
+    sections = make_sections(study)
+    for block in (part for section in sections for part in blocks.inner(section)):
+        if block["kind"] == "figure":
+            save_pdf(block["figure"], beside / f"{block['name']}.pdf")
+        elif block["kind"] == "data":
+            block["rows"].to_csv(beside / f"{block['name']}.csv", index=False)
+    _write_gallery(study, beside)
+    page = render(study, sections, source=Path(str(results)).name, beside=beside.name)
     path.write_text(page, encoding="utf-8")
     return path
 
 
-def render(folder: Results, source: str = "results") -> str:
-    """The page as HTML: the same text for the same results."""
+def read(folder: Results, more: str | Path | None = None) -> Study:
+    """What the report needs of a results folder.
+
+    Raises:
+        ValueError: if no model is done.
+    """
     models = in_study_order(trials(folder))
     models = models[models["status"] == "done"]
     if models.empty:
         raise ValueError("no model is done yet: there is nothing to report")
-    study = Study(folder, models, in_study_order(scores(folder, wide=True)))
-    sections = [
+    mean, sampled = (
+        in_study_order(scores(folder, representation=kind, wide=True))
+        for kind in ("mean", "sampled")
+    )
+    return Study(folder, models, mean, sampled, more)
+
+
+def make_sections(study: Study) -> list[Block]:
+    """All sections of the page, those that have something to show."""
+    made = [
+        _progress(study),
         _scores(study),
-        _agreement(study),
+        questions.agreement(study),
+        questions.what_matters(study),
+        questions.strength(study),
+        questions.selection(study),
+        questions.usefulness(study),
+        questions.power(study),
         _curves(study),
         _pictures(study),
+        _codes(study),
         _provenance(study),
     ]
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("teasel", "analysis"), autoescape=True, trim_blocks=True
-    )
-    return environment.get_template("report.html").render(
-        title=folder.study["study"],
+    return [section for section in made if section and section["blocks"]]
+
+
+def render(study: Study, sections: list[Block], source: str = "results", beside: str = "") -> str:
+    """The page as HTML: the same text for the same results.
+
+    Args:
+        study: the results.
+        sections: of `make_sections`.
+        source: what to call the results.
+        beside: the folder of files beside the page, if there is one.
+    """
+    return _template().render(
+        title=study.folder.study["study"],
         lead=_lead(study),
         facts=_facts(study),
         notices=_notices(study),
-        sections=[section for section in sections if section["blocks"]],
+        sections=sections,
         version=version("teasel"),
         source=source,
+        beside=beside,
     )
+
+
+def _template() -> jinja2.Template:
+    loader = jinja2.PackageLoader("teasel", "analysis")
+    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
+    return environment.get_template("report.html")
 
 
 def _lead(study: Study) -> str:
@@ -87,7 +140,9 @@ def _lead(study: Study) -> str:
 def _facts(study: Study) -> list[dict]:
     trained = learned(study.trials)
     seeds = trained.groupby(["dataset", "method", "setting"])["seed"].nunique()
-    span = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()}{DASH}{seeds.max()}"
+    span = "0" if seeds.empty else f"{seeds.min()}"
+    if len(seeds) and seeds.min() != seeds.max():
+        span += f"{DASH}{seeds.max()}"
     hours = (study.trials["train_seconds"].sum() + study.trials["encode_seconds"].sum()) / 3600
     facts = [
         ("models trained", f"{len(trained):,}"),
@@ -95,94 +150,80 @@ def _facts(study: Study) -> list[dict]:
         ("seeds per setting", span),
         ("hours of training and encoding", f"{hours:,.1f}" if hours < 100 else f"{hours:,.0f}"),
     ]
-    if planned := _planned(study):
-        facts.insert(1, ("of the planned models", f"{len(study.trials) / planned:.0%}"))
+    if planned := _planned(study.folder):
+        facts.insert(1, (f"of {planned:,} planned", f"{len(study.trials) / planned:.0%}"))
     return [{"name": name, "value": value} for name, value in facts]
 
 
-def _planned(study: Study) -> int | None:
-    cells = study.folder.study.get("cells")
-    return cells if isinstance(cells, int) else None
+def _planned(folder: Results) -> int | None:
+    """How many models the grids of a real results folder ask for."""
+    if not isinstance(folder, ResultsFolder) or "grids" not in folder.study:
+        return None
+    from ..sweep.study import all_trials, frozen_grids
+
+    return len(all_trials(frozen_grids(folder)))
 
 
 def _notices(study: Study) -> list[str]:
-    if not (found := differences(study.trials)):
-        return []
-    return [
-        f"This is not the study of Locatello et al. (2019): {'; '.join(found)}. Its numbers show "
-        "what these models do; they say nothing for or against the paper."
-    ]
-
-
-def _scores(study: Study) -> dict:
-    parts = [
-        blocks.text(
-            "Mean over seeds ± standard deviation over seeds, of the mean representation. The "
-            "highest mean of each score is bold; that alone is no evidence of a difference. Grey "
-            "rows are representations that nothing has trained. Click a heading to sort.",
-            "reading",
+    entries = study.folder.study.get("grids", [])
+    notices = [entry["description"] for entry in entries if entry.get("description")]
+    if found := differences(study.trials):
+        notices.append(
+            f"This is not the study of Locatello et al. (2019): {'; '.join(found)}. Its numbers "
+            "show what these models do; they say nothing for or against the paper."
         )
-    ]
-    shown = (*DISENTANGLEMENT, "explicitness_test", "dci_informativeness_test")
+    return list(dict.fromkeys(notices))
+
+
+def _progress(study: Study) -> Block | None:
+    trained = learned(study.trials)
+    if trained.empty:
+        return None
+    done = trained.groupby("dataset", sort=False).agg(
+        models=("trial_id", "size"), settings=("setting", "nunique"), seeds=("seed", "nunique")
+    )
+    rows = done.reset_index().merge(filled(trained), on="dataset")
+    rows = rows.assign(dataset=rows["dataset"].map(label), share=100 * rows["share"])
+    titles = {
+        "dataset": "Data set",
+        "models": "Models trained",
+        "settings": "Settings",
+        "seeds": "Seeds",
+        "num_models": "Of the paper's grid",
+        "share": "Share of its 1,800, %",
+    }
+    table = blocks.table("filled", rows, titles, digits=1)
+    return blocks.section("progress", "How far the study is", table)
+
+
+def _scores(study: Study) -> Block:
+    shown = present(study.mean, (*DISENTANGLEMENT, "explicitness_test", "dci_informativeness_test"))
+    if not shown:
+        return blocks.section(
+            "scores", "Scores", blocks.text("No model has a score yet.", "behind")
+        )
+    words = (
+        "Mean over seeds ± standard deviation over seeds, of the mean representation. The highest "
+        "mean of each score is bold; that alone is no evidence of a difference. Grey rows are "
+        "representations that nothing has trained. Click a heading to sort."
+    )
+    parts = [blocks.text(words, "reading")]
     for dataset in study.datasets:
-        rows = study.mean[study.mean["dataset"] == dataset].dropna(axis=1, how="all")
-        summary = score_table(rows, shown)
+        rows = study.mean[study.mean["dataset"] == dataset]
+        summary = score_table(rows, present(rows, shown))
         parts += [blocks.heading(label(dataset)), blocks.score_table(f"scores-{dataset}", summary)]
+    parts.append(blocks.data("scores", score_table(study.mean, shown)))
     return blocks.section("scores", "Scores", *parts)
 
 
-def _agreement(study: Study) -> dict:
-    parts = []
-    for dataset in study.datasets:
-        rows = study.mean[study.mean["dataset"] == dataset]
-        present = [name for name in DISENTANGLEMENT if name in rows and rows[name].notna().any()]
-        summary = rank_correlation(rows, present)
-        behind = f"{summary['num_models'].max() if len(summary) else 0:,}"
-        if summary["correlation"].notna().sum() == 0:
-            words = f"{label(dataset)}: no correlation over {behind} models."
-            parts.append(blocks.text(words, "behind"))
-            continue
-        figures = [
-            blocks.drawn(
-                f"correlation-{dataset}",
-                drawing.figure(drawing.draw_matrix, summary, size=(4.6, 3.6)),
-                f"{label(dataset)}: {behind} models. {'; '.join(_notes(summary))}",
-            )
-        ]
-        known = published("figure_2").query("dataset == @dataset")
-        if len(known):
-            matrix = drawing.figure(
-                lambda table, axes: drawing.draw_matrix(table, axes, "published"),
-                known,
-                size=(4.6, 3.6),
-            )
-            words = f"Published: {known['source'].iat[0]}; 1,800 models."
-            figures.append(blocks.drawn(f"published-{dataset}", matrix, words))
-        parts += figures
-    if not parts:
-        return blocks.section("agreement", "Do the scores agree?")
-    reading = (
-        "Spearman's rank correlation between scores over all trained models of a data set, in "
-        "percent: 100 where two scores rank the models alike, 0 where one says nothing about the "
-        "other. With few models, large values come up by chance."
-    )
-    return blocks.section(
-        "agreement", "Do the scores agree?", blocks.text(reading, "reading"), blocks.pair(*parts)
-    )
-
-
-def _notes(summary: DataFrame) -> list[str]:
-    return [f"{note}." for note in summary["note"].unique() if note]
-
-
-def _curves(study: Study) -> dict:
+def _curves(study: Study) -> Block | None:
     curves = study.folder.table("curves").to_pandas()
     summary = training_curves(learned(study.trials), curves)
     parts = []
     for dataset, rows in summary.groupby("dataset", sort=False):
         columns = rows["method"].nunique()
-        figure = drawing.figure(
-            drawing.draw_curves,
+        drawing = figure(
+            figures.draw_curves,
             rows,
             size=(1.1 + 2.0 * columns if columns > 1 else 3.8, 4.2),
             grid=(2, columns),
@@ -191,50 +232,77 @@ def _curves(study: Study) -> dict:
             squeeze=False,
         )
         caption = f"{label(str(dataset))}: mean over the seeds of each setting, darker is stronger."
-        parts.append(blocks.drawn(f"curves-{dataset}", figure, caption))
+        parts.append(blocks.drawn(f"curves-{dataset}", drawing, caption))
     return blocks.section("curves", "Training", *parts)
 
 
-def _pictures(study: Study) -> dict:
-    score = next(
-        (
-            name
-            for name in ("mig", *DISENTANGLEMENT, "elbo")
-            if name in study.mean and study.mean[name].notna().any()
-        ),
-        None,
+def _pictures(study: Study) -> Block | None:
+    shown = pictures(study.folder, study.mean, which=("best", "median"))
+    if not shown:
+        return None
+    words = (
+        f"The best and the median trained model by {label(str(ranking_score(study.mean)))}. "
+        "Reconstructions stand to the right of their originals; a traversal's row moves one latent "
+        f"from {MINUS}2 to 2."
     )
-    if score is None:
-        return blocks.section("pictures", "What the models draw")
-    chosen = exemplars(study.mean, score).query("which != 'worst'")
-    stored = study.folder.table("pictures").to_pandas()
-    stored = stored[stored["trial_id"].isin(chosen["trial_id"])]
-    pngs = {(row.trial_id, row.kind): row.png for row in stored.itertuples()}
-    parts = []
-    for dataset, rows in chosen.groupby("dataset", sort=False):
-        pictures = [
-            (
-                pngs[row["trial_id"], kind],
-                f"{kind.capitalize()}, {row['which']} model: {label(row['method'])} "
-                f"{setting_label(row['setting'])}, seed {row['seed']}, "
-                f"{label(score)} {row[score]:.2f}",
-            )
-            for kind in ("reconstructions", "traversals")
-            for row in rows.to_dict("records")
-            if (row["trial_id"], kind) in pngs
-        ]
-        if pictures:
-            parts += [
-                blocks.heading(label(str(dataset))),
-                blocks.gallery(pictures, columns=len(rows)),
-            ]
-    if parts:
-        reading = (
-            f"The best and the median trained model by {label(score)}. Reconstructions stand to "
-            f"the right of their originals; a traversal's row moves one latent from {MINUS}2 to 2."
-        )
-        parts.insert(0, blocks.text(reading, "reading"))
+    parts = [blocks.text(words, "reading")]
+    for dataset, found in groupby(shown, key=lambda picture: picture.dataset):
+        addresses = [(blocks.inline(picture.png), picture.caption) for picture in found]
+        parts += [blocks.heading(label(dataset)), blocks.gallery(addresses, columns=2)]
     return blocks.section("pictures", "What the models draw", *parts)
+
+
+def _write_gallery(study: Study, folder: Path) -> None:
+    """Writes the pictures of the best, median and worst model per data set and method."""
+    shown = pictures(study.folder, study.mean, by=("dataset", "method"))
+    sections = []
+    for dataset, found in groupby(shown, key=lambda picture: picture.dataset):
+        addresses = []
+        for picture in found:
+            (folder / f"{picture.name}.png").write_bytes(picture.png)
+            addresses.append((f"{picture.name}.png", picture.caption))
+        pieces = blocks.gallery(addresses, columns=3)
+        sections.append(blocks.section(f"gallery-{dataset}", label(dataset), pieces))
+    words = (
+        "The best, the median and the worst model of each method, by "
+        f"{label(str(ranking_score(study.mean)))}."
+    )
+    page = _template().render(
+        title=f"{study.folder.study['study']}: gallery",
+        lead=words if shown else "No pictures are stored.",
+        facts=[],
+        notices=[],
+        sections=sections,
+        version=version("teasel"),
+        source="report.html",
+        beside="",
+    )
+    (folder / "gallery.html").write_text(page, encoding="utf-8")
+
+
+def _codes(study: Study) -> Block | None:
+    score = ranking_score(study.mean)
+    if score is None:
+        return None
+    best = exemplars(study.mean, score).query("which == 'best'").iloc[0]
+    try:
+        codes = representation(study.folder, best["trial_id"])
+    except (ResultsError, StoreError):
+        return None
+    summary = embedding(codes)
+    rows, columns = -(-(summary.shape[1] - 2) // 5), min(5, summary.shape[1] - 2)
+    drawing = figure(
+        figures.draw_embedding,
+        summary,
+        size=(1.9 * columns, 2.0 * rows),
+        grid=(rows, columns),
+        squeeze=False,
+    )
+    caption = (
+        f"{label(best['dataset'])}, {label(best['method'])} {setting_label(best['setting'])}, seed "
+        f"{best['seed']}: t-SNE of {len(summary):,} mean codes, coloured by each factor in turn."
+    )
+    return blocks.section("codes", "One model's codes", blocks.drawn("codes-map", drawing, caption))
 
 
 def _provenance(study: Study) -> dict:
@@ -268,7 +336,7 @@ def _provenance(study: Study) -> dict:
     return blocks.section(
         "provenance",
         "Provenance",
-        blocks.table("provenance-table", rows, {"what": "", "value": ""}),
+        blocks.table("provenance-table", rows, {"what": "", "value": " "}),
     )
 
 

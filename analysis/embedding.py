@@ -1,0 +1,32 @@
+"""A map of one model's codes."""
+
+import numpy as np
+
+from .frames import DataFrame
+from .tables import Codes
+
+
+def embedding(codes: Codes, num_points: int = 1000, seed: int = 0) -> DataFrame:
+    """A two-dimensional t-SNE of a model's mean codes (van der Maaten and Hinton 2008).
+
+    Args:
+        codes: of `representation`.
+        num_points: the first so many points.
+        seed: of the optimisation.
+
+    Returns:
+        A row per point: x, y, and the value of every factor as "factor 1", "factor 2", ...
+
+    Raises:
+        ValueError: if there are fewer than 10 points.
+    """
+    from sklearn.manifold import TSNE
+
+    means = np.asarray(codes.means[:num_points], float)
+    if len(means) < 10:
+        raise ValueError(f"a map needs at least 10 points, got {len(means)}")
+    perplexity = min(30.0, (len(means) - 1) / 3)
+    places = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(means)
+    factors = codes.factors[:num_points]
+    columns = {f"factor {k + 1}": factors[:, k] for k in range(factors.shape[1])}
+    return DataFrame({"x": places[:, 0], "y": places[:, 1], **columns})

@@ -1,0 +1,272 @@
+"""Drawings: each `draw_x(summary, axes)` draws one summary table and computes no statistic."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import EngFormatter, MaxNLocator
+
+from .drawing import COLORS, FAINT, INK
+from .frames import DataFrame
+from .labels import DASH, MINUS, label
+from .tables import DISENTANGLEMENT
+
+PART_COLORS = {"method": "#3b6ea8", "setting": "#8fb3d9", "seed": "#d9dde1"}
+PART_NAMES = {"method": "method", "setting": "setting within method", "seed": "seed and the rest"}
+
+
+def draw_matrix(
+    summary: DataFrame, axes: Axes, value: str = "correlation", neutral: float = 0.0
+) -> Axes:
+    """A table of shares in percent, coloured; rows and columns in order of appearance.
+
+    Args:
+        summary: rows with row, column and `value`.
+        axes: to draw on.
+        value: the column to show, of at most 1.
+        neutral: the value without colour; blue is below, red above.
+    """
+    rows, columns = (list(summary[name].unique()) for name in ("row", "column"))
+    matrix = summary.pivot(index="row", columns="column", values=value).loc[rows, columns]
+    numbers = 100 * matrix.to_numpy(float)
+    span = 110 * (1 - neutral)
+    low, high = 100 * neutral - span, 100 * neutral + span
+    axes.pcolormesh(numbers, cmap="RdBu_r", vmin=low, vmax=high, edgecolor="white", linewidth=1.5)
+    axes.invert_yaxis()
+    for (i, j), number in np.ndenumerate(numbers):
+        shown = DASH if np.isnan(number) else f"{round(number)}".replace("-", MINUS)
+        color = "white" if abs(number - 100 * neutral) > 0.64 * span else INK
+        axes.text(j + 0.5, i + 0.5, shown, ha="center", va="center", fontsize=7.5, color=color)
+    names = [label(name) for name in columns]
+    axes.set_xticks(np.arange(len(columns)) + 0.5, names, rotation=35, ha="right")
+    axes.set_yticks(np.arange(len(rows)) + 0.5, [label(name) for name in rows])
+    axes.tick_params(length=0)
+    _bare(axes)
+    return axes
+
+
+def draw_curves(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
+    """Training curves: a column of panels per method, a line per setting, darker is stronger.
+
+    Args:
+        summary: `training_curves` of one data set.
+        axes: (2, number of methods): reconstruction above, KL below.
+    """
+    for panels, (method, rows) in zip(axes.T, summary.groupby("method", sort=False), strict=True):
+        settings = list(rows.groupby("setting", sort=False))
+        for number, (setting, line) in enumerate(settings):
+            strength = 0.35 + 0.65 * (number + 1) / len(settings)
+            for panel, column in zip(panels, ("reconstruction", "kl"), strict=True):
+                panel.plot(
+                    line["step"],
+                    line[column],
+                    color=COLORS.get(method, INK),
+                    alpha=strength,
+                    label=setting.split("=", 1)[-1] if setting else None,
+                )
+        panels[0].set_title(label(method))
+        if len(settings) > 1:
+            panels[0].legend(title=label(rows["hyperparameter"].iat[0]), title_fontsize=7)
+        panels[1].set_xlabel("step")
+        panels[1].xaxis.set_major_locator(MaxNLocator(3))
+        panels[1].xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes[0, 0].set_ylabel("reconstruction, nats")
+    axes[1, 0].set_ylabel("KL, nats")
+    return axes
+
+
+def draw_strength(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
+    """Figure 1: total correlation of samples and of means against regularisation strength.
+
+    AnnealedVAE's axis runs backwards: a larger C_max is a weaker constraint.
+
+    Args:
+        summary: `figure_1` of one data set and one score.
+        axes: one per method.
+    """
+    styles = {"sampled": ("-", "o", "sampled codes"), "mean": ("--", "s", "mean codes")}
+    groups = summary.groupby("method", sort=False)
+    axes = _panels(axes, len(groups))
+    for panel, (method, rows) in zip(axes, groups, strict=True):
+        for kind, (dash, marker, name) in styles.items():
+            line = rows[rows["representation"] == kind]
+            places = np.arange(len(line))
+            color = COLORS.get(method, INK)
+            panel.plot(places, line["value"], dash, marker=marker, ms=3, color=color, label=name)
+            panel.fill_between(
+                places,
+                line["value"] - line["spread"],
+                line["value"] + line["spread"],
+                color=color,
+                alpha=0.15,
+                linewidth=0,
+            )
+        values = rows.drop_duplicates("setting")["hyperparameter_value"]
+        panel.set_xticks(np.arange(len(values)), [f"{value:g}" for value in values])
+        if method == "annealed_vae":
+            panel.invert_xaxis()
+        panel.set_title(label(method))
+        panel.set_xlabel(label(str(rows["hyperparameter"].iat[0])))
+    axes[0].legend()
+    axes[0].set_ylabel(f"{label(str(summary['score'].iat[0]))}, nats")
+    return axes
+
+
+def draw_violins(table: DataFrame, axes: Axes, score: str, by: str = "method") -> Axes:
+    """Figure 3: the distribution of one score by method, or by setting within one method.
+
+    Args:
+        table: wide scores of one data set.
+        axes: to draw on.
+        score: the column.
+        by: "method" or "setting".
+    """
+    groups = [
+        (name, rows["method"].iat[0], rows[score].dropna().to_numpy(float))
+        for name, rows in table.groupby(by, sort=False)
+    ]
+    for place, (_, method, values) in enumerate(groups):
+        color = COLORS.get(method, INK)
+        if len(np.unique(values)) > 1:
+            parts = axes.violinplot([values], [place], widths=0.85, showextrema=False)
+            for body in parts["bodies"]:  # pyright: ignore[reportGeneralTypeIssues]
+                body.set(facecolor=color, edgecolor="none", alpha=0.35)
+        axes.plot(np.full(len(values), place), values, "_", color=color, ms=5, mew=0.5, alpha=0.5)
+        if len(values):
+            axes.plot(place, np.median(values), "o", color=color, ms=4)
+    named = [
+        label(name) if by == "method" else str(name).split("=", 1)[-1] for name, _, _ in groups
+    ]
+    slanted = {"rotation": 35, "ha": "right"} if by == "method" else {}
+    axes.set_xticks(range(len(groups)), named, **slanted)
+    axes.set_ylabel(label(score))
+    return axes
+
+
+def draw_importance(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
+    """Stacked shares of variance by method, setting and seed: a bar per score of each data set.
+
+    Args:
+        summary: `importance` over all methods.
+        axes: one per data set.
+    """
+    groups = summary.groupby("dataset", sort=False)
+    axes = _panels(axes, len(groups))
+    for panel, (dataset, rows) in zip(axes, groups, strict=True):
+        shares = rows.pivot(index="score", columns="part", values="corrected")
+        shares = shares.loc[rows["score"].unique()].clip(lower=0)
+        left = np.zeros(len(shares))
+        for part, color in PART_COLORS.items():
+            width = 100 * shares[part].fillna(0).to_numpy(float)
+            panel.barh(range(len(shares)), width, left=left, color=color, label=PART_NAMES[part])
+            for place, (start, size) in enumerate(zip(left, width, strict=True)):
+                if size >= 12:
+                    middle = start + size / 2
+                    ink = "white" if part == "method" else INK
+                    panel.text(
+                        middle,
+                        place,
+                        f"{size:.0f}",
+                        ha="center",
+                        va="center",
+                        fontsize=7,
+                        color=ink,
+                    )
+            left += width
+        panel.set_yticks(range(len(shares)), [label(score) for score in shares.index])
+        panel.set_title(label(str(dataset)))
+        panel.set_xlim(0, 100)
+        panel.tick_params(length=0)
+        panel.spines["left"].set_visible(False)
+        panel.set_xlabel("share of variance, %")
+    axes[0].invert_yaxis()
+    axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
+    return axes
+
+
+def draw_scatter(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
+    """Figure 6: efficiency of boosted trees against FactorVAE score, a panel per data set."""
+    groups = summary.groupby("dataset", sort=False)
+    axes = _panels(axes, len(groups))
+    for panel, (dataset, rows) in zip(axes, groups, strict=True):
+        for method, points in rows.groupby("method", sort=False):
+            panel.plot(
+                points["factor_vae_score"],
+                points["efficiency_gbt"],
+                ".",
+                ms=3,
+                alpha=0.6,
+                color=COLORS.get(method, INK),
+                label=label(method),
+            )
+        panel.set_title(label(str(dataset)))
+        panel.set_xlabel(label("factor_vae_score"))
+    axes[0].set_ylabel(label("efficiency_gbt"))
+    axes[0].figure.legend(
+        *axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=6, markerscale=2
+    )
+    return axes
+
+
+def draw_success(summary: DataFrame, axes: Axes) -> Axes:
+    """Success of choosing by an unsupervised score: a group per choice, a mark per score.
+
+    Args:
+        summary: `unsupervised_selection` of one data set.
+        axes: to draw on.
+    """
+    choices = list(summary["by"].unique())
+    scores = list(summary["score"].unique())
+    for number, score in enumerate(scores):
+        rows = summary[summary["score"] == score].set_index("by").loc[choices]
+        places = np.arange(len(choices)) + 0.12 * (number - (len(scores) - 1) / 2)
+        half = (100 * (rows["high"] - rows["low"]) / 2).fillna(0)
+        axes.errorbar(
+            places,
+            100 * rows["success"],
+            half,
+            fmt="o",
+            ms=3,
+            lw=0.9,
+            color=_SCORE_COLORS.get(score, INK),
+            label=label(score),
+        )
+    axes.axhline(100 * summary["blind"].mean(), color=FAINT, lw=1, zorder=0)
+    axes.set_xticks(range(len(choices)), [label(name) for name in choices], rotation=20, ha="right")
+    axes.set_ylabel("success, %")
+    axes.set_ylim(0, 103)
+    axes.legend(ncols=3, loc="lower left")
+    return axes
+
+
+def draw_embedding(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
+    """A two-dimensional map of one model's codes, once per factor, coloured by its value."""
+    factors = [name for name in summary.columns if name not in ("x", "y")]
+    axes = _panels(axes, len(factors))
+    for panel, factor in zip(axes, factors, strict=True):
+        panel.scatter(summary["x"], summary["y"], c=summary[factor], s=3, cmap="viridis", lw=0)
+        panel.set_title(factor)
+        panel.set_xticks([])
+        panel.set_yticks([])
+        _bare(panel)
+    return axes
+
+
+_SCORE_COLORS = dict(
+    zip(
+        DISENTANGLEMENT,
+        ("#3b6ea8", "#c8603a", "#4f8a5b", "#7a5a9e", "#c79a2b", "#5d666f"),
+        strict=True,
+    )
+)
+
+
+def _panels(axes: np.ndarray, count: int) -> np.ndarray:
+    """The first panels of a grid, in reading order; the rest are hidden."""
+    panels = np.ravel(np.asarray(axes, dtype=object))
+    for panel in panels[count:]:
+        panel.set_visible(False)
+    return panels[:count]
+
+
+def _bare(axes: Axes) -> None:
+    for edge in axes.spines.values():
+        edge.set_visible(False)
