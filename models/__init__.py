@@ -5,9 +5,13 @@ A method is a factory: its named arguments are its hyper-parameters, and it retu
 leaves. Nothing here knows a data set: images come from a function.
 """
 
+from .annealed_vae import annealed_vae
+from .beta_tc_vae import beta_tc_vae
 from .beta_vae import beta_vae
 from .checkpoint import parameters_from_bytes, parameters_to_bytes
+from .dip_vae import dip_vae_i, dip_vae_ii
 from .encoding import decode, encode, encode_all
+from .factor_vae import factor_vae
 from .method import Bounds, Factory, Method, check_hyperparameters, hyperparameters
 from .networks import Posterior
 from .training import Pack, Replica, Settings, Trainer
@@ -15,6 +19,11 @@ from .untrained import untrained
 
 METHODS: dict[str, Factory] = {
     "beta_vae": beta_vae,
+    "factor_vae": factor_vae,
+    "dip_vae_i": dip_vae_i,
+    "dip_vae_ii": dip_vae_ii,
+    "beta_tc_vae": beta_tc_vae,
+    "annealed_vae": annealed_vae,
     "untrained": untrained,
 }
 

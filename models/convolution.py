@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax import lax
 
 FEW_CHANNELS = 4
-"""Up to this many channels on the large side a CPU is faster with patches than with `lax`."""
+"""Up to this many channels on the large side a CPU is faster with a product than with `lax`."""
 
 
 class Form(NamedTuple):
@@ -89,7 +89,7 @@ def check_arithmetic(form: str | None, activations: str) -> None:
 
 def backend_form() -> str:
     """Returns the name of the form for the backend that JAX runs on (this starts it)."""
-    return "direct" if jax.default_backend() == "cpu" else "patches"
+    return "direct" if jax.default_backend() == "cpu" else "blocks"
 
 
 def activation_dtype() -> jnp.dtype:
@@ -154,7 +154,7 @@ def _up_backward(form, saved, gradient):
 _up.defvjp(_up_forward, _up_backward)
 
 
-# Pieces of the forms. A k x k kernel at stride 2 is a (k/2) x (k/2) kernel at stride 1 over
+# Pieces of the forms. A k x k kernel at stride 2 is a q x q kernel, q = k/2, at stride 1 over
 # blocks of 2 x 2 pixels.
 
 
@@ -162,52 +162,57 @@ def _pad(images: jax.Array, margin: int) -> jax.Array:
     return jnp.pad(images, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
 
 
-def _crop(images: jax.Array, margin: int) -> jax.Array:
-    _, height, width, _ = images.shape
-    return images[:, margin : height - margin, margin : width - margin]
-
-
-def _to_blocks(images: jax.Array) -> jax.Array:
-    """(B, 2H, 2W, C) -> (B, H, W, 4C)."""
-    b, h, w, c = images.shape
-    blocks = images.reshape(b, h // 2, 2, w // 2, 2, c).transpose(0, 1, 3, 2, 4, 5)
+def _to_blocks(images: jax.Array, q: int) -> jax.Array:
+    """(B, 2H, 2W, C) -> (B, H + q - 1, W + q - 1, 4C)."""
+    padded = _pad(images, q - 1)
+    b, h, w, c = padded.shape
+    blocks = padded.reshape(b, h // 2, 2, w // 2, 2, c).transpose(0, 1, 3, 2, 4, 5)
     return blocks.reshape(b, h // 2, w // 2, 4 * c)
 
 
-def _from_blocks(blocks: jax.Array) -> jax.Array:
-    """(B, H, W, 4C) -> (B, 2H, 2W, C)."""
+def _from_blocks(blocks: jax.Array, q: int) -> jax.Array:
+    """The adjoint of `_to_blocks`: (B, H + q - 1, W + q - 1, 4C) -> (B, 2H, 2W, C)."""
     b, h, w, c = blocks.shape
     images = blocks.reshape(b, h, w, 2, 2, c // 4).transpose(0, 1, 3, 2, 4, 5)
-    return images.reshape(b, 2 * h, 2 * w, c // 4)
+    images = images.reshape(b, 2 * h, 2 * w, c // 4)
+    return images[:, q - 1 : 2 * h - q + 1, q - 1 : 2 * w - q + 1]
 
 
-def _block_kernel(kernel: jax.Array) -> jax.Array:
-    """(k, k, I, O) -> (k/2, k/2, 4I, O), the kernel over blocks."""
+def _windows(images: jax.Array, q: int) -> list[jax.Array]:
+    """The q * q shifted views of `images` that a q x q kernel meets, row by row."""
+    h, w = images.shape[1] - q + 1, images.shape[2] - q + 1
+    return [images[:, r : r + h, c : c + w] for r in range(q) for c in range(q)]
+
+
+def _spread(outputs: jax.Array, q: int) -> jax.Array:
+    """(B, H, W, O) -> (B, H + q - 1, W + q - 1, q * q * O), what each block takes part in."""
+    return jnp.concatenate(_windows(_pad(outputs, q - 1), q)[::-1], axis=-1)
+
+
+def _gather(products: jax.Array, q: int) -> jax.Array:
+    """The adjoint of `_spread`: (B, H + q - 1, W + q - 1, q * q * O) -> (B, H, W, O)."""
+    parts = jnp.split(products, q * q, axis=-1)
+    h, w = products.shape[1] - q + 1, products.shape[2] - q + 1
+    first, *others = (
+        part[:, place // q : place // q + h, place % q : place % q + w]
+        for place, part in enumerate(parts)
+    )
+    return sum(others, start=first)
+
+
+def _matrix(kernel: jax.Array) -> jax.Array:
+    """(k, k, I, O) -> (4I, q * q * O), from blocks to what `_spread` gives."""
     k, _, i, o = kernel.shape
-    split = kernel.reshape(k // 2, 2, k // 2, 2, i, o).transpose(0, 2, 1, 3, 4, 5)
-    return split.reshape(k // 2, k // 2, 4 * i, o)
+    q = k // 2
+    split = kernel.reshape(q, 2, q, 2, i, o).transpose(1, 3, 4, 0, 2, 5)
+    return split.reshape(4 * i, q * q * o)
 
 
-def _pixel_kernel(block_kernel: jax.Array) -> jax.Array:
-    """The inverse of `_block_kernel`."""
-    q, _, i, o = block_kernel.shape
-    split = block_kernel.reshape(q, q, 2, 2, i // 4, o).transpose(0, 2, 1, 3, 4, 5)
-    return split.reshape(2 * q, 2 * q, i // 4, o)
-
-
-def _spread_kernel(kernel: jax.Array) -> jax.Array:
-    """(k, k, I, O) -> (k/2, k/2, O, 4I), the kernel over blocks of the full adjoint."""
-    return jnp.swapaxes(_block_kernel(kernel)[::-1, ::-1], 2, 3)
-
-
-def _windows(images: jax.Array, size: int) -> list[jax.Array]:
-    """The size * size shifted views of `images` that a stride-1 kernel meets, row by row."""
-    h, w = images.shape[1] - size + 1, images.shape[2] - size + 1
-    return [images[:, r : r + h, c : c + w] for r in range(size) for c in range(size)]
-
-
-def _patches(images: jax.Array, size: int) -> jax.Array:
-    return jnp.concatenate(_windows(images, size), axis=-1)
+def _kernel(matrix: jax.Array, k: int) -> jax.Array:
+    """The inverse of `_matrix`."""
+    q = k // 2
+    i, o = matrix.shape[0] // 4, matrix.shape[1] // (q * q)
+    return matrix.reshape(2, 2, i, q, q, o).transpose(3, 0, 4, 1, 2, 5).reshape(k, k, i, o)
 
 
 def _flat_product(left: jax.Array, right: jax.Array) -> jax.Array:
@@ -216,58 +221,47 @@ def _flat_product(left: jax.Array, right: jax.Array) -> jax.Array:
     return lax.dot_general(left, right, (axes, ((), ())), preferred_element_type=wide(left.dtype))
 
 
-def _blocks(inputs: jax.Array, k: int) -> jax.Array:
-    return _to_blocks(_pad(inputs, (k - 2) // 2))
+# One matrix product over blocks; shifts are made on the small side only, where they cost a
+# quarter of what they do on the large one.
 
 
-# One matrix product over patches: what packs well.
+def _blocks_down(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
+    q = kernel.shape[0] // 2
+    return _gather(_to_blocks(inputs, q) @ _matrix(kernel), q)
+
+
+def _blocks_up(outputs: jax.Array, kernel: jax.Array) -> jax.Array:
+    q = kernel.shape[0] // 2
+    return _from_blocks(_spread(outputs, q) @ _matrix(kernel).T, q)
+
+
+def _blocks_weights(inputs: jax.Array, outputs: jax.Array, k: int) -> jax.Array:
+    # Transposed, so that the operand of fewer channels is the one that XLA transposes on a CPU.
+    product = _flat_product(_spread(outputs, k // 2), _to_blocks(inputs, k // 2))
+    return _kernel(product.T, k)
+
+
+# One matrix product over patches of the large side (space-to-depth, then shifted copies).
+
+
+def _patches(inputs: jax.Array, k: int) -> jax.Array:
+    return jnp.concatenate(_windows(_to_blocks(inputs, k // 2), k // 2), axis=-1)
+
+
+def _patches_kernel(matrix: jax.Array, q: int) -> jax.Array:
+    """(4I, q * q * O) -> (q * q * 4I, O)."""
+    parts = jnp.split(matrix, q * q, axis=1)
+    return jnp.concatenate(parts, axis=0)
 
 
 def _patches_down(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
-    k, o = kernel.shape[0], kernel.shape[-1]
-    return _patches(_blocks(inputs, k), k // 2) @ _block_kernel(kernel).reshape(-1, o)
-
-
-def _patches_up(outputs: jax.Array, kernel: jax.Array) -> jax.Array:
-    k, i = kernel.shape[0], kernel.shape[2]
-    patches = _patches(_pad(outputs, k // 2 - 1), k // 2)
-    blocks = patches @ _spread_kernel(kernel).reshape(-1, 4 * i)
-    return _crop(_from_blocks(blocks), (k - 2) // 2)
+    k = kernel.shape[0]
+    return _patches(inputs, k) @ _patches_kernel(_matrix(kernel), k // 2)
 
 
 def _patches_weights(inputs: jax.Array, outputs: jax.Array, k: int) -> jax.Array:
-    product = _flat_product(_patches(_blocks(inputs, k), k // 2), outputs)
-    return _pixel_kernel(product.reshape(k // 2, k // 2, -1, outputs.shape[-1]))
-
-
-# The same products one window at a time: no copy of the patches, more and smaller products.
-
-
-def _windows_down(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
-    k = kernel.shape[0]
-    parts = _block_kernel(kernel).reshape(-1, 4 * kernel.shape[2], kernel.shape[3])
-    windows = _windows(_blocks(inputs, k), k // 2)
-    return sum(
-        (window @ part for window, part in zip(windows[1:], parts[1:], strict=True)),
-        start=windows[0] @ parts[0],
-    )
-
-
-def _windows_up(outputs: jax.Array, kernel: jax.Array) -> jax.Array:
-    k, i, o = kernel.shape[0], kernel.shape[2], kernel.shape[3]
-    parts = _spread_kernel(kernel).reshape(-1, o, 4 * i)
-    windows = _windows(_pad(outputs, k // 2 - 1), k // 2)
-    blocks = sum(
-        (window @ part for window, part in zip(windows[1:], parts[1:], strict=True)),
-        start=windows[0] @ parts[0],
-    )
-    return _crop(_from_blocks(blocks), (k - 2) // 2)
-
-
-def _windows_weights(inputs: jax.Array, outputs: jax.Array, k: int) -> jax.Array:
-    windows = _windows(_blocks(inputs, k), k // 2)
-    product = jnp.stack([_flat_product(window, outputs) for window in windows])
-    return _pixel_kernel(product.reshape(k // 2, k // 2, -1, outputs.shape[-1]))
+    product = _flat_product(_patches(inputs, k), outputs)
+    return _kernel(jnp.concatenate(jnp.split(product, (k // 2) ** 2, axis=0), axis=1), k)
 
 
 # What XLA makes of a plain convolution.
@@ -316,38 +310,36 @@ def _lax_weights(inputs: jax.Array, outputs: jax.Array, k: int) -> jax.Array:
 
 
 def _direct_up(outputs: jax.Array, kernel: jax.Array) -> jax.Array:
-    k, i = kernel.shape[0], kernel.shape[2]
-    margin = k // 2 - 1
-    if i > FEW_CHANNELS:
-        blocks = _lax_convolution(outputs, _spread_kernel(kernel), 1, margin)
-    else:
-        blocks = _scatter_blocks(outputs, _block_kernel(kernel))
-    return _crop(_from_blocks(blocks), margin)
+    q, i, o = kernel.shape[0] // 2, kernel.shape[2], kernel.shape[3]
+    if i <= FEW_CHANNELS:
+        return _scattered_up(outputs, kernel)
+    # The q x q convolution that the product over `_spread` is, without copies.
+    full = _matrix(kernel).reshape(4 * i, q, q, o).transpose(1, 2, 3, 0)[::-1, ::-1]
+    return _from_blocks(_lax_convolution(outputs, full, 1, q - 1), q)
 
 
-def _scatter_blocks(outputs: jax.Array, block_kernel: jax.Array) -> jax.Array:
-    """One product, then the sum of its shifted parts: less work where there are few channels."""
-    q = block_kernel.shape[0]
-    parts = jnp.einsum("bhwo,rcio->rcbhwi", outputs, block_kernel)
-    margins = [(shift, q - 1 - shift) for shift in range(q)]
-    return sum(
-        (
-            jnp.pad(parts[r, c], ((0, 0), margins[r], margins[c], (0, 0)))
-            for r in range(q)
-            for c in range(q)
-        ),
-        start=jnp.zeros((), outputs.dtype),
+def _scattered_up(outputs: jax.Array, kernel: jax.Array) -> jax.Array:
+    """One product, then the sum of its shifted parts."""
+    q = kernel.shape[0] // 2
+    matrix = _patches_kernel(_matrix(kernel), q).T
+    first, *others = (
+        jnp.pad(
+            part,
+            (
+                (0, 0),
+                (place // q, q - 1 - place // q),
+                (place % q, q - 1 - place % q),
+                (0, 0),
+            ),
+        )
+        for place, part in enumerate(jnp.split(outputs @ matrix, q * q, axis=-1))
     )
-
-
-def _direct_weights(inputs: jax.Array, outputs: jax.Array, k: int) -> jax.Array:
-    weights = _lax_weights if inputs.shape[-1] > FEW_CHANNELS else _patches_weights
-    return weights(inputs, outputs, k)
+    return _from_blocks(sum(others, start=first), q)
 
 
 FORMS: dict[str, Form] = {
-    "direct": Form(_lax_down, _direct_up, _direct_weights, packs=False),
+    "direct": Form(_lax_down, _direct_up, _lax_weights, packs=False),
     "lax": Form(_lax_down, _lax_up, _lax_weights, packs=False),
-    "patches": Form(_patches_down, _patches_up, _patches_weights, packs=True),
-    "windows": Form(_windows_down, _windows_up, _windows_weights, packs=True),
+    "blocks": Form(_blocks_down, _blocks_up, _blocks_weights, packs=True),
+    "patches": Form(_patches_down, _blocks_up, _patches_weights, packs=True),
 }

@@ -25,7 +25,7 @@ def _draw(data, key, batch_size):
 DATA = np.random.default_rng(0).integers(0, 2, (16, *SHAPE)).astype(np.float32)
 
 
-@pytest.fixture(scope="module", params=["direct", "patches"])
+@pytest.fixture(scope="module", params=["direct", "blocks"])
 def trainer(request) -> Trainer:
     return Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form=request.param)
 
@@ -62,7 +62,7 @@ def test_one_program_serves_all_values_and_any_number_of_steps() -> None:
 
 
 def test_a_mapped_pack_compiles_once_for_all_values_and_any_number_of_steps() -> None:
-    trainer = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form="patches")
+    trainer = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form="blocks")
     for seed in (0, 5):
         replicas = [Replica({"beta": seed + 1.0}, seed), Replica({"beta": 2.0}, seed + 1)]
         pack, _ = trainer.advance(trainer.start(replicas), 1)
@@ -78,7 +78,7 @@ def test_a_model_trains_the_same_alone_and_in_any_pack() -> None:
 
 
 def test_a_mapped_model_trains_as_it_does_alone_up_to_rounding() -> None:
-    mapped = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form="patches")
+    mapped = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form="blocks")
     single = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form="direct")
     for found, expected in (
         (mapped.start(REPLICAS), single.start(REPLICAS)),

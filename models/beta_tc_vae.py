@@ -1,0 +1,48 @@
+"""beta-TCVAE: a weight on the total correlation alone (Chen et al. 2018)."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from .method import Info, Method, Weight
+from .networks import Parameters, Posterior
+from .objective import forward, regularized
+
+
+def beta_tc_vae(beta: Weight) -> Method:
+    """Returns the method that minimises reconstruction + KL + (beta - 1) * TC (Chen 2018, eq. 4).
+
+    Args:
+        beta: weight of the total correlation of z; 1 is the plain variational autoencoder.
+    """
+
+    def loss(
+        params: Parameters, images: jax.Array, key: jax.Array, step: jax.Array
+    ) -> tuple[jax.Array, Info]:
+        del step
+        passed = forward(params, images, key)
+        total = total_correlation(passed.codes, passed.posterior)
+        return regularized(passed, passed.kl + (beta - 1.0) * total)
+
+    return Method(loss)
+
+
+def total_correlation(codes: jax.Array, posterior: Posterior) -> jax.Array:
+    """Returns the batch's estimate of KL(q(z) || product of q(z_l)), up to a constant, in nats.
+
+    The mixtures over the batch carry neither its size nor the data set's, as in the study, so the
+    value is off by (D - 1) * log(B * N) and may be negative; its gradient is not affected.
+
+    Args:
+        codes: (B, D) samples.
+        posterior: what they are samples of.
+    """
+    mean, log_variance = posterior
+    # (B, B, D): the density of code j under the posterior of image i, latent by latent.
+    deviations = codes[:, None, :] - mean[None, :, :]
+    exponents = jnp.square(deviations) * jnp.exp(-log_variance)[None, :, :]
+    densities = -0.5 * (exponents + log_variance[None, :, :] + math.log(2 * math.pi))
+    joint = jax.nn.logsumexp(jnp.sum(densities, axis=2), axis=1)
+    product = jnp.sum(jax.nn.logsumexp(densities, axis=1), axis=1)
+    return jnp.mean(joint - product)

@@ -1,0 +1,100 @@
+"""FactorVAE: an adversary measures the total correlation (Kim & Mnih 2018)."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+from .method import Info, Method, Weight
+from .networks import Dense, Parameters, glorot_uniform, initial_parameters, shapes_of
+from .objective import forward, regularized
+from .optimizer import adam
+
+
+class Adversary(nn.Module):
+    """Six dense layers of 1,000 leaky units, from codes to two logits: joint, permuted."""
+
+    @nn.compact
+    def __call__(self, codes: jax.Array) -> jax.Array:
+        """Returns (B, 2) logits of (B, D) codes."""
+        hidden = codes
+        for index in range(1, 7):
+            hidden = nn.leaky_relu(Dense(1000, name=f"dense_{index}")(hidden), 0.2)
+        return Dense(2, name="logits")(hidden)
+
+
+def factor_vae(gamma: Weight) -> Method:
+    """Returns the method with a weight on the density-ratio estimate of the total correlation.
+
+    The networks minimise reconstruction + KL + gamma * TC, and the adversary its cross entropy
+    between codes and permuted codes (Kim & Mnih 2018, algorithm 2), both from the same forward pass
+    and at the same parameters. Codes are permuted within their own batch, as in the study; the
+    paper takes a second batch. Adam's moments decay by .5 and .9 for the adversary.
+
+    Args:
+        gamma: weight of the total correlation.
+    """
+
+    def loss(
+        params: Parameters, images: jax.Array, key: jax.Array, step: jax.Array
+    ) -> tuple[jax.Array, Info]:
+        del step
+        passed = forward(params, images, key)
+        total = total_correlation(lax.stop_gradient(params["adversary"]), passed.codes)
+        value, info = regularized(passed, passed.kl + gamma * total)
+        permuted = permute_latents(passed.codes, jax.random.fold_in(key, 1))
+        adversarial = adversary_loss(
+            params["adversary"], *lax.stop_gradient((passed.codes, permuted))
+        )
+        # Two losses of two sets of parameters: the adversary's adds its gradient, not its value.
+        return value + adversarial - lax.stop_gradient(adversarial), info
+
+    return Method(loss, initial_parameters=_initial_parameters, optimizer=_optimizer)
+
+
+def total_correlation(adversary: Parameters, codes: jax.Array) -> jax.Array:
+    """Returns the mean log ratio of joint to permuted that the adversary sees in (B, D) codes."""
+    logits = _logits(adversary, codes)
+    return jnp.mean(logits[:, 0] - logits[:, 1])
+
+
+def adversary_loss(adversary: Parameters, codes: jax.Array, permuted: jax.Array) -> jax.Array:
+    """Returns the adversary's cross entropy, nats: half of it on codes, half on permuted ones.
+
+    Probabilities are clipped to [1e-6, 1 - 1e-6] as in the study, outside of which there is no
+    gradient.
+    """
+    joint = jnp.log(_probabilities(_logits(adversary, codes))[:, 0])
+    product = jnp.log(_probabilities(_logits(adversary, permuted))[:, 1])
+    return -0.5 * (jnp.mean(joint) + jnp.mean(product))
+
+
+def permute_latents(codes: jax.Array, key: jax.Array) -> jax.Array:
+    """Returns (B, D) codes with every latent shuffled over the batch by itself."""
+    return jax.random.permutation(key, codes, axis=0, independent=True)
+
+
+def _logits(adversary: Parameters, codes: jax.Array) -> jax.Array:
+    return jnp.asarray(Adversary().apply({"params": adversary}, codes))
+
+
+def _probabilities(logits: jax.Array) -> jax.Array:
+    return jnp.clip(nn.softmax(logits), 1e-6, 1 - 1e-6)
+
+
+def _initial_parameters(
+    key: jax.Array, image_shape: tuple[int, ...], num_latents: int
+) -> Parameters:
+    adversary = shapes_of(Adversary(), (1, num_latents))
+    return {
+        **initial_parameters(key, image_shape, num_latents),
+        "adversary": glorot_uniform(jax.random.fold_in(key, 1), adversary),
+    }
+
+
+def _optimizer(learning_rate: float) -> optax.GradientTransformation:
+    # The study's rate is 1e-4 for both; a trial that changes it changes both.
+    adversary = adam(learning_rate, beta1=0.5, beta2=0.9)
+    labels = {"encoder": "networks", "decoder": "networks", "adversary": "adversary"}
+    return optax.multi_transform({"networks": adam(learning_rate), "adversary": adversary}, labels)
