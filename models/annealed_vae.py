@@ -30,7 +30,7 @@ def annealed_vae(
         params: Parameters, images: jax.Array, key: jax.Array, step: jax.Array
     ) -> tuple[jax.Array, Info]:
         passed = forward(params, images, key)
-        target = capacity(step, c_max, iteration_threshold)
+        target = capacity(step.astype(passed.kl.dtype), c_max, iteration_threshold)
         return regularized(passed, gamma * jnp.abs(passed.kl - target))
 
     return Method(loss)
@@ -38,4 +38,4 @@ def annealed_vae(
 
 def capacity(step: jax.Array, c_max: Weight, iteration_threshold: float) -> jax.Array:
     """Returns C(step), which grows linearly to `c_max` at `iteration_threshold`, in nats."""
-    return c_max * jnp.minimum(1.0, step.astype(jnp.float32) / iteration_threshold)
+    return c_max * jnp.minimum(1.0, step / iteration_threshold)

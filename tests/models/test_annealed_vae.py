@@ -10,4 +10,4 @@ from teasel.models.annealed_vae import capacity
     [(0, 0.0), (1000, 0.25), (50_000, 12.5), (100_000, 25.0), (300_000, 25.0)],
 )
 def test_the_capacity_grows_linearly_and_stays_at_its_maximum(step, expected) -> None:
-    assert float(capacity(jnp.int32(step), 25.0, 100_000.0)) == pytest.approx(expected)
+    assert float(capacity(jnp.float32(step), 25.0, 100_000.0)) == pytest.approx(expected)
