@@ -1,4 +1,4 @@
-"""What a trial costs, in CPU seconds and bytes: measured medians, or this table where there are none.
+"""What a trial costs in CPU seconds and bytes: measured medians, else the table below.
 
 The table was measured on one core of an x86 server CPU (see benchmarks/RESULTS.md); it is there to
 tell an hour from a month, not 10 from 12 hours.
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
 
-from ..datasets import DATASETS
+from .data import definition
 from .results import Results
 from .scoring import MetricRequest
 from .trials import Trial
@@ -54,7 +54,7 @@ def cost(
         measured: Seconds a model-step by (data set, method), from `measured_seconds`.
     """
     train = sum(_train_seconds(trial, measured) for trial in trials)
-    score = len(trials) * sum(SCORE_SECONDS.get(request.metric, 1.0) for request in requests)
+    score = len(trials) * sum(_score_seconds(request) for request in requests)
     kept = sum(
         2 * 4 * _STORED_POINTS * trial.training.num_latents
         + (_PARAMETER_BYTES if save_models else 0)
@@ -75,13 +75,18 @@ def measured_seconds(results: Results) -> dict[tuple[str, str], float]:
     return {cell: median(values) for cell, values in seconds.items()}
 
 
+def _score_seconds(request: MetricRequest) -> float:
+    share = request.parameters.get("num_train", 10_000) / 10_000
+    return share * SCORE_SECONDS.get(request.metric, 1.0)
+
+
 def _train_seconds(trial: Trial, measured: dict[tuple[str, str], float]) -> float:
-    definition = DATASETS[trial.dataset]
+    grid = definition(trial).grid
     step = measured.get((trial.dataset, trial.method))
     if step is None:
         step = METHOD_COST.get(trial.method, 1.0) / STEPS_PER_SECOND
         step *= trial.training.batch_size / 64
     evaluation = trial.training.evaluation_batches / EVALUATIONS_PER_SECOND
-    num_images = math.prod(factor.size for factor in definition.grid)
+    num_images = math.prod(factor.size for factor in grid)
     encoding = num_images / ENCODINGS_PER_SECOND
     return trial.training.steps * step + evaluation + encoding

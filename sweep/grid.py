@@ -13,7 +13,8 @@ from ..metrics import METRICS
 from ..models import METHODS
 from .grid_faults import faults, hint
 from .schema import (
-    DatasetNames,
+    DatasetEntries,
+    DatasetEntry,
     MethodsBlock,
     MetricsBlock,
     Representations,
@@ -25,7 +26,7 @@ from .schema import (
 )
 from .scoring import MetricRequest
 from .signatures import arguments
-from .trials import Training, Trial
+from .trials import DataFile, Training, Trial
 from .yaml_source import Fault, GridError, Source, read_yaml, read_yaml_file
 
 
@@ -34,7 +35,7 @@ class Grid(Strict):
 
     study: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     description: str = ""
-    datasets: DatasetNames
+    datasets: DatasetEntries
     seeds: Seeds
     methods: MethodsBlock
     training: TrainingBlock = TrainingBlock()
@@ -55,7 +56,7 @@ class Grid(Strict):
     def trials(self) -> list[Trial]:
         """All trials, outermost first: data set, method, setting, seed; exclusions left out."""
         every = (
-            Trial(dataset, method, hyperparameters, seed, training)
+            Trial(dataset.name, method, hyperparameters, seed, training, _file(dataset))
             for dataset in self.datasets
             for method, entry in self.chosen_methods.items()
             for hyperparameters, training in _settings(method, entry, self.training)
@@ -71,6 +72,12 @@ class Grid(Strict):
             for name in METRICS
             if (parameters := getattr(self.metrics, name)) is not None
         ]
+
+
+def _file(dataset: DatasetEntry) -> DataFile | None:
+    if dataset.npz is None or dataset.sha256 is None:
+        return None
+    return DataFile(dataset.npz, dataset.sha256)
 
 
 def _settings(
@@ -143,7 +150,8 @@ def check_grid(source: Source) -> Grid:
     found = _exclude_faults(source.value)
     grid = None
     try:
-        grid = Grid.model_validate(source.value)
+        folder = Path(source.name).parent
+        grid = Grid.model_validate(source.value, context={"folder": folder})
     except ValidationError as error:
         found += faults(error, Grid)
     if grid and not grid.chosen_methods:
@@ -160,7 +168,7 @@ def resolved(grid: Grid) -> dict[str, Any]:
     return {
         "study": grid.study,
         "description": grid.description,
-        "datasets": grid.datasets,
+        "datasets": [entry.model_dump(exclude_none=True) for entry in grid.datasets],
         "seeds": grid.seeds,
         "methods": {
             name: [

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets import Dataset, load
+from ..datasets import Dataset
 from ..metrics import Representation, Rng, TableRepresentation, draw_factors
 from . import code_tables
+from .data import definition
 from .results import Results, ResultsError
 from .trials import Trial
 
@@ -67,7 +68,7 @@ def open_representations(
     Raises:
         ResultsError: If neither its codes nor its parameters are kept.
     """
-    dataset = load(trial.dataset)
+    dataset = definition(trial)()
     if dataset.stochastic:
         parameters = stored_parameters(results, trial)
         return {kind: ModelRepresentation(dataset, parameters, kind == "sampled") for kind in kinds}

@@ -1,9 +1,19 @@
 """The shape of a grid: which keys it may have, and which values, read off the catalogues."""
 
-from collections.abc import Callable, Iterable
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    create_model,
+)
 from pydantic_core import PydanticCustomError
 
 from ..datasets import DATASETS
@@ -37,19 +47,6 @@ def _axis(annotation: Any) -> Any:
     return Annotated[
         list[annotation], Field(min_length=1), AfterValidator(_distinct), BeforeValidator(as_list)
     ]
-
-
-def _one_of(kind: str, names: Iterable[str]) -> Any:
-    """A name of a catalogue; `kind` says in messages what it names."""
-    known = list(names)
-
-    def check(name: str) -> str:
-        if name not in known:
-            what = f"unknown {kind} '{name}'{hint(name, known)}"
-            raise PydanticCustomError("unknown_name", "{what}", {"what": what})
-        return name
-
-    return Annotated[str, AfterValidator(check)]
 
 
 def _seeds(value: Any) -> Any:
@@ -89,6 +86,29 @@ def _nothing_is_empty(value: Any) -> Any:
     return {key: {} if inner is None else inner for key, inner in value.items()}
 
 
+def _named(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _found(entry: "DatasetEntry", info: ValidationInfo) -> "DatasetEntry":
+    """Looks the name up in the catalogue, or the file up on disk."""
+    if entry.npz is None:
+        if entry.name not in DATASETS:
+            what = f"unknown data set '{entry.name}'{hint(entry.name, list(DATASETS))}"
+            raise PydanticCustomError("unknown_name", "{what}", {"what": what})
+        return entry
+    path = Path((info.context or {}).get("folder", "."), entry.npz).expanduser().absolute()
+    if entry.sha256 is None:
+        try:
+            with path.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            what = f"cannot read {path}: {error.strerror}"
+            raise PydanticCustomError("unreadable", "{what}", {"what": what}) from error
+        entry = entry.model_copy(update={"sha256": sha256})
+    return entry.model_copy(update={"npz": str(path)})
+
+
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Pack = Annotated[Any, AfterValidator(_pack)]
@@ -115,6 +135,14 @@ class ResourcesBlock(Strict):
     checkpoint_minutes: Annotated[float, Field(gt=0)] = 10.0
 
 
+class DatasetEntry(Strict):
+    """A data set of the catalogue, or the user's own: a file and what to call it."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    npz: str | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+
 def _method_entry(name: str, factory: Callable[..., Any]) -> type[Strict]:
     """What a grid may say of a method: an axis per hyper-parameter, and settings of its own."""
     axes = {
@@ -135,12 +163,12 @@ def _model(name: str, fields: dict[str, Any]) -> type[Strict]:
 
 
 if TYPE_CHECKING:
-    DatasetNames = list[str]
+    DatasetEntries = list[DatasetEntry]
     Representations = list[str]
     MethodsBlock = Strict
     MetricsBlock = Strict
 else:
-    DatasetNames = _axis(_one_of("data set", DATASETS))
+    DatasetEntries = _axis(Annotated[DatasetEntry, BeforeValidator(_named), AfterValidator(_found)])
     Representations = _axis(Literal["mean", "sampled"])
     MethodsBlock = Annotated[
         _optional("Methods", {name: _method_entry(name, METHODS[name]) for name in METHODS}),

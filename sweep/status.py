@@ -32,9 +32,8 @@ def print_status(uri: str) -> None:
     for part, report in Control(results.store, "").reports().items():
         age = time.time() - report["at"]
         state = "working" if age < _SILENT_SECONDS else f"silent for {age / 60:.0f} min"
-        print(
-            f"  {part}: {len(report['trials'])} trials at {report['step']}/{report['steps']}, {state}"
-        )
+        progress = f"{report['step']}/{report['steps']}"
+        print(f"  {part}: {len(report['trials'])} trials at {progress}, {state}")
     failures = len(results.table("failures", ["cause"]))
     if failures:
         print(f"  {failures:,} failed attempts: see `teasel failures {results.uri}`")

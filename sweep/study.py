@@ -47,10 +47,13 @@ def frozen_grids(results: Results) -> list[Grid]:
     Raises:
         ResultsError: If there is no study.
     """
-    return [
-        check_grid(read_yaml(entry["yaml"], f"{results.uri}/study.yaml"))
-        for entry in results.study["grids"]
-    ]
+    grids = []
+    for entry in results.study["grids"]:
+        source = read_yaml(entry["yaml"], f"{results.uri}/study.yaml")
+        # As they were found then: a user's file may have moved since, its hash stays.
+        source.value["datasets"] = entry["datasets"]
+        grids.append(check_grid(source))
+    return grids
 
 
 def all_trials(grids: list[Grid]) -> list[Trial]:

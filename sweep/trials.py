@@ -31,14 +31,32 @@ class Training:
 
 
 @dataclass(frozen=True)
+class DataFile:
+    """A data set of the user's own: a file, known by its content and not by its path."""
+
+    npz: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Trial:
-    """One model to train: all that determines its numbers, in plain JSON values."""
+    """One model to train: all that determines its numbers, in plain JSON values.
+
+    Attributes:
+        dataset: A name of the catalogue, or what the user calls `file`.
+        method: A name of the catalogue.
+        hyperparameters: Of the method, all of them.
+        seed: Of weights, batches and noise.
+        training: The settings.
+        file: The user's own data set, if it is one.
+    """
 
     dataset: str
     method: str
     hyperparameters: dict[str, float]
     seed: int
     training: Training
+    file: DataFile | None = None
 
     @property
     def setting(self) -> tuple[Any, ...]:
@@ -54,6 +72,8 @@ class Trial:
     def trial_id(self) -> str:
         """The first 16 hex digits of the SHA-256 of the trial's canonical JSON."""
         identity = {"protocol": PROTOCOL, **asdict(self)}
+        if identity.pop("file"):
+            identity["dataset"] = f"sha256:{self.file.sha256}"  # type: ignore[union-attr]
         return hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:16]
 
     def __hash__(self) -> int:

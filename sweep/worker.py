@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from .. import __version__
-from ..datasets import Dataset, cache_dir, load
+from ..datasets import Dataset, cache_dir
 from ..models import (
     METHODS,
     Pack,
@@ -24,6 +24,7 @@ from ..models import (
 )
 from . import checkpoints, code_tables, pictures
 from .control import Control
+from .data import definition
 from .locatello2019 import model_numbers
 from .results import Results
 from .tasks import TrainPack
@@ -68,7 +69,7 @@ def train(task: TrainPack) -> dict[str, Any]:
     use_compilation_cache()
     results = Results(task.results)
     first = task.trials[0]
-    dataset = load(first.dataset)
+    dataset = definition(first)()
     data = jax.device_put(dataset.device_data())
     settings = Settings(
         steps=first.training.steps,

@@ -1,0 +1,33 @@
+"""A data set of 64 small pictures and a grid of four tiny trainings on it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+GRID = """\
+study: tiny
+datasets: [{name: squares, npz: squares.npz}]
+seeds: 2
+methods:
+  beta_vae: {beta: [1, 4]}
+training: {steps: 6, batch_size: 4, num_latents: 3, learning_rate: 1e-3, evaluation_batches: 2}
+metrics:
+  mig: {num_train: 60, num_bins: 4}
+  modularity: {num_train: 60, num_bins: 4}
+resources: {pack: 2}
+"""
+
+
+@pytest.fixture(scope="session")
+def grid_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The grid as a file, beside its data set: a bright square, by row, column and brightness."""
+    folder = tmp_path_factory.mktemp("tiny")
+    factors = np.stack(np.unravel_index(np.arange(64), (4, 4, 4)), axis=1)
+    images = np.zeros((64, 64, 64), np.uint8)
+    for image, (row, column, brightness) in zip(images, factors, strict=True):
+        image[16 * row : 16 * row + 16, 16 * column : 16 * column + 16] = 60 * brightness + 70
+    np.savez(folder / "squares.npz", images=images, factors=factors)
+    path = folder / "tiny.yaml"
+    path.write_text(GRID)
+    return path

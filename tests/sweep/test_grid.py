@@ -1,0 +1,202 @@
+"""Grids: what they stand for, and what is said of a bad one."""
+
+from pathlib import Path
+
+import pytest
+
+from teasel.sweep.grid import check_grid, load_grid, packaged_grids
+from teasel.sweep.yaml_source import GridError, read_yaml
+
+GOOD = """\
+study: mine
+datasets: [dsprites, dsprites_mini]
+seeds: 3
+methods:
+  beta_vae: {beta: [1, 4], steps: 10}
+  untrained: {}
+training: {steps: 20}
+"""
+
+
+def grid_of(text: str):
+    return check_grid(read_yaml(text, "study.yaml"))
+
+
+def faults_of(text: str) -> list[str]:
+    with pytest.raises(GridError) as caught:
+        grid_of(text)
+    return str(caught.value).splitlines()
+
+
+def test_trials_are_the_product_of_data_sets_methods_settings_and_seeds() -> None:
+    trials = grid_of(GOOD).trials()
+    assert len(trials) == 2 * (2 + 1) * 3
+    assert [trial.seed for trial in trials[:4]] == [0, 1, 2, 0]
+    assert [trial.hyperparameters for trial in trials[2:4]] == [{"beta": 1.0}, {"beta": 4.0}]
+    assert len({trial.trial_id for trial in trials}) == len(trials)
+
+
+def test_a_methods_own_steps_stand_above_the_studys() -> None:
+    steps = {trial.method: trial.training.steps for trial in grid_of(GOOD).trials()}
+    assert steps["beta_vae"] == 10
+
+
+def test_untrained_networks_take_no_steps() -> None:
+    steps = {trial.method: trial.training.steps for trial in grid_of(GOOD).trials()}
+    assert steps["untrained"] == 0
+
+
+@pytest.mark.parametrize(
+    ("seeds", "expected"),
+    [("2", [0, 1]), ("[7, 3]", [7, 3]), ("{from: 50, count: 2}", [50, 51])],
+)
+def test_seeds_are_a_count_a_list_or_a_range(seeds: str, expected: list[int]) -> None:
+    grid = grid_of(GOOD.replace("seeds: 3", f"seeds: {seeds}"))
+    assert grid.seeds == expected
+
+
+def test_exclusions_match_partly() -> None:
+    excluded = "exclude: [{dataset: dsprites, beta: 4}, {seed: [1, 2], method: untrained}]\n"
+    kept = {
+        (trial.dataset, trial.method, trial.hyperparameters.get("beta"), trial.seed)
+        for trial in grid_of(GOOD + excluded).trials()
+    }
+    assert len(kept) == 18 - 3 - 4
+    assert ("dsprites", "beta_vae", 4.0, 0) not in kept
+    assert ("dsprites_mini", "beta_vae", 4.0, 0) in kept
+    assert ("dsprites", "untrained", None, 2) not in kept
+
+
+def test_metrics_are_all_a_list_or_a_mapping() -> None:
+    every = {request.metric for request in grid_of(GOOD).requests()}
+    assert {"mig", "dci", "sap"} <= every
+    listed = grid_of(GOOD + "metrics: [mig, sap]\n").requests()
+    assert [(r.representation, r.metric) for r in listed] == [
+        ("mean", "mig"), ("mean", "sap"), ("sampled", "mig"), ("sampled", "sap"),
+    ]  # fmt: skip
+    sized = grid_of(GOOD + "metrics: {mig: {num_train: 50}, sap: }\n").requests()
+    assert sized[0].parameters == {"num_train": 50, "num_bins": 20}
+
+
+def test_the_metric_seeds_are_the_studys_unless_given() -> None:
+    # Read off RandomState(0).randint(2**32, ...) in the original's order; spec of the study.
+    assert grid_of(GOOD + "metrics: [mig]\n").requests()[0].metric_seed == 3638918503
+    assert grid_of(GOOD + "metrics: [mig]\nmetric_seed: 5\n").requests()[0].metric_seed == 5
+
+
+def test_all_faults_come_at_once_each_with_its_place_and_a_suggestion() -> None:
+    faults = faults_of(
+        "study: mine\n"
+        "datasets: [dsprites_ful]\n"
+        "seeds: 2\n"
+        "methods:\n"
+        "  beta_vae: {betta: 4, beta: ten}\n"
+        "  betavae: {beta: 1}\n"
+        "training: {steps: [], batch_size: 1.5}\n"
+        "metrics: {mig: {num_trian: 10}}\n"
+    )
+    assert faults == [
+        "study.yaml:2:12: datasets: unknown data set 'dsprites_ful' (did you mean 'dsprites'?)",
+        "study.yaml:5:14: unknown hyper-parameter or setting of beta_vae 'betta' "
+        "(did you mean 'beta'?)",
+        "study.yaml:5:30: methods.beta_vae.beta: input should be a valid number, got 'ten'",
+        "study.yaml:6:3: unknown method 'betavae' (did you mean 'beta_vae'?)",
+        "study.yaml:7:19: training.steps: input should be a valid integer, got []",
+        "study.yaml:7:35: training.batch_size: input should be a valid integer, got 1.5",
+        "study.yaml:8:17: unknown parameter of mig 'num_trian' (did you mean 'num_train'?)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("beta: []", "list should have at least 1 item"),
+        ("beta: -1", "input should be greater than or equal to 0"),
+        ("beta: .nan", "input should be a finite number"),
+        ("beta: [1, 1]", "1.0 stands twice"),
+        ("steps: 3", "'beta' of beta_vae is missing"),
+        ("beta: '4'", "input should be a valid number, got '4'"),
+        ("beta: true", "input should be a valid number, got True"),
+    ],
+)
+def test_a_bad_axis_is_a_fault(text: str, fault: str) -> None:
+    (line,) = faults_of(GOOD.replace("beta: [1, 4], steps: 10", text))
+    assert line.startswith("study.yaml:5:")
+    assert fault in line
+
+
+def test_a_duplicate_key_is_a_fault_that_names_both_lines() -> None:
+    text = GOOD + "seeds: 4\n"
+    assert faults_of(text) == ["study.yaml:8:1: duplicate key 'seeds', first on line 3"]
+
+
+def test_a_number_may_be_written_1e_4() -> None:
+    grid = grid_of(GOOD.replace("steps: 20", "learning_rate: 1e-4"))
+    assert grid.training.learning_rate == 1e-4
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[1, 2", "- a\n- b\n", "just words", "a: &x [*x]\n", "a: !!python/tuple [1]\n"]
+)
+def test_what_is_no_mapping_is_refused_with_a_place(text: str) -> None:
+    assert faults_of(text)[0].startswith("study.yaml:1:")
+
+
+def test_an_exclusion_that_excludes_nothing_possible_or_everything_is_a_fault() -> None:
+    assert "did you mean 'dataset'?" in faults_of(GOOD + "exclude: [{datset: dsprites}]\n")[0]
+    everything = GOOD + "exclude: [{method: [beta_vae, untrained]}]\n"
+    assert "leave no trial" in faults_of(everything)[0]
+
+
+def test_a_grid_without_methods_is_a_fault() -> None:
+    text = GOOD.replace("  beta_vae: {beta: [1, 4], steps: 10}\n  untrained: {}\n", "  {}\n")
+    assert "no method is named" in faults_of(text)[0]
+
+
+def test_a_name_that_is_neither_packaged_nor_a_file_gets_a_suggestion() -> None:
+    with pytest.raises(GridError, match="did you mean 'quickstart'"):
+        load_grid("quickstrat")
+
+
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(GridError, match=r"nowhere\.yaml: cannot read the grid"):
+        load_grid("nowhere.yaml")
+
+
+@pytest.mark.parametrize("name", packaged_grids())
+def test_packaged_grids_are_valid(name: str) -> None:
+    grid, source = load_grid(name)
+    assert grid.trials()
+    assert source.text.startswith("#"), "a packaged grid says what it costs and what to expect"
+
+
+def test_the_study_has_its_12600_trials_in_the_originals_order() -> None:
+    trials = load_grid("locatello2019")[0].trials()
+    assert len(trials) == 12_600
+    # Closed form of the original's numbering: d = n // 1800, r = n % 1800, m = r // 300,
+    # h = r % 300 // 50, seed = n % 50; method 1 is factor_vae, 5 annealed_vae (spec of the study).
+    assert trials[0].dataset == "dsprites"
+    assert trials[0].method == "beta_vae"
+    n = 3 * 1800 + 1 * 300 + 4 * 50 + 17
+    assert (trials[n].dataset, trials[n].method, trials[n].seed) == (
+        "scream_dsprites", "factor_vae", 17,
+    )  # fmt: skip
+    assert trials[n].hyperparameters == {"gamma": 50.0}
+    assert trials[n].training.steps == 150_000
+    assert trials[-1].dataset == "shapes3d"
+    assert trials[-1].method == "annealed_vae"
+    assert trials[-1].hyperparameters["c_max"] == 100
+
+
+def test_a_users_own_file_counts_by_its_content(grid_file: Path, tmp_path: Path) -> None:
+    here = load_grid(grid_file)[0].trials()
+    (tmp_path / "elsewhere.npz").write_bytes((grid_file.parent / "squares.npz").read_bytes())
+    moved = grid_file.read_text().replace("squares.npz", "elsewhere.npz")
+    (tmp_path / "tiny.yaml").write_text(moved)
+    there = load_grid(tmp_path / "tiny.yaml")[0].trials()
+    assert [trial.trial_id for trial in here] == [trial.trial_id for trial in there]
+
+
+def test_a_users_missing_file_is_a_fault() -> None:
+    text = GOOD.replace("[dsprites, dsprites_mini]", "[{name: mine, npz: nowhere.npz}]")
+    assert "nowhere.npz: No such file" in faults_of(text)[0]

@@ -1,0 +1,92 @@
+"""The same runs on a real Ray of two CPUs."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from teasel.sweep.results import Results
+
+TEASEL = [sys.executable, "-c", "import sys; from teasel.__main__ import main; sys.exit(main())"]
+
+
+def teasel(*arguments: str) -> subprocess.Popen[str]:
+    """The command in a process of its own, with the environment of a user."""
+    return subprocess.Popen(
+        [*TEASEL, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"RAY_ADDRESS": ""},
+    )
+
+
+def wait_for(path: Path, pattern: str, seconds: float = 120.0) -> list[Path]:
+    """Files that match `pattern`, as soon as there is one."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := list(path.glob(pattern)):
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"no {pattern} in {path} after {seconds} s")
+
+
+def test_a_study_runs_on_ray_and_a_second_time_does_nothing(
+    grid_file: Path, tmp_path: Path
+) -> None:
+    first = teasel("run", str(grid_file), "--results", str(tmp_path))
+    output = first.communicate()[0]
+    assert first.returncode == 0, output
+    assert "4 of 4 trials are done" in output
+    results = Results(tmp_path)
+    assert set(results.done().values()) == {"done"}
+    assert len(results.table("scores")) == 4 * 2 * 2
+    again = teasel("run", str(grid_file), "--results", str(tmp_path))
+    assert "Nothing to do" in again.communicate()[0]
+    assert again.returncode == 0
+
+
+def test_an_interrupted_run_says_so_and_the_same_command_goes_on(
+    grid_file: Path, tmp_path: Path
+) -> None:
+    longer = grid_file.with_name("longer.yaml")
+    longer.write_text(grid_file.read_text().replace("steps: 6", "steps: 3000"))
+    run = teasel("run", str(longer), "--results", str(tmp_path))
+    wait_for(tmp_path, "running/*-1.json")
+    run.send_signal(signal.SIGTERM)
+    output = run.communicate()[0]
+    assert run.returncode == 3, output
+    assert "the same command goes on from here" in output
+    saved = Results(tmp_path).store.files("checkpoints", ".safetensors")
+    assert saved
+    assert Results(tmp_path).done() == {}
+    again = teasel("run", str(longer), "--results", str(tmp_path))
+    wait_for(tmp_path, "running/*-1.json")
+    again.kill()
+    again.wait()
+    last = teasel("run", str(longer), "--results", str(tmp_path))
+    output = last.communicate()[0]
+    assert last.returncode == 0, output
+    assert set(Results(tmp_path).done().values()) == {"done"}
+    steps = Results(tmp_path).table("curves").to_pandas().groupby("trial_id")["step"]
+    assert (steps.size() == 100).all()
+
+
+@pytest.mark.slow
+def test_a_killed_worker_costs_an_attempt_and_nothing_else(grid_file: Path, tmp_path: Path) -> None:
+    longer = grid_file.with_name("killed.yaml")
+    longer.write_text(grid_file.read_text().replace("steps: 6", "steps: 1500"))
+    run = teasel("run", str(longer), "--results", str(tmp_path))
+    wait_for(tmp_path, "running/*-1.json")
+    workers = subprocess.run(["pgrep", "-f", "ray::train"], capture_output=True, text=True)
+    os.kill(int(workers.stdout.split()[0]), signal.SIGKILL)
+    output = run.communicate()[0]
+    assert run.returncode == 0, output
+    results = Results(tmp_path)
+    assert set(results.done().values()) == {"done"}
+    (failure,) = results.table("failures").to_pylist()
+    assert failure["cause"] == "lost"

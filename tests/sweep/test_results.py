@@ -1,0 +1,74 @@
+"""The results folder: rows once, codes by trial, and no guessing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from teasel.sweep.results import Results, ResultsError
+from teasel.sweep.tables import SCHEMA_VERSION
+
+
+def trial_row(trial_id: str, part: str, **more: object) -> dict:
+    return {"trial_id": trial_id, "dataset": "d", "part": part, "status": "done"} | more
+
+
+def test_rows_of_a_repeated_attempt_are_read_once(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    results.add("trials", "a-1", [trial_row("x", "a-1", loss=1.0), trial_row("y", "a-1")])
+    results.add("trials", "a-2", [trial_row("x", "a-2", loss=2.0)])
+    rows = {row["trial_id"]: row for row in results.table("trials").to_pylist()}
+    assert rows["x"]["loss"] == 2.0
+    assert sorted(rows) == ["x", "y"]
+    assert results.done() == {"x": "done", "y": "done"}
+
+
+def test_each_hyper_parameter_is_a_column(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    results.add("trials", "a", [trial_row("x", "a", beta=4.0)])
+    results.add("trials", "b", [trial_row("y", "b", gamma=10.0)])
+    rows = {row["trial_id"]: row for row in results.table("trials").to_pylist()}
+    assert (rows["x"]["beta"], rows["x"]["gamma"]) == (4.0, None)
+    assert (rows["y"]["beta"], rows["y"]["gamma"]) == (None, 10.0)
+
+
+def test_an_empty_table_has_its_columns(tmp_path: Path) -> None:
+    table = Results(tmp_path).table("scores")
+    assert len(table) == 0
+    assert {"trial_id", "metric", "value"} <= set(table.column_names)
+
+
+def test_codes_come_back_by_trial(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    rng = np.random.default_rng(0)
+    codes = {name: rng.normal(size=(2, 50, 3)).astype(np.float32) for name in ("x", "y", "z")}
+    results.add_codes("d", "a", [(name, *both) for name, both in codes.items()])
+    factors = rng.integers(5, size=(50, 2))
+    results.add_points("d", np.arange(50), factors)
+    results.add("trials", "a", [trial_row(name, "a") for name in codes])
+    for name, (mean, log_variance) in codes.items():
+        found = results.representation(name)
+        np.testing.assert_array_equal(found[0], mean)
+        np.testing.assert_array_equal(found[1], log_variance)
+        np.testing.assert_array_equal(found[2], factors)
+
+
+def test_an_unknown_trial_has_no_representation(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="no trained trial 'x'"):
+        Results(tmp_path).representation("x")
+
+
+def test_a_folder_without_a_study_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match=r"no results here \(there is no study.json\)"):
+        _ = Results(tmp_path).study
+
+
+def test_tables_of_a_newer_version_are_refused(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    results.write_study({"study": "s"}, "")
+    text = results.store.read("study.json").replace(
+        f'"schema_version": {SCHEMA_VERSION}'.encode(), b'"schema_version": 99'
+    )
+    results.store.write("study.json", text)
+    with pytest.raises(ResultsError, match="newer version of teasel"):
+        _ = results.study

@@ -1,0 +1,177 @@
+"""Whole runs in this process: real trainings, real scores, a real results folder."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from teasel.sweep import worker
+from teasel.sweep.control import Control
+from teasel.sweep.executor import InProcess
+from teasel.sweep.grid import load_grid
+from teasel.sweep.results import Results, ResultsError
+from teasel.sweep.run import run
+from teasel.sweep.store import StoreError
+from teasel.sweep.tasks import Demand, TrainPack
+
+NUMBERS = ["loss", "reconstruction", "kl", "elbo", "kl_per_latent"]
+
+
+@pytest.fixture(scope="module")
+def finished(grid_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Results:
+    folder = tmp_path_factory.mktemp("results")
+    summary = run([str(grid_file)], results=str(folder), executor=InProcess())
+    assert (summary.done, summary.failed, summary.missing) == (4, 0, 0)
+    return Results(folder)
+
+
+def numbers_of(results: Results) -> dict[str, list]:
+    table = results.table("trials").to_pylist()
+    return {row["trial_id"]: [row[name] for name in NUMBERS] for row in table}
+
+
+def test_every_trial_has_its_row_its_curve_its_pictures_and_its_codes(finished: Results) -> None:
+    rows = finished.table("trials").to_pylist()
+    assert {(row["beta"], row["seed"]) for row in rows} == {(1, 0), (1, 1), (4, 0), (4, 1)}
+    for row in rows:
+        assert row["status"] == "done"
+        assert row["elbo"] == pytest.approx(-(row["reconstruction"] + row["kl"]))
+        assert sum(row["kl_per_latent"]) == pytest.approx(row["kl"], rel=1e-5)
+        mean, log_variance, factors = finished.representation(row["trial_id"])
+        assert mean.shape == log_variance.shape == (15_000, 3)
+        assert factors.shape == (15_000, 3)
+    curves = finished.table("curves").to_pandas()
+    assert set(curves.groupby("trial_id")["step"].apply(tuple)) == {(1, 2, 3, 4, 5, 6)}
+    pictures = finished.table("pictures").to_pylist()
+    assert len(pictures) == 8
+    assert all(picture["png"].startswith(b"\x89PNG") for picture in pictures)
+
+
+def test_every_wanted_score_is_there_with_what_determines_it(finished: Results) -> None:
+    rows = finished.table("scores").to_pylist()
+    assert len(rows) == 4 * 2 * 2
+    for row in rows:
+        assert row["error"] is None
+        assert np.isfinite(row["value"])
+        assert row["num_points"] == 60
+        assert row["metric_seed"] > 0
+        assert row["parameters"] == '{"num_bins": 4, "num_train": 60}'
+
+
+def test_no_code_table_or_checkpoint_is_left(finished: Results) -> None:
+    assert finished.store.files("codes") == []
+    assert finished.store.files("checkpoints") == []
+    assert finished.store.files("running") == []
+
+
+def test_a_second_run_does_nothing_and_says_so(
+    finished: Results, grid_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(Path(finished.uri).rglob("*"))
+    summary = run([str(grid_file)], results=finished.uri, executor=InProcess())
+    assert summary.done == 4
+    assert "Nothing to do: 4 of 4 trials are done" in capsys.readouterr().out
+    assert sorted(Path(finished.uri).rglob("*")) == before
+
+
+def test_more_seeds_of_the_same_study_are_added(
+    finished: Results, grid_file: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    folder = tmp_path / "copy"
+    shutil.copytree(finished.uri, folder)
+    more = grid_file.with_name("more.yaml")
+    more.write_text(grid_file.read_text().replace("seeds: 2", "seeds: {from: 2, count: 1}"))
+    summary = run([str(more)], results=str(folder), executor=InProcess())
+    assert summary.done == 2
+    together = numbers_of(Results(folder))
+    assert len(together) == 6
+    assert numbers_of(finished).items() <= together.items()
+
+
+def test_a_new_metric_is_an_addition_and_no_new_training(
+    finished: Results, grid_file: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    folder = tmp_path / "copy"
+    shutil.copytree(finished.uri, folder)
+    more = grid_file.with_name("metric.yaml")
+    metric = "metrics:\n  sap: {num_train: 60, num_test: 30}\n"
+    more.write_text(grid_file.read_text().replace("metrics:\n", metric))
+    run([str(more)], results=str(folder), executor=InProcess())
+    results = Results(folder)
+    assert len(results.store.files("tables/trials")) == len(finished.store.files("tables/trials"))
+    assert len(results.table("scores")) == 4 * 2 * 3
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "difference"),
+    [
+        ("study: tiny", "study: other", "study: the folder has 'tiny', the grid 'other'"),
+        ("steps: 6", "steps: 7", "beta_vae, steps: the folder has 6, the grid 7"),
+    ],
+)
+def test_another_study_is_refused_with_the_difference_and_nothing_is_written(
+    finished: Results, grid_file: Path, old: str, new: str, difference: str
+) -> None:
+    other = grid_file.with_name("other.yaml")
+    other.write_text(grid_file.read_text().replace(old, new))
+    before = {path: path.stat().st_mtime_ns for path in Path(finished.uri).rglob("*.*")}
+    with pytest.raises(ResultsError, match=difference):
+        run([str(other)], results=finished.uri, executor=InProcess())
+    assert before == {path: path.stat().st_mtime_ns for path in Path(finished.uri).rglob("*.*")}
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line(grid_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"cannot write .*/file/running/probe: Not a directory"):
+        run([str(grid_file)], results=str(tmp_path / "file"), executor=InProcess())
+
+
+def test_an_interrupted_training_goes_on_to_the_same_bits(
+    finished: Results, grid_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = tuple(load_grid(grid_file)[0].trials())
+    results = Results(tmp_path)
+    task = TrainPack(results.uri, "tiny", "run", trials[:2], 1, Demand())
+    looks = iter([False, False, True])
+    monkeypatch.setattr(Control, "draining", property(lambda self: next(looks)))
+    assert worker.train(task)["interrupted"]
+    assert results.table("trials").num_rows == 0
+    (state,) = results.store.files("checkpoints", ".safetensors")
+    monkeypatch.setattr(Control, "draining", property(lambda self: False))
+    again = TrainPack(results.uri, "tiny", "run", trials[:2], 2, Demand(), checkpoint=state)
+    assert worker.train(again) == {"interrupted": False, "failed": []}
+    expected = numbers_of(finished)
+    assert numbers_of(results) == {key: expected[key] for key in numbers_of(results)}
+    assert results.store.files("checkpoints") == []
+    assert results.table("curves").num_rows == 2 * 6
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
+def test_a_model_that_turns_to_nan_fails_alone(grid_file: Path, tmp_path: Path) -> None:
+    grid = grid_file.with_name("nan.yaml")
+    text = grid_file.read_text().replace("beta: [1, 4]", "beta: [1, 1e39]")
+    grid.write_text(text.replace("seeds: 2", "seeds: 1"))
+    summary = run([str(grid)], results=str(tmp_path), executor=InProcess())
+    assert (summary.done, summary.failed) == (1, 1)
+    rows = {row["beta"]: row for row in Results(tmp_path).table("trials").to_pylist()}
+    assert rows[1.0]["status"] == "done"
+    assert rows[1e39]["status"] == "failed"
+    assert "final loss" in rows[1e39]["error"]
+
+
+def test_a_metric_that_is_not_defined_leaves_an_error_row_beside_the_others(
+    grid_file: Path, tmp_path: Path
+) -> None:
+    grid = grid_file.with_name("undefined.yaml")
+    undefined = "metrics:\n  beta_vae_score: {num_train: 1, num_test: 1}\n"
+    text = grid_file.read_text().replace("metrics:\n", undefined)
+    grid.write_text(text.replace("beta: [1, 4]", "beta: 1").replace("seeds: 2", "seeds: 1"))
+    summary = run([str(grid)], results=str(tmp_path), executor=InProcess())
+    assert summary.done == 1
+    errors = {row["metric"]: row["error"] for row in Results(tmp_path).table("scores").to_pylist()}
+    assert "1 training points" in errors["beta_vae_score"]
+    assert errors["mig"] is None

@@ -1,0 +1,258 @@
+"""The scheduler's loop, against an executor that fails in every way on purpose."""
+
+import itertools
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from teasel.sweep import checkpoints
+from teasel.sweep.executor import Failure, Outcome
+from teasel.sweep.outstanding import outstanding
+from teasel.sweep.results import Results
+from teasel.sweep.scheduler import MAX_LOST, DemandError, Options, Scheduler, Summary
+from teasel.sweep.scoring import MetricRequest
+from teasel.sweep.tasks import Demand, ScoreTrials, Task, TrainPack
+from teasel.sweep.trials import Training, Trial
+
+REQUEST = MetricRequest.of("mean", "mig", {"num_train": 10})
+TWO_CPUS = Demand(cpus=2)
+DONE = {"interrupted": False, "failed": []}
+
+
+def trials_of(num_settings: int = 3, num_seeds: int = 4) -> list[Trial]:
+    return [
+        Trial("dsprites", "beta_vae", {"beta": float(beta)}, seed, Training())
+        for beta in range(num_settings)
+        for seed in range(num_seeds)
+    ]
+
+
+class Script:
+    """An executor that writes the rows a worker would, unless `fail` gives a failure."""
+
+    def __init__(
+        self,
+        results: Results,
+        fail: Callable[[Task], Failure | None] = lambda task: None,
+        offered: Demand = TWO_CPUS,
+    ) -> None:
+        self.results, self.fail, self.offered = results, fail, offered
+        self.begun: list[Task] = []
+        self.waiting: list[Task] = []
+        self.most_at_once = 0
+
+    def capacity(self) -> Demand:
+        return self.offered
+
+    largest = capacity
+
+    def submit(self, task: Task) -> None:
+        self.begun.append(task)
+        self.waiting.append(task)
+        self.most_at_once = max(self.most_at_once, len(self.waiting))
+
+    def wait(self, seconds: float) -> list[Outcome]:
+        task = self.waiting.pop(0)
+        failure = self.fail(task)
+        if failure is not None:
+            return [Outcome(task, failure=failure)]
+        if isinstance(task, TrainPack):
+            rows = [
+                {"trial_id": trial.trial_id, "dataset": "d", "part": task.part, "status": "done"}
+                for trial in task.trials
+            ]
+            self.results.add("trials", task.part, rows)
+        elif isinstance(task, ScoreTrials):
+            rows = [
+                {"trial_id": trial.trial_id, "metric": request.metric, "score": "mig"}
+                | {"representation": "mean", "parameters_hash": request.parameters_hash}
+                | {"metric_seed": request.metric_seed, "value": 0.5}
+                for trial, requests in zip(task.trials, task.requests, strict=True)
+                for request in requests
+            ]
+            self.results.add("scores", task.part, rows)
+        return [Outcome(task, value=DONE)]
+
+    def shutdown(self) -> None:
+        self.waiting.clear()
+
+
+def scheduler_of(
+    results: Results, executor: Script, trials: list[Trial], **options: object
+) -> Scheduler:
+    left = outstanding(results, trials, [REQUEST])
+    signals = options.pop("signals", lambda: 0)
+    return Scheduler(
+        results, "s", left, [REQUEST], executor, Options(**options), "run", signals=signals
+    )
+
+
+def finished(results: Results) -> Counter[str]:
+    """How often each trial has a committed row, duplicates counted."""
+    files = results.store.files("tables/trials", ".parquet")
+    return Counter(
+        trial_id
+        for file in files
+        for trial_id in results.store.parquet(file).read(["trial_id"])["trial_id"].to_pylist()
+    )
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    return Results(tmp_path)
+
+
+def test_every_trial_is_trained_once_and_scored(results: Results) -> None:
+    trials = trials_of()
+    executor = Script(results)
+    summary = scheduler_of(results, executor, trials).run()
+    assert summary == Summary(done=12, failed=0, missing=0, interrupted=False)
+    assert set(finished(results).values()) == {1}
+    assert len(results.scored()) == 12
+    assert executor.most_at_once == 2
+
+
+def test_the_first_seed_of_every_setting_comes_first(results: Results) -> None:
+    executor = Script(results)
+    scheduler_of(results, executor, trials_of(), pack=3).run()
+    seeds = [
+        [trial.seed for trial in task.trials]
+        for task in executor.begun
+        if isinstance(task, TrainPack)
+    ]
+    assert seeds == [[0] * 3, [1] * 3, [2] * 3, [3] * 3]
+
+
+def test_a_second_run_does_only_what_is_missing(results: Results) -> None:
+    trials = trials_of()
+    scheduler_of(results, Script(results), trials[:5]).run()
+    executor = Script(results)
+    scheduler_of(results, executor, trials).run()
+    assert set(finished(results).values()) == {1}
+    assert {t for task in executor.begun for t in task.trials} == set(trials[5:])
+
+
+def test_out_of_memory_halves_the_packs_of_that_program(results: Results) -> None:
+    def too_large(task: Task) -> Failure | None:
+        if isinstance(task, TrainPack) and len(task.trials) > 2:
+            return Failure("out_of_memory", "RESOURCE_EXHAUSTED")
+        return None
+
+    executor = Script(results, too_large)
+    summary = scheduler_of(results, executor, trials_of(), pack=6).run()
+    assert summary.done == 12
+    sizes = [len(task.trials) for task in executor.begun if isinstance(task, TrainPack)]
+    assert sizes[-3:] == [2, 1, 2] or max(sizes[2:]) <= 3
+    assert set(finished(results).values()) == {1}
+    assert set(results.table("failures")["cause"].to_pylist()) == {"out_of_memory"}
+
+
+def test_a_lost_worker_costs_an_attempt_and_no_trial(results: Results) -> None:
+    attempts = itertools.count()
+
+    def every_third(task: Task) -> Failure | None:
+        return Failure("lost", "gone") if next(attempts) % 3 == 0 else None
+
+    summary = scheduler_of(results, Script(results, every_third), trials_of(), pack=4).run()
+    assert len(results.table("failures")) > 1
+    assert summary == Summary(12, 0, 0, interrupted=False)
+    assert set(finished(results).values()) == {1}
+
+
+def test_a_pack_that_kills_every_worker_is_given_up(results: Results) -> None:
+    poison = trials_of()[0]
+    executor = Script(
+        results, lambda task: Failure("lost", "gone") if poison in task.trials else None
+    )
+    summary = scheduler_of(results, executor, trials_of(), pack=1).run()
+    assert summary == Summary(11, 1, 0, interrupted=False)
+    assert sum(poison in task.trials for task in executor.begun) == MAX_LOST
+
+
+def test_the_same_exception_three_times_stops_the_program_and_no_other(results: Results) -> None:
+    trials = trials_of(1, 6)
+    other = [Trial("dsprites", "untrained", {}, seed, Training(steps=0)) for seed in range(2)]
+    executor = Script(
+        results,
+        lambda task: (
+            Failure("exception", "ValueError: no") if task.trials[0].method == "beta_vae" else None
+        ),
+    )
+    summary = scheduler_of(results, executor, [*trials, *other], pack=2).run()
+    assert summary == Summary(done=2, failed=6, missing=0, interrupted=False)
+    tries = [task for task in executor.begun if task.trials[0].method == "beta_vae"]
+    assert len(tries) == 3
+    assert len(results.table("failures")) == 3
+
+
+def test_fail_fast_stops_at_the_first_failure(results: Results) -> None:
+    executor = Script(results, lambda task: Failure("exception", "ValueError: no"))
+    summary = scheduler_of(results, executor, trials_of(), pack=1, fail_fast=True).run()
+    assert summary.failed
+    assert len(executor.begun) <= 2
+
+
+def test_an_interruption_starts_nothing_more_and_leaves_the_rest_for_later(
+    results: Results,
+) -> None:
+    trials = trials_of()
+    executor = Script(results)
+    summary = scheduler_of(
+        results, executor, trials, pack=1, signals=lambda: len(executor.begun) >= 3
+    ).run()
+    assert summary.interrupted
+    assert 0 < summary.missing < 12
+    assert not executor.waiting
+    again = scheduler_of(results, Script(results), trials).run()
+    assert again == Summary(12, 0, 0, interrupted=False)
+    assert set(finished(results).values()) == {1}
+
+
+def test_a_demand_that_no_machine_meets_is_said_before_anything_begins(results: Results) -> None:
+    executor = Script(results, offered=Demand(cpus=0.5))
+    with pytest.raises(DemandError, match=r"the largest here has 0\.5"):
+        scheduler_of(results, executor, trials_of()).run()
+    assert not executor.begun
+
+
+def test_trials_go_on_from_their_checkpoint_and_only_equal_steps_share_a_pack(
+    results: Results,
+) -> None:
+    trials = trials_of(1, 4)
+    ids = [trial.trial_id for trial in trials]
+    checkpoints.save(results, "old", 50, ids[:2], b"")
+    executor = Script(results)
+    scheduler_of(results, executor, trials, pack=4).run()
+    packs = {
+        task.checkpoint: {trial.trial_id for trial in task.trials}
+        for task in executor.begun
+        if isinstance(task, TrainPack)
+    }
+    assert packs == {"checkpoints/old-50.safetensors": set(ids[:2]), None: set(ids[2:])}
+
+
+def test_checkpoints_of_finished_trials_are_removed_at_the_next_start(results: Results) -> None:
+    trials = trials_of(1, 2)
+    checkpoints.save(results, "old", 50, [trial.trial_id for trial in trials], b"")
+    scheduler_of(results, Script(results), trials).run()
+    scheduler_of(results, Script(results), trials)
+    assert checkpoints.latest(results) == {}
+
+
+def test_a_newer_checkpoint_of_an_attempt_replaces_the_older(results: Results) -> None:
+    checkpoints.save(results, "p", 50, ["x"], b"old")
+    checkpoints.save(results, "p", 75, ["x"], b"new")
+    assert checkpoints.latest(results)["x"].step == 75
+    assert len(results.store.files("checkpoints")) == 2
+
+
+def test_with_accelerators_training_comes_first_and_scoring_runs_beside_it(
+    results: Results,
+) -> None:
+    executor = Script(results, offered=Demand(cpus=3, gpus=1))
+    scheduler_of(results, executor, trials_of(), pack=3).run()
+    assert all(task.demand.gpus == 1 for task in executor.begun if isinstance(task, TrainPack))
+    assert all(task.demand.gpus == 0 for task in executor.begun if isinstance(task, ScoreTrials))
+    assert executor.most_at_once > 1

@@ -1,0 +1,81 @@
+"""The command line: exit codes, one clear message, nothing heavy loaded too early."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from teasel.__main__ import main
+
+
+def test_a_bad_grid_is_exit_code_2_with_all_faults_and_nothing_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grid = tmp_path / "bad.yaml"
+    grid.write_text("study: s\ndatasets: dsprits\nseeds: 1\nmethods: {beta_vae: {beta: x}}\n")
+    results = tmp_path / "results"
+    assert main(["run", str(grid), "--results", str(results)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[1] for line in lines] == ["2", "4"]
+    assert "did you mean 'dsprites'?" in lines[0]
+    assert not results.exists()
+
+
+@pytest.mark.parametrize("command", ["status", "failures", "report"])
+def test_a_folder_without_results_is_exit_code_2(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, str(tmp_path)]) == 2
+    assert "no results here" in capsys.readouterr().err
+
+
+def test_bad_usage_is_exit_code_2() -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["rum", "quickstart"])
+    assert caught.value.code == 2
+
+
+def test_plan_says_what_a_grid_stands_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "quickstart"]) == 0
+    output = capsys.readouterr().out
+    assert "6 trials, 3 settings" in output
+    assert "by method: beta_vae 4, untrained 2" in output
+    assert "2 programs to compile" in output
+
+
+def test_plan_takes_a_selection(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "quickstart", "--select", "method=beta_vae, seed<1"]) == 0
+    assert "2 trials, 2 settings" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("methd=beta_vae", "no trial has 'methd'; there are"),
+        ("seed", "expected NAME=VALUE"),
+        ("seed<x", "'x' is compared with a number"),
+        ("seed>99", "no trial is left"),
+    ],
+)
+def test_a_bad_selection_is_exit_code_2(
+    expression: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", "quickstart", "--select", expression]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_planning_the_study_starts_no_backend_and_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from teasel.__main__ import main\n"
+        "assert main(['plan', 'locatello2019']) == 0\n"
+        "heavy = {'ray', 'pandas', 'sklearn', 'tensorflow_datasets', 'numba', 'matplotlib'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+        "from jax._src import xla_bridge\n"
+        "assert not xla_bridge._backends\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert "12,600 trials, 252 settings" in run.stdout
+    assert "by data set: dsprites 1,800, color_dsprites 1,800" in run.stdout

@@ -1,0 +1,22 @@
+"""Every example in a docstring runs and prints what it says."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import teasel
+
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(teasel.__path__, "teasel.")
+    if module.name.split(".")[1]
+    in ("analysis", "cluster", "datasets", "metrics", "models", "sweep")
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_hold(name: str) -> None:
+    outcome = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
+    assert outcome.failed == 0
