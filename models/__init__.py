@@ -12,6 +12,7 @@ from .checkpoint import parameters_from_bytes, parameters_to_bytes
 from .dip_vae import dip_vae_i, dip_vae_ii
 from .encoding import decode, encode, encode_all
 from .factor_vae import factor_vae
+from .memory import Memory, device_memory, pack_memory, pack_size
 from .method import Bounds, Factory, Method, check_hyperparameters, hyperparameters
 from .networks import Posterior
 from .training import Pack, Replica, Settings, Trainer
@@ -31,6 +32,7 @@ __all__ = [
     "METHODS",
     "Bounds",
     "Factory",
+    "Memory",
     "Method",
     "Pack",
     "Posterior",
@@ -39,9 +41,12 @@ __all__ = [
     "Trainer",
     "check_hyperparameters",
     "decode",
+    "device_memory",
     "encode",
     "encode_all",
     "hyperparameters",
+    "pack_memory",
+    "pack_size",
     "parameters_from_bytes",
     "parameters_to_bytes",
 ]

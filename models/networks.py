@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from .convolution import activation_dtype, convolve, convolve_transposed, wide
+from .convolution import activation_dtype, arithmetic, convolve, convolve_transposed, wide
 
 Parameters = dict[str, Any]
 
@@ -125,7 +125,9 @@ def initial_parameters(
 def shapes_of(network: nn.Module, input_shape: tuple[int, ...]) -> Parameters:
     """Returns the parameters of a network as shapes and types, without any values."""
     inputs = jax.ShapeDtypeStruct(input_shape, jnp.float32)
-    return jax.eval_shape(network.init, jax.random.key(0), inputs)["params"]
+    # No backend is started: the key is only a shape too, and no form is asked for by backend.
+    with arithmetic("direct"):
+        return jax.eval_shape(lambda x: network.init(jax.random.key(0), x), inputs)["params"]
 
 
 def glorot_uniform(key: jax.Array, shapes: Parameters) -> Parameters:

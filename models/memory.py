@@ -1,0 +1,151 @@
+"""What a pack needs of a device's memory, and how many models to train together.
+
+`pack_memory` is arithmetic: it starts no backend, so a study can be planned on any machine.
+"""
+
+import math
+import os
+from typing import NamedTuple
+
+import jax
+
+from .method import Factory, hyperparameters
+from .networks import IMAGE_SIZE
+from .training import Settings
+
+COPIES = {"direct": 2.6, "blocks": 6.65, "patches": 6.1}
+"""Bytes that a step needs at once, as a multiple of those of all layers' outputs, by form.
+
+From the temporary bytes of the compiled programs, less the gradients (jax 0.10.2, compiled for a
+CPU, batches of 16 and 64, one and three channels; a test recomputes the first two). A GPU's
+program has not been measured.
+"""
+
+PACK_SIZES = (64, 32, 16, 8, 4, 2, 1)
+"""Pack sizes to choose from, best first. No accelerator's speed has been measured yet: on paper 64
+models hide the launches, and more of them only postpone the first result."""
+
+USABLE = 0.8
+"""Share of the device's memory that a pack may fill; the rest is fragments and the runtime."""
+
+
+class Memory(NamedTuple):
+    """Bytes of a pack on its device.
+
+    Attributes:
+        data: the data set, once.
+        parameters: of one model.
+        optimizer: of one model.
+        activations: what a step of one model needs besides, gradients included.
+        num_replicas: how many models the pack has.
+        together: whether they all take their step at the same time.
+    """
+
+    data: int
+    parameters: int
+    optimizer: int
+    activations: int
+    num_replicas: int
+    together: bool
+
+    @property
+    def total(self) -> int:
+        """All of the pack's bytes."""
+        kept = self.num_replicas * (self.parameters + self.optimizer)
+        at_once = self.num_replicas if self.together else 1
+        return self.data + kept + at_once * self.activations
+
+
+def pack_memory(
+    method: Factory,
+    settings: Settings,
+    image_shape: tuple[int, int, int],
+    data_bytes: int,
+    num_replicas: int,
+    *,
+    on_cpu: bool,
+    activations: str = "float32",
+) -> Memory:
+    """Returns the bytes of a pack, with the convolutions' form of its backend.
+
+    On a CPU the models of a pack take their steps one after the other, elsewhere together.
+
+    Args:
+        method: the factory, an entry of `METHODS`.
+        settings: batch size and number of latents matter.
+        image_shape: (64, 64, C).
+        data_bytes: size of the data set on the device.
+        num_replicas: R.
+        on_cpu: whether the device is a CPU.
+        activations: "float32" or "bfloat16".
+    """
+    example = method(**dict.fromkeys(hyperparameters(method), 1.0))
+    parameters, optimizer = jax.eval_shape(
+        lambda: _initial(example, image_shape, settings.num_latents, settings.learning_rate)
+    )
+    outputs = settings.batch_size * _outputs_per_image(parameters)
+    copies = COPIES["direct" if on_cpu else "blocks"]
+    width = 2 if activations == "bfloat16" else 4
+    return Memory(
+        data=data_bytes,
+        parameters=_bytes(parameters),
+        optimizer=_bytes(optimizer),
+        activations=int(copies * outputs * width) + _bytes(parameters),
+        num_replicas=num_replicas,
+        together=not on_cpu,
+    )
+
+
+def pack_size(num_trials: int, memory: Memory, device_bytes: int) -> int:
+    """Returns how many of the trials that wait to train together, at least 1.
+
+    The first of `PACK_SIZES` that fits in memory, and no more than there are trials.
+
+    Args:
+        num_trials: trials waiting for this program.
+        memory: of a pack of any size of these trials.
+        device_bytes: all of the device's memory.
+
+    Raises:
+        ValueError: if no trial waits.
+    """
+    if num_trials < 1:
+        raise ValueError(f"num_trials is {num_trials}; there must be a trial to pack")
+    for size in PACK_SIZES:
+        needed = memory._replace(num_replicas=size).total
+        if size <= num_trials and needed <= USABLE * device_bytes:
+            return size
+    return 1
+
+
+def device_memory() -> int:
+    """Returns the bytes of memory of the first device (this starts the backend)."""
+    statistics = jax.local_devices()[0].memory_stats() or {}
+    if "bytes_limit" in statistics:
+        return statistics["bytes_limit"]
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _initial(method, image_shape, num_latents, learning_rate):
+    parameters = method.initial_parameters(jax.random.key(0), image_shape, num_latents)
+    return parameters, method.optimizer(learning_rate).init(parameters)
+
+
+def _outputs_per_image(parameters) -> int:
+    """Numbers that all layers put out for one image: every bias, at every place it is added."""
+    sides = {
+        "encoder": [IMAGE_SIZE // 2**layer for layer in range(1, 5)],
+        "decoder": [IMAGE_SIZE // 2 ** (4 - layer) for layer in range(1, 5)],
+    }
+    total = 0
+    for network, layers in parameters.items():
+        for name, layer in layers.items():
+            places = 1
+            if name.startswith("convolution_"):
+                places = sides[network][int(name.removeprefix("convolution_")) - 1] ** 2
+            total += places * math.prod(layer["bias"].shape)
+    return total
+
+
+def _bytes(tree) -> int:
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))

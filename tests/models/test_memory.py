@@ -1,0 +1,72 @@
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from teasel.models import METHODS, Memory, Replica, Settings, Trainer, pack_memory, pack_size
+from teasel.models.training import _columns, _floats
+
+SETTINGS = Settings(batch_size=16)
+GIGABYTE = 2**30
+
+
+def _pack(**changes) -> Memory:
+    memory = pack_memory(METHODS["beta_vae"], SETTINGS, (64, 64, 1), 0, 1, on_cpu=False)
+    return memory._replace(**changes)
+
+
+@pytest.mark.parametrize(
+    ("method", "num_parameters"),
+    # The study's counts: 309,204 + 381,313, and 5,018,002 of FactorVAE's adversary.
+    [("beta_vae", 690_517), ("factor_vae", 5_708_519)],
+)
+def test_parameters_take_four_bytes_and_their_moments_eight(method, num_parameters) -> None:
+    memory = pack_memory(METHODS[method], SETTINGS, (64, 64, 1), 7, 3, on_cpu=True)
+    assert memory.parameters == 4 * num_parameters
+    assert memory.optimizer == pytest.approx(8 * num_parameters, abs=8)  # the steps' counters
+    assert memory.total == 7 + 3 * (memory.parameters + memory.optimizer) + memory.activations
+
+
+@pytest.mark.parametrize("form", ["direct", "blocks"])
+def test_activations_are_within_a_quarter_of_what_the_compiled_program_takes(form) -> None:
+    def draw(data, key, batch_size):
+        del data
+        return jax.random.uniform(key, (batch_size, 64, 64, 1))
+
+    trainer = Trainer(METHODS["beta_vae"], SETTINGS, (64, 64, 1), draw, (), form=form)
+    pack = trainer.start([Replica({"beta": 1.0}, 0), Replica({"beta": 2.0}, 1)])
+    if form == "direct":
+        who = (jnp.uint32(0), _floats(pack.replicas[0]), 0)
+        lowered = trainer._advance.lower(pack.states[0], jnp.zeros(4), (), *who)
+    else:
+        lowered = trainer._advance.lower(pack.states, (), *_columns(pack.replicas), 0, 1)
+    measured = lowered.compile().memory_analysis().temp_size_in_bytes
+    on_cpu = form == "direct"
+    memory = pack_memory(METHODS["beta_vae"], SETTINGS, (64, 64, 1), 0, 2, on_cpu=on_cpu)
+    assert (1 if on_cpu else 2) * memory.activations == pytest.approx(measured, rel=0.25)
+
+
+def test_a_pack_is_as_large_as_fits_and_as_there_are_trials() -> None:
+    memory = _pack(data=GIGABYTE, parameters=0, optimizer=0, activations=GIGABYTE)
+    assert pack_size(1000, memory, 1000 * GIGABYTE) == 64
+    assert pack_size(20, memory, 1000 * GIGABYTE) == 16
+    # 80 % of 12 GB: the data and 8 models, not 16.
+    assert pack_size(1000, memory, 12 * GIGABYTE) == 8
+    assert pack_size(1000, memory, GIGABYTE) == 1
+
+
+def test_a_pack_of_no_trials_is_refused() -> None:
+    with pytest.raises(ValueError, match="num_trials is 0"):
+        pack_size(0, _pack(), GIGABYTE)
+
+
+def test_planning_starts_no_backend() -> None:
+    code = (
+        "from teasel.models import METHODS, Settings, pack_memory\n"
+        "pack_memory(METHODS['factor_vae'], Settings(), (64, 64, 3), 0, 8, on_cpu=False)\n"
+        "from jax._src import xla_bridge\n"
+        "assert not xla_bridge.backends_are_initialized()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
