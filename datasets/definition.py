@@ -64,13 +64,12 @@ class Definition:
         """
         appearance = self.appearance(data_dir) if self.appearance else None
         store, info = prepared(self._recipe(data_dir))
-        channels = self.row_shape[2] if len(self.row_shape) == 3 else 1
         content = (self.grid, self.row_shape, appearance and appearance.identity, info["sha256"])
         return Dataset(
             name=self.name,
             grid=self.grid,
             store=store,
-            image_shape=(64, 64, appearance.channels if appearance else channels),
+            image_shape=self.image_shape,
             source=info["source"],
             fingerprint=hashlib.sha256(repr(content).encode()).hexdigest(),
             appearance=appearance,
@@ -96,17 +95,32 @@ class Definition:
             state, advice = "files found", "prepared at first use"
         else:
             state, advice = "to be drawn", "drawn at first use"
-        num_images = math.prod(factor.size for factor in self.grid)
         return Status(
             name=self.name,
             ready=bool(info) and not missing,
             state=state,
-            num_images=num_images,
-            num_bytes=num_images * math.prod(self.row_shape),
+            num_images=self.num_images,
+            num_bytes=self.num_bytes,
             licence=self.publication.licence if self.publication else "drawn by Teasel",
             homepage=self.publication.homepage if self.publication else "",
             advice=advice,
         )
+
+    @property
+    def num_images(self) -> int:
+        """How many images there are, of hidden factors too."""
+        return math.prod(factor.size for factor in self.grid)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of an observation; what is painted on an image has three channels."""
+        stored = self.row_shape[2] if len(self.row_shape) == 3 else 1
+        return (64, 64, 3 if self.appearance else stored)
+
+    @property
+    def num_bytes(self) -> int:
+        """The size of the stored images, on disk and on a device."""
+        return self.num_images * math.prod(self.row_shape)
 
     @property
     def _file(self) -> str:
