@@ -63,6 +63,14 @@ def _parser() -> argparse.ArgumentParser:
         entry.add_argument("results", metavar="DIR", help="the results folder")
         entry.set_defaults(command=command)
 
+    data = commands.add_parser("data", help="list the data sets, or prepare one")
+    actions = data.add_subparsers(metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="say what is there, what is missing, how to get it")
+    listing.set_defaults(command=_data_list)
+    prepare = actions.add_parser("prepare", help="download or draw a data set into the cache")
+    prepare.add_argument("name", metavar="NAME", help="a data set of the catalogue")
+    prepare.set_defaults(command=_data_prepare)
+
     report = commands.add_parser("report", help="write a study's report, one HTML page")
     report.add_argument("results", metavar="DIR", help="the results folder")
     report.add_argument("--output", metavar="FILE", help="where to (default: DIR/report.html)")
@@ -111,6 +119,20 @@ def _failures(arguments: argparse.Namespace) -> int:
     from .sweep.status import print_failures
 
     print_failures(arguments.results)
+    return DONE
+
+
+def _data_list(arguments: argparse.Namespace) -> int:
+    from .sweep.data import print_list
+
+    print_list()
+    return DONE
+
+
+def _data_prepare(arguments: argparse.Namespace) -> int:
+    from .sweep.data import prepare
+
+    prepare(arguments.name)
     return DONE
 
 

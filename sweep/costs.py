@@ -26,6 +26,7 @@ ENCODINGS_PER_SECOND = 4000.0
 SCORE_SECONDS = {"dci": 300.0, "downstream_gbt": 330.0, "downstream_lr": 25.0}
 """CPU seconds of a metric at the study's size; 1 where nothing else is said."""
 
+_STUDY_POINTS = 10_000
 _STORED_POINTS = 15_000
 _PARAMETER_BYTES = 4 * 700_000
 _OTHER_BYTES = 100_000  # rows, curves and pictures of one trial
@@ -76,7 +77,7 @@ def measured_seconds(results: Results) -> dict[tuple[str, str], float]:
 
 
 def _score_seconds(request: MetricRequest) -> float:
-    share = request.parameters.get("num_train", 10_000) / 10_000
+    share = (request.num_points or _STUDY_POINTS) / _STUDY_POINTS
     return share * SCORE_SECONDS.get(request.metric, 1.0)
 
 

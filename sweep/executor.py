@@ -44,6 +44,10 @@ class Executor(Protocol):
         """The most that one machine offers of each kind: a task must fit into one."""
         ...
 
+    def accelerator_bytes(self) -> int | None:
+        """The memory of one accelerator; None if there is none."""
+        ...
+
     def submit(self, task: Task) -> None:
         """Begins an attempt."""
         ...
@@ -70,6 +74,10 @@ class InProcess:
     def largest(self) -> Demand:
         """One CPU."""
         return Demand(cpus=1)
+
+    def accelerator_bytes(self) -> int | None:
+        """No accelerator."""
+        return None
 
     def submit(self, task: Task) -> None:
         """Puts the task at the end of the queue."""

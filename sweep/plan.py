@@ -8,12 +8,12 @@ from .checkpoints import latest
 from .costs import cost, measured_seconds
 from .grid import load_grid
 from .outstanding import Outstanding, outstanding
-from .packing import make_packs
+from .packing import Slots, make_packs, memory_of
 from .progress import duration
 from .results import Results
 from .selection import select as select_trials
 from .study import all_requests, all_trials
-from .trials import seeds_first
+from .trials import Trial, seeds_first
 
 
 def print_plan(names: Sequence[str], select: str | None, uri: str | None) -> None:
@@ -48,9 +48,11 @@ def print_plan(names: Sequence[str], select: str | None, uri: str | None) -> Non
     _print_counts("method", Counter(trial.method for trial in trials))
     slots = os.cpu_count() or 1
     saved = latest(results) if results is not None else {}
-    packs = make_packs(seeds_first(left.untrained), saved, first.resources.pack, slots)
+    packs = make_packs(seeds_first(left.untrained), saved, first.resources.pack, Slots(slots))
     programs = {trial.program for trial in left.untrained}
     print(f"{len(packs):,} packs for {slots} CPU cores, {len(programs):,} programs to compile")
+    if packs:
+        _print_memory(max(packs, key=lambda pack: len(pack.trials)).trials)
     scores = len(requests)
     print(f"{scores:,} metric runs a trial, {scores * len(trials):,} in all")
     bill = cost(left.untrained, requests, first.save_models, measured)
@@ -65,6 +67,21 @@ def print_plan(names: Sequence[str], select: str | None, uri: str | None) -> Non
 
 def _print_counts(what: str, counts: Counter[str]) -> None:
     print(f"  by {what}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
+
+
+def _print_memory(trials: Sequence[Trial]) -> None:
+    """What the largest pack needs here, and what it would need on an accelerator."""
+    for where, on_cpu in (("a CPU", True), ("an accelerator", False)):
+        memory = memory_of(trials[0], len(trials), on_cpu)
+        print(
+            f"memory on {where}: data {_mib(memory.data)}; a model "
+            f"{_mib(memory.parameters + memory.optimizer)}, its step {_mib(memory.activations)}"
+            f"{', one at a time' if on_cpu else ''}; a pack of {len(trials)} {_mib(memory.total)}"
+        )
+
+
+def _mib(num_bytes: int) -> str:
+    return f"{num_bytes / 2**20:,.0f} MiB"
 
 
 def _hours(seconds: float) -> str:

@@ -33,6 +33,14 @@ def _attempt(task: Task) -> Outcome:
         return carry_out(task)
 
 
+@ray.remote(max_calls=1, max_retries=0)
+def _device_memory() -> int:
+    prepare(cpus=1, gpus=1)
+    from ..models import device_memory
+
+    return device_memory()
+
+
 class RayExecutor:
     """Carries out tasks on Ray.
 
@@ -87,6 +95,12 @@ class RayExecutor:
             for node in ray.nodes()
             if node["Alive"]
         ]
+
+    def accelerator_bytes(self) -> int | None:
+        """The memory of one accelerator, as JAX sees it on some node that has one."""
+        if not self.capacity().gpus:
+            return None
+        return ray.get(_device_memory.options(num_gpus=1).remote())
 
     def submit(self, task: Task) -> None:
         """Hands the task to Ray."""

@@ -13,7 +13,7 @@ from . import checkpoints
 from .control import Control
 from .executor import Executor, Failure, Outcome
 from .outstanding import Outstanding, outstanding
-from .packing import make_packs
+from .packing import Slots, make_packs
 from .results import Results
 from .scoring import MetricRequest
 from .tasks import Demand, ScoreTrials, Task, TrainPack
@@ -141,7 +141,12 @@ class Scheduler:
     def _queue_packs(self, trials: Sequence[Trial]) -> None:
         checkpoints.forget_trained(self._results, self._results.done())
         saved = checkpoints.latest(self._results)
-        slots = max(1, _fits(self._executor.capacity(), self._training_demand()))
+        demand = self._training_demand()
+        memory = self._executor.accelerator_bytes() if demand.gpus and trials else None
+        slots = Slots(
+            max(1, _fits(self._executor.capacity(), demand)),
+            int(memory * demand.gpus) if memory else None,
+        )
         for pack in make_packs(seeds_first(trials), saved, self._options.pack, slots):
             self._packs.append(self._train_pack(pack.trials, 1, pack.checkpoint))
 
@@ -309,7 +314,7 @@ class Scheduler:
             self._score_again(trials)
         elif trials:
             saved = checkpoints.latest(self._results)
-            for pack in make_packs(trials, saved, len(trials), 1):
+            for pack in make_packs(trials, saved, len(trials), Slots(1)):
                 again = self._train_pack(pack.trials, task.attempt + 1, pack.checkpoint)
                 self._packs.appendleft(again)
 

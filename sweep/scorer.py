@@ -53,7 +53,7 @@ def score_rows(representation: Representation, request: MetricRequest) -> list[d
         "metric_version": request.metric_version,
         "parameters_hash": request.parameters_hash,
         "parameters": json.dumps(request.parameters, sort_keys=True),
-        "num_points": request.parameters.get("num_train"),
+        "num_points": request.num_points,
     }
     started = time.monotonic()
     rng = np.random.RandomState(request.metric_seed)

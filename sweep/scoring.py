@@ -38,6 +38,12 @@ class MetricRequest:
         return short_hash({"parameters": self.parameters, "version": self.metric_version})
 
     @property
+    def num_points(self) -> int | None:
+        """The points that the score is computed from, the most if there are several sizes."""
+        given = self.parameters.get("num_train")
+        return max(given) if isinstance(given, tuple | list) else given
+
+    @property
     def key(self) -> RequestKey:
         """What tells one request from another, and names its rows in the results."""
         return (self.representation, self.metric, self.parameters_hash, self.metric_seed)

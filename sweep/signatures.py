@@ -39,6 +39,8 @@ def _with_bounds(annotation: Any) -> Any:
         for name in ("ge", "gt", "le", "lt")
         if (limit := getattr(note, name, None)) is not None
     }
+    if get_origin(kind) is tuple:
+        limits["strict"] = False  # YAML has lists only
     if kind is float:
         limits["allow_inf_nan"] = False
     return Annotated[kind, Field(**limits)] if limits else kind

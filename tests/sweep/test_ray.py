@@ -54,7 +54,7 @@ def test_an_interrupted_run_says_so_and_the_same_command_goes_on(
     grid_file: Path, tmp_path: Path
 ) -> None:
     longer = grid_file.with_name("longer.yaml")
-    longer.write_text(grid_file.read_text().replace("steps: 6", "steps: 3000"))
+    longer.write_text(grid_file.read_text().replace("steps: 6", "steps: 800"))
     run = teasel("run", str(longer), "--results", str(tmp_path))
     wait_for(tmp_path, "running/*-1.json")
     run.send_signal(signal.SIGTERM)
@@ -67,7 +67,7 @@ def test_an_interrupted_run_says_so_and_the_same_command_goes_on(
     again = teasel("run", str(longer), "--results", str(tmp_path))
     wait_for(tmp_path, "running/*-1.json")
     again.kill()
-    again.wait()
+    again.communicate()
     last = teasel("run", str(longer), "--results", str(tmp_path))
     output = last.communicate()[0]
     assert last.returncode == 0, output
@@ -79,7 +79,7 @@ def test_an_interrupted_run_says_so_and_the_same_command_goes_on(
 @pytest.mark.slow
 def test_a_killed_worker_costs_an_attempt_and_nothing_else(grid_file: Path, tmp_path: Path) -> None:
     longer = grid_file.with_name("killed.yaml")
-    longer.write_text(grid_file.read_text().replace("steps: 6", "steps: 1500"))
+    longer.write_text(grid_file.read_text().replace("steps: 6", "steps: 800"))
     run = teasel("run", str(longer), "--results", str(tmp_path))
     wait_for(tmp_path, "running/*-1.json")
     workers = subprocess.run(["pgrep", "-f", "ray::train"], capture_output=True, text=True)

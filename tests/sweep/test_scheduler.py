@@ -48,6 +48,9 @@ class Script:
 
     largest = capacity
 
+    def accelerator_bytes(self) -> int | None:
+        return 80 * 2**30 if self.offered.gpus else None
+
     def submit(self, task: Task) -> None:
         self.begun.append(task)
         self.waiting.append(task)
