@@ -9,8 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .. import TeaselError
 
-class DataError(Exception):
+
+class DataError(TeaselError):
     """A data set that can't be had: a file is missing or broken, or the cache can't be written."""
 
 
@@ -25,9 +27,9 @@ class Factor(NamedTuple):
 class Appearance(NamedTuple):
     """What observing adds to a stored image.
 
-    `paint(images, uniforms)` maps stored images (B, H, W, 1) and numbers (B, *noise_shape),
-    uniform in [0, 1), to observations (B, H, W, channels). It takes NumPy and JAX arrays alike.
-    `identity` says for the fingerprint what is added.
+    `paint(images, words)` maps stored images (B, H, W, 1) and random 32-bit words
+    (B, *noise_shape), uint32, to observations (B, H, W, channels). It takes NumPy and JAX arrays
+    alike. `identity` says for the fingerprint what is added.
     """
 
     identity: str
@@ -144,11 +146,11 @@ class Dataset:
             rng: needed if the data set is stochastic.
         """
         rows = self.store[self._checked(indices)]
-        uniforms = None
+        words = None
         if self.appearance:
             shape = (len(rows), *self.appearance.noise_shape)
-            uniforms = self._rng(rng).random(shape, dtype=np.float32)
-        return self._show(rows, uniforms)
+            words = self._rng(rng).integers(2**32, size=shape, dtype=np.uint32)
+        return self._show(rows, words)
 
     def device_data(self) -> np.ndarray:
         """The compact array that `observe` and `draw` look images up in, to be put on a device."""
@@ -169,15 +171,14 @@ class Dataset:
             indices: (B,) integers in [0, len(self)).
             key: where the noise comes from.
         """
-        uniforms = None
+        words = None
         if self.appearance:
-            shape = (len(indices), *self.appearance.noise_shape)
-            uniforms = jax.random.uniform(key, shape, np.float32)
+            words = jax.random.bits(key, (len(indices), *self.appearance.noise_shape))
         if isinstance(data, Window):
             rows = data.rows[jnp.searchsorted(data.indices, indices)]
         else:
             rows = data[indices]
-        return self._show(rows, uniforms)
+        return self._show(rows, words)
 
     def draw(self, data: Any, key: jax.Array, batch_size: int) -> jax.Array:
         """A batch (B, H, W, C) of observations of factors drawn uniformly, with replacement."""
@@ -192,7 +193,7 @@ class Dataset:
     def _sizes(self) -> tuple[int, ...]:
         return tuple(factor.size for factor in self.grid)
 
-    def _show(self, rows: Any, uniforms: Any) -> Any:
+    def _show(self, rows: Any, words: Any) -> Any:
         """Stored rows as observations, for NumPy and JAX arrays alike."""
         xp = rows.__array_namespace__()
         height, width, _ = self.image_shape
@@ -201,7 +202,7 @@ class Dataset:
         else:
             images = _unit_interval(rows.astype(np.float32))
         images = images.reshape(len(rows), height, width, -1)
-        return self.appearance.paint(images, uniforms) if self.appearance else images
+        return self.appearance.paint(images, words) if self.appearance else images
 
     def _checked(self, indices: np.ndarray) -> np.ndarray:
         indices = np.asarray(indices)

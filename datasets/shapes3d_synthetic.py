@@ -22,20 +22,23 @@ _NONE, _FLOOR, _WALL, _OBJECT = np.inf, 0, 1, 2
 
 
 def draw() -> Iterator[np.ndarray]:
-    """All images in the grid's order, 480 a chunk: every pose under one choice of hues.
+    """All images in the grid's order: every pose under one choice of hues a chunk."""
+    poses = product(*(range(factor.size) for factor in GRID[3:]))
+    yield from tinted(np.stack([weights(*pose) for pose in poses]))
 
-    Hues only tint what the rays met, so 480 scenes of weights make all 480,000 images. Weights
-    are whole 256ths and hues whole 255ths: their products are exact in float32, in any order.
+
+def tinted(scenes: np.ndarray) -> Iterator[np.ndarray]:
+    """Images (S, 64, 64, 3) of the scenes (S, 64, 64, 4) for every choice of the three hues.
+
+    Hues only tint what the rays met, so 480 scenes make all 480,000 images. Weights are whole
+    256ths and hues whole 255ths: sums of their products are exact in float32, in any order.
     """
-    sizes = [factor.size for factor in GRID]
-    scenes = np.stack([weights(*pose) for pose in product(*map(range, sizes[3:]))])
     hues = np.array([colorsys.hsv_to_rgb(hue / 10, 0.9, 1.0) for hue in range(10)])
     palette = np.rint(255 * hues).astype(np.float32)
     white = np.full((1, 3), 255, np.float32)
-    flat = scenes.reshape(-1, 4)
     for chosen in product(range(10), repeat=3):
-        levels = flat @ np.concatenate([palette[list(chosen)], white])
-        yield np.clip((levels + 128) // 256, 0, 255).astype(np.uint8).reshape(-1, 64, 64, 3)
+        levels = scenes.reshape(-1, 4) @ np.concatenate([palette[list(chosen)], white])
+        yield ((levels + 128) // 256).astype(np.uint8).reshape(-1, 64, 64, 3)
 
 
 def weights(scale: int, shape: int, orientation: int) -> np.ndarray:

@@ -1,10 +1,12 @@
 """What every data set of the catalogue promises."""
 
+from pathlib import Path
+
 import jax
 import numpy as np
 import pytest
 
-from teasel.datasets import DATASETS, DataError, Dataset, load
+from teasel.datasets import DATASETS, DataError, Dataset, from_function, from_npz, load
 
 
 def _parameter(name: str) -> object:
@@ -12,16 +14,28 @@ def _parameter(name: str) -> object:
     return pytest.param(name, marks=pytest.mark.slow if large else ())
 
 
-@pytest.fixture(params=map(_parameter, DATASETS))
-def dataset(request: pytest.FixtureRequest) -> Dataset:
-    try:
-        return load(request.param)
-    except DataError:
-        data_dir = request.getfixturevalue("data_dir")
-    try:
-        return load(request.param, data_dir)
-    except DataError as error:
-        pytest.skip(str(error))
+@pytest.fixture(params=[*map(_parameter, DATASETS), "npz", "function"])
+def dataset(request: pytest.FixtureRequest, tmp_path: Path) -> Dataset:
+    if request.param in DATASETS:
+        try:
+            return load(request.param)
+        except DataError:
+            data_dir = request.getfixturevalue("data_dir")
+        try:
+            return load(request.param, data_dir)
+        except DataError as error:
+            pytest.skip(str(error))
+
+    def ramps(factors: np.ndarray) -> np.ndarray:
+        steepness, colour = factors.T[:, :, None, None, None]
+        across = np.broadcast_to(np.arange(64)[:, None], (64, 64, 1))
+        return (across * (steepness + np.arange(3) * colour)).astype(np.uint8)
+
+    if request.param == "function":
+        return from_function("ramps", {"steepness": 4, "colour": 3}, ramps)()
+    factors = np.array([[steepness, colour] for steepness in range(4) for colour in range(3)] * 2)
+    np.savez(tmp_path / "mine.npz", images=ramps(factors), factors=factors)
+    return from_npz("mine", tmp_path / "mine.npz")()
 
 
 @pytest.fixture
