@@ -1,26 +1,57 @@
 """From a results folder to the study's tables, figures and report.
 
 `scores` and `trials` read a results folder as pandas tables; every other function takes such a
-table and returns one, with the number of models behind each row; drawing stands apart, in
-`drawing`. `write_report` puts it all on one static page.
+table and returns one, with the number of models behind each row and a note where a number cannot
+be given. Drawing stands apart, in `drawing` and `figures`. `write_report` puts it all on one page.
 """
 
-from .correlation import rank_correlation
-from .published import differences, published
+from .correlation import dataset_correlation, rank_correlation
+from .embedding import embedding
+from .importance import importance, method_wins, variance_explained
+from .paper import (
+    figure_1,
+    figure_2,
+    figure_4,
+    figure_4_datasets,
+    figure_5,
+    figure_6,
+    with_unsupervised_of_samples,
+)
+from .power import seeds_needed
+from .published import differences, filled, published
 from .report import write_report
+from .selection import table_1, unsupervised_selection
 from .summary import exemplars, score_table, training_curves
 from .tables import Codes, representation, scores, trials
+from .verdict import beside_published
 
 __all__ = [
     "Codes",
+    "beside_published",
+    "dataset_correlation",
     "differences",
+    "embedding",
     "exemplars",
+    "figure_1",
+    "figure_2",
+    "figure_4",
+    "figure_4_datasets",
+    "figure_5",
+    "figure_6",
+    "filled",
+    "importance",
+    "method_wins",
     "published",
     "rank_correlation",
     "representation",
     "score_table",
     "scores",
+    "seeds_needed",
+    "table_1",
     "training_curves",
     "trials",
+    "unsupervised_selection",
+    "variance_explained",
+    "with_unsupervised_of_samples",
     "write_report",
 ]

@@ -35,9 +35,9 @@ def drawn(name: str, figure: Figure, caption: str = "") -> Block:
     return picture | {"svg": svg(figure, name), "caption": caption}
 
 
-def data(name: str, rows: DataFrame) -> Block:
-    """A link to the numbers behind a section, a CSV file beside the page."""
-    return {"kind": "data", "name": name, "rows": rows}
+def data(**tables: DataFrame) -> Block:
+    """Links to the numbers behind a section, CSV files beside the page."""
+    return {"kind": "data", "tables": tables}
 
 
 def pair(*parts: Block) -> Block:
@@ -66,7 +66,9 @@ def inner(block: Block) -> Iterator[Block]:
 def cell(value: Any, digits: int = 2, spread: float | None = None, style: str = "") -> Block:
     """One cell: numbers to `digits` decimals (counts as they are), with a spread if finite."""
     if isinstance(value, str):
+        style = style or ("long" if len(value) > 40 else "")
         return {"text": value, "number": False, "style": style, "sort": None, "spread": ""}
+    value = value if np.isnan(value) or round(value, digits) else type(value)(0)  # no minus zero
     count = isinstance(value, int | np.integer)
     shown = DASH if np.isnan(value) else f"{value:,}" if count else f"{value:,.{digits}f}"
     return {

@@ -21,12 +21,14 @@ def embedding(codes: Codes, num_points: int = 1000, seed: int = 0) -> DataFrame:
         ValueError: if there are fewer than 10 points.
     """
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     means = np.asarray(codes.means[:num_points], float)
     if len(means) < 10:
         raise ValueError(f"a map needs at least 10 points, got {len(means)}")
     perplexity = min(30.0, (len(means) - 1) / 3)
-    places = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(means)
+    with threadpool_limits(1):  # so few points only make threads wait for each other
+        places = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(means)
     factors = codes.factors[:num_points]
     columns = {f"factor {k + 1}": factors[:, k] for k in range(factors.shape[1])}
     return DataFrame({"x": places[:, 0], "y": places[:, 1], **columns})

@@ -233,7 +233,7 @@ def draw_success(summary: DataFrame, axes: Axes) -> Axes:
     axes.set_xticks(range(len(choices)), [label(name) for name in choices], rotation=20, ha="right")
     axes.set_ylabel("success, %")
     axes.set_ylim(0, 103)
-    axes.legend(ncols=3, loc="lower left")
+    axes.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
     return axes
 
 

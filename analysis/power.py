@@ -47,7 +47,7 @@ def seeds_needed(
                 note = "no two seeds are shared by two settings"
             for delta in deltas:
                 counts = [
-                    _seeds(delta / scale, groups, power, level)
+                    _seeds(delta / scale if scale else np.inf, groups, power, level)
                     for scale, groups in ((spread, 2), (paired, 1))
                 ]
                 size = np.isfinite(values).sum()

@@ -29,6 +29,7 @@ from .tables import (
     scores,
     trials,
 )
+from .verdict import RULE
 
 
 def write_report(
@@ -58,7 +59,8 @@ def write_report(
         if block["kind"] == "figure":
             save_pdf(block["figure"], beside / f"{block['name']}.pdf")
         elif block["kind"] == "data":
-            block["rows"].to_csv(beside / f"{block['name']}.csv", index=False)
+            for name, rows in block["tables"].items():
+                rows.to_csv(beside / f"{name}.csv", index=False)
     _write_gallery(study, beside)
     page = render(study, sections, source=Path(str(results)).name, beside=beside.name)
     path.write_text(page, encoding="utf-8")
@@ -193,7 +195,13 @@ def _progress(study: Study) -> Block | None:
         "share": "Share of its 1,800, %",
     }
     table = blocks.table("filled", rows, titles, digits=1)
-    return blocks.section("progress", "How far the study is", table)
+    return blocks.section(
+        "progress",
+        "How far the study is",
+        table,
+        blocks.heading("When a number is compared with the paper's"),
+        blocks.text(RULE),
+    )
 
 
 def _scores(study: Study) -> Block:
@@ -212,7 +220,7 @@ def _scores(study: Study) -> Block:
         rows = study.mean[study.mean["dataset"] == dataset]
         summary = score_table(rows, present(rows, shown))
         parts += [blocks.heading(label(dataset)), blocks.score_table(f"scores-{dataset}", summary)]
-    parts.append(blocks.data("scores", score_table(study.mean, shown)))
+    parts.append(blocks.data(scores=score_table(study.mean, shown)))
     return blocks.section("scores", "Scores", *parts)
 
 

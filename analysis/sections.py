@@ -11,13 +11,13 @@ from .blocks import Block
 from .drawing import figure
 from .frames import DataFrame
 from .importance import importance, method_wins, variance_explained
-from .labels import DASH, label
+from .labels import DASH, MINUS, label
 from .power import seeds_needed
 from .published import published
 from .selection import table_1, unsupervised_selection
 from .summary import in_study_order
 from .tables import DISENTANGLEMENT, DOWNSTREAM, UNSUPERVISED, Results, learned
-from .verdict import RULE, beside_published
+from .verdict import beside_published
 
 
 class Study(NamedTuple):
@@ -86,7 +86,7 @@ def agreement(study: Study) -> Block:
         _extremes(summary[summary["dataset"] != "average"], study.scores),
         blocks.pair(*drawn),
         *(verdicts or [_nothing_published("figure 2", known)]),
-        blocks.data("figure_2", summary),
+        blocks.data(figure_2=summary),
     )
 
 
@@ -129,7 +129,7 @@ def what_matters(study: Study) -> Block | None:
         beside = beside_published(average, "figure_3", trained, "share", more=study.more)
         parts += comparison("verdict-figure_3", beside, "share")
     return blocks.section(
-        "importance", "Method, setting or seed?", *parts, blocks.data("figure_3", summary)
+        "importance", "Method, setting or seed?", *parts, blocks.data(figure_3=summary)
     )
 
 
@@ -160,7 +160,7 @@ def strength(study: Study) -> Block | None:
         "What does regularisation do?",
         *parts,
         _nothing_published("figure 1", published("figure_1", study.more)),
-        blocks.data("figure_1", summary),
+        blocks.data(figure_1=summary),
     )
 
 
@@ -207,9 +207,7 @@ def selection(study: Study) -> Block | None:
         "selection",
         "Can a good model be chosen without labels?",
         *parts,
-        blocks.data("figure_4", correlations),
-        blocks.data("selection", chosen),
-        blocks.data("table_1", transfer),
+        blocks.data(figure_4=correlations, selection=chosen, table_1=transfer),
     )
 
 
@@ -257,8 +255,7 @@ def usefulness(study: Study) -> Block | None:
         "Are better scores more useful?",
         *parts,
         *(verdicts or [_nothing_published("figure 5", known)]),
-        blocks.data("figure_5", summary),
-        blocks.data("figure_6", points),
+        blocks.data(figure_5=summary, figure_6=points),
     )
 
 
@@ -294,12 +291,12 @@ def power(study: Study) -> Block | None:
         "How many seeds does it take?",
         blocks.text(words, "reading"),
         table,
-        blocks.data("power", summary),
+        blocks.data(power=summary),
     )
 
 
 def comparison(name: str, beside: DataFrame, value: str, **more: str) -> list[Block]:
-    """A table of our numbers, the published ones and the verdicts, with the rule below it.
+    """A table of our numbers, the published ones and the verdicts.
 
     Args:
         name: of the table.
@@ -317,7 +314,7 @@ def comparison(name: str, beside: DataFrame, value: str, **more: str) -> list[Bl
         row=shown["row"].map(label),
         column=shown["column"].map(label),
         interval=[
-            DASH if np.isnan(low) else f"{100 * low:.1f} to {100 * high:.1f}"
+            DASH if np.isnan(low) else f"{100 * low:.1f} to {100 * high:.1f}".replace("-", MINUS)
             for low, high in zip(shown["low"], shown["high"], strict=True)
         ],
         **{column: 100 * shown[column] for column in (value, "published", "difference", *more)},
@@ -333,7 +330,6 @@ def comparison(name: str, beside: DataFrame, value: str, **more: str) -> list[Bl
     return [
         blocks.table(name, rows, titles, digits=1),
         *(blocks.text(words, "behind") for words in once),
-        blocks.text(f"The rule: {RULE}", "behind"),
     ]
 
 
@@ -384,13 +380,15 @@ def _between_datasets(study: Study, trained: DataFrame) -> list[Block]:
     for score, rows in summary.groupby("score", sort=False):
         if rows["correlation"].notna().any():
             caption = f"{label(score)} between data sets, over settings (means over seeds)."
-            drawn.append(_drawn_matrix(f"figure_4-datasets-{score}", rows, caption, "correlation"))
+            size = (1.7 + 0.42 * len(study.datasets), 1.2 + 0.34 * len(study.datasets))
+            name = f"figure_4-datasets-{score}"
+            drawn.append(_drawn_matrix(name, rows, caption, "correlation", size=size))
         pairs = _above(rows, study.datasets)
         beside = beside_published(
             pairs, "figure_4_datasets", trained, "correlation", score=score, more=study.more
         )
         verdicts += comparison(f"verdict-figure_4-{score}", beside, "correlation")
-    return [blocks.pair(*drawn), *verdicts, blocks.data("figure_4_datasets", summary)]
+    return [blocks.pair(*drawn), *verdicts, blocks.data(figure_4_datasets=summary)]
 
 
 def _within_methods(summary: DataFrame) -> list[Block]:
@@ -443,14 +441,11 @@ def _extremes(summary: DataFrame, names: list[str]) -> Block | None:
     known = _above(summary, names).dropna(subset="correlation")
     if known.empty:
         return None
-    top, low = (
-        known.loc[place] for place in (known["correlation"].idxmax(), known["correlation"].idxmin())
-    )
-    told = [
-        f"{label(entry['row'])} and {label(entry['column'])} on {label(entry['dataset'])} "
-        f"({100 * entry['correlation']:.0f})"
-        for entry in (top, low)
-    ]
+    values, told = known["correlation"], []
+    for place in (values.idxmax(), values.idxmin()):
+        entry, number = known.loc[place], f"{100 * values[place]:.0f}".replace("-", MINUS)
+        pair = f"{label(entry['row'])} and {label(entry['column'])}"
+        told.append(f"{pair} on {label(entry['dataset'])} ({number})")
     return blocks.text(f"Most alike: {told[0]}. Least alike: {told[1]}.")
 
 

@@ -55,8 +55,10 @@ def table_1(table: DataFrame, scores: Sequence[str] = DISENTANGLEMENT) -> DataFr
     same_dataset = dataset[:, None] == dataset
     same_score = score[:, None] == score
 
+    transfers = [_Transfer(choice, what, to_other_seeds=True) for what in outcome]
+
     def statistic(counts: np.ndarray) -> np.ndarray:
-        found = [_to_other_seeds(choice, what, counts) for what in outcome]
+        found = [transfer.mean(counts) for transfer in transfers]
         cells = [
             [_mean(matrix[pairs]) for matrix in found]
             for pairs in (
@@ -124,23 +126,19 @@ def unsupervised_selection(
         choice = _choices(np.moveaxis(signed[number], 2, 0))
         outcome = _outcomes(np.moveaxis(data.values[number, ..., len(given) :], 2, 0))
 
-        def statistic(
-            counts: np.ndarray, choice: np.ndarray = choice, outcome: Outcome = outcome
-        ) -> np.ndarray:
-            return np.stack([_to_same_seed(choice, what, counts) for what in outcome])
-
-        estimate = statistic(np.ones(num_seeds))
+        success, regret = (_Transfer(choice, what, to_other_seeds=False) for what in outcome)
+        estimate = np.stack([of.mean(np.ones(num_seeds)) for of in (success, regret)])
         low = high = np.full(estimate.shape[1:], np.nan)
         if not no_interval(num_seeds):
-            error = jackknife_error(lambda counts, of=statistic: of(counts)[0], num_seeds)
+            error = jackknife_error(success.mean, num_seeds)
             low, high = interval(estimate[0], error, num_seeds)
         for i, by in enumerate(given):
             for j, score in enumerate(scores):
-                success, regret = estimate[:, i, j]
-                note = "no model has both scores" if np.isnan(success) else no_interval(num_seeds)
+                chance, lost = estimate[:, i, j]
+                note = "no model has both scores" if np.isnan(chance) else no_interval(num_seeds)
                 ends = (low[i, j], high[i, j])
                 blind, size = _mean(outcome.success[j]), data.num_models[number, len(given) + j]
-                rows.append((dataset, by, score, success, *ends, blind, regret, size, note))
+                rows.append((dataset, by, score, chance, *ends, blind, lost, size, note))
     names = ["dataset", "by", "score", "success", "low", "high", "blind", "regret", "num_models"]
     return DataFrame(rows, columns=[*names, "note"])
 
@@ -162,7 +160,8 @@ def _choices(values: np.ndarray) -> np.ndarray:
 def _outcomes(values: np.ndarray) -> Outcome:
     there = np.isfinite(values)
     num_settings = np.maximum(there.sum(axis=1, keepdims=True), 1)
-    beaten = (values[:, :, None] >= values[:, None]).sum(axis=2)
+    # How many settings a setting is no worse than: its highest rank among them.
+    beaten = sum((values >= values[:, [other]]).astype(int) for other in range(values.shape[1]))
     best = values.max(axis=1, keepdims=True, initial=-np.inf, where=there)
     mean = np.where(there, values, 0).sum(axis=1, keepdims=True) / num_settings
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -171,25 +170,33 @@ def _outcomes(values: np.ndarray) -> Outcome:
     return Outcome(success, np.where(np.isfinite(regret), regret, np.nan))
 
 
-def _to_other_seeds(choice: np.ndarray, outcome: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Mean outcome (sources, targets) of the choices of one seed at all other seeds."""
-    there = np.isfinite(outcome)
-    found, possible = (
-        np.einsum("acs,s,bct,t->ab", choice, counts, what, counts, optimize=True)
-        - np.einsum("acs,s,bcs->ab", choice, counts**2, what, optimize=True)
-        for what in (np.where(there, outcome, 0.0), there.astype(float))
-    )
-    return np.where(possible > 1e-9, found / np.where(possible > 1e-9, possible, 1), np.nan)
+class _Transfer:
+    """Mean outcome of choices, (sources, targets), for any counts of the seeds.
 
+    Args:
+        choice: (sources, settings, seeds) of `_choices`.
+        outcome: (targets, settings, seeds) of one `Outcome`.
+        to_other_seeds: whether a choice meets all other seeds, or its own.
+    """
 
-def _to_same_seed(choice: np.ndarray, outcome: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Mean outcome (sources, targets) of the choices of a seed at that seed."""
-    there = np.isfinite(outcome)
-    found, possible = (
-        np.einsum("acs,s,bcs->ab", choice, counts, what, optimize=True)
-        for what in (np.where(there, outcome, 0.0), there.astype(float))
-    )
-    return np.where(possible > 1e-9, found / np.where(possible > 1e-9, possible, 1), np.nan)
+    def __init__(self, choice: np.ndarray, outcome: np.ndarray, to_other_seeds: bool):
+        there = np.isfinite(outcome)
+        self._choice, self._to_other_seeds = choice, to_other_seeds
+        self._outcomes = np.where(there, outcome, 0.0), there.astype(float)
+        self._same_seed = [
+            np.matmul(choice.transpose(2, 0, 1), what.transpose(2, 1, 0)) for what in self._outcomes
+        ]
+
+    def mean(self, counts: np.ndarray) -> np.ndarray:
+        """The mean where seed s counts `counts[s]` times."""
+        found, possible = (
+            (self._choice @ counts) @ (what @ counts).T - np.tensordot(counts**2, same, 1)
+            if self._to_other_seeds
+            else np.tensordot(counts, same, 1)
+            for what, same in zip(self._outcomes, self._same_seed, strict=True)
+        )
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(possible > 1e-9, found / possible, np.nan)
 
 
 def _mean(values: np.ndarray) -> float:

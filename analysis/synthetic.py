@@ -3,7 +3,8 @@
 import functools
 import io
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -111,6 +112,36 @@ def synthetic_scores(
             **{column: values[..., i].ravel() for i, column in enumerate(columns)},
         }
     )
+
+
+def coverage(
+    estimate: Callable[[DataFrame], DataFrame],
+    value: str,
+    rng: np.random.Generator,
+    num_seeds: int,
+    num_studies: int = 200,
+    num_truth_seeds: int = 2000,
+    **study: Any,
+) -> np.ndarray:
+    """How often each interval of a table holds the truth, over many made studies.
+
+    The truth is what the same function finds with very many seeds.
+
+    Args:
+        estimate: from wide scores to a table with `value`, low and high.
+        value: its column of estimates.
+        rng: NumPy generator.
+        num_seeds: of the studies.
+        num_studies: how many are made; all of the same true means.
+        num_truth_seeds: of the study that stands for the truth.
+        study: arguments of `synthetic_scores`; `means` among them.
+    """
+    truth = estimate(synthetic_scores(rng, num_seeds=num_truth_seeds, **study))[value]
+    held = np.zeros(len(truth))
+    for _ in range(num_studies):
+        found = estimate(synthetic_scores(rng, num_seeds=num_seeds, **study))
+        held += ((found["low"] <= truth) & (truth <= found["high"])).to_numpy()
+    return held / num_studies
 
 
 class SyntheticResults:

@@ -1,0 +1,104 @@
+"""Speed of the analysis, and coverage of its intervals, on made studies.
+
+python benchmarks/analysis.py speed      # the report and one matrix, 12,600 trials
+python benchmarks/analysis.py coverage   # every kind of interval at 10, 20 and 50 seeds
+"""
+
+import argparse
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from teasel.analysis import (
+    dataset_correlation,
+    importance,
+    rank_correlation,
+    table_1,
+    unsupervised_selection,
+    write_report,
+)
+from teasel.analysis.synthetic import SyntheticResults, cell_means, coverage, synthetic_scores
+
+SCORES = ["mig", "sap", "modularity"]
+ESTIMATORS = {
+    "rank_correlation": (
+        lambda table: rank_correlation(
+            table[table["dataset"] == "dsprites"], SCORES, num_resamples=200
+        ).query("row < column"),
+        "correlation",
+    ),
+    "importance": (
+        lambda table: importance(table, SCORES).query("score != 'average'"),
+        "corrected",
+    ),
+    "importance, averaged": (
+        lambda table: importance(table, SCORES).query("score == 'average'"),
+        "corrected",
+    ),
+    "dataset_correlation": (
+        lambda table: dataset_correlation(table, "mig").query("row < column"),
+        "correlation",
+    ),
+    "table_1": (lambda table: table_1(table, SCORES), "success"),
+    "unsupervised_selection": (
+        lambda table: unsupervised_selection(table, {"sap": 1}, ["mig", "modularity"]),
+        "success",
+    ),
+}
+
+
+def speed() -> None:
+    results = SyntheticResults(np.random.default_rng(0), num_datasets=7, num_seeds=50)
+    for name in ("trials", "scores", "curves", "pictures"):
+        results.table(name)
+    with tempfile.TemporaryDirectory() as folder:
+        started, busy = time.perf_counter(), time.process_time()
+        write_report(results, Path(folder) / "report.html")
+        spent, busy = time.perf_counter() - started, time.process_time() - busy
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"report, 12,600 trials: {spent:.0f} s ({busy:.0f} s of CPU), peak {peak:.1f} GiB")
+    names = [f"score_{number}" for number in range(20)]
+    table = synthetic_scores(np.random.default_rng(0), columns=names)
+    for shown, rows in (("12,600 models", table), ("1,800 models", table[:1800])):
+        for count in (6, 20):
+            started, busy = time.perf_counter(), time.process_time()
+            rank_correlation(rows, names[:count], num_resamples=1000)
+            spent, busy = time.perf_counter() - started, time.process_time() - busy
+            print(
+                f"rank correlation of {count} scores, {shown}, 1,000 bootstraps: {spent:.1f} s "
+                f"({busy:.1f} s of CPU)"
+            )
+
+
+def measure_coverage(num_studies: int) -> None:
+    rng = np.random.default_rng(0)
+    means = cell_means(rng, num_datasets=2, num_scores=len(SCORES))
+    print(f"share of {num_studies} made studies whose 95 % interval holds the truth: mean, lowest")
+    for name, (estimate, value) in ESTIMATORS.items():
+        told = []
+        for num_seeds in (10, 20, 50):
+            held = coverage(
+                estimate,
+                value,
+                rng,
+                num_seeds,
+                num_studies,
+                means=means,
+                columns=SCORES,
+                seed_share=0.05,
+                noise_share=0.36,
+                correlation=0.5,
+            )
+            told.append(f"{num_seeds} seeds {held.mean():.3f}, {held.min():.3f}")
+        print(f"{name}: {'; '.join(told)}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("speed", "coverage"))
+    parser.add_argument("--studies", type=int, default=200)
+    given = parser.parse_args()
+    speed() if given.what == "speed" else measure_coverage(given.studies)

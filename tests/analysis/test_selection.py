@@ -1,0 +1,160 @@
+import numpy as np
+import pytest
+
+from teasel.analysis import table_1, unsupervised_selection
+from teasel.analysis.frames import DataFrame
+from teasel.analysis.synthetic import cell_means, synthetic_scores
+
+BLIND = 37 / 72  # 36 settings, of which the choice may be compared with itself
+
+
+def cells(table: DataFrame, **arguments: object) -> DataFrame:
+    return table_1(table, **arguments).set_index(["row", "column"])  # type: ignore[arg-type]
+
+
+def drawn(values: np.ndarray, rng: np.random.Generator, num_draws: int = 10_000) -> dict:
+    """The protocol by drawing, as the paper describes it: values (D, 36, S, M)."""
+    num_datasets, num_settings, num_seeds, num_scores = values.shape
+    success: dict[tuple[str, str], list[bool]] = {}
+    for _ in range(num_draws):
+        dataset, score = rng.integers(num_datasets), rng.integers(num_scores)
+        seed, other_seed = rng.choice(num_seeds, 2, replace=False)
+        choice = values[dataset, :, seed, score].argmax()
+        random = rng.integers(num_settings)
+        for row, target_score in (
+            ("same_metric", score),
+            ("other_metric", (score + rng.integers(1, num_scores)) % num_scores),
+        ):
+            for column, target in (
+                ("same_dataset", dataset),
+                ("other_dataset", (dataset + rng.integers(1, num_datasets)) % num_datasets),
+            ):
+                found = values[target, :, other_seed, target_score]
+                success.setdefault((row, column), []).append(found[choice] >= found[random])
+    return {cell: np.mean(results) for cell, results in success.items()}
+
+
+def test_the_exact_chances_are_those_of_ten_thousand_draws() -> None:
+    means = cell_means(np.random.default_rng(0), num_datasets=3, num_scores=3)
+    table = synthetic_scores(
+        np.random.default_rng(1), means, num_seeds=6, columns=["a", "b", "c"], correlation=0.5
+    )
+    values = table[["a", "b", "c"]].to_numpy().reshape(3, 36, 6, 3)
+    expected = drawn(values, np.random.default_rng(2))
+    found = cells(table, scores=["a", "b", "c"])["success"]
+    for cell, chance in expected.items():
+        assert found[cell] == pytest.approx(chance, abs=4 * np.sqrt(0.25 / 10_000))
+
+
+def test_a_transfer_by_hand() -> None:
+    # Two settings, two seeds, one data set. Seed 0 prefers setting 1, seed 1 prefers setting 0:
+    # each choice is the worse one at the other seed, which only itself does not beat.
+    table = DataFrame(
+        {
+            "dataset": "d",
+            "method": "m",
+            "setting": ["0", "0", "1", "1"],
+            "hyperparameter_value": [0.0, 0.0, 1.0, 1.0],
+            "seed": [0, 1, 0, 1],
+            "mig": [0.1, 0.9, 0.5, 0.4],
+        }
+    )
+    found = cells(table, scores=["mig"]).loc[("same_metric", "same_dataset")]
+    assert found["success"] == pytest.approx(0.5)
+    assert found["blind"] == pytest.approx(0.75)
+    assert found["regret"] == pytest.approx(2)  # at the worst, with the mean half way
+
+
+def test_without_noise_a_choice_always_transfers_to_another_seed() -> None:
+    table = synthetic_scores(np.random.default_rng(3), num_seeds=3, noise_share=0.0)
+    found = cells(table).loc[("same_metric", "same_dataset")]
+    assert found["success"] == pytest.approx(1)
+    assert found["regret"] == pytest.approx(0)
+
+
+def test_settings_that_do_not_matter_transfer_like_a_blind_choice() -> None:
+    table = synthetic_scores(np.random.default_rng(4), np.zeros((7, 36, 6)))
+    found = cells(table)
+    np.testing.assert_allclose(found["success"], BLIND, atol=0.01)
+    np.testing.assert_allclose(found["regret"], 1, atol=0.02)
+    np.testing.assert_allclose(found["blind"], BLIND, atol=1e-12)
+
+
+def test_a_known_chance_of_transfer_is_recovered_with_12600_trials() -> None:
+    means = cell_means(np.random.default_rng(5))
+    truth = cells(synthetic_scores(np.random.default_rng(6), means, num_seeds=400))["success"]
+    table = synthetic_scores(np.random.default_rng(7), means)
+    found = cells(table)
+    np.testing.assert_allclose(found["success"], truth, atol=0.012)
+    # With the study's shares of variance, about the published 80.7 % (and 85 % in study.md).
+    assert 0.78 < truth["same_metric", "same_dataset"] < 0.88
+
+
+@pytest.mark.parametrize(
+    ("rows", "scores", "cell", "note"),
+    [
+        ("seed == 0", ["mig", "sap"], ("same_metric", "same_dataset"), "needs a second seed"),
+        (
+            "dataset == 'cars3d'",
+            ["mig"],
+            ("same_metric", "other_dataset"),
+            "needs another data set",
+        ),
+        ("seed >= 0", ["mig"], ("other_metric", "same_dataset"), "needs a second score"),
+        ("seed < 0", ["mig", "sap"], ("same_metric", "same_dataset"), "needs a second seed"),
+    ],
+)
+def test_a_cell_that_cannot_be_filled_says_what_it_needs(
+    rows: str, scores: list[str], cell: tuple[str, str], note: str
+) -> None:
+    query = "dataset == 'cars3d'" if rows == "cars3d" else rows
+    table = synthetic_scores(np.random.default_rng(8), num_seeds=3).query(query)
+    found = cells(table, scores=scores).loc[cell]
+    assert np.isnan(found["success"])
+    assert found["note"] == note
+
+
+def test_a_tie_for_the_best_is_split_evenly() -> None:
+    table = synthetic_scores(np.random.default_rng(9), num_seeds=3).assign(mig=1.0)
+    found = cells(table, scores=["mig"]).loc[("same_metric", "same_dataset")]
+    assert found["success"] == found["blind"] == 1
+    assert np.isnan(found["regret"])
+
+
+def test_missing_models_and_a_metric_nobody_has_change_little() -> None:
+    means = cell_means(np.random.default_rng(10), num_datasets=2)
+    table = synthetic_scores(np.random.default_rng(11), means, num_seeds=30)
+    whole = cells(table)["success"]
+    part = table.sample(frac=0.8, random_state=0).assign(absent=np.nan)
+    found = cells(part, scores=[*means_columns(table), "absent"])["success"]
+    np.testing.assert_allclose(found, whole, atol=0.03)
+
+
+def means_columns(table: DataFrame) -> list[str]:
+    return list(table.columns[8:])
+
+
+def test_choosing_by_the_score_itself_always_succeeds() -> None:
+    table = synthetic_scores(np.random.default_rng(12), num_seeds=12)
+    table = table.assign(elbo=table["mig"], kl=table["mig"])
+    found = unsupervised_selection(table, {"elbo": 1, "kl": -1}, ["mig"]).set_index("by")
+    assert set(found.loc["elbo", "success"]) == {1.0}
+    np.testing.assert_allclose(found.loc["elbo", "regret"], 0, atol=1e-12)
+    np.testing.assert_allclose(found.loc["kl", "success"], 1 / 36)
+    assert (found.loc["kl", "regret"] > 1).all()
+
+
+def test_choosing_by_something_unrelated_is_blind() -> None:
+    table = synthetic_scores(np.random.default_rng(13), num_seeds=400)
+    table["udr"] = np.random.default_rng(14).normal(size=len(table))
+    found = unsupervised_selection(table, scores=["mig"])
+    np.testing.assert_allclose(found["success"], BLIND, atol=0.05)
+    assert found["success"].mean() == pytest.approx(BLIND, abs=0.02)
+    assert found["regret"].mean() == pytest.approx(1, abs=0.04)
+
+
+def test_an_unsupervised_score_nobody_has_is_no_row_and_an_absent_score_says_so() -> None:
+    table = synthetic_scores(np.random.default_rng(15), num_seeds=3).assign(elbo=1.0)
+    found = unsupervised_selection(table, scores=["absent"])
+    assert set(found["by"]) == {"elbo"}
+    assert set(found["note"]) == {"no model has both scores"}
