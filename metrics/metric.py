@@ -11,11 +11,11 @@ from .representation import Representation, Rng
 class Bounds(NamedTuple):
     """The closed range of a numeric parameter, read from its annotation when a grid is checked."""
 
-    low: float = float("-inf")
-    high: float = float("inf")
+    ge: float | None = None
+    le: float | None = None
 
 
-Count = Annotated[int, Bounds(low=1)]
+Count = Annotated[int, Bounds(ge=1)]
 
 
 @dataclass(frozen=True)
