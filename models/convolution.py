@@ -315,7 +315,7 @@ def _direct_up(outputs: jax.Array, kernel: jax.Array) -> jax.Array:
         return _scattered_up(outputs, kernel)
     # The q x q convolution that the product over `_spread` is, without copies.
     full = _matrix(kernel).reshape(4 * i, q, q, o).transpose(1, 2, 3, 0)[::-1, ::-1]
-    return _from_blocks(_lax_convolution(outputs, full, 1, q - 1), q)
+    return _from_blocks(_lax_convolution(_pad(outputs, q - 1), full, 1, 0), q)
 
 
 def _scattered_up(outputs: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -337,8 +337,21 @@ def _scattered_up(outputs: jax.Array, kernel: jax.Array) -> jax.Array:
     return _from_blocks(sum(others, start=first), q)
 
 
+def _direct_weights(inputs: jax.Array, outputs: jax.Array, k: int) -> jax.Array:
+    return _lax_weights(_held(inputs), outputs, k)
+
+
+def _held(values: jax.Array) -> jax.Array:
+    """`values` held in memory, since XLA's fusions on a CPU don't reach across a conditional.
+
+    Without it the ReLU that made them is computed again inside their transposition, which is then
+    four times slower. The other branch is taken on a NaN, when nothing matters any more.
+    """
+    return lax.cond(values[0, 0, 0, 0] <= jnp.inf, lambda v: v, lambda v: -v, values)
+
+
 FORMS: dict[str, Form] = {
-    "direct": Form(_lax_down, _direct_up, _lax_weights, packs=False),
+    "direct": Form(_lax_down, _direct_up, _direct_weights, packs=False),
     "lax": Form(_lax_down, _lax_up, _lax_weights, packs=False),
     "blocks": Form(_blocks_down, _blocks_up, _blocks_weights, packs=True),
     "patches": Form(_patches_down, _blocks_up, _patches_weights, packs=True),

@@ -24,6 +24,7 @@ import numpy as np
 import optax
 
 from . import checkpoint
+from .allocator import keep_freed_memory
 from .convolution import FORMS, arithmetic, backend_form, check_arithmetic
 from .method import Factory, Info, check_hyperparameters, hyperparameters
 from .networks import Parameters
@@ -114,6 +115,8 @@ class Trainer:
         self._example = jax.eval_shape(self._initial, jnp.uint32(0), self._placeholders())
         self.steps = settings.steps if self._method(self._placeholders()).trainable else 0
         self._start_one = jax.jit(self._initial)
+        if jax.default_backend() == "cpu":
+            keep_freed_memory()
         if self._mapped:
             self._advance = jax.jit(self._advance_all, donate_argnums=0)
             self._evaluate = jax.jit(self._evaluate_all)

@@ -1,0 +1,22 @@
+"""Memory that a step frees stays with the process, so the next step need not fault it in again."""
+
+import ctypes
+import functools
+
+M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # glibc's malloc.h
+
+
+@functools.cache
+def keep_freed_memory() -> bool:
+    """Returns whether the C library was told to keep what is freed; only glibc can be.
+
+    XLA takes the temporary memory of a CPU program anew at every call. glibc gives blocks of that
+    size back to the system when they are freed, and faulting 63 MB in again costs a quarter of a
+    beta-VAE's step (benchmarks/RESULTS.md, "Training").
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    never = 2**31 - 1
+    return all([mallopt(M_MMAP_MAX, 0), mallopt(M_TRIM_THRESHOLD, never), mallopt(M_ARENA_MAX, 1)])
