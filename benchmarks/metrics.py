@@ -1,6 +1,6 @@
 """CPU seconds of every metric at the study's size, and ratios to scikit-learn's where it has one.
 
-    .venv/bin/python benchmarks/metrics.py [--layout dsprites|cars3d] [--only mig,dci] [--compare trees]
+    .venv/bin/python benchmarks/metrics.py [--layout cars3d] [--only mig,dci] [--compare trees]
 
 One core, process time. The codes are noisy copies of the factors (ten latents), looked up in a
 table as a trained model's are. Ratios come from turns taken in one process.

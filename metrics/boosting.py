@@ -136,9 +136,8 @@ def grow(
             cut, feature = num_samples, 0
             counts[left], totals[left] = count, total
         else:
-            feature, num_tied = choose_feature(best, work, importance, random >> np.uint64(33))
-            if num_tied > 1:
-                random = random * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
+            random = random * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
+            feature = choose_feature(best, work, importance, random >> np.uint64(33))
             cut = work.cut[feature]
             features[node] = feature
             thresholds[node] = threshold(node, feature, cut, node_of, data)
@@ -329,21 +328,14 @@ def threshold(node, feature, cut, node_of, data):
 
 @compiled
 def choose_feature(best, work, importance, random):
-    """A feature whose split is as good as the best, and how many such features there are.
+    """A feature whose split is as good as the best, picked by a random number among all such.
 
-    Adds the gain to the importance of all of them in equal parts, which is what drawing one gives
-    on average.
+    Adds the gain to the importance of all of them in equal parts: what picking gives on average.
     """
     tied = work.gain >= best * (1 - _TIE)
     num_tied = tied.sum()
-    left_over = random % num_tied
-    chosen = 0
-    for feature in np.flatnonzero(tied):
-        importance[feature] += best / num_tied
-        if left_over == 0:
-            chosen = feature
-        left_over -= 1
-    return chosen, num_tied
+    importance[tied] += best / num_tied
+    return np.flatnonzero(tied)[random % num_tied]
 
 
 @compiled
