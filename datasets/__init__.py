@@ -7,6 +7,7 @@ there is, `load` opens it, preparing it first if need be.
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from .appearance import SCREAM, color, noise, scream
@@ -65,6 +66,9 @@ DATASETS: dict[str, Definition] = {
     "noisy_dsprites_mini": _variant(DSPRITES_MINI, "noisy", noise),
     "scream_dsprites_mini": _variant(DSPRITES_MINI, "scream", scream, SCREAM),
 }
+
+# A package of someone else's adds `name = "module:definition"` under this group.
+DATASETS |= {point.name: point.load() for point in entry_points(group="teasel.datasets")}
 
 
 def load(name: str, data_dir: Path | str | None = None) -> Dataset:

@@ -1,6 +1,8 @@
 """The builder on tensorflow-datasets' API: imported only to read publishers' files."""
 
+import errno
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stdout
 from io import StringIO
@@ -73,6 +75,7 @@ def parsed(
 
     Raises:
         DataError: if `read` fails.
+        OSError: if the folder has no room.
     """
     try:
         with redirect_stdout(StringIO()):  # it tells of a folder that will not stay
@@ -82,7 +85,11 @@ def parsed(
         cause: BaseException | None = error
         while cause and not isinstance(cause, DataError):
             cause = cause.__cause__ or cause.__context__
-        raise cause or DataError(f"{name}: can't read its files: {error!r}") from error
+        if cause:
+            raise cause from error
+        if "No space left" in str(error):  # from C++, as a RuntimeError
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        raise DataError(f"{name} can't be prepared: {error!r}") from error
     for part in range(builder.num_splits):
         source: Any = builder.as_data_source(f"part_{part}")
         for start in range(0, len(source), 1024):

@@ -172,7 +172,8 @@ def _make(folder: Path, recipe: Recipe) -> None:
     except OSError as error:
         free = shutil.disk_usage(folder).free
         raise DataError(
-            f"can't write {path}: {error.strerror}. It takes {size / 1e6:,.0f} MB, {folder} has "
+            f"can't write {path}: {error.strerror}. It takes {size / 1e6:,.0f} MB, up to twice that while it "
+            f"is made; {folder} has "
             f"{free / 1e6:,.0f} MB left; TEASEL_CACHE_DIR names another folder."
         ) from error
     finally:

@@ -1,5 +1,8 @@
 """A user's own data set: an .npz, or a function of factors."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -107,6 +110,25 @@ def test_a_missing_truncated_or_incomplete_npz_is_refused(
     for name in ("mine.npz", "incomplete.npz", "absent.npz"):
         with pytest.raises(DataError, match=f"{name} is not an .npz with images and factors"):
             from_npz("mine", tmp_path / name)
+
+
+def test_another_package_adds_a_data_set_by_an_entry_point(tmp_path: Path) -> None:
+    (tmp_path / "theirs.py").write_text(
+        "import numpy as np\n"
+        "from teasel.datasets import from_function\n"
+        "def render(factors):\n"
+        "    return np.tile(factors[:, :, None, None], (1, 64, 64, 1)).astype(np.uint8)\n"
+        "GREYS = from_function('greys', {'level': 200}, render)\n"
+    )
+    (tmp_path / "theirs-1.0.dist-info").mkdir()
+    (tmp_path / "theirs-1.0.dist-info" / "METADATA").write_text("Name: theirs\nVersion: 1.0\n")
+    (tmp_path / "theirs-1.0.dist-info" / "entry_points.txt").write_text(
+        "[teasel.datasets]\ngreys = theirs:GREYS\n"
+    )
+    code = "from teasel.datasets import load; print(load('greys'))"
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, stdout=-1, text=True)
+    assert run.stdout == "<greys: 200 images (64, 64, 1), level 200; user's function>\n"
 
 
 def bars(factors: np.ndarray) -> np.ndarray:
