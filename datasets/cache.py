@@ -8,7 +8,7 @@ import math
 import os
 import shutil
 import sys
-import tempfile
+import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -135,10 +135,11 @@ def _make(folder: Path, recipe: Recipe) -> None:
     path = folder / f"{recipe.name}.npy"
     size = math.prod(recipe.shape)
     digest = hashlib.sha256()
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{recipe.name}-", suffix=".npy")
+    temporary = _temporary(path)
     try:
-        with os.fdopen(handle, "wb") as file:
-            os.posix_fallocate(file.fileno(), 0, size)  # no room: now, and not in an hour
+        with open(temporary, "wb") as file:
+            if hasattr(os, "posix_fallocate"):  # no room: now, and not in an hour
+                os.posix_fallocate(file.fileno(), 0, size)
             header = {"descr": "|u1", "fortran_order": False, "shape": recipe.shape}
             np.lib.format.write_array_header_1_0(file, header)
             num_images = 0
@@ -156,9 +157,7 @@ def _make(folder: Path, recipe: Recipe) -> None:
                 raise DataError(f"{recipe.name}: {num_images} images, not {recipe.shape[0]}")
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-        status = path.stat()
+        status = temporary.replace(path).stat()
         info = {
             "name": recipe.name,
             "version": recipe.version,
@@ -172,26 +171,30 @@ def _make(folder: Path, recipe: Recipe) -> None:
     except OSError as error:
         free = shutil.disk_usage(folder).free
         raise DataError(
-            f"can't write {path}: {error.strerror}. It takes {size / 1e6:,.0f} MB, up to twice that while it "
-            f"is made; {folder} has "
-            f"{free / 1e6:,.0f} MB left; TEASEL_CACHE_DIR names another folder."
+            f"can't write {path}: {error.strerror}. It takes {size / 1e6:,.0f} MB, up to "
+            f"twice that while it is made; {folder} has {free / 1e6:,.0f} MB left. "
+            f"TEASEL_CACHE_DIR names another folder."
         ) from error
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _write(path: Path, content: bytes) -> None:
     """Writes a small file whole or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    temporary = _temporary(path)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
+
+
+def _temporary(path: Path) -> Path:
+    """A name beside `path` that nobody else uses and `_sweep` finds."""
+    return path.with_name(f".{path.stem}-{uuid.uuid4().hex}{path.suffix}")
 
 
 @contextlib.contextmanager
@@ -203,7 +206,11 @@ def _lock(path: Path) -> Iterator[bool]:
         raise DataError(f"can't write to the cache folder {path.parent}: {error}") from error
     with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                print(f"Waiting: another process prepares {path.stem[1:]}", file=sys.stderr)
+                fcntl.flock(file, fcntl.LOCK_EX)
             alone = True
         except OSError:
             alone = False

@@ -153,6 +153,8 @@ def test_two_processes_at_once_make_it_once(folder: Path) -> None:
     assert first == second
     assert len(first) == 65
     assert (first_said + second_said).count("Preparing dsprites_mini") == 1
+    for said in (first_said, second_said):
+        assert "Waiting: another process prepares dsprites_mini" in said
     assert visible(folder) == ["dsprites_mini.json", "dsprites_mini.npy"]
 
 

@@ -1,11 +1,13 @@
 """A user's own data set: an .npz, or a function of factors."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -129,6 +131,16 @@ def test_another_package_adds_a_data_set_by_an_entry_point(tmp_path: Path) -> No
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     run = subprocess.run([sys.executable, "-c", code], env=environment, stdout=-1, text=True)
     assert run.stdout == "<greys: 200 images (64, 64, 1), level 200; user's function>\n"
+
+
+def test_the_examples_of_the_page_on_data_sets_run() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text()
+    examples = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(examples) == 2
+    for example in examples:
+        names: dict[str, Any] = {}
+        exec(example, names)
+    assert repr(names["dataset"]).startswith("<bars: 64 images (64, 64, 1), row 8, column 8")
 
 
 def bars(factors: np.ndarray) -> np.ndarray:
