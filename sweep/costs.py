@@ -10,6 +10,7 @@ from statistics import median
 from typing import NamedTuple
 
 from .data import definition
+from .references import wanted
 from .results import Results
 from .scoring import MetricRequest
 from .trials import Trial
@@ -55,7 +56,9 @@ def cost(
         measured: Seconds a model-step by (data set, method), from `measured_seconds`.
     """
     train = sum(_train_seconds(trial, measured) for trial in trials)
-    score = len(trials) * sum(_score_seconds(request) for request in requests)
+    score = sum(
+        _score_seconds(request) for trial in trials for request in wanted(trial.method, requests)
+    )
     kept = sum(
         2 * 4 * _STORED_POINTS * trial.training.num_latents
         + (_PARAMETER_BYTES if save_models else 0)

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from ..metrics import METRICS
 from ..models import METHODS
 from .grid_faults import faults, hint
+from .references import REFERENCES
 from .schema import (
     DatasetEntries,
     DatasetEntry,
@@ -50,7 +51,9 @@ class Grid(Strict):
     def chosen_methods(self) -> dict[str, Strict]:
         """The grid's entry of each method that it names, in the catalogue's order."""
         return {
-            name: entry for name in METHODS if (entry := getattr(self.methods, name)) is not None
+            name: entry
+            for name in (*METHODS, *REFERENCES)
+            if (entry := getattr(self.methods, name)) is not None
         }
 
     def trials(self) -> list[Trial]:
@@ -84,6 +87,9 @@ def _settings(
     method: str, entry: Strict, shared: TrainingBlock
 ) -> Iterable[tuple[dict[str, float], Training]]:
     """The product of a method's axes, with the training settings that hold for it."""
+    if method in REFERENCES:
+        yield {}, Training(**shared.model_dump() | {"steps": 0})
+        return
     own = {name: getattr(entry, name) for name in TrainingBlock.model_fields}
     settings = shared.model_dump() | {key: own[key] for key in own if own[key] is not None}
     factory = METHODS[method]

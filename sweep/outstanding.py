@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from .references import wanted
 from .results import Results
 from .scoring import MetricRequest
 from .trials import Trial
@@ -44,7 +45,9 @@ def outstanding(
             left.failed.append(trial)
         else:
             have = scored.get(trial.trial_id, set())
-            missing = tuple(request for request in requests if request.key not in have)
+            missing = tuple(
+                request for request in wanted(trial.method, requests) if request.key not in have
+            )
             if missing:
                 left.unscored.append((trial, missing))
             else:

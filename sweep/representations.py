@@ -1,4 +1,4 @@
-"""A trained model as metrics see it: codes of images with given factors."""
+"""A trained trial as metrics see it: codes of images with given factors."""
 
 from typing import Any
 
@@ -8,29 +8,28 @@ from ..datasets import Dataset
 from ..metrics import Representation, Rng, TableRepresentation, draw_factors
 from . import code_tables
 from .data import definition
+from .references import REFERENCES, Encode, reference
 from .results import Results, ResultsError
 from .trials import Trial
 
 _DRAWN_TOGETHER = 16
 
 
-class ModelRepresentation:
-    """A model that encodes a fresh observation at every visit, as the original study did.
+class FreshRepresentation:
+    """Codes of a fresh observation at every visit, as the original study made them.
 
     Needed where an observation is more than its image's index (colour, noise); elsewhere a table
     of all codes gives the same numbers for far less work.
 
     Args:
         dataset: What is observed.
-        parameters: The model's, with "encoder".
-        sampled: Whether a code is a sample of the posterior rather than its mean.
+        encode: Image indices (N,) and a generator to the codes (N, D) of one observation of each.
     """
 
-    def __init__(self, dataset: Dataset, parameters: Any, sampled: bool) -> None:
+    def __init__(self, dataset: Dataset, encode: Encode) -> None:
         self.factor_sizes = dataset.factor_sizes
         self._dataset = dataset
-        self._parameters = parameters
-        self._sampled = sampled
+        self._encode = encode
 
     def sample(self, rng: Rng, num: int) -> tuple[np.ndarray, np.ndarray]:
         """Codes (num, D) and factors (num, K), drawn sixteen points at a time."""
@@ -42,15 +41,8 @@ class ModelRepresentation:
 
     def encode(self, factors: np.ndarray, rng: Rng) -> np.ndarray:
         """Codes (N, D) of one fresh observation for each row of `factors`."""
-        from ..models import encode
-
         stream = as_generator(rng)
-        images = self._dataset.images(self._dataset.sample_indices(factors, stream), stream)
-        mean, log_variance = (np.asarray(part) for part in encode(self._parameters, images))
-        if not self._sampled:
-            return mean
-        noise = stream.standard_normal(mean.shape, dtype=np.float32)
-        return mean + np.exp(log_variance / 2) * noise
+        return self._encode(self._dataset.sample_indices(factors, stream), stream)
 
 
 def as_generator(rng: Rng) -> np.random.Generator:
@@ -69,9 +61,14 @@ def open_representations(
         ResultsError: If neither its codes nor its parameters are kept.
     """
     dataset = definition(trial)()
+    if trial.method in REFERENCES:
+        return {"mean": FreshRepresentation(dataset, reference(trial, dataset))}
     if dataset.stochastic:
-        parameters = stored_parameters(results, trial)
-        return {kind: ModelRepresentation(dataset, parameters, kind == "sampled") for kind in kinds}
+        model = stored_parameters(results, trial)
+        return {
+            kind: FreshRepresentation(dataset, _encoder(dataset, model, kind == "sampled"))
+            for kind in kinds
+        }
     mean, log_variance = code_table(results, trial, dataset)
 
     def indices_of(factors: np.ndarray, rng: Rng) -> np.ndarray:
@@ -83,6 +80,20 @@ def open_representations(
         )
         for kind in kinds
     }
+
+
+def _encoder(dataset: Dataset, parameters: Any, sampled: bool) -> Encode:
+    from ..models import encode
+
+    def to_codes(indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        posterior = encode(parameters, dataset.images(indices, rng))
+        mean, log_variance = (np.asarray(part) for part in posterior)
+        if not sampled:
+            return mean
+        noise = rng.standard_normal(mean.shape, dtype=np.float32)
+        return mean + np.exp(log_variance / 2) * noise
+
+    return to_codes
 
 
 def code_table(results: Results, trial: Trial, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,7 @@ from .control import Control
 from .executor import Executor, Failure, Outcome
 from .outstanding import Outstanding, outstanding
 from .packing import Slots, make_packs
+from .references import wanted
 from .results import Results
 from .scoring import MetricRequest
 from .tasks import Demand, ScoreTrials, Task, TrainPack
@@ -282,8 +283,11 @@ class Scheduler:
                 failed = set(outcome.value["failed"])
                 self._failed |= failed
                 trained = [trial for trial in task.trials if trial.trial_id not in failed]
-                self._scorable += [(trial, self._requests) for trial in trained if self._requests]
-                self._done |= {t.trial_id for t in trained} if not self._requests else set()
+                requests = wanted(task.trials[0].method, self._requests)
+                if requests:
+                    self._scorable += [(trial, requests) for trial in trained]
+                else:
+                    self._done |= {trial.trial_id for trial in trained}
             else:
                 self._done |= {trial.trial_id for trial in task.trials}
 

@@ -20,6 +20,7 @@ from ..datasets import DATASETS
 from ..metrics import METRICS
 from ..models import METHODS
 from .grid_faults import hint
+from .references import REFERENCES
 from .signatures import arguments
 from .trials import Training
 
@@ -171,7 +172,11 @@ else:
     DatasetEntries = _axis(Annotated[DatasetEntry, BeforeValidator(_named), AfterValidator(_found)])
     Representations = _axis(Literal["mean", "sampled"])
     MethodsBlock = Annotated[
-        _optional("Methods", {name: _method_entry(name, METHODS[name]) for name in METHODS}),
+        _optional(
+            "Methods",
+            {name: _method_entry(name, METHODS[name]) for name in METHODS}
+            | {name: _model(name, {}) for name in REFERENCES},
+        ),
         BeforeValidator(_nothing_is_empty),
     ]
     MetricsBlock = Annotated[

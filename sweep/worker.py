@@ -11,21 +11,13 @@ import numpy as np
 
 from .. import __version__
 from ..datasets import Dataset, cache_dir
-from ..models import (
-    METHODS,
-    Pack,
-    Replica,
-    Settings,
-    Trainer,
-    decode,
-    encode,
-    encode_all,
-    parameters_to_bytes,
-)
-from . import checkpoints, code_tables, pictures
+from ..models import METHODS, Pack, Replica, Settings, Trainer, parameters_to_bytes
+from . import checkpoints
 from .control import Control
 from .data import definition
+from .encoding import codes_of_points, draw_pictures, fixed_points
 from .locatello2019 import model_numbers
+from .references import REFERENCES, codes_of_reference
 from .results import Results
 from .tasks import TrainPack
 from .trials import Trial
@@ -35,26 +27,27 @@ CHUNK = 25
 undisturbed one add up the same losses."""
 
 NUM_CURVE_POINTS = 100
-NUM_TRAIN_POINTS, NUM_TEST_POINTS = 10_000, 5_000
 _REPORT_SECONDS = 2.0
-_NUM_PICTURES = 16
 
 
 class InterruptedPackError(Exception):
     """The run was asked to stop; the pack's state is saved."""
 
 
-class Clocked(NamedTuple):
-    """Seconds that parts of the work took."""
+class Trained(NamedTuple):
+    """A pack at its end.
 
-    train: float
-    encode: float
+    Attributes:
+        evaluations: The final losses of each trial; empty for one without any.
+        codes: trial_id, means and log variances of the fixed points, of each trial that has them.
+        train_seconds: What training took, in this attempt.
+        encode_seconds: What evaluation, encoding and pictures took.
+    """
 
-
-def use_compilation_cache() -> None:
-    """Keeps compiled programs in the cache folder, for the next process that needs them."""
-    jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "compiled"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    evaluations: list[dict[str, Any]]
+    codes: list[tuple[str, np.ndarray, np.ndarray]]
+    train_seconds: float
+    encode_seconds: float
 
 
 def train(task: TrainPack) -> dict[str, Any]:
@@ -68,30 +61,18 @@ def train(task: TrainPack) -> dict[str, Any]:
     """
     use_compilation_cache()
     results = Results(task.results)
-    first = task.trials[0]
-    dataset = definition(first)()
-    data = jax.device_put(dataset.device_data())
-    settings = Settings(
-        steps=first.training.steps,
-        batch_size=first.training.batch_size,
-        num_latents=first.training.num_latents,
-        learning_rate=first.training.learning_rate,
-    )
-    trainer = Trainer(METHODS[first.method], settings, dataset.image_shape, dataset.draw, data)
-    started = time.monotonic()
+    dataset = definition(task.trials[0])()
+    refer = task.trials[0].method in REFERENCES
     try:
-        pack, curves = _train(trainer, task, results)
+        trained = _refer(task, dataset) if refer else _train_models(task, results, dataset)
     except InterruptedPackError:
         return {"interrupted": True, "failed": []}
-    trained = time.monotonic()
-    evaluations = trainer.evaluate(pack, first.training.evaluation_batches)
-    codes = _encode(trainer, pack, task, results, dataset, data)
-    seconds = Clocked(trained - started, time.monotonic() - trained)
-    results.add("curves", task.part, curves)
-    results.add_codes(dataset.name, task.part, codes)
+    points = fixed_points(dataset)
+    results.add_points(dataset.name, points, dataset.factors(points))
+    results.add_codes(dataset.name, task.part, trained.codes)
     rows = [
-        _trial_row(task, trial, evaluation, dataset, seconds)
-        for trial, evaluation in zip(task.trials, evaluations, strict=True)
+        _trial_row(task, trial, evaluation, dataset, trained)
+        for trial, evaluation in zip(task.trials, trained.evaluations, strict=True)
     ]
     results.add("trials", task.part, rows)
     checkpoints.forget_trained(results, [trial.trial_id for trial in task.trials])
@@ -99,10 +80,61 @@ def train(task: TrainPack) -> dict[str, Any]:
     return {"interrupted": False, "failed": failed}
 
 
-def _train(
-    trainer: Trainer, task: TrainPack, results: Results
-) -> tuple[Pack, list[dict[str, Any]]]:
-    """The trained pack, and rows of its curves from the step it went on from."""
+def use_compilation_cache() -> None:
+    """Keeps compiled programs in the cache folder, for the next process that needs them."""
+    jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "compiled"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+def _refer(task: TrainPack, dataset: Dataset) -> Trained:
+    """References have no losses, and no posterior: the codes are what they are."""
+    started = time.monotonic()
+    codes = [
+        (trial.trial_id, mean, np.full_like(mean, -np.inf))
+        for trial in task.trials
+        if (mean := codes_of_reference(trial, dataset, fixed_points(dataset))) is not None
+    ]
+    return Trained([{}] * len(task.trials), codes, 0.0, time.monotonic() - started)
+
+
+def _train_models(task: TrainPack, results: Results, dataset: Dataset) -> Trained:
+    training = task.trials[0].training
+    settings = Settings(
+        steps=training.steps,
+        batch_size=training.batch_size,
+        num_latents=training.num_latents,
+        learning_rate=training.learning_rate,
+    )
+    data = jax.device_put(dataset.device_data())
+    method = METHODS[task.trials[0].method]
+    trainer = Trainer(method, settings, dataset.image_shape, dataset.draw, data)
+    started = time.monotonic()
+    pack = _train(trainer, task, results)
+    trained = time.monotonic()
+    evaluations = trainer.evaluate(pack, training.evaluation_batches)
+    trial_ids = [trial.trial_id for trial in task.trials]
+    parameters = dict(zip(trial_ids, trainer.parameters(pack), strict=True))
+    if task.save_models:
+        results.store.write(results.parameters_name(task.part), parameters_to_bytes(parameters))
+    codes = [
+        (trial_id, *codes_of_points(model, results, trial_id, dataset, data))
+        for trial_id, model in parameters.items()
+    ]
+    sheets = [
+        {"trial_id": trial_id, "kind": kind, "png": png, "attempt": task.attempt}
+        for trial_id, model in parameters.items()
+        for kind, png in draw_pictures(model, dataset).items()
+    ]
+    results.add("pictures", task.part, sheets)
+    return Trained(evaluations, codes, trained - started, time.monotonic() - trained)
+
+
+def _train(trainer: Trainer, task: TrainPack, results: Results) -> Pack:
+    """The trained pack; its curves, and on the way its checkpoints, are kept.
+
+    Raises:
+        InterruptedPackError: If the run drains; the state is kept then.
+    """
     control = Control(results.store, task.run_id)
     trial_ids = [trial.trial_id for trial in task.trials]
     if task.checkpoint:
@@ -112,12 +144,12 @@ def _train(
         pack = trainer.start(replicas)
     every = max(1, trainer.steps // NUM_CURVE_POINTS)
     curves: list[dict[str, Any]] = []
-    saved = reported = time.monotonic()
+    saved, reported = time.monotonic(), 0.0
     while pack.step < trainer.steps:
         mark = min(trainer.steps, (pack.step // every + 1) * every)
         pack, means = trainer.advance(pack, min(CHUNK, mark - pack.step))
         if pack.step == mark:
-            curves += _curve_rows(trial_ids, pack.step, means, task.attempt)
+            curves += _curve_rows(trial_ids, mark, means, task.attempt)
         now = time.monotonic()
         if now - reported > _REPORT_SECONDS:
             control.report(task.part, step=pack.step, steps=trainer.steps, trials=trial_ids)
@@ -129,79 +161,8 @@ def _train(
             curves, saved = [], now
         if stop:
             raise InterruptedPackError
-    return pack, curves
-
-
-def _encode(
-    trainer: Trainer,
-    pack: Pack,
-    task: TrainPack,
-    results: Results,
-    dataset: Dataset,
-    data: Any,
-) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """Keeps parameters, pictures and the code table of each model; the codes of its fixed points.
-
-    Where an observation is a function of its index, each image is encoded once, and the fixed
-    points and later all metrics look their codes up in that table.
-    """
-    points = fixed_points(dataset)
-    results.add_points(dataset.name, points, dataset.factors(points))
-    parameters = dict(zip((t.trial_id for t in task.trials), trainer.parameters(pack), strict=True))
-    if task.save_models:
-        results.store.write(results.parameters_name(task.part), parameters_to_bytes(parameters))
-    codes = []
-    sheets: list[dict[str, Any]] = []
-    for trial_id, model in parameters.items():
-        if dataset.stochastic:
-            posterior = encode_points(model, dataset, points)
-        else:
-            table = encode_all(model, dataset.observe, data, len(dataset))
-            code_tables.save(results, trial_id, *table)
-            posterior = (table[0][points], table[1][points])
-        codes.append((trial_id, *posterior))
-        for kind, png in _pictures(model, dataset, points[:_NUM_PICTURES]).items():
-            sheets.append({"trial_id": trial_id, "kind": kind, "png": png, "attempt": task.attempt})
-    results.add("pictures", task.part, sheets)
-    return codes
-
-
-def fixed_points(dataset: Dataset) -> np.ndarray:
-    """Image indices (15,000,) of the stored codes: 10,000 to train on, then 5,000 to test on.
-
-    Drawn uniformly with replacement, the same for all models.
-    """
-    rng = np.random.default_rng(0)
-    return rng.integers(len(dataset), size=NUM_TRAIN_POINTS + NUM_TEST_POINTS)
-
-
-def encode_points(
-    parameters: Any, dataset: Dataset, indices: np.ndarray, seed: int = 0, batch: int = 500
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and log variance, (N, D) each, of one observation of each index; noise from `seed`."""
-    rng = np.random.default_rng(seed)
-    posteriors = [
-        encode(parameters, dataset.images(indices[first : first + batch], rng))
-        for first in range(0, len(indices), batch)
-    ]
-    mean, log_variance = (np.concatenate(parts) for parts in zip(*posteriors, strict=True))
-    return mean, log_variance
-
-
-def _pictures(parameters: Any, dataset: Dataset, indices: np.ndarray) -> dict[str, bytes]:
-    images = dataset.images(indices, np.random.default_rng(0))
-    means, _ = encode(parameters, images)
-    if not np.isfinite(means).all():
-        return {}
-
-    def to_images(codes: np.ndarray) -> np.ndarray:
-        return np.asarray(jax.nn.sigmoid(decode(parameters, codes)))
-
-    means = np.asarray(means)
-    return {
-        "reconstructions": pictures.reconstructions(images, to_images(means)),
-        "traversals": pictures.traversals(means[0], to_images),
-    }
+    results.add("curves", task.part, curves)
+    return pack
 
 
 def _curve_rows(
@@ -215,15 +176,12 @@ def _curve_rows(
 
 
 def _trial_row(
-    task: TrainPack,
-    trial: Trial,
-    evaluation: dict[str, Any],
-    dataset: Dataset,
-    seconds: Clocked,
+    task: TrainPack, trial: Trial, evaluation: dict[str, Any], dataset: Dataset, trained: Trained
 ) -> dict[str, Any]:
     """Identity, losses and provenance; a model whose loss is no number has failed."""
-    finite = bool(np.isfinite(evaluation["loss"]))
-    device = jax.devices()[0]
+    losses = ("loss", "reconstruction", "kl", "elbo", "kl_per_latent")
+    loss = evaluation.get("loss", 0.0)
+    finite = bool(np.isfinite(loss))
     return {
         "trial_id": trial.trial_id,
         "study": task.study,
@@ -237,14 +195,13 @@ def _trial_row(
         "num_latents": trial.training.num_latents,
         "evaluation_batches": trial.training.evaluation_batches,
         "status": "done" if finite else "failed",
-        "error": None if finite else f"the final loss is {evaluation['loss']}",
-        **{name: evaluation[name] for name in ("loss", "reconstruction", "kl", "elbo")},
-        "kl_per_latent": evaluation["kl_per_latent"],
-        "train_seconds": seconds.train,
-        "encode_seconds": seconds.encode,
+        "error": None if finite else f"the final loss is {loss}",
+        **{name: evaluation.get(name) for name in losses},
+        "train_seconds": trained.train_seconds,
+        "encode_seconds": trained.encode_seconds,
         "data_source": dataset.source,
         "data_fingerprint": dataset.fingerprint,
-        "device": device.device_kind,
+        "device": jax.devices()[0].device_kind,
         "host": platform.node(),
         "pack_id": task.pack_id,
         "pack_size": len(task.trials),

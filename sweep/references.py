@@ -1,0 +1,104 @@
+"""Reference representations: codes that no method learned, to hold the learned ones against.
+
+A reference stands in a grid beside the methods and is scored like them, on its codes as they are:
+there is no posterior to sample from. Each entry of `REFERENCES` is a function of the data set, the
+seed and the number of latents that returns a function from image indices to codes.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ..datasets import Dataset
+from .scoring import MetricRequest
+from .trials import Trial
+
+Encode = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+"""(image indices (N,), rng) -> codes (N, D) of one observation of each."""
+
+NUM_FITTED = 10_000
+"""Observations that PCA and ICA are fitted to."""
+
+PAIRWISE_METRICS = ("beta_vae_score", "factor_vae_score")
+"""All that raw pixels are scored by: the other metrics look at each of 4,096 or 12,288 codes."""
+
+
+def _ground_truth(dataset: Dataset, seed: int, num_latents: int) -> Encode:
+    """The factors themselves, standardised: what a perfect representation would be."""
+    sizes = np.array(dataset.factor_sizes)
+    centre, spread = (sizes - 1) / 2, np.sqrt((sizes**2 - 1) / 12)
+    return lambda indices, rng: ((dataset.factors(indices) - centre) / spread).astype(np.float32)
+
+
+def _raw_pixels(dataset: Dataset, seed: int, num_latents: int) -> Encode:
+    """Every pixel of every channel."""
+    return lambda indices, rng: dataset.images(indices, rng).reshape(len(indices), -1)
+
+
+def _random_codes(dataset: Dataset, seed: int, num_latents: int) -> Encode:
+    """Standard normal numbers, the same for an image at every visit, that know nothing of it."""
+    codes = np.random.default_rng(seed).standard_normal((len(dataset), num_latents), np.float32)
+    return lambda indices, rng: codes[indices]
+
+
+def _pca(dataset: Dataset, seed: int, num_latents: int) -> Encode:
+    """Principal components of the pixels."""
+    from sklearn.decomposition import PCA
+
+    return _fitted(PCA(num_latents, svd_solver="randomized", random_state=seed), dataset, seed)
+
+
+def _ica(dataset: Dataset, seed: int, num_latents: int) -> Encode:
+    """Independent components of the pixels (Hyvarinen and Oja 2000)."""
+    from sklearn.decomposition import PCA, FastICA
+    from sklearn.pipeline import make_pipeline
+
+    # The components lie in the span of the principal ones, so that many pixels are whitened fast.
+    whitened = PCA(num_latents, svd_solver="randomized", random_state=seed)
+    unmixed = FastICA(num_latents, whiten="unit-variance", max_iter=1000, random_state=seed)
+    return _fitted(make_pipeline(whitened, unmixed), dataset, seed)
+
+
+def _fitted(model, dataset: Dataset, seed: int) -> Encode:
+    rng = np.random.default_rng(seed)
+    indices = rng.integers(len(dataset), size=min(NUM_FITTED, len(dataset)))
+    model.fit(dataset.images(indices, rng).reshape(len(indices), -1))
+
+    def encode(indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        pixels = dataset.images(indices, rng).reshape(len(indices), -1)
+        return model.transform(pixels).astype(np.float32)
+
+    return encode
+
+
+REFERENCES: dict[str, Callable[[Dataset, int, int], Encode]] = {
+    "ground_truth": _ground_truth,
+    "raw_pixels": _raw_pixels,
+    "pca": _pca,
+    "ica": _ica,
+    "random_codes": _random_codes,
+}
+
+
+def wanted(method: str, requests: Sequence[MetricRequest]) -> tuple[MetricRequest, ...]:
+    """Of the scores that a grid wants, those that a method's codes are to have."""
+    if method not in REFERENCES:
+        return tuple(requests)
+    return tuple(
+        request
+        for request in requests
+        if request.representation == "mean"
+        and (method != "raw_pixels" or request.metric in PAIRWISE_METRICS)
+    )
+
+
+def codes_of_reference(trial: Trial, dataset: Dataset, indices: np.ndarray) -> np.ndarray | None:
+    """Codes (N, D) of images (N,), to be kept; None for raw pixels, which the data set has."""
+    if trial.method == "raw_pixels":
+        return None
+    return reference(trial, dataset)(indices, np.random.default_rng(trial.seed))
+
+
+def reference(trial: Trial, dataset: Dataset) -> Encode:
+    """The encoder of a reference trial; the same at every call."""
+    return REFERENCES[trial.method](dataset, trial.seed, trial.training.num_latents)
