@@ -6,6 +6,7 @@ an entry of `METRICS` that draws its points from a `Representation` as the study
 (N, D) floats, factors (N, K) integers. Nothing here knows of models or data sets.
 """
 
+from ..plugins import plugins
 from .beta_vae_score import score_beta_vae
 from .dci import DCI, completeness, dci, disentanglement, score_dci
 from .downstream import score_downstream_gbt, score_downstream_lr
@@ -37,6 +38,7 @@ METRICS: dict[str, Metric] = {
     "downstream_gbt": Metric(score_downstream_gbt, "Locatello et al. 2019, arXiv:1811.12359"),
     "irs": Metric(score_irs, "Suter et al. 2019, arXiv:1811.00007"),
 }
+METRICS |= plugins("metrics", METRICS)
 
 __all__ = [
     "DCI",

@@ -38,7 +38,7 @@ def explicitness(
             lowers the score by .03 to .05. Published values are of this kind.
 
     Raises:
-        ValueError: if a factor takes one value in training or in testing, or the arrays are
+        ValueError: if no factor takes two values in training and testing, or the arrays are
             malformed.
     """
     train_codes, train_factors = checked(train_codes, train_factors)
@@ -52,8 +52,9 @@ def explicitness(
     test_inputs = (test_codes[:, varied] - center[varied]) / scale[varied]
     areas = []
     for train_labels, test_labels in zip(train_factors.T, test_factors.T, strict=True):
-        if train_labels.min() == train_labels.max():
-            raise ValueError("explicitness needs two values of every factor, got one in training")
+        # Differs from the original: a factor with one value, an error there, is left out of the mean.
+        if min(np.ptp(train_labels), np.ptp(test_labels)) == 0:
+            continue
         classifier = logistic_regression(train_inputs, train_labels, one_vs_rest)
         areas.append(
             [
@@ -61,6 +62,8 @@ def explicitness(
                 for inputs, labels in ((train_inputs, train_labels), (test_inputs, test_labels))
             ]
         )
+    if not areas:
+        raise ValueError("explicitness needs a factor with two values, got one value of each")
     train, test = np.mean(areas, axis=0)
     return Explicitness(float(train), float(test))
 
@@ -77,7 +80,7 @@ def _mean_roc_area(scores: np.ndarray, labels: np.ndarray, classes: np.ndarray) 
     # Differs from the original: a class missing from these points, an error there, is left out.
     seen = (num_positive > 0) & (num_positive < len(labels))
     if not seen.any():
-        raise ValueError("explicitness needs two values of every factor, got one in testing")
+        raise ValueError("explicitness needs two values that training and testing share, got none")
     ranks = rankdata(scores[:, seen], axis=0)
     num_positive = num_positive[seen]
     above = np.sum(ranks * positive[:, seen], axis=0) - num_positive * (num_positive + 1) / 2

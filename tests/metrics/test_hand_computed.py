@@ -67,6 +67,13 @@ def test_explicitness_of_a_copied_factor_is_one_and_of_nothing_one_half() -> Non
     assert explicitness(nothing, FACTORS, nothing, FACTORS) == (0.5, 0.5)
 
 
+def test_explicitness_leaves_out_a_factor_with_one_value() -> None:
+    constant = np.column_stack([FACTORS, np.zeros(16, int)])
+    assert explicitness(FACTORS, constant, FACTORS, constant) == (1, 1)
+    with pytest.raises(ValueError, match="two values"):
+        explicitness(FACTORS, constant[:, 2:], FACTORS, constant[:, 2:])
+
+
 @pytest.mark.parametrize("one_vs_rest", [False, True])
 def test_explicitness_leaves_out_a_value_that_the_test_lacks(one_vs_rest: bool) -> None:
     values = np.arange(30)[:, None] % 3
