@@ -1,5 +1,6 @@
 """How scores rank models: Spearman correlations between the columns of a wide table."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from .cube import cube
 from .frames import DataFrame
 from .labels import label
-from .resampling import bootstrap_error, interval, jackknife_error, no_interval
+from .resampling import bootstrap_error, interval, no_interval
 from .tables import DISENTANGLEMENT, learned
 
 MIN_SETTINGS = 3
@@ -65,11 +66,22 @@ def rank_correlation(
     return DataFrame(entries, columns=names)
 
 
-def dataset_correlation(table: DataFrame, score: str) -> DataFrame:
+def dataset_correlation(
+    table: DataFrame,
+    score: str,
+    num_resamples: int = 200,
+    rng: np.random.Generator | None = None,
+) -> DataFrame:
     """Spearman's correlation of one score between data sets, over settings (figure 4).
 
     Of the mean over seeds of every setting that both data sets have. Over single models it would
     be far lower: two models of one setting and different seeds differ too.
+
+    Args:
+        table: wide scores.
+        score: a column.
+        num_resamples: bootstrap draws of seeds, jointly over all cells.
+        rng: NumPy generator; the same draws at every call if None.
 
     Returns:
         A row per pair of data sets: row, column, correlation, low, high, num_models (of both),
@@ -81,21 +93,22 @@ def dataset_correlation(table: DataFrame, score: str) -> DataFrame:
 
     def statistic(counts: np.ndarray) -> np.ndarray:
         weights = np.isfinite(values) * counts
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore"):
             means = np.where(weights > 0, values, 0) @ counts / weights.sum(axis=-1)
+        if np.isfinite(means).all():
+            return spearman(means.T)
         matrix = np.full((num_datasets, num_datasets), np.nan)
-        for i in range(num_datasets):
-            for j in range(num_datasets):
-                both = np.isfinite(means[i]) & np.isfinite(means[j])
-                if both.sum() >= MIN_SETTINGS:
-                    matrix[i, j] = spearman(means[[i, j]][:, both].T)[0, 1]
+        for i, j in itertools.combinations_with_replacement(range(num_datasets), 2):
+            both = np.isfinite(means[i]) & np.isfinite(means[j])
+            if both.sum() >= MIN_SETTINGS:
+                matrix[i, j] = matrix[j, i] = spearman(means[[i, j]][:, both].T)[0, 1]
         return matrix
 
     estimate = statistic(np.ones(num_seeds))
     low = high = np.full(estimate.shape, np.nan)
     note = no_interval(num_seeds)
     if not note:
-        error = jackknife_error(statistic, num_seeds)
+        error = bootstrap_error(statistic, num_seeds, num_resamples, rng)
         low, high = (np.clip(end, -1, 1) for end in interval(estimate, error, num_seeds))
     there = np.isfinite(values).any(axis=-1).astype(int)
     shared = there @ there.T

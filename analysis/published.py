@@ -102,19 +102,18 @@ def filled(table: DataFrame) -> DataFrame:
         has fewest).
     """
     grid = study_grid()
+    table = learned(table)
+    cell = ["dataset", "method", "hyperparameter", "hyperparameter_value"]
+    counts = table.groupby(cell, sort=False)["seed"].nunique().to_dict()
+    settings = [
+        (method, name, float(value))
+        for method, swept in grid["methods"].items()
+        for name, values in swept.items()
+        for value in values
+    ]
     rows = []
-    for dataset, models in learned(table).groupby("dataset", sort=False):
-        seeds = [
-            models.loc[
-                (models["method"] == method)
-                & (models["hyperparameter"] == name)
-                & (models["hyperparameter_value"] == value),
-                "seed",
-            ].nunique()
-            for method, swept in grid["methods"].items()
-            for name, values in swept.items()
-            for value in values
-        ]
+    for dataset in table["dataset"].unique():
+        seeds = [counts.get((dataset, *setting), 0) for setting in settings]
         present = [count for count in seeds if count]
         size = sum(min(count, grid["seeds"]) for count in present)
         share = size / (len(seeds) * grid["seeds"]) if dataset in grid["datasets"] else 0.0

@@ -66,12 +66,12 @@ def interval(
     return estimate - half, estimate + half
 
 
-def no_interval(num_seeds: int) -> str:
+def no_interval(num_seeds: int, fewest: int = MIN_SEEDS) -> str:
     """Why no interval is shown, or an empty string if it is.
 
     >>> no_interval(5), no_interval(50)
     ('no interval with fewer than 10 seeds (here 5)', '')
     """
-    if num_seeds >= MIN_SEEDS:
+    if num_seeds >= fewest:
         return ""
-    return f"no interval with fewer than {MIN_SEEDS} seeds (here {num_seeds})"
+    return f"no interval with fewer than {fewest} seeds (here {num_seeds})"

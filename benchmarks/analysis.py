@@ -92,7 +92,8 @@ def measure_coverage(num_studies: int) -> None:
                 noise_share=0.36,
                 correlation=0.5,
             )
-            told.append(f"{num_seeds} seeds {held.mean():.3f}, {held.min():.3f}")
+            shown = f"{held.mean():.3f}, {held.min():.3f}" if held.any() else "none shown"
+            told.append(f"{num_seeds} seeds {shown}")
         print(f"{name}: {'; '.join(told)}")
 
 

@@ -8,9 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from teasel.analysis import write_report
-from teasel.analysis.synthetic import SyntheticResults
-
 # Sorts the first table by its fourth column, twice, and leaves what a reader would then see.
 PROBE = """
 <script>
@@ -43,11 +40,11 @@ def browser() -> str:
 
 @pytest.fixture(scope="module")
 def seen(
-    browser: str, made_results: SyntheticResults, tmp_path_factory: pytest.TempPathFactory
+    browser: str, report: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> subprocess.CompletedProcess:
     folder = tmp_path_factory.mktemp("browser")
-    page = write_report(made_results, folder / "report.html")
-    page.write_text(page.read_text().replace("</body>", PROBE + "</body>"))
+    page = folder / "report.html"
+    page.write_text(report.read_text().replace("</body>", PROBE + "</body>"))
     return _look(browser, page, folder, "--dump-dom")
 
 
@@ -68,8 +65,8 @@ def test_the_console_stays_silent(seen: subprocess.CompletedProcess) -> None:
 
 
 def test_every_figure_is_there_and_none_is_empty(seen: subprocess.CompletedProcess) -> None:
-    # Two data sets: a matrix, a figure of curves and four pictures each.
-    assert int(attribute(seen, "figures")) >= 12
+    # Two data sets: in each six matrices or more, figures 1, 3 and 4, curves and four pictures.
+    assert int(attribute(seen, "figures")) >= 30
     assert attribute(seen, "empty") == "0"
 
 
@@ -87,7 +84,6 @@ def test_the_page_is_no_wider_than_its_window(seen: subprocess.CompletedProcess)
     assert attribute(seen, "wide") == "false"
 
 
-def test_it_prints(browser: str, made_results: SyntheticResults, tmp_path: Path) -> None:
-    page = write_report(made_results, tmp_path / "report.html")
-    _look(browser, page, tmp_path, f"--print-to-pdf={tmp_path / 'page.pdf'}")
+def test_it_prints(browser: str, report: Path, tmp_path: Path) -> None:
+    _look(browser, report, tmp_path, f"--print-to-pdf={tmp_path / 'page.pdf'}")
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")

@@ -1,0 +1,115 @@
+import json
+
+import numpy as np
+import pytest
+
+from teasel.analysis import beside_published, differences, filled
+from teasel.analysis.frames import DataFrame
+from teasel.analysis.synthetic import synthetic_scores
+
+
+@pytest.fixture(scope="module")
+def study() -> DataFrame:
+    """A study as the paper's, on its own data."""
+    table = synthetic_scores(np.random.default_rng(0), num_seeds=50)
+    steps = np.where(table["method"] == "factor_vae", 150_000, 300_000)
+    return table.assign(data_source="published file", steps=steps, batch_size=64)
+
+
+def judged(
+    table: DataFrame, value: float, half: float = 0.02, note: str = "", more: str | None = None
+) -> dict:
+    entry = {"row": "same_metric", "column": "same_dataset", "success": value, "note": note}
+    ends = {"low": value - half, "high": value + half}
+    summary = DataFrame([entry | ends])
+    return beside_published(summary, "table_1", table, "success", more=more).iloc[0].to_dict()
+
+
+# The paper prints 80.7 %. With 50 seeds and a half-width of 2 % the rule allows
+# sqrt(2) * .02 + .005 = .0333 (worked out by hand).
+@pytest.mark.parametrize(
+    ("value", "verdict"),
+    [(0.807, "agrees"), (0.840, "agrees"), (0.841, "differs"), (0.773, "differs")],
+)
+def test_the_rule_is_the_one_written_down(study: DataFrame, value: float, verdict: str) -> None:
+    found = judged(study, value)
+    assert found["verdict"] == verdict
+    assert found["difference"] == pytest.approx(value - 0.807)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"data_source": "stand-in"}, "stand-in data"),
+        ({"steps": 600}, "600 steps of annealed_vae"),
+        ({"other_parameters": "dci"}, "other parameters of dci than the study's"),
+        ({"batch_size": 32}, "another batch size than 64"),
+    ],
+)
+def test_numbers_made_otherwise_get_no_verdict(study: DataFrame, change: dict, why: str) -> None:
+    found = judged(study.assign(**change), 0.807)
+    assert found["verdict"] == "not comparable"
+    assert why in found["why"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        ("seed < 9", "9 seeds, 10 needed"),
+        ("method != 'beta_vae'", "30 of 36 settings on dsprites"),
+        ("dataset != 'cars3d'", "no models on cars3d"),
+    ],
+)
+def test_an_unfinished_study_gets_no_verdict(study: DataFrame, rows: str, why: str) -> None:
+    found = judged(study.query(rows), 0.807)
+    assert found["verdict"] == "not comparable"
+    assert why in found["why"]
+
+
+def test_without_an_interval_there_is_no_verdict(study: DataFrame) -> None:
+    found = judged(study, 0.807, half=np.nan, note="no interval")
+    assert (found["verdict"], found["why"]) == ("not comparable", "no interval")
+
+
+def test_an_unverified_print_is_shown_but_judges_nothing(study: DataFrame) -> None:
+    entry = {"row": "method", "column": "average", "share": 0.37, "low": 0.36, "high": 0.38}
+    summary = DataFrame([entry | {"note": ""}])
+    found = beside_published(summary, "figure_3", study, "share").iloc[0]
+    assert found["published"] == pytest.approx(0.37)
+    assert (found["verdict"], found["why"]) == (
+        "not comparable",
+        "the published number is unverified",
+    )
+
+
+def test_what_nobody_published_has_no_verdict(study: DataFrame) -> None:
+    entry = {"row": "mig", "column": "sap", "correlation": 0.4, "low": 0.3, "high": 0.5, "note": ""}
+    found = beside_published(DataFrame([entry]), "figure_2", study, "correlation", "cars3d").iloc[0]
+    assert np.isnan(found["published"])
+    assert found["verdict"] == ""
+
+
+def test_a_pair_of_data_sets_needs_only_these_two(study: DataFrame) -> None:
+    entry = {"row": "cars3d", "column": "shapes3d", "correlation": 0.85, "low": 0.8, "high": 0.9}
+    summary = DataFrame([entry | {"note": ""}])
+    two = study[study["dataset"].isin(["cars3d", "shapes3d"])]
+    found = beside_published(
+        summary, "figure_4_datasets", two, "correlation", score="dci_disentanglement"
+    )
+    assert found["verdict"].item() == "agrees"
+
+
+def test_numbers_of_ones_own_are_compared_too(study: DataFrame, tmp_path) -> None:
+    own = {"figure": "table_1", "rows": ["same_metric"], "columns": ["same_dataset"]}
+    own |= {"percent": [[90]], "source": "mine"}
+    (tmp_path / "own.json").write_text(json.dumps({"tables": [own]}))
+    found = judged(study, 0.9, more=str(tmp_path / "own.json"))
+    assert (found["verdict"], found["source"]) == ("agrees", "mine")
+
+
+def test_the_share_of_the_studys_cells_is_counted(study: DataFrame) -> None:
+    found = filled(study.query("dataset == 'cars3d' and (seed < 25 or method == 'beta_vae')"))
+    assert found["num_models"].item() == 6 * 50 + 30 * 25
+    assert found["share"].item() == pytest.approx((300 + 750) / 1800)
+    assert (found["num_settings"].item(), found["num_seeds"].item()) == (36, 25)
+    assert differences(study) == []
