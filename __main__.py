@@ -6,8 +6,12 @@ Exit codes: 0 done, 1 some trials failed, 2 bad usage or grid, 3 interrupted and
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from . import TeaselError, __version__
+
+if TYPE_CHECKING:
+    from .sweep.scheduler import Summary
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 3
 
@@ -63,6 +67,15 @@ def _parser() -> argparse.ArgumentParser:
         entry.add_argument("results", metavar="DIR", help="the results folder")
         entry.set_defaults(command=command)
 
+    rescore = commands.add_parser("rescore", help="score trained models by more metrics")
+    rescore.add_argument("results", metavar="DIR", help="the results folder")
+    rescore.add_argument("--metrics", metavar="NAMES", required=True, help="joined by commas")
+    rescore.add_argument("--address", metavar="RAY", help="a running Ray cluster's address")
+    rescore.set_defaults(command=_rescore)
+
+    metrics = commands.add_parser("metrics", help="list the metrics and their parameters")
+    metrics.set_defaults(command=_metrics)
+
     data = commands.add_parser("data", help="list the data sets, or prepare one")
     actions = data.add_subparsers(metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="say what is there, what is missing, how to get it")
@@ -103,9 +116,27 @@ def _run(arguments: argparse.Namespace) -> int:
         fail_fast=arguments.fail_fast,
         grace_seconds=arguments.grace,
     )
+    return _exit_code(summary)
+
+
+def _rescore(arguments: argparse.Namespace) -> int:
+    from .sweep.run import rescore
+
+    names = arguments.metrics.split(",")
+    return _exit_code(rescore(arguments.results, names, address=arguments.address))
+
+
+def _exit_code(summary: "Summary") -> int:
     if summary.interrupted and summary.missing:
         return INTERRUPTED
     return FAILED if summary.failed or summary.missing else DONE
+
+
+def _metrics(arguments: argparse.Namespace) -> int:
+    from .sweep.scoring import print_metrics
+
+    print_metrics()
+    return DONE
 
 
 def _status(arguments: argparse.Namespace) -> int:

@@ -7,9 +7,9 @@ there is, `load` opens it, preparing it first if need be.
 
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.metadata import entry_points
 from pathlib import Path
 
+from ..plugins import plugins
 from .appearance import SCREAM, color, noise, scream
 from .cache import cache_dir
 from .cars3d import CARS3D
@@ -66,9 +66,7 @@ DATASETS: dict[str, Definition] = {
     "noisy_dsprites_mini": _variant(DSPRITES_MINI, "noisy", noise),
     "scream_dsprites_mini": _variant(DSPRITES_MINI, "scream", scream, SCREAM),
 }
-
-# A package of someone else's adds `name = "module:definition"` under this group.
-DATASETS |= {point.name: point.load() for point in entry_points(group="teasel.datasets")}
+DATASETS |= plugins("datasets", DATASETS)
 
 
 def load(name: str, data_dir: Path | str | None = None) -> Dataset:

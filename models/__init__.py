@@ -5,6 +5,7 @@ A method is a factory: its named arguments are its hyper-parameters, and it retu
 leaves. Nothing here knows a data set: images come from a function.
 """
 
+from ..plugins import plugins
 from .annealed_vae import annealed_vae
 from .beta_tc_vae import beta_tc_vae
 from .beta_vae import beta_vae
@@ -27,6 +28,7 @@ METHODS: dict[str, Factory] = {
     "annealed_vae": annealed_vae,
     "untrained": untrained,
 }
+METHODS |= plugins("methods", METHODS)
 
 __all__ = [
     "METHODS",

@@ -1,10 +1,9 @@
 """What a trial costs in CPU seconds and bytes: measured medians, else the table below.
 
-The table was measured on one core of an x86 server CPU (see benchmarks/RESULTS.md); it is there to
-tell an hour from a month, not 10 from 12 hours.
+The table stands in benchmarks/RESULTS.md, measured on one core of an x86 server CPU. It is there to
+tell an hour from a month, not 10 hours from 12.
 """
 
-import math
 from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
@@ -15,16 +14,17 @@ from .results import Results
 from .scoring import MetricRequest
 from .trials import Trial
 
-STEPS_PER_SECOND = 6.0
+STEPS_PER_SECOND = 9.8
 """Updates of beta-VAE, batch 64, one channel, on one CPU core."""
 
-METHOD_COST = {"factor_vae": 1.5}
+METHOD_COST = {"factor_vae": 2.3}
 """Times the cost of beta-VAE; 1 where nothing else is said."""
 
-EVALUATIONS_PER_SECOND = 20.0
+THREE_CHANNELS_COST = 1.7
+EVALUATIONS_PER_SECOND = 30.0
 ENCODINGS_PER_SECOND = 4000.0
 
-SCORE_SECONDS = {"dci": 300.0, "downstream_gbt": 330.0, "downstream_lr": 25.0}
+SCORE_SECONDS = {"downstream_lr": 14.0, "downstream_gbt": 7.4, "dci": 4.8, "beta_vae_score": 1.7}
 """CPU seconds of a metric at the study's size; 1 where nothing else is said."""
 
 _STUDY_POINTS = 10_000
@@ -85,12 +85,13 @@ def _score_seconds(request: MetricRequest) -> float:
 
 
 def _train_seconds(trial: Trial, measured: dict[tuple[str, str], float]) -> float:
-    grid = definition(trial).grid
+    data = definition(trial)
     step = measured.get((trial.dataset, trial.method))
     if step is None:
         step = METHOD_COST.get(trial.method, 1.0) / STEPS_PER_SECOND
         step *= trial.training.batch_size / 64
+        if data.image_shape[-1] == 3:
+            step *= THREE_CHANNELS_COST
     evaluation = trial.training.evaluation_batches / EVALUATIONS_PER_SECOND
-    num_images = math.prod(factor.size for factor in grid)
-    encoding = num_images / ENCODINGS_PER_SECOND
+    encoding = data.num_images / ENCODINGS_PER_SECOND
     return trial.training.steps * step + evaluation + encoding

@@ -1,4 +1,4 @@
-"""`teasel run`: from the names of grids to a finished results folder."""
+"""`teasel run` and `teasel rescore`: from the names of grids to a finished results folder."""
 
 import signal
 import time
@@ -6,14 +6,18 @@ import uuid
 from collections.abc import Sequence
 from types import FrameType
 
+from ..metrics import METRICS
 from .executor import Executor
 from .grid import load_grid
-from .outstanding import outstanding
+from .grid_faults import hint
+from .outstanding import Outstanding, outstanding
 from .progress import Progress, duration
 from .results import Results
 from .scheduler import Options, Scheduler, Summary
+from .scoring import MetricRequest, defaults
 from .selection import select as select_trials
-from .study import all_requests, all_trials, check_writable, freeze
+from .study import all_requests, all_trials, check_writable, freeze, frozen_grids
+from .yaml_source import GridError
 
 
 def run(
@@ -52,10 +56,6 @@ def run(
     for grid, source in loaded:
         freeze(folder, grid, source)
     requests = all_requests(grids)
-    left = outstanding(folder, trials, requests)
-    if left.nothing:
-        print(f"Nothing to do: {_said(len(left.done), len(left.failed), len(trials))}")
-        return Summary(len(left.done), len(left.failed), 0, interrupted=False)
     first = grids[0]
     options = Options(
         pack=first.resources.pack,
@@ -65,14 +65,60 @@ def run(
         fail_fast=fail_fast,
         grace_seconds=grace_seconds,
     )
-    print(f"{first.study}: {_said(len(left.done), len(left.failed), len(trials))} in {folder.uri}")
+    left = outstanding(folder, trials, requests)
+    return _carry_out(folder, first.study, left, requests, options, executor, address)
+
+
+def rescore(
+    uri: str, names: Sequence[str], address: str | None = None, executor: Executor | None = None
+) -> Summary:
+    """Scores every trained model of a results folder by more metrics, without training again.
+
+    Args:
+        uri: The results folder.
+        names: Metrics of the catalogue; they get their default parameters and the study's seeds.
+        address: A running Ray cluster; by default a Ray of our own on this machine.
+        executor: Who carries the work out; by default Ray.
+
+    Raises:
+        ResultsError: If there is no study.
+        GridError: If a name is not in the catalogue.
+        StoreError: If the folder cannot be written.
+    """
+    for name in names:
+        if name not in METRICS:
+            raise GridError(f"unknown metric '{name}'{hint(name, list(METRICS))}")
+    folder = Results(uri)
+    grids = frozen_grids(folder)
+    check_writable(folder)
+    kinds = list(dict.fromkeys(kind for grid in grids for kind in grid.representations))
+    requests = [MetricRequest.of(kind, name, defaults(name)) for kind in kinds for name in names]
+    left = outstanding(folder, all_trials(grids), requests)._replace(untrained=[])
+    study = grids[0].study
+    return _carry_out(folder, study, left, requests, Options(), executor, address)
+
+
+def _carry_out(
+    folder: Results,
+    study: str,
+    left: Outstanding,
+    requests: Sequence[MetricRequest],
+    options: Options,
+    executor: Executor | None,
+    address: str | None,
+) -> Summary:
+    done, failed, total = len(left.done), len(left.failed), sum(len(group) for group in left)
+    if left.nothing:
+        print(f"Nothing to do: {_said(done, failed, total)}")
+        return Summary(done, failed, 0, interrupted=False)
+    print(f"{study}: {_said(done, failed, total)} in {folder.uri}")
     began = time.monotonic()
     executor = executor or _ray(address)
     try:
-        with _Signals() as signals, Progress(first.study) as progress:
+        with _Signals() as signals, Progress(study) as progress:
             summary = Scheduler(
                 folder,
-                first.study,
+                study,
                 left,
                 requests,
                 executor,

@@ -10,9 +10,10 @@ from teasel.sweep.control import Control
 from teasel.sweep.executor import InProcess
 from teasel.sweep.grid import load_grid
 from teasel.sweep.results import Results, ResultsError
-from teasel.sweep.run import run
+from teasel.sweep.run import rescore, run
 from teasel.sweep.store import StoreError
 from teasel.sweep.tasks import Demand, TrainPack
+from teasel.sweep.yaml_source import GridError
 
 NUMBERS = ["loss", "reconstruction", "kl", "elbo", "kl_per_latent"]
 
@@ -175,3 +176,49 @@ def test_a_metric_that_is_not_defined_leaves_an_error_row_beside_the_others(
     errors = {row["metric"]: row["error"] for row in Results(tmp_path).table("scores").to_pylist()}
     assert "1 training points" in errors["beta_vae_score"]
     assert errors["mig"] is None
+
+
+def test_references_are_scored_beside_the_methods(grid_file: Path, tmp_path: Path) -> None:
+    grid = grid_file.with_name("references.yaml")
+    names = ["ground_truth", "raw_pixels", "pca", "ica", "random_codes"]
+    text = grid_file.read_text().replace("seeds: 2", "seeds: 1")
+    text = text.replace("beta_vae: {beta: [1, 4]}", "\n  ".join(f"{name}: {{}}" for name in names))
+    metric = "metrics:\n  factor_vae_score: {num_train: 60, num_test: 60, num_variance: 60}\n"
+    grid.write_text(text.replace("metrics:\n", metric))
+    summary = run([str(grid)], results=str(tmp_path), executor=InProcess())
+    assert (summary.done, summary.failed, summary.missing) == (5, 0, 0)
+    results = Results(tmp_path)
+    method = {row["trial_id"]: row["method"] for row in results.table("trials").to_pylist()}
+    value = {
+        (method[row["trial_id"]], row["score"]): row["value"]
+        for row in results.table("scores").to_pylist()
+    }
+    assert value["ground_truth", "factor_vae_score"] == 1.0
+    assert value["random_codes", "factor_vae_score"] < 0.7
+    assert value["ground_truth", "mig"] > 0.9
+    assert ("raw_pixels", "mig") not in value
+    assert ("raw_pixels", "factor_vae_score") in value
+    ids = {name: trial_id for trial_id, name in method.items()}
+    mean, log_variance, factors = results.representation(ids["ground_truth"])
+    spread = (factors - 1.5) / np.sqrt(15 / 12)  # four values each: mean 1.5, variance 15 / 12
+    np.testing.assert_allclose(mean, spread, rtol=1e-6)
+    assert np.isneginf(log_variance).all()
+
+
+def test_rescoring_adds_a_metric_to_every_model_without_training(
+    finished: Results, tmp_path: Path
+) -> None:
+    import shutil
+
+    shutil.copytree(finished.uri, tmp_path / "copy")
+    results = Results(tmp_path / "copy")
+    summary = rescore(results.uri, ["unsupervised"], executor=InProcess())
+    assert (summary.done, summary.failed, summary.missing) == (4, 0, 0)
+    added = [row for row in results.table("scores").to_pylist() if row["metric"] == "unsupervised"]
+    assert len({(row["trial_id"], row["representation"]) for row in added}) == 8
+    assert len(results.store.files("tables/trials")) == len(finished.store.files("tables/trials"))
+
+
+def test_rescoring_by_an_unknown_metric_is_refused(finished: Results) -> None:
+    with pytest.raises(GridError, match=r"unknown metric 'migg' \(did you mean 'mig'\?\)"):
+        rescore(finished.uri, ["migg"], executor=InProcess())
