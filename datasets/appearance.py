@@ -21,7 +21,7 @@ def color(data_dir: Path | None) -> Appearance:
     def paint(images: Any, words: Any) -> Any:
         return images * (0.5 + _uniform(words)[:, None, None, :] / 2)
 
-    return Appearance("color", 3, (3,), paint)
+    return Appearance("color", (3,), paint)
 
 
 def noise(data_dir: Path | None) -> Appearance:
@@ -38,7 +38,7 @@ def noise(data_dir: Path | None) -> Appearance:
             images, (levels.astype(np.float32) + 0.5) / 1024
         )
 
-    return Appearance("noise", 3, (64, 64), paint)
+    return Appearance("noise", (64, 64), paint)
 
 
 def scream(data_dir: Path | None) -> Appearance:
@@ -63,7 +63,7 @@ def scream(data_dir: Path | None) -> Appearance:
         return xp.where(images > 0, 1 - background, background)
 
     identity = f"scream {hashlib.sha256(painting.tobytes()).hexdigest()}"
-    return Appearance(identity, 3, (5,), paint)
+    return Appearance(identity, (5,), paint)
 
 
 def _uniform(words: Any) -> Any:
@@ -77,7 +77,7 @@ def _painting(data_dir: Path | None) -> np.ndarray:
 
     path = find(SCREAM, data_dir)
     if not path:
-        raise DataError(f"scream_dsprites needs the painting. {where_to_put(SCREAM)}")
+        raise DataError(f"scream_dsprites needs the painting. {where_to_put([SCREAM])}")
     try:
         with Image.open(path) as picture:
             # Differs from the original: a size of two numbers, since Pillow refuses its three.

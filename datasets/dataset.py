@@ -11,6 +11,8 @@ import numpy as np
 
 from .. import TeaselError
 
+from .. import TeaselError
+
 
 class DataError(TeaselError):
     """A data set that can't be had: a file is missing or broken, or the cache can't be written."""
@@ -28,12 +30,11 @@ class Appearance(NamedTuple):
     """What observing adds to a stored image.
 
     `paint(images, words)` maps stored images (B, H, W, 1) and random 32-bit words
-    (B, *noise_shape), uint32, to observations (B, H, W, channels). It takes NumPy and JAX arrays
-    alike. `identity` says for the fingerprint what is added.
+    (B, *noise_shape), uint32, to observations (B, H, W, 3). It takes NumPy and JAX arrays alike.
+    `identity` says for the fingerprint what is added.
     """
 
     identity: str
-    channels: int
     noise_shape: tuple[int, ...]
     paint: Callable[[Any, Any], Any]
 
@@ -119,10 +120,11 @@ class Dataset:
         """
         factors = np.asarray(factors)
         sizes = self.factor_sizes
-        if factors.ndim != 2 or factors.shape[1] != len(sizes):
+        shaped = factors.ndim == 2 and factors.shape[1] == len(sizes)
+        if not shaped or factors.dtype.kind not in "iu":
             raise ValueError(
-                f"{self.name}: factors have shape {factors.shape}, not (N, {len(sizes)}): "
-                f"one column for each of {', '.join(self.factor_names)}"
+                f"{self.name}: factors are {factors.dtype} {factors.shape}, not integers "
+                f"(N, {len(sizes)}): one column for each of {', '.join(self.factor_names)}"
             )
         if factors.size and ((factors < 0) | (factors >= sizes)).any():
             raise ValueError(
@@ -229,6 +231,7 @@ def _unit_interval(levels: Any) -> Any:
     """`levels / 255` to the last bit, for whole float32 levels from 0 to 255.
 
     XLA turns a division by a constant into a product with its reciprocal, which rounds otherwise
-    than NumPy's division. Both products here are the same everywhere: the first is exact.
+    than NumPy's division. This sum, whose first term is exact, is the same everywhere, its terms
+    fused or not.
     """
     return levels * np.float32(257 / 2**16) + levels * np.float32(1 / (255 * 2**16))

@@ -85,10 +85,13 @@ class Definition:
         """What is there, what is missing, how large it is, under which licence, how to get it."""
         info, missing = self._description(), self._missing(data_dir)
         if missing:
-            size = sum(file.num_bytes for file in missing) / 1e6
+            num_bytes = sum(file.num_bytes for file in missing)
+            amount = f" {num_bytes / 1e6:,.0f} MB" if num_bytes else ""
             state = "missing " + ", ".join(file.name for file in missing)
-            advice = f"`teasel data prepare {self.name}` downloads {f'{size:,.0f} MB' * bool(size)}"
-            advice = f"{advice.strip()} where still served. {where_to_put(missing[0])}"
+            advice = (
+                f"`teasel data prepare {self.name}` downloads{amount} where still served. "
+                f"{where_to_put(missing)}"
+            )
         elif info:
             state, advice = f"prepared ({info['source']})", ""
         elif self._found(data_dir):

@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 import urllib.request
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,13 +90,13 @@ def download(file: PublishedFile) -> Path:
             return _download(file, url)
         except (OSError, DataError) as error:
             failures.append(f"{url}: {error}")
-    raise DataError(f"can't download {file.name} ({'; '.join(failures)}). {where_to_put(file)}")
+    raise DataError(f"can't download {file.name} ({'; '.join(failures)}). {where_to_put([file])}")
 
 
-def where_to_put(file: PublishedFile) -> str:
-    """One sentence: which file to put where."""
-    other = f" or its content, {file.unpacked}," if file.unpacked else ""
-    return f"Put {file.name}{other} into a folder and name that folder by TEASEL_DATA_DIR."
+def where_to_put(files: Sequence[PublishedFile]) -> str:
+    """One sentence: which files to put where."""
+    names = [f"{file.name} (or {file.unpacked})" if file.unpacked else file.name for file in files]
+    return f"Put {', '.join(names)} into a folder and name that folder by TEASEL_DATA_DIR."
 
 
 def _downloads() -> Path:

@@ -50,9 +50,9 @@ class Publication:
         if not paths:
             missing = [file for file in self.files if not find(file, data_dir)]
             raise DataError(
-                f"{name} is not prepared and {missing[0].name} is not there. `teasel data prepare "
-                f"{name}` downloads it where it is still served ({self.homepage}). "
-                f"{where_to_put(missing[0])}"
+                f"{name} is not prepared and files of it are missing. `teasel data prepare {name}` "
+                f"downloads them where they are still served ({self.homepage}). "
+                f"{where_to_put(missing)}"
             )
         for file, path in zip(self.files, paths, strict=True):
             check(file, path)

@@ -116,6 +116,8 @@ def test_indices_and_factors_out_of_range_are_refused(dataset: Dataset) -> None:
         dataset.sample_indices(np.array([dataset.factor_sizes]), rng())
     with pytest.raises(ValueError, match="one column for each of"):
         dataset.sample_indices(np.zeros((2, 1), int), rng())
+    with pytest.raises(ValueError, match="factors are float64"):
+        dataset.sample_indices(np.zeros((2, len(dataset.factor_sizes))), rng())
     if dataset.stochastic:
         with pytest.raises(ValueError, match="give rng"):
             dataset.images(np.array([0]))

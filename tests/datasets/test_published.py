@@ -331,10 +331,10 @@ def test_published_dsprites_images_come_in_the_order_of_the_file(folder: Path) -
 
 def test_a_missing_file_says_what_to_put_where(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match=r"3dshapes\.h5 is not there.*`teasel data prepare shapes3d`"
+        DataError, match=r"missing\. `teasel data prepare shapes3d`.*Put 3dshapes\.h5"
     ):
         load("shapes3d")
-    with pytest.raises(DataError, match=r"Put .*tar\.gz or its content, cars, into a folder"):
+    with pytest.raises(DataError, match=r"Put .*tar\.gz \(or cars\) into a folder"):
         load("cars3d")
     with pytest.raises(DataError, match=r"Put scream\.jpg into a folder.*TEASEL_DATA_DIR"):
         load("scream_dsprites_mini")
