@@ -11,8 +11,6 @@ import numpy as np
 
 from .. import TeaselError
 
-from .. import TeaselError
-
 
 class DataError(TeaselError):
     """A data set that can't be had: a file is missing or broken, or the cache can't be written."""
