@@ -3,11 +3,23 @@
 import sys
 import time
 from types import TracebackType
-from typing import IO
-
-from .scheduler import Snapshot
+from typing import IO, NamedTuple
 
 _SECONDS_BETWEEN_LINES = 20.0
+
+
+class Snapshot(NamedTuple):
+    """Where a run stands, for whoever displays it.
+
+    `progress` counts trials, unfinished ones by the share of their work that is done.
+    """
+
+    total: int
+    done: int
+    failed: int
+    training: int
+    scoring: int
+    progress: float
 
 
 class Progress:

@@ -14,6 +14,7 @@ from .control import Control
 from .executor import Executor, Failure, Outcome
 from .outstanding import Outstanding, outstanding
 from .packing import Slots, make_packs
+from .progress import Snapshot
 from .references import wanted
 from .results import Results
 from .scoring import MetricRequest
@@ -54,20 +55,6 @@ class Options:
     save_models: bool = True
     fail_fast: bool = False
     grace_seconds: float = 60.0
-
-
-class Snapshot(NamedTuple):
-    """Where a run stands, for whoever displays it.
-
-    `progress` counts trials, unfinished ones by the share of their work that is done.
-    """
-
-    total: int
-    done: int
-    failed: int
-    training: int
-    scoring: int
-    progress: float
 
 
 class Summary(NamedTuple):
@@ -169,8 +156,7 @@ class Scheduler:
                     self._start_what_fits()
                 if not self._running:
                     break
-                late = asked_at and self._clock() - asked_at > self._options.grace_seconds
-                if late or self._signals() > 1:
+                if self._signals() > 1 or self._out_of_grace(asked_at):
                     break
                 for outcome in self._executor.wait(1.0):
                     self._take(outcome)
@@ -183,12 +169,14 @@ class Scheduler:
         missing = self._total - len(self._done) - len(self._failed)
         return Summary(len(self._done), len(self._failed), missing, asked_at is not None)
 
+    def _out_of_grace(self, asked_at: float | None) -> bool:
+        return asked_at is not None and self._clock() - asked_at > self._options.grace_seconds
+
     def snapshot(self) -> Snapshot:
         """Where the run stands."""
         training = [task for task in self._running if isinstance(task, TrainPack)]
-        scoring = sum(len(task.trials) for task in self._running) - sum(
-            len(task.trials) for task in training
-        )
+        num_training = sum(len(task.trials) for task in training)
+        scoring = sum(len(task.trials) for task in self._running) - num_training
         trained = scoring + len(self._scorable)
         for task in training:
             report = self._reports.get(task.part, {"step": 0, "steps": 1})
@@ -198,7 +186,7 @@ class Scheduler:
             self._total,
             len(self._done),
             len(self._failed),
-            sum(len(task.trials) for task in training),
+            num_training,
             scoring,
             ended + _SHARE_OF_TRAINING * trained,
         )
