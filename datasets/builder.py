@@ -15,6 +15,8 @@ import tensorflow_datasets as tfds
 from .dataset import DataError
 from .published import Example
 
+tfds.disable_progress_bar()  # the cache has its own
+
 # Beyond 1 GB a split, tensorflow-datasets sorts its examples on disk, by TensorFlow.
 _SPLIT_BYTES = 400e6
 

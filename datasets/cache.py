@@ -229,7 +229,7 @@ def _with_progress(recipe: Recipe, chunks: Iterable[np.ndarray]) -> Iterator[np.
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True)) as progress:
-        task = progress.add_task(label, total=total)
+        task = progress.add_task(label, total=None)  # the first chunk may take a while
         for chunk in chunks:
             yield chunk
-            progress.advance(task, len(chunk))
+            progress.update(task, total=total, advance=len(chunk))

@@ -1,5 +1,6 @@
 """Feeding a data set that a device can't hold: the host sends the images of the coming steps."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -24,7 +25,8 @@ def windows(
 ) -> Iterator[Window]:
     """For each array of keys, what `draw` can read instead of `device_data()`, on the device.
 
-    While one window is in use the next is gathered, so that the device needn't wait.
+    Says on standard error that the images come from the host. While one window is in use the
+    next is gathered, so that the device needn't wait.
 
     Args:
         dataset: which images are drawn from.
@@ -42,6 +44,10 @@ def windows(
         indices = np.asarray(wanted(jax.device_put(keys, host)))
         return jax.device_put(dataset.window(indices), device)
 
+    size = dataset.device_data().nbytes / 1e6
+    print(
+        f"{dataset.name}: {size:,.0f} MB stay on the host and are fed to {device}", file=sys.stderr
+    )
     with ThreadPoolExecutor(max_workers=1) as thread:
         coming = None
         for some in keys:

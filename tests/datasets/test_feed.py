@@ -23,7 +23,9 @@ def keys(chunk: int) -> jax.Array:
     return jax.random.split(jax.random.key(chunk), (3, 2))
 
 
-def test_batches_from_windows_equal_batches_from_the_whole(dataset: Dataset) -> None:
+def test_batches_from_windows_equal_batches_from_the_whole(
+    dataset: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
     def draw(data: object, keys: jax.Array) -> jax.Array:
         return jax.vmap(jax.vmap(lambda key: dataset.draw(data, key, 5)))(keys)
 
@@ -36,6 +38,7 @@ def test_batches_from_windows_equal_batches_from_the_whole(dataset: Dataset) -> 
             draw_from_window(window, keys(chunk)), draw_from_whole(whole, keys(chunk))
         )
     assert chunk == 3
+    assert "color_dsprites_mini: 24 MB stay on the host" in capsys.readouterr().err
 
 
 def test_a_window_serves_observations_by_index(dataset: Dataset) -> None:

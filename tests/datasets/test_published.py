@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import sys
 import tarfile
 import zipfile
 from dataclasses import replace
@@ -340,6 +341,16 @@ def test_a_missing_file_says_what_to_put_where(tmp_path: Path) -> None:
         load("scream_dsprites_mini")
     with pytest.raises(DataError, match="nowhere, doesn't exist"):
         load("cars3d", tmp_path / "nowhere")
+
+
+def test_files_without_tensorflow_datasets_say_what_to_install(
+    folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_shapes(folder / "3dshapes.h5")
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    with pytest.raises(DataError, match="takes tensorflow-datasets: pip install"):
+        load("shapes3d", folder)
+    assert leaves_nothing(cache)
 
 
 def test_a_wrong_checksum_is_refused_unless_any_will_do(
