@@ -78,6 +78,11 @@ def compare_trees(representation: Representation, num_rounds: int) -> None:
     print(f"scikit-learn, first {num_rounds} rounds  {theirs:8.3f}")
     print(f"ours, first {num_rounds} rounds          {ours:8.3f}  {theirs / ours:.0f} times")
     print(f"ours, all 100 rounds         {full:8.3f}  {theirs / full:.0f} times")
+    labels = factors[:, 0]
+    model = GradientBoostingClassifier(random_state=0)
+    own = seconds(lambda: boosted_trees(codes, labels))
+    other = seconds(lambda: model.fit(codes, labels))
+    print(f"first factor, {len(np.unique(labels))} classes, all rounds: {other / own:.0f} times")
     # Trying every split visits each sample once per feature and level, to add its residual and to
     # compare a gain: at best one visit per cycle, as each waits for a residual out of order.
     bound = DEPTH * NUM_LATENTS * 10_000 / gigahertz() * 1e-6

@@ -274,7 +274,7 @@ def find_split(node, count, total, residuals, node_of, data, histogram, ups, lar
             t = max(high, low)
             steep = largest * count / max(k + 1, count - end + 1)
             bounds[b] = _SLACK * t * min(t * max(weights[b], weights[b + 1]), steep)
-            if end - k < 2:
+            if end - k < 2 or not data.splits_inside[feature, b]:
                 bounds[b] = -1.0
         work.gain[feature] = -1.0
         for b in range(1, bins):

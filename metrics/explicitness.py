@@ -52,7 +52,7 @@ def explicitness(
     test_inputs = (test_codes[:, varied] - center[varied]) / scale[varied]
     areas = []
     for train_labels, test_labels in zip(train_factors.T, test_factors.T, strict=True):
-        # Differs from the original: a factor with one value, an error there, is left out of the mean.
+        # Differs from the original: a factor with one value, an error there, is left out.
         if min(np.ptp(train_labels), np.ptp(test_labels)) == 0:
             continue
         classifier = logistic_regression(train_inputs, train_labels, one_vs_rest)

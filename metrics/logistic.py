@@ -9,6 +9,7 @@ import numpy as np
 
 _FOLDS = 5
 _FEW_POINTS = 100
+_BLOCK = 1_000  # points whose scores fit into a core's cache
 _STRENGTHS = np.logspace(-4, 4, 10)  # C: the weight of the data against the penalty
 
 
@@ -150,22 +151,25 @@ def _fit_softmax(
     """Weights (C, D + 1) from 100 steps of L-BFGS or until no gradient exceeds 1e-4."""
     from scipy.optimize import minimize
 
-    from .softmax import softmax
+    from .softmax import log_loss
 
-    num, rows = len(indices), np.arange(len(indices))
-    columns = np.ascontiguousarray(np.column_stack([inputs, np.ones(num)]).T)
-    probabilities = np.empty((len(start), num))
+    num = len(indices)
+    columns = np.column_stack([inputs, np.ones(num)]).T
+    blocks = [
+        (np.ascontiguousarray(columns[:, begin : begin + _BLOCK]), indices[begin : begin + _BLOCK])
+        for begin in range(0, num, _BLOCK)
+    ]
     penalty = np.full(start.shape, 1 / (strength * num))
     penalty[:, -1] = 0
 
     def loss_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
         weights = flat.reshape(start.shape, order="F")
-        scores = weights @ columns
-        normalizers = softmax(scores, probabilities)
-        loss = np.sum(normalizers - scores[indices, rows]) / num
-        loss += 0.5 * np.sum(penalty * weights**2)
-        probabilities[indices, rows] -= 1
-        gradient = probabilities @ columns.T / num + penalty * weights
+        loss, gradient = 0.5 * np.sum(penalty * weights**2), penalty * weights
+        for block, targets in blocks:
+            scores = weights @ block
+            residuals = np.empty_like(scores)
+            loss += log_loss(scores, targets, residuals) / num
+            gradient += residuals @ block.T / num
         return loss, gradient.ravel(order="F")
 
     found = minimize(

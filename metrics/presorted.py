@@ -17,11 +17,19 @@ class Presorted(NamedTuple):
     slots: np.ndarray  # (N, D) uint16: where each sample's bin stands in a flat histogram
     starts: np.ndarray  # (D, B + 1) int32: the first rank of each bin, then N
     num_bins: np.ndarray  # (D,) int32
+    splits_inside: np.ndarray  # (D, B) bool: whether a bin's extremes may be parted
 
 
 def presort(inputs: np.ndarray) -> Presorted:
-    """The samples (N, D), cast to float32, by feature. Bins part only values that may be split."""
-    inputs = np.ascontiguousarray(inputs.T, dtype=np.float32)
+    """The samples (N, D), cast to float32, by feature. Bins part only values that may be split.
+
+    Raises:
+        ValueError: if they are not finite in float32.
+    """
+    with np.errstate(over="ignore"):
+        inputs = np.ascontiguousarray(inputs.T, dtype=np.float32)
+    if not np.isfinite(inputs).all():
+        raise ValueError("trees need inputs that are finite as float32, got NaN, infinity or 1e39")
     num_features, num_samples = inputs.shape
     most_bins = max(1, min(_MOST_BINS, 2**15 // num_features))
     order = np.argsort(inputs, axis=1, kind="stable").astype(np.int32)
@@ -31,6 +39,7 @@ def presort(inputs: np.ndarray) -> Presorted:
     slots = np.empty((num_samples, num_features), np.uint16)
     starts = np.full((num_features, most_bins + 1), num_samples, np.int32)
     num_bins = np.empty(num_features, np.int32)
+    splits_inside = np.zeros((num_features, most_bins), bool)
     for feature, column in enumerate(values):
         may_start = np.flatnonzero(column[1:] > column[:-1] + SAME_VALUE) + 1
         wished = np.arange(most_bins) * num_samples // most_bins
@@ -40,7 +49,9 @@ def presort(inputs: np.ndarray) -> Presorted:
         starts[feature, : len(begins)] = begins
         bin_of_rank = np.searchsorted(begins, np.arange(num_samples), side="right") - 1
         slots[order[feature], feature] = 2 * (feature * most_bins + bin_of_rank)
-    return Presorted(order, ranks, values, slots, starts, num_bins)
+        ends = np.append(begins[1:], num_samples) - 1
+        splits_inside[feature, : len(begins)] = column[ends] > column[begins] + SAME_VALUE
+    return Presorted(order, ranks, values, slots, starts, num_bins, splits_inside)
 
 
 class Workspace(NamedTuple):

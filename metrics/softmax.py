@@ -26,6 +26,17 @@ def softmax(scores, probabilities):
 
 
 @compiled
+def log_loss(scores, targets, gradient):
+    """The sum of -log p of the targets (N,) under softmax `scores` (C, N); fills its gradient."""
+    normalizers = softmax(scores, gradient)
+    loss = 0.0
+    for i in range(len(targets)):
+        loss += normalizers[i] - scores[targets[i], i]
+        gradient[targets[i], i] -= 1
+    return loss
+
+
+@compiled
 def exponentials(exponents, highest, powers, out):
     """exp(exponents - highest) to one unit in the last place, in vector instructions.
 

@@ -175,3 +175,17 @@ def test_extreme_scores_stay_finite() -> None:
 def test_one_label_is_refused() -> None:
     with pytest.raises(ValueError, match="two labels"):
         boosted_trees(np.zeros((5, 2)), np.ones(5, int))
+
+
+def test_inputs_too_large_for_float32_are_refused() -> None:
+    with pytest.raises(ValueError, match="float32"):
+        boosted_trees(np.array([[0.0], [1e300]]), np.array([0, 1]))
+
+
+def test_loops_compile_where_no_cache_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    from numba.core import caching
+
+    from teasel.metrics.compiled import compiled
+
+    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
+    assert compiled(lambda number: number + 1)(1) == 2
