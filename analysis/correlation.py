@@ -95,7 +95,7 @@ def dataset_correlation(
         weights = np.isfinite(values) * counts
         with np.errstate(invalid="ignore", divide="ignore"):
             means = np.where(weights > 0, values, 0) @ counts / weights.sum(axis=-1)
-        if np.isfinite(means).all():
+        if np.isfinite(means).all() and means.shape[1] >= MIN_SETTINGS:
             return spearman(means.T)
         matrix = np.full((num_datasets, num_datasets), np.nan)
         for i, j in itertools.combinations_with_replacement(range(num_datasets), 2):

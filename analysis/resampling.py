@@ -4,8 +4,8 @@ Seeds are crossed with settings, not nested in them: seed 7 gives every method a
 initial weights and batches. So a seed is drawn, or left out, in all cells of a study at once.
 
 A statistic here is a function of how often each seed counts: `statistic(counts)`, counts (S,).
-Both errors below feed one interval, estimate ± t(S - 1) x error: percentiles of the bootstrap are
-too narrow at the 10 to 50 seeds of a study (`benchmarks/analysis.py` measures the coverage).
+Both errors below feed one interval, estimate ± t(S - 1) x error, as percentiles of a bootstrap are
+too narrow for the few seeds of a study; `benchmarks/analysis.py` measures the coverage.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 MIN_SEEDS = 10
-"""With fewer seeds no interval is shown: none of these covers at its nominal rate."""
+"""With fewer seeds no interval is shown: t has few degrees, and the error is itself uncertain."""
 
 Statistic = Callable[[np.ndarray], np.ndarray]
 

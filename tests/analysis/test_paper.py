@@ -88,8 +88,10 @@ def test_data_sets_without_settings_in_common_have_no_correlation_and_say_so() -
     table = synthetic_scores(np.random.default_rng(4), num_seeds=2, columns=["mig"])
     first = table.query("dataset == 'dsprites' and method == 'beta_vae'")
     second = table.query("dataset == 'cars3d' and method == 'factor_vae'")
-    found = dataset_correlation(DataFrame({**first}), "mig")
-    assert found["correlation"].tolist() == [1.0]
+    assert dataset_correlation(first, "mig")["correlation"].tolist() == [1.0]
+    assert dataset_correlation(first[:0], "mig").empty
+    two = first[first["setting"].isin(["beta=1", "beta=2"])]
+    assert dataset_correlation(two, "mig")["correlation"].isna().all()
     found = dataset_correlation(table.loc[[*first.index, *second.index]], "mig")
     apart = found.query("row != column")
     assert apart["correlation"].isna().all()

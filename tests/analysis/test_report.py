@@ -94,8 +94,8 @@ def test_a_report_is_written_into_its_results_folder(tmp_path: Path) -> None:
     assert write_report(str(tmp_path)) == tmp_path / "report.html"
     text = (tmp_path / "report.html").read_text()
     assert "36 trained models" in text
-    # The same results give the same page, whatever holds them.
-    study = read(made)
+    # The same results give the same page again.
+    study = read(folder)
     assert render(study, make_sections(study), tmp_path.name, "report_files") == text
 
 

@@ -1,0 +1,28 @@
+import doctest
+from pathlib import Path
+
+import pandas as pd
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_example_of_the_docs_gives_what_it_shows() -> None:
+    with pd.option_context("display.width", 100, "display.max_columns", 12, "display.precision", 3):
+        found = doctest.testfile(
+            str(ROOT / "docs" / "analysis.md"),
+            module_relative=False,
+            optionflags=doctest.NORMALIZE_WHITESPACE,
+        )
+    assert found.attempted > 40
+    assert found.failed == 0
+
+
+def test_every_public_function_has_an_example() -> None:
+    import teasel.analysis
+
+    text = (ROOT / "docs" / "analysis.md").read_text()
+    shown = {line for line in text.splitlines() if line.startswith((">>>", "..."))}
+    missing = [
+        name for name in teasel.analysis.__all__ if not any(f"{name}(" in line for line in shown)
+    ]
+    assert missing == ["Codes"]
