@@ -24,9 +24,9 @@ def draw_factors(rng: Rng, factor_sizes: Sequence[int], num: int) -> np.ndarray:
 
     >>> draw_factors(np.random.RandomState(0), (2, 3), 4)
     array([[0, 1],
-           [1, 2],
            [1, 1],
-           [0, 2]])
+           [1, 2],
+           [0, 0]])
     """
     return np.stack([draw_integers(rng, size, num) for size in factor_sizes], axis=1).astype(
         np.int64

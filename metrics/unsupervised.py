@@ -62,7 +62,7 @@ def total_correlation(covariance: np.ndarray) -> float:
     # Differs from the original: of a singular covariance it gave the logarithm of rounding errors.
     rounding = len(correlation) * np.finfo(np.float64).eps
     eigenvalues = np.maximum(np.linalg.eigvalsh(correlation), rounding)
-    return float(max(-0.5 * np.sum(np.log(eigenvalues)), 0.0))
+    return float(max(0.0, -0.5 * np.sum(np.log(eigenvalues))))
 
 
 def wasserstein_correlation(covariance: np.ndarray) -> float:
@@ -74,7 +74,7 @@ def wasserstein_correlation(covariance: np.ndarray) -> float:
     deviations = np.sqrt(np.diag(covariance))
     product = covariance * np.outer(deviations, deviations)
     roots = np.sqrt(np.maximum(np.linalg.eigvalsh(product), 0))
-    return float(max(2 * np.trace(covariance) - 2 * np.sum(roots), 0.0))
+    return float(max(0.0, 2 * np.trace(covariance) - 2 * np.sum(roots)))
 
 
 def _mean_information(bins: np.ndarray) -> float:
