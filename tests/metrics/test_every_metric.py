@@ -48,6 +48,22 @@ def test_codes_of_any_kind_have_finite_scores(name: str, codes: str) -> None:
         assert np.isfinite(value)
 
 
+@pytest.mark.parametrize("sizes", [(1, 12), (12,)])
+@pytest.mark.parametrize("name", METRICS)
+def test_a_factor_of_one_value_or_a_single_factor_is_scored_or_refused(
+    name: str, sizes: tuple[int, ...]
+) -> None:
+    codes = TableRepresentation(
+        STANDARD, None, sizes, lambda factors, rng: np.ravel_multi_index(tuple(factors.T), sizes)
+    )
+    if name == "beta_vae_score" and len(sizes) == 1:
+        with pytest.raises(ValueError, match="two factors"):
+            METRICS[name](codes, np.random.default_rng(0), **few_points(name))
+    else:
+        scores = METRICS[name](codes, np.random.default_rng(0), **few_points(name))
+        assert np.isfinite(list(scores.values())).all()
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("name", METRICS)
 def test_codes_that_are_not_finite_are_refused_with_a_reason(name: str, bad: float) -> None:
