@@ -126,7 +126,7 @@ def import_tfds():
         import tensorflow_datasets as tfds
     except ImportError as error:
         raise DataError(
-            "reading publishers' files takes tensorflow-datasets: pip install 'teasel[data]'"
+            "reading publishers' files takes tensorflow-datasets: pip install tensorflow-datasets"
         ) from error
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()

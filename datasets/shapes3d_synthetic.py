@@ -135,7 +135,7 @@ def _ball(eye: np.ndarray, rays: np.ndarray, height: float, radius: float) -> Hi
     inside = along**2 - (offset**2).sum(axis=-1) + radius**2
     near = -along - np.sqrt(np.clip(inside, 0, None))
     distance = np.where((inside > 0) & (near > 0), near, _NONE)
-    return distance, _normal(offset + np.where(inside > 0, near, 0)[:, None] * rays, radius)
+    return distance, (offset + np.where(inside > 0, near, 0)[:, None] * rays) / radius
 
 
 def _tube(eye: np.ndarray, rays: np.ndarray, low: float, high: float, radius: float) -> Hit:
@@ -149,7 +149,7 @@ def _tube(eye: np.ndarray, rays: np.ndarray, low: float, high: float, radius: fl
         height = eye[..., 1] + near * rays[:, 1]
     hit = (inside > 0) & (near > 0) & (low <= height) & (height <= high)
     outward = (eye + np.where(hit, near, 0)[:, None] * rays) * np.array([1, 0, 1])
-    return np.where(hit, near, _NONE), _normal(outward, radius)
+    return np.where(hit, near, _NONE), outward / radius
 
 
 def _cylinder(eye: np.ndarray, rays: np.ndarray, size: float) -> Hit:
@@ -175,10 +175,6 @@ def _capsule(eye: np.ndarray, rays: np.ndarray, size: float) -> Hit:
     first = distances.argmin(axis=0)
     normals = np.stack([normal for _, normal in parts])
     return distances.min(axis=0), normals[first, np.arange(len(rays))]
-
-
-def _normal(outward: np.ndarray, radius: float) -> np.ndarray:
-    return outward / radius
 
 
 _SHAPES = (_cube, _cylinder, _sphere, _capsule)
