@@ -17,8 +17,8 @@ from .embedding import embedding
 from .frames import DataFrame
 from .gallery import pictures, ranking_score
 from .labels import DASH, MINUS, TIMES, label, setting_label
+from .pieces import Study, present
 from .published import differences, filled
-from .sections import Study, present
 from .summary import exemplars, in_study_order, score_table, training_curves
 from .tables import (
     DISENTANGLEMENT,

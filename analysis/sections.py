@@ -1,9 +1,5 @@
 """The report's questions: each a section with its figure, table, verdict and a line of reading."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
-
 import numpy as np
 
 from . import blocks, figures, paper
@@ -12,45 +8,23 @@ from .drawing import figure
 from .frames import DataFrame
 from .importance import importance, method_wins, variance_explained
 from .labels import DASH, MINUS, label
+from .pieces import (
+    Study,
+    above_diagonal,
+    comparison,
+    drawn_matrix,
+    matrix,
+    nothing_published,
+    panel_grid,
+    present,
+    printed_matrix,
+)
 from .power import seeds_needed
 from .published import published
 from .selection import table_1, unsupervised_selection
 from .summary import in_study_order
-from .tables import DISENTANGLEMENT, DOWNSTREAM, UNSUPERVISED, Results, learned
+from .tables import DOWNSTREAM, UNSUPERVISED, learned
 from .verdict import beside_published
-
-
-class Study(NamedTuple):
-    """A results folder, read once.
-
-    Attributes:
-        folder: the results.
-        trials: finished models, in the paper's order.
-        mean: their wide scores of the mean representation.
-        sampled: their wide scores of the sampled one.
-        more: a file with published numbers of the reader's own.
-    """
-
-    folder: Results
-    trials: DataFrame
-    mean: DataFrame
-    sampled: DataFrame
-    more: str | Path | None = None
-
-    @property
-    def datasets(self) -> list[str]:
-        """In the paper's order."""
-        return list(in_study_order(self.trials)["dataset"].unique())
-
-    @property
-    def scores(self) -> list[str]:
-        """The disentanglement scores that some trained model has."""
-        return present(learned(self.mean), DISENTANGLEMENT)
-
-
-def present(table: DataFrame, columns: Sequence[str]) -> list[str]:
-    """Those of the columns that the table has with a value."""
-    return [name for name in columns if name in table and table[name].notna().any()]
 
 
 def agreement(study: Study) -> Block:
@@ -62,10 +36,10 @@ def agreement(study: Study) -> Block:
     known = published("figure_2", study.more)
     drawn, verdicts = [], []
     for dataset, rows in summary.groupby("dataset", sort=False):
-        drawn.append(_matrix(f"figure_2-{dataset}", rows))
+        drawn.append(matrix(f"figure_2-{dataset}", rows))
         printed = known[known["dataset"] == dataset]
         if len(printed):
-            drawn.append(_printed(f"published-{dataset}", printed))
+            drawn.append(printed_matrix(f"published-{dataset}", printed))
             pairs = rows[
                 rows["row"].map(study.scores.index) < rows["column"].map(study.scores.index)
             ]
@@ -85,7 +59,7 @@ def agreement(study: Study) -> Block:
         blocks.text(words, "reading"),
         _extremes(summary[summary["dataset"] != "average"], study.scores),
         blocks.pair(*drawn),
-        *(verdicts or [_nothing_published("figure 2", known)]),
+        *(verdicts or [nothing_published("figure 2", known)]),
         blocks.data(figure_2=summary),
     )
 
@@ -105,7 +79,7 @@ def what_matters(study: Study) -> Block | None:
     parts: list[Block] = [blocks.text(words, "reading")]
     shown = overall[(overall["dataset"] != "average") & overall["corrected"].notna()]
     if len(shown):
-        rows, columns = _grid(shown["dataset"].nunique(), most=3)
+        rows, columns = panel_grid(shown["dataset"].nunique(), most=3)
         size = (1.4 + 2.6 * columns, 0.6 + (0.7 + 0.24 * len(study.scores)) * rows)
         drawing = figure(
             figures.draw_importance, shown, size=size, grid=(rows, columns), sharey=True
@@ -159,7 +133,7 @@ def strength(study: Study) -> Block | None:
         "strength",
         "What does regularisation do?",
         *parts,
-        _nothing_published("figure 1", published("figure_1", study.more)),
+        nothing_published("figure 1", published("figure_1", study.more)),
         blocks.data(figure_1=summary),
     )
 
@@ -183,7 +157,7 @@ def selection(study: Study) -> Block | None:
     parts.append(
         blocks.pair(
             *(
-                _matrix(f"figure_4-{dataset}", rows)
+                matrix(f"figure_4-{dataset}", rows)
                 for dataset, rows in correlations.groupby("dataset", sort=False)
             )
         )
@@ -227,10 +201,10 @@ def usefulness(study: Study) -> Block | None:
     parts: list[Block] = [blocks.text(words, "reading")]
     verdicts = []
     for dataset, rows in summary.groupby("dataset", sort=False):
-        parts.append(_matrix(f"figure_5-{dataset}", rows, size=(8.4, 3.0)))
+        parts.append(matrix(f"figure_5-{dataset}", rows, size=(8.4, 3.0)))
         printed = known[known["dataset"] == dataset]
         if len(printed):
-            parts.append(_printed(f"published-5-{dataset}", printed, size=(8.4, 3.0)))
+            parts.append(printed_matrix(f"published-5-{dataset}", printed, size=(8.4, 3.0)))
             beside = beside_published(
                 rows,
                 "figure_5",
@@ -242,7 +216,7 @@ def usefulness(study: Study) -> Block | None:
             verdicts += comparison(f"verdict-figure_5-{dataset}", beside, "correlation")
     points = paper.figure_6(trained)
     if len(points):
-        rows, columns = _grid(points["dataset"].nunique(), most=3)
+        rows, columns = panel_grid(points["dataset"].nunique(), most=3)
         drawing = figure(
             figures.draw_scatter,
             points,
@@ -254,7 +228,7 @@ def usefulness(study: Study) -> Block | None:
         "usefulness",
         "Are better scores more useful?",
         *parts,
-        *(verdicts or [_nothing_published("figure 5", known)]),
+        *(verdicts or [nothing_published("figure 5", known)]),
         blocks.data(figure_5=summary, figure_6=points),
     )
 
@@ -295,83 +269,6 @@ def power(study: Study) -> Block | None:
     )
 
 
-def comparison(name: str, beside: DataFrame, value: str, **more: str) -> list[Block]:
-    """A table of our numbers, the published ones and the verdicts.
-
-    Args:
-        name: of the table.
-        beside: of `beside_published`.
-        value: its column that was compared.
-        more: titles of further columns; with any, entries without a published number show too.
-    """
-    shown = beside if more else beside[beside["published"].notna()]
-    if shown.empty:
-        return []
-    told = {
-        column: [words for words in shown[column].unique() if words] for column in ("why", "source")
-    }
-    rows = shown.assign(
-        row=shown["row"].map(label),
-        column=shown["column"].map(label),
-        interval=[
-            DASH if np.isnan(low) else f"{100 * low:.1f} to {100 * high:.1f}".replace("-", MINUS)
-            for low, high in zip(shown["low"], shown["high"], strict=True)
-        ],
-        **{column: 100 * shown[column] for column in (value, "published", "difference", *more)},
-    )
-    titles = {"row": "", "column": " ", value: "Ours, %", "interval": "95 % interval"}
-    titles |= {column: f"{title}, %" for column, title in more.items()}
-    titles |= {"num_models": "Models", "published": "Published, %", "difference": "Difference"}
-    titles |= {"verdict": "Verdict"}
-    titles |= {column: column.capitalize() for column in told if len(told[column]) > 1}
-    once = [
-        f"{column.capitalize()}: {told[column][0]}." for column in told if len(told[column]) == 1
-    ]
-    return [
-        blocks.table(name, rows, titles, digits=1),
-        *(blocks.text(words, "behind") for words in once),
-    ]
-
-
-def _matrix(name: str, rows: DataFrame, size: tuple[float, float] = (4.6, 3.6)) -> Block:
-    dataset = str(rows["dataset"].iat[0])
-    behind = f"{rows['num_models'].max():,} models"
-    if rows["correlation"].isna().all():
-        reasons = "; ".join(dict.fromkeys(rows["note"]))
-        return blocks.text(f"{label(dataset)}: no correlation over {behind} ({reasons}).", "behind")
-    off = rows[(rows["row"] != rows["column"]) & rows["correlation"].notna()]
-    if dataset == "average":
-        spread = (off["highest"] - off["lowest"]).max()
-        caption = f"Mean over data sets; an entry differs by up to {100 * spread:.0f} between them."
-    else:
-        half = (off["high"] - off["low"]) / 2
-        told = [behind, *(note for note in dict.fromkeys(rows["note"]) if note)]
-        if half.notna().any():
-            told.insert(1, f"95 % intervals of up to ± {100 * half.max():.0f}")
-        caption = f"{label(dataset)}: {'; '.join(told)}."
-    return _drawn_matrix(name, rows, caption, "correlation", size=size)
-
-
-def _drawn_matrix(
-    name: str,
-    rows: DataFrame,
-    caption: str,
-    value: str,
-    neutral: float = 0.0,
-    size: tuple[float, float] = (4.6, 3.6),
-) -> Block:
-    drawing = figure(
-        lambda table, axes: figures.draw_matrix(table, axes, value, neutral), rows, size=size
-    )
-    return blocks.drawn(name, drawing, caption)
-
-
-def _printed(name: str, printed: DataFrame, size: tuple[float, float] = (4.6, 3.6)) -> Block:
-    dataset = label(printed["dataset"].iat[0])
-    caption = f"Published, {dataset}: {printed['source'].iat[0]}; 1,800 models."
-    return _drawn_matrix(name, printed, caption, "published", size=size)
-
-
 def _between_datasets(study: Study, trained: DataFrame) -> list[Block]:
     if len(study.datasets) < 2:
         return []
@@ -382,8 +279,8 @@ def _between_datasets(study: Study, trained: DataFrame) -> list[Block]:
             caption = f"{label(score)} between data sets, over settings (means over seeds)."
             size = (1.7 + 0.42 * len(study.datasets), 1.2 + 0.34 * len(study.datasets))
             name = f"figure_4-datasets-{score}"
-            drawn.append(_drawn_matrix(name, rows, caption, "correlation", size=size))
-        pairs = _above(rows, study.datasets)
+            drawn.append(drawn_matrix(name, rows, caption, "correlation", size=size))
+        pairs = above_diagonal(rows, study.datasets)
         beside = beside_published(
             pairs, "figure_4_datasets", trained, "correlation", score=score, more=study.more
         )
@@ -402,7 +299,7 @@ def _within_methods(summary: DataFrame) -> list[Block]:
         "Share of the variance within one method that its setting explains (omega squared), in "
         "percent, mean over data sets."
     )
-    return [_drawn_matrix("importance-own", own, caption, "corrected")]
+    return [drawn_matrix("importance-own", own, caption, "corrected")]
 
 
 def _wins(trained: DataFrame, score: str) -> list[Block]:
@@ -413,7 +310,7 @@ def _wins(trained: DataFrame, score: str) -> list[Block]:
         f"How often a run of the row's method beats a run of the column's in {label(score)}, in "
         "percent, mean over data sets."
     )
-    return [_drawn_matrix("wins", wins, caption, "wins", neutral=0.5)]
+    return [drawn_matrix("wins", wins, caption, "wins", neutral=0.5)]
 
 
 def _violins(study: Study, dataset: str, score: str) -> list[Block]:
@@ -432,13 +329,8 @@ def _violins(study: Study, dataset: str, score: str) -> list[Block]:
     return found
 
 
-def _above(rows: DataFrame, names: list[str]) -> DataFrame:
-    """The entries of a symmetric matrix above its diagonal."""
-    return rows[rows["row"].map(names.index) < rows["column"].map(names.index)]
-
-
 def _extremes(summary: DataFrame, names: list[str]) -> Block | None:
-    known = _above(summary, names).dropna(subset="correlation")
+    known = above_diagonal(summary, names).dropna(subset="correlation")
     if known.empty:
         return None
     values, told = known["correlation"], []
@@ -449,23 +341,8 @@ def _extremes(summary: DataFrame, names: list[str]) -> Block | None:
     return blocks.text(f"Most alike: {told[0]}. Least alike: {told[1]}.")
 
 
-def _nothing_published(what: str, known: DataFrame) -> Block:
-    where = "no numbers of the paper are at hand"
-    if len(known):
-        names = " and ".join(dict.fromkeys(label(name) for name in known["dataset"] if name))
-        where = f"the paper's numbers at hand are of {names}, which is not among these results"
-    return blocks.text(
-        f"Beside the paper's {what}: {where}. A JSON file of yours can add some.", "behind"
-    )
-
-
 def _behind(trained: DataFrame) -> str:
     return f"{len(trained):,} models, {trained['seed'].nunique()} seeds."
-
-
-def _grid(panels: int, most: int) -> tuple[int, int]:
-    columns = min(panels, most)
-    return -(-panels // columns), columns
 
 
 def _count(seeds: float) -> str:

@@ -1,0 +1,150 @@
+"""What several sections of the report share: the study they show, matrices and comparisons."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from . import blocks, figures
+from .blocks import Block
+from .drawing import figure
+from .frames import DataFrame
+from .labels import DASH, MINUS, label
+from .summary import in_study_order
+from .tables import DISENTANGLEMENT, Results, learned
+
+
+class Study(NamedTuple):
+    """A results folder, read once.
+
+    Attributes:
+        folder: the results.
+        trials: finished models, in the paper's order.
+        mean: their wide scores of the mean representation.
+        sampled: their wide scores of the sampled one.
+        more: a file with published numbers of the reader's own.
+    """
+
+    folder: Results
+    trials: DataFrame
+    mean: DataFrame
+    sampled: DataFrame
+    more: str | Path | None = None
+
+    @property
+    def datasets(self) -> list[str]:
+        """In the paper's order."""
+        return list(in_study_order(self.trials)["dataset"].unique())
+
+    @property
+    def scores(self) -> list[str]:
+        """The disentanglement scores that some trained model has."""
+        return present(learned(self.mean), DISENTANGLEMENT)
+
+
+def present(table: DataFrame, columns: Sequence[str]) -> list[str]:
+    """Those of the columns that the table has with a value."""
+    return [name for name in columns if name in table and table[name].notna().any()]
+
+
+def comparison(name: str, beside: DataFrame, value: str, **more: str) -> list[Block]:
+    """A table of our numbers, the published ones and the verdicts.
+
+    Args:
+        name: of the table.
+        beside: of `beside_published`.
+        value: its column that was compared.
+        more: titles of further columns; with any, entries without a published number show too.
+    """
+    shown = beside if more else beside[beside["published"].notna()]
+    if shown.empty:
+        return []
+    told = {
+        column: [words for words in shown[column].unique() if words] for column in ("why", "source")
+    }
+    rows = shown.assign(
+        row=shown["row"].map(label),
+        column=shown["column"].map(label),
+        interval=[
+            DASH if np.isnan(low) else f"{100 * low:.1f} to {100 * high:.1f}".replace("-", MINUS)
+            for low, high in zip(shown["low"], shown["high"], strict=True)
+        ],
+        **{column: 100 * shown[column] for column in (value, "published", "difference", *more)},
+    )
+    titles = {"row": "", "column": " ", value: "Ours, %", "interval": "95 % interval"}
+    titles |= {column: f"{title}, %" for column, title in more.items()}
+    titles |= {"num_models": "Models", "published": "Published, %", "difference": "Difference"}
+    titles |= {"verdict": "Verdict"}
+    titles |= {column: column.capitalize() for column in told if len(told[column]) > 1}
+    once = [
+        f"{column.capitalize()}: {told[column][0]}." for column in told if len(told[column]) == 1
+    ]
+    return [
+        blocks.table(name, rows, titles, digits=1),
+        *(blocks.text(words, "behind") for words in once),
+    ]
+
+
+def matrix(name: str, rows: DataFrame, size: tuple[float, float] = (4.6, 3.6)) -> Block:
+    """Rank correlations of one data set, with what they are over; a line if there are none."""
+    dataset = str(rows["dataset"].iat[0])
+    behind = f"{rows['num_models'].max():,} models"
+    if rows["correlation"].isna().all():
+        reasons = "; ".join(dict.fromkeys(rows["note"]))
+        return blocks.text(f"{label(dataset)}: no correlation over {behind} ({reasons}).", "behind")
+    off = rows[(rows["row"] != rows["column"]) & rows["correlation"].notna()]
+    if dataset == "average":
+        spread = (off["highest"] - off["lowest"]).max()
+        caption = f"Mean over data sets; an entry differs by up to {100 * spread:.0f} between them."
+    else:
+        half = (off["high"] - off["low"]) / 2
+        told = [behind, *(note for note in dict.fromkeys(rows["note"]) if note)]
+        if half.notna().any():
+            told.insert(1, f"95 % intervals of up to ± {100 * half.max():.0f}")
+        caption = f"{label(dataset)}: {'; '.join(told)}."
+    return drawn_matrix(name, rows, caption, "correlation", size=size)
+
+
+def drawn_matrix(
+    name: str,
+    rows: DataFrame,
+    caption: str,
+    value: str,
+    neutral: float = 0.0,
+    size: tuple[float, float] = (4.6, 3.6),
+) -> Block:
+    """A coloured table of one column, in percent."""
+    drawing = figure(
+        lambda table, axes: figures.draw_matrix(table, axes, value, neutral), rows, size=size
+    )
+    return blocks.drawn(name, drawing, caption)
+
+
+def printed_matrix(name: str, printed: DataFrame, size: tuple[float, float] = (4.6, 3.6)) -> Block:
+    """The matrix that the paper prints for a data set."""
+    dataset = label(printed["dataset"].iat[0])
+    caption = f"Published, {dataset}: {printed['source'].iat[0]}; 1,800 models."
+    return drawn_matrix(name, printed, caption, "published", size=size)
+
+
+def above_diagonal(rows: DataFrame, names: list[str]) -> DataFrame:
+    """The entries of a symmetric matrix above its diagonal."""
+    return rows[rows["row"].map(names.index) < rows["column"].map(names.index)]
+
+
+def nothing_published(what: str, known: DataFrame) -> Block:
+    """Says that the paper's numbers are not at hand, or are of other data sets."""
+    where = "no numbers of the paper are at hand"
+    if len(known):
+        names = " and ".join(dict.fromkeys(label(name) for name in known["dataset"] if name))
+        where = f"the paper's numbers at hand are of {names}, which is not among these results"
+    return blocks.text(
+        f"Beside the paper's {what}: {where}. A JSON file of yours can add some.", "behind"
+    )
+
+
+def panel_grid(panels: int, most: int) -> tuple[int, int]:
+    """Rows and columns of so many panels, at most `most` in a row."""
+    columns = min(panels, most)
+    return -(-panels // columns), columns
