@@ -6,6 +6,7 @@ leaves. Nothing here knows a data set: images come from a function.
 """
 
 from ..plugins import plugins
+from .allocator import keep_freed_memory
 from .annealed_vae import annealed_vae
 from .beta_tc_vae import beta_tc_vae
 from .beta_vae import beta_vae
@@ -47,6 +48,7 @@ __all__ = [
     "encode",
     "encode_all",
     "hyperparameters",
+    "keep_freed_memory",
     "pack_memory",
     "pack_size",
     "parameters_from_bytes",

@@ -12,7 +12,10 @@ def keep_freed_memory() -> bool:
 
     XLA takes the temporary memory of a CPU program anew at every call. glibc gives blocks of that
     size back to the system when they are freed, and faulting 63 MB in again costs a quarter of a
-    beta-VAE's step (benchmarks/RESULTS.md, "Training").
+    beta-VAE's step (benchmarks/RESULTS.md, "Training on a CPU").
+
+    Call it before JAX starts its threads, as `Trainer` does if it comes first: the arenas of
+    threads that exist already keep no block above 64 MB.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -309,6 +309,12 @@ def _lax_weights(inputs: jax.Array, outputs: jax.Array, k: int) -> jax.Array:
 # The fastest mixture on a CPU, outside of loops.
 
 
+def _direct_down(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
+    if inputs.shape[-1] <= FEW_CHANNELS:
+        return _patches_down(_held(inputs), kernel)
+    return _lax_down(inputs, kernel)
+
+
 def _direct_up(outputs: jax.Array, kernel: jax.Array) -> jax.Array:
     q, i, o = kernel.shape[0] // 2, kernel.shape[2], kernel.shape[3]
     if i <= FEW_CHANNELS:
@@ -344,14 +350,14 @@ def _direct_weights(inputs: jax.Array, outputs: jax.Array, k: int) -> jax.Array:
 def _held(values: jax.Array) -> jax.Array:
     """`values` held in memory, since XLA's fusions on a CPU don't reach across a conditional.
 
-    Without it the ReLU that made them is computed again inside their transposition, which is then
-    four times slower. The other branch is taken on a NaN, when nothing matters any more.
+    Without it what made them (a ReLU, a batch's colours) is computed again inside their
+    transposition or their patches, and a transposition is then four times slower. The other branch is taken on a NaN, when nothing matters any more.
     """
     return lax.cond(values[0, 0, 0, 0] <= jnp.inf, lambda v: v, lambda v: -v, values)
 
 
 FORMS: dict[str, Form] = {
-    "direct": Form(_lax_down, _direct_up, _direct_weights, packs=False),
+    "direct": Form(_direct_down, _direct_up, _direct_weights, packs=False),
     "lax": Form(_lax_down, _lax_up, _lax_weights, packs=False),
     "blocks": Form(_blocks_down, _blocks_up, _blocks_weights, packs=True),
     "patches": Form(_patches_down, _blocks_up, _patches_weights, packs=True),

@@ -103,6 +103,7 @@ class Trainer:
         form: str | None = None,
         activations: str = "float32",
     ):
+        keep_freed_memory()
         _check_settings(settings)
         self._factory, self._settings, self._draw = method, settings, draw
         self._data = jax.tree.map(jnp.asarray, data)
@@ -115,8 +116,6 @@ class Trainer:
         self._example = jax.eval_shape(self._initial, jnp.uint32(0), self._placeholders())
         self.steps = settings.steps if self._method(self._placeholders()).trainable else 0
         self._start_one = jax.jit(self._initial)
-        if jax.default_backend() == "cpu":
-            keep_freed_memory()
         if self._mapped:
             self._advance = jax.jit(self._advance_all, donate_argnums=0)
             self._evaluate = jax.jit(self._evaluate_all)
