@@ -25,6 +25,12 @@ format: $(INSTALLED_DEV)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+bench: $(INSTALLED_DEV)  ## Speed, as ratios; minutes each. RESULTS.md keeps what was measured.
+	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/metrics.py
+	$(BIN)/python benchmarks/datasets.py
+	$(BIN)/python benchmarks/analysis.py
+
 $(BIN)/python:
 	$(PYTHON) -c "import sys; sys.exit('Teasel needs Python 3.11 or newer; this is ' + sys.version.split()[0] + '. Set PYTHON=python3.x.' if sys.version_info < (3, 11) else 0)"
 	$(PYTHON) -m venv .venv

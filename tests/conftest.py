@@ -1,6 +1,7 @@
 """What every test shares: a cache folder of its own and strict JAX arithmetic."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,14 @@ os.environ.setdefault("JAX_NUMPY_DTYPE_PROMOTION", "strict")
 os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
 
 
-@pytest.fixture(autouse=True)
-def _cache_dir(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def _cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """One cache folder for the whole run, unless the environment names one."""
-    if "TEASEL_CACHE_DIR" not in os.environ:
-        cache = tmp_path_factory.getbasetemp() / "cache"
-        monkeypatch.setenv("TEASEL_CACHE_DIR", str(cache))
+    with pytest.MonkeyPatch.context() as environment:
+        if "TEASEL_CACHE_DIR" not in os.environ:
+            cache = tmp_path_factory.getbasetemp() / "cache"
+            environment.setenv("TEASEL_CACHE_DIR", str(cache))
+        yield
 
 
 @pytest.fixture(scope="session")
