@@ -60,9 +60,10 @@ def comparison(name: str, beside: DataFrame, value: str, **more: str) -> list[Bl
     shown = beside if more else beside[beside["published"].notna()]
     if shown.empty:
         return []
-    told = {
-        column: [words for words in shown[column].unique() if words] for column in ("why", "source")
-    }
+    reasons = [[part for part in why.split("; ") if part] for why in shown["why"]]
+    common = [part for part in reasons[0] if all(part in others for others in reasons)]
+    own = ["; ".join(part for part in parts if part not in common) for parts in reasons]
+    sources = "; ".join(source for source in shown["source"].unique() if source)
     rows = shown.assign(
         row=shown["row"].map(label),
         column=shown["column"].map(label),
@@ -70,19 +71,19 @@ def comparison(name: str, beside: DataFrame, value: str, **more: str) -> list[Bl
             DASH if np.isnan(low) else f"{100 * low:.1f} to {100 * high:.1f}".replace("-", MINUS)
             for low, high in zip(shown["low"], shown["high"], strict=True)
         ],
+        why=own,
         **{column: 100 * shown[column] for column in (value, "published", "difference", *more)},
     )
     titles = {"row": "", "column": " ", value: "Ours, %", "interval": "95 % interval"}
     titles |= {column: f"{title}, %" for column, title in more.items()}
     titles |= {"num_models": "Models", "published": "Published, %", "difference": "Difference"}
     titles |= {"verdict": "Verdict"}
-    titles |= {column: column.capitalize() for column in told if len(told[column]) > 1}
-    once = [
-        f"{column.capitalize()}: {told[column][0]}." for column in told if len(told[column]) == 1
-    ]
+    titles |= {"why": "Why"} if any(own) else {}
+    words = [f"Of all: {'; '.join(common)}."] if common else []
+    words += [f"Published numbers: {sources}."] if sources else []
     return [
         blocks.table(name, rows, titles, digits=1),
-        *(blocks.text(words, "behind") for words in once),
+        *(blocks.text(line, "behind") for line in words),
     ]
 
 

@@ -115,7 +115,8 @@ def filled(table: DataFrame) -> DataFrame:
     for dataset in table["dataset"].unique():
         seeds = [counts.get((dataset, *setting), 0) for setting in settings]
         present = [count for count in seeds if count]
-        size = sum(min(count, grid["seeds"]) for count in present)
-        share = size / (len(seeds) * grid["seeds"]) if dataset in grid["datasets"] else 0.0
+        counted = present if dataset in grid["datasets"] else []
+        size = sum(min(count, grid["seeds"]) for count in counted)
+        share = size / (len(seeds) * grid["seeds"])
         rows.append((dataset, size, share, len(present), min(present, default=0)))
     return DataFrame(rows, columns=["dataset", "num_models", "share", "num_settings", "num_seeds"])

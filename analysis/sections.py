@@ -331,7 +331,7 @@ def _violins(study: Study, dataset: str, score: str) -> list[Block]:
 
 def _extremes(summary: DataFrame, names: list[str]) -> Block | None:
     known = above_diagonal(summary, names).dropna(subset="correlation")
-    if known.empty:
+    if len(known) < 2:
         return None
     values, told = known["correlation"], []
     for place in (values.idxmax(), values.idxmin()):
