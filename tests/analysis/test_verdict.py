@@ -112,4 +112,6 @@ def test_the_share_of_the_studys_cells_is_counted(study: DataFrame) -> None:
     assert found["num_models"].item() == 6 * 50 + 30 * 25
     assert found["share"].item() == pytest.approx((300 + 750) / 1800)
     assert (found["num_settings"].item(), found["num_seeds"].item()) == (36, 25)
+    other = filled(study.query("dataset == 'cars3d'").assign(dataset="my_data"))
+    assert other[["num_models", "share"]].iloc[0].tolist() == [0, 0]
     assert differences(study) == []
