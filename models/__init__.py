@@ -17,6 +17,7 @@ from .factor_vae import factor_vae
 from .memory import Memory, device_memory, pack_memory, pack_size
 from .method import Bounds, Factory, Method, check_hyperparameters, hyperparameters
 from .networks import Posterior
+from .randomness import Purpose
 from .training import Pack, Replica, Settings, Trainer
 from .untrained import untrained
 
@@ -39,6 +40,7 @@ __all__ = [
     "Method",
     "Pack",
     "Posterior",
+    "Purpose",
     "Replica",
     "Settings",
     "Trainer",

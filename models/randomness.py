@@ -12,6 +12,7 @@ class Purpose(IntEnum):
     BATCH = 1
     NOISE = 2
     EVALUATION = 3
+    EVALUATION_NOISE = 4
 
 
 def key_for(seed: int | jax.Array, purpose: Purpose, step: int | jax.Array = 0) -> jax.Array:

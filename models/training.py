@@ -135,10 +135,17 @@ class Trainer:
         states = [self._start_one(jnp.uint32(r.seed), _floats(r)) for r in replicas]
         return self._packed(replicas, 0, states)
 
-    def advance(self, pack: Pack, num_steps: int) -> tuple[Pack, dict[str, np.ndarray]]:
+    def advance(
+        self, pack: Pack, num_steps: int, data: Any = None
+    ) -> tuple[Pack, dict[str, np.ndarray]]:
         """Returns the pack after `num_steps` more steps, and the means over these steps.
 
         The given pack is used up: its memory goes to the new one.
+
+        Args:
+            pack: what to train.
+            num_steps: how far.
+            data: what `draw` reads for these steps, if not the trainer's own.
 
         Returns:
             The pack, and (R,) float64 arrays "loss", "reconstruction", "kl" and "regularizer", in
@@ -149,9 +156,10 @@ class Trainer:
         """
         if num_steps < 1:
             raise ValueError(f"num_steps is {num_steps}; it must be at least 1")
+        data = self._data if data is None else data
         if self._mapped:
             states, totals = self._advance(
-                pack.states, self._data, *_columns(pack.replicas), pack.step, num_steps
+                pack.states, data, *_columns(pack.replicas), pack.step, num_steps
             )
         else:
             states, totals = [], []
@@ -159,15 +167,34 @@ class Trainer:
                 total = jnp.zeros(len(CURVES))
                 who = jnp.uint32(replica.seed), _floats(replica)
                 for step in range(pack.step, pack.step + num_steps):
-                    state, total = self._advance(state, total, self._data, *who, step)
+                    state, total = self._advance(state, total, data, *who, step)
                 states.append(state)
                 totals.append(total)
         means = np.asarray(totals, np.float64).reshape(-1, len(CURVES)).T / num_steps
         curves = dict(zip(CURVES, means, strict=True))
         return pack._replace(step=pack.step + num_steps, states=states), curves
 
-    def evaluate(self, pack: Pack, num_batches: int) -> list[dict[str, Any]]:
+    def batch_keys(
+        self, pack: Pack, first: int, num: int, purpose: Purpose = Purpose.BATCH
+    ) -> jax.Array:
+        """Returns the keys (R, num) that `draw` gets in steps, or evaluation batches, from `first`.
+
+        For whoever sends the images from the host.
+        """
+        seeds = jnp.asarray([replica.seed for replica in pack.replicas], jnp.uint32)
+        steps = jnp.arange(first, first + num)
+        return jax.vmap(lambda s: jax.vmap(lambda t: key_for(s, purpose, t))(steps))(seeds)
+
+    def evaluate(
+        self, pack: Pack, num_batches: int, first: int = 0, data: Any = None
+    ) -> list[dict[str, Any]]:
         """Returns each model's losses, means over `num_batches` batches drawn for evaluation.
+
+        Args:
+            pack: what to evaluate.
+            num_batches: how many batches.
+            first: the first batch's number.
+            data: what `draw` reads for these batches, if not the trainer's own.
 
         Returns:
             For each model "loss", "reconstruction", "kl", "regularizer", "elbo" = -(reconstruction
@@ -178,10 +205,12 @@ class Trainer:
         """
         if num_batches < 1:
             raise ValueError(f"num_batches is {num_batches}; it must be at least 1")
+        data = self._data if data is None else data
+        batches = range(first, first + num_batches)
         if self._mapped:
             seeds, values = _columns(pack.replicas)
             parameters = pack.states.parameters
-            args = (parameters, self._data, seeds, values, pack.step, num_batches)
+            args = (parameters, data, seeds, values, pack.step, first, num_batches)
             means = np.asarray(self._evaluate(*args), np.float64) / num_batches
         else:
             means = np.array(
@@ -190,13 +219,13 @@ class Trainer:
                         [
                             self._evaluate(
                                 state.parameters,
-                                self._data,
+                                data,
                                 jnp.uint32(replica.seed),
                                 _floats(replica),
                                 pack.step,
                                 batch,
                             )
-                            for batch in range(num_batches)
+                            for batch in batches
                         ],
                         axis=0,
                         dtype=np.float64,
@@ -295,20 +324,22 @@ class Trainer:
         return jax.lax.fori_loop(first, first + num_steps, body, carry)
 
     def _evaluate_one(self, parameters, data, seed, values, step, batch):
-        draw_key, noise = jax.random.split(key_for(seed, Purpose.EVALUATION, batch))
-        images = self._draw(data, draw_key, self._settings.batch_size)
+        images = self._draw(
+            data, key_for(seed, Purpose.EVALUATION, batch), self._settings.batch_size
+        )
+        noise = key_for(seed, Purpose.EVALUATION_NOISE, batch)
         with arithmetic(*self._arithmetic):
             loss, info = self._method(values).loss(parameters, images, noise, step)
         return jnp.concatenate([_row(loss, info), info.kl_per_latent])
 
-    def _evaluate_all(self, parameters, data, seeds, values, step, num_batches):
+    def _evaluate_all(self, parameters, data, seeds, values, step, first, num_batches):
         one_batch = jax.vmap(self._evaluate_one, in_axes=(0, None, 0, 0, None, None))
 
         def body(batch, totals):
             return totals + one_batch(parameters, data, seeds, values, step, batch)
 
         zeros = jnp.zeros((len(seeds), len(CURVES) + self._settings.num_latents))
-        return jax.lax.fori_loop(0, num_batches, body, zeros)
+        return jax.lax.fori_loop(first, first + num_batches, body, zeros)
 
     # Between lists of states and packs.
 

@@ -9,6 +9,7 @@ from ..datasets import Dataset
 from ..models import decode, encode, encode_all
 from . import code_tables, pictures
 from .results import Results
+from .supply import Supply
 
 NUM_TRAIN_POINTS, NUM_TEST_POINTS = 10_000, 5_000
 _NUM_PICTURES = 16
@@ -25,7 +26,7 @@ def fixed_points(dataset: Dataset) -> np.ndarray:
 
 
 def codes_of_points(
-    parameters: Any, results: Results, trial_id: str, dataset: Dataset, data: Any
+    parameters: Any, results: Results, trial_id: str, dataset: Dataset, supply: Supply
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and log variance, (15,000, D) each, of the fixed points.
 
@@ -37,17 +38,27 @@ def codes_of_points(
         results: Where the table is kept.
         trial_id: The model's name there.
         dataset: What is observed.
-        data: Its compact form on the device.
+        supply: How the device gets it.
     """
     points = fixed_points(dataset)
     if not dataset.stochastic:
-        table = encode_all(parameters, dataset.observe, data, len(dataset))
+        if supply.whole:
+            table = encode_all(parameters, dataset.observe, supply.data, len(dataset))
+        else:
+            table = _encode_from_host(parameters, dataset, np.arange(len(dataset)))
         code_tables.save(results, trial_id, *table)
         return table[0][points], table[1][points]
+    return _encode_from_host(parameters, dataset, points)
+
+
+def _encode_from_host(
+    parameters: Any, dataset: Dataset, indices: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and log variance, (N, D) each, of one observation of each index."""
     rng = np.random.default_rng(0)
     posteriors = [
-        encode(parameters, dataset.images(points[first : first + _BATCH], rng))
-        for first in range(0, len(points), _BATCH)
+        encode(parameters, dataset.images(indices[first : first + _BATCH], rng))
+        for first in range(0, len(indices), _BATCH)
     ]
     mean, log_variance = (np.concatenate(parts) for parts in zip(*posteriors, strict=True))
     return mean, log_variance

@@ -1,6 +1,7 @@
 """Where the three sciences meet: train a pack, encode what it learned, hand over rows."""
 
 import datetime
+import itertools
 import platform
 import time
 from importlib.metadata import version
@@ -11,7 +12,7 @@ import numpy as np
 
 from .. import __version__
 from ..datasets import Dataset, cache_dir
-from ..models import METHODS, Pack, Replica, Settings, Trainer, parameters_to_bytes
+from ..models import METHODS, Pack, Purpose, Replica, Settings, Trainer, parameters_to_bytes
 from . import checkpoints
 from .control import Control
 from .data import definition
@@ -19,6 +20,7 @@ from .encoding import codes_of_points, draw_pictures, fixed_points
 from .locatello2019 import model_numbers
 from .references import REFERENCES, codes_of_reference
 from .results import Results
+from .supply import Supply
 from .tasks import TrainPack
 from .trials import Trial
 
@@ -105,19 +107,19 @@ def _train_models(task: TrainPack, results: Results, dataset: Dataset) -> Traine
         num_latents=training.num_latents,
         learning_rate=training.learning_rate,
     )
-    data = jax.device_put(dataset.device_data())
+    supply = Supply(dataset, training.batch_size)
     method = METHODS[task.trials[0].method]
-    trainer = Trainer(method, settings, dataset.image_shape, dataset.draw, data)
+    trainer = Trainer(method, settings, dataset.image_shape, dataset.draw, supply.data)
     started = time.monotonic()
-    pack = _train(trainer, task, results)
+    pack = _train(trainer, supply, task, results)
     trained = time.monotonic()
-    evaluations = trainer.evaluate(pack, training.evaluation_batches)
+    evaluations = _evaluate(trainer, supply, pack, training.evaluation_batches)
     trial_ids = [trial.trial_id for trial in task.trials]
     parameters = dict(zip(trial_ids, trainer.parameters(pack), strict=True))
     if task.save_models:
         results.store.write(results.parameters_name(task.part), parameters_to_bytes(parameters))
     codes = [
-        (trial_id, *codes_of_points(model, results, trial_id, dataset, data))
+        (trial_id, *codes_of_points(model, results, trial_id, dataset, supply))
         for trial_id, model in parameters.items()
     ]
     sheets = [
@@ -129,7 +131,7 @@ def _train_models(task: TrainPack, results: Results, dataset: Dataset) -> Traine
     return Trained(evaluations, codes, trained - started, time.monotonic() - trained)
 
 
-def _train(trainer: Trainer, task: TrainPack, results: Results) -> Pack:
+def _train(trainer: Trainer, supply: Supply, task: TrainPack, results: Results) -> Pack:
     """The trained pack; its curves, and on the way its checkpoints, are kept.
 
     Raises:
@@ -145,11 +147,12 @@ def _train(trainer: Trainer, task: TrainPack, results: Results) -> Pack:
     every = max(1, trainer.steps // NUM_CURVE_POINTS)
     curves: list[dict[str, Any]] = []
     saved, reported = time.monotonic(), 0.0
-    while pack.step < trainer.steps:
-        mark = min(trainer.steps, (pack.step // every + 1) * every)
-        pack, means = trainer.advance(pack, min(CHUNK, mark - pack.step))
-        if pack.step == mark:
-            curves += _curve_rows(trial_ids, mark, means, task.attempt)
+    chunks = _chunks(pack.step, trainer.steps, every)
+    feed = supply.for_chunks(trainer, pack, pack.step, chunks)
+    for num_steps, data in zip(chunks, feed, strict=False):
+        pack, means = trainer.advance(pack, num_steps, data)
+        if pack.step % every == 0 or pack.step == trainer.steps:
+            curves += _curve_rows(trial_ids, pack.step, means, task.attempt)
         now = time.monotonic()
         if now - reported > _REPORT_SECONDS:
             control.report(task.part, step=pack.step, steps=trainer.steps, trials=trial_ids)
@@ -163,6 +166,39 @@ def _train(trainer: Trainer, task: TrainPack, results: Results) -> Pack:
             raise InterruptedPackError
     results.add("curves", task.part, curves)
     return pack
+
+
+def _chunks(first: int, steps: int, every: int) -> list[int]:
+    """How many steps at a time: a chunk at the most, and none across a point of the curve.
+
+    >>> _chunks(0, 110, 60)
+    [25, 25, 10, 25, 25]
+    """
+    ends = sorted({*range(every, steps, every), steps} - set(range(first + 1)))
+    chunks = []
+    for begin, end in itertools.pairwise([first, *ends]):
+        chunks += [CHUNK] * ((end - begin) // CHUNK)
+        chunks += [(end - begin) % CHUNK] if (end - begin) % CHUNK else []
+    return chunks
+
+
+def _evaluate(
+    trainer: Trainer, supply: Supply, pack: Pack, num_batches: int
+) -> list[dict[str, Any]]:
+    """The final losses of each model."""
+    if supply.whole:
+        return trainer.evaluate(pack, num_batches)
+    chunks = _chunks(0, num_batches, num_batches)
+    feed = supply.for_chunks(trainer, pack, 0, chunks, Purpose.EVALUATION)
+    firsts = itertools.accumulate(chunks, initial=0)
+    parts = [
+        trainer.evaluate(pack, num, first, data)
+        for num, first, data in zip(chunks, firsts, feed, strict=False)
+    ]
+    return [
+        jax.tree.map(lambda *values: float(np.average(values, weights=chunks)), *of_model)
+        for of_model in zip(*parts, strict=True)
+    ]
 
 
 def _curve_rows(

@@ -222,3 +222,20 @@ def test_rescoring_adds_a_metric_to_every_model_without_training(
 def test_rescoring_by_an_unknown_metric_is_refused(finished: Results) -> None:
     with pytest.raises(GridError, match=r"unknown metric 'migg' \(did you mean 'mig'\?\)"):
         rescore(finished.uri, ["migg"], executor=InProcess())
+
+
+def test_a_data_set_fed_from_the_host_gives_the_same_numbers(
+    finished: Results, grid_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("teasel.sweep.supply.fits", lambda dataset, device: False)
+    run([str(grid_file)], results=str(tmp_path), executor=InProcess())
+    fed, whole = numbers_of(Results(tmp_path)), numbers_of(finished)
+    assert fed.keys() == whole.keys()
+    for trial_id, numbers in fed.items():
+        np.testing.assert_allclose(np.hstack(numbers), np.hstack(whole[trial_id]), rtol=1e-6)
+    scores = ["trial_id", "representation", "metric", "value"]
+    sorted_scores = [
+        sorted(map(tuple, results.table("scores").to_pandas()[scores].to_numpy()))
+        for results in (Results(tmp_path), finished)
+    ]
+    assert sorted_scores[0] == sorted_scores[1]
