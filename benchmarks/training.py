@@ -279,7 +279,9 @@ def main() -> None:
     device = jax.devices()[0]
     if device.platform == "cpu":
         title, where = "Training on a CPU", platform.processor() or platform.machine()
-        command = "taskset -c 0 .venv/bin/python benchmarks/training.py"
+        command = (
+            f"taskset -c 0 .venv/bin/python benchmarks/training.py --rounds {arguments.rounds}"
+        )
         tables = cpu_tables(arguments.rounds)
     else:
         title, where = f"Training on {device.device_kind}", device.device_kind

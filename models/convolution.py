@@ -351,7 +351,8 @@ def _held(values: jax.Array) -> jax.Array:
     """`values` held in memory, since XLA's fusions on a CPU don't reach across a conditional.
 
     Without it what made them (a ReLU, a batch's colours) is computed again inside their
-    transposition or their patches, and a transposition is then four times slower. The other branch is taken on a NaN, when nothing matters any more.
+    transposition or their patches; a transposition is then four times slower. The other branch is
+    taken on a NaN, when nothing matters any more.
     """
     return lax.cond(values[0, 0, 0, 0] <= jnp.inf, lambda v: v, lambda v: -v, values)
 

@@ -62,18 +62,12 @@ def test_every_form_of_convolution_gives_the_same_networks() -> None:
         params = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), params)
         images = jnp.asarray(images, jnp.float64)
 
-        def gradients(form):
+        def logits(form):
             with arithmetic(form):
-                return jax.grad(
-                    lambda params: jnp.sum(jnp.sin(decode(params, encode(params, images).mean)))
-                )(params)
+                return jax.jit(lambda p, x: decode(p, encode(p, x).mean))(params, images)
 
-        expected = gradients("lax")
         for form in FORMS:
-            for found, leaf in zip(
-                jax.tree.leaves(gradients(form)), jax.tree.leaves(expected), strict=True
-            ):
-                np.testing.assert_allclose(found, leaf, rtol=1e-5, atol=1e-9)
+            np.testing.assert_allclose(logits(form), logits("lax"), rtol=1e-5, atol=1e-9)
 
 
 def test_images_of_another_size_are_refused() -> None:
