@@ -1,0 +1,41 @@
+"""Unsupervised Disentanglement Ranking of a results folder's models: later work than the study."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..metrics import udr
+from .frames import DataFrame, pd
+from .tables import Results, learned, open_results, trials
+
+FEWEST_SEEDS = 5
+"""Models that share data set, method and setting, for a ranking to mean anything (Duan 2020)."""
+
+NUM_POINTS = 1000
+
+
+def udr_scores(results: Results | str | Path) -> DataFrame:
+    """The UDR in [0, 1] of each trained model (Duan et al. 2020, arXiv:1905.12614).
+
+    A model is compared with those that differ from it in nothing but the seed, on the mean codes
+    of the first 1,000 stored points; that takes a lasso for each pair of models and each latent.
+
+    Args:
+        results: a path, a URI or an open results folder.
+
+    Returns:
+        A row per model: trial_id, dataset, method, setting, seed, num_seeds, udr; NaN where fewer
+        than five seeds share a setting.
+    """
+    folder = open_results(results)
+    models = learned(trials(folder))
+    models = models[models["status"] == "done"]
+    cell = ["dataset", "method", "setting"]
+    rows = models[["trial_id", *cell, "seed"]].assign(udr=np.nan)
+    rows["num_seeds"] = models.groupby(cell)["seed"].transform("nunique")
+    for _, group in models.groupby(cell, sort=False):
+        if len(group) >= FEWEST_SEEDS:
+            codes = [folder.representation(trial)[0][:NUM_POINTS] for trial in group["trial_id"]]
+            kl = [np.asarray(per_latent) for per_latent in group["kl_per_latent"]]
+            rows.loc[group.index, "udr"] = udr(codes, kl)
+    return pd.DataFrame(rows).reset_index(drop=True)
