@@ -33,7 +33,7 @@ DOWNSTREAM = (
 )
 
 # Representations that no method learned: shown apart, and left out of every statistic.
-REFERENCES = ("untrained", "pca", "raw_pixels", "random_codes", "permuted_factors", "ground_truth")
+REFERENCES = ("untrained", "random_codes", "raw_pixels", "pca", "ica", "ground_truth")
 
 
 class Results(Protocol):

@@ -12,7 +12,16 @@ import numpy as np
 
 from .. import __version__
 from ..datasets import Dataset, cache_dir
-from ..models import METHODS, Pack, Purpose, Replica, Settings, Trainer, parameters_to_bytes
+from ..models import (
+    METHODS,
+    Pack,
+    Purpose,
+    Replica,
+    Settings,
+    Trainer,
+    keep_freed_memory,
+    parameters_to_bytes,
+)
 from . import checkpoints
 from .control import Control
 from .data import definition
@@ -61,7 +70,7 @@ def train(task: TrainPack) -> dict[str, Any]:
         DataError: If the data set cannot be had.
         StoreError: If the results folder cannot be written.
     """
-    use_compilation_cache()
+    _set_up_jax()
     results = Results(task.results)
     dataset = definition(task.trials[0])()
     refer = task.trials[0].method in REFERENCES
@@ -82,8 +91,9 @@ def train(task: TrainPack) -> dict[str, Any]:
     return {"interrupted": False, "failed": failed}
 
 
-def use_compilation_cache() -> None:
-    """Keeps compiled programs in the cache folder, for the next process that needs them."""
+def _set_up_jax() -> None:
+    """Keeps a step's memory, and compiled programs for the next process that needs them."""
+    keep_freed_memory()
     jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "compiled"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
