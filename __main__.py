@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
-        return DONE
+        return INTERRUPTED
     except TeaselError as error:
         print(error, file=sys.stderr)
         return BAD_INPUT

@@ -46,10 +46,10 @@ def write_report(
         more: a JSON file with published numbers of your own, see `published`.
 
     Raises:
-        ValueError: if `path` is None and the results are no local folder, or if no model is done.
+        ResultsError: if `path` is None and the results are no local folder, or if no model is done.
     """
     if path is None and ("://" in str(results) or not Path(str(results)).is_dir()):
-        raise ValueError(f"{results} is no local folder: say where the report should be written")
+        raise ResultsError(f"{results} is no local folder: say where the report should be written")
     path = Path(str(results)) / "report.html" if path is None else Path(path)
     study = read(open_results(results), more)
     beside = path.with_name(f"{path.stem}_files")
@@ -71,12 +71,13 @@ def read(folder: Results, more: str | Path | None = None) -> Study:
     """What the report needs of a results folder.
 
     Raises:
-        ValueError: if no model is done.
+        ResultsError: if there is no study, or no model is done.
     """
+    _ = folder.study  # raises if there is none
     models = in_study_order(trials(folder))
     models = models[models["status"] == "done"]
     if models.empty:
-        raise ValueError("no model is done yet: there is nothing to report")
+        raise ResultsError("no model is done yet: there is nothing to report")
     mean, sampled = (
         in_study_order(scores(folder, representation=kind, wide=True))
         for kind in ("mean", "sampled")
@@ -161,9 +162,9 @@ def _planned(folder: Results) -> int | None:
     """How many models the grids of a real results folder ask for."""
     if not isinstance(folder, ResultsFolder) or "grids" not in folder.study:
         return None
-    from ..sweep.study import all_trials, frozen_grids
+    from ..sweep.study import frozen_grids, work
 
-    return len(all_trials(frozen_grids(folder)))
+    return len(work(frozen_grids(folder)))
 
 
 def _notices(study: Study) -> list[str]:

@@ -1,10 +1,12 @@
 """Checkpoints of unfinished packs in a results folder."""
 
+import contextlib
 import json
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from .results import Results
+from .store import StoreError
 
 
 class Checkpoint(NamedTuple):
@@ -45,7 +47,8 @@ def latest(results: Results) -> dict[str, Checkpoint]:
 
 def _indices(results: Results) -> Iterator[tuple[str, dict[str, Any]]]:
     for file in results.store.files("checkpoints", ".json"):
-        yield file, json.loads(results.store.read(file))
+        with contextlib.suppress(StoreError):  # its worker has replaced it meanwhile
+            yield file, json.loads(results.store.read(file))
 
 
 def _state_file(index_file: str) -> str:

@@ -1,10 +1,12 @@
 """The codes of every image of a data set, kept between a model's training and its last score."""
 
 import io
+from collections.abc import Iterable
 
 import numpy as np
 
 from .results import Results
+from .trials import Trial
 
 
 def save(results: Results, trial_id: str, mean: np.ndarray, log_variance: np.ndarray) -> None:
@@ -25,6 +27,14 @@ def load(results: Results, trial_id: str) -> tuple[np.ndarray, np.ndarray] | Non
 def forget(results: Results, trial_id: str) -> None:
     """Removes a table; it can be made again from the parameters."""
     results.store.remove(_name(trial_id))
+
+
+def forget_all(results: Results, trials: Iterable[Trial]) -> None:
+    """Removes what is left of these trials, which need no more scores."""
+    needless = {_name(trial.trial_id) for trial in trials}
+    for name in results.store.files("codes"):
+        if name in needless:
+            results.store.remove(name)
 
 
 def _name(trial_id: str) -> str:

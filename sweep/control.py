@@ -1,10 +1,11 @@
 """Files by which a driver and its workers talk while a sweep runs; informative, never truth."""
 
+import contextlib
 import json
 import time
 from typing import Any
 
-from .store import Store
+from .store import Store, StoreError
 
 
 class Control:
@@ -37,10 +38,12 @@ class Control:
 
     def reports(self) -> dict[str, dict[str, Any]]:
         """The last report of every attempt, by its part name."""
-        return {
-            name.removeprefix("running/").removesuffix(".json"): json.loads(self._store.read(name))
-            for name in self._store.files("running", ".json")
-        }
+        found: dict[str, dict[str, Any]] = {}
+        for name in self._store.files("running", ".json"):
+            with contextlib.suppress(StoreError):  # it has ended meanwhile
+                part = name.removeprefix("running/").removesuffix(".json")
+                found[part] = json.loads(self._store.read(name))
+        return found
 
     def forget(self, part: str) -> None:
         """Removes an attempt's report: it has ended."""

@@ -9,7 +9,8 @@ from statistics import median
 from typing import NamedTuple
 
 from .data import definition
-from .references import wanted
+from .outstanding import Wanted
+from .references import REFERENCES
 from .results import Results
 from .scoring import MetricRequest
 from .trials import Trial
@@ -42,28 +43,28 @@ class Cost(NamedTuple):
 
 
 def cost(
-    trials: Sequence[Trial],
-    requests: Sequence[MetricRequest],
+    untrained: Sequence[Wanted],
+    unscored: Sequence[Wanted],
     save_models: bool,
     measured: dict[tuple[str, str], float],
 ) -> Cost:
-    """The cost of training and scoring all of `trials`.
+    """The cost of what is left to do.
 
     Args:
-        trials: What is to be done.
-        requests: The scores wanted of each.
+        untrained: To be trained and scored.
+        unscored: To be scored.
         save_models: Whether parameters are kept.
         measured: Seconds a model-step by (data set, method), from `measured_seconds`.
     """
-    train = sum(_train_seconds(trial, measured) for trial in trials)
+    train = sum(_train_seconds(trial, measured) for trial, _ in untrained)
     score = sum(
-        _score_seconds(request) for trial in trials for request in wanted(trial.method, requests)
+        _score_seconds(request) for _, requests in (*untrained, *unscored) for request in requests
     )
     kept = sum(
         2 * 4 * _STORED_POINTS * trial.training.num_latents
         + (_PARAMETER_BYTES if save_models else 0)
         + _OTHER_BYTES
-        for trial in trials
+        for trial, _ in untrained
     )
     return Cost(train, score, kept)
 
@@ -85,6 +86,8 @@ def _score_seconds(request: MetricRequest) -> float:
 
 
 def _train_seconds(trial: Trial, measured: dict[tuple[str, str], float]) -> float:
+    if trial.method in REFERENCES:
+        return 0.0
     data = definition(trial)
     step = measured.get((trial.dataset, trial.method))
     if step is None:

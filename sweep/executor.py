@@ -1,10 +1,12 @@
 """Who carries tasks out: the protocol that the scheduler speaks, and this process."""
 
+import time
 import traceback
 from collections import deque
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from .store import StoreError
 from .tasks import Demand, Task
 
 
@@ -13,8 +15,8 @@ class Failure:
     """Why an attempt ended without a result.
 
     Attributes:
-        cause: "exception" (the code's fault), "out_of_memory", or "lost" (the worker's or the
-            node's end, nobody's fault).
+        cause: "exception" (the code's fault), "out_of_memory", "lost" (the worker's or the node's
+            end, nobody's fault), or "store" (the results folder refuses, a full disk say).
         exception: One line: type and message.
         traceback: The tail of the traceback.
     """
@@ -85,7 +87,10 @@ class InProcess:
 
     def wait(self, seconds: float) -> list[Outcome]:
         """Does the first task of the queue, however long it takes."""
-        return [carry_out(self._queue.popleft())] if self._queue else []
+        if self._queue:
+            return [carry_out(self._queue.popleft())]
+        time.sleep(seconds)
+        return []
 
     def shutdown(self) -> None:
         """Forgets the queue."""
@@ -103,5 +108,7 @@ def carry_out(task: Task) -> Outcome:
 
 
 def _cause(error: Exception) -> str:
+    if isinstance(error, StoreError):
+        return "store"
     exhausted = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
     return "out_of_memory" if exhausted else "exception"

@@ -120,6 +120,20 @@ def _exclude_faults(value: Any) -> list[Fault]:
     ]
 
 
+def _idle_exclusions(grid: Grid) -> list[Fault]:
+    """Exclusions that leave nothing, or take nothing away."""
+    if not grid.exclude:
+        return []
+    if not grid.trials():
+        return [Fault(("exclude",), "the exclusions leave no trial")]
+    every = grid.model_copy(update={"exclude": []}).trials()
+    return [
+        Fault(("exclude", index), "this excludes no trial of the grid")
+        for index, rule in enumerate(grid.exclude)
+        if not any(_matches(trial, rule) for trial in every)
+    ]
+
+
 def packaged_grids() -> dict[str, str]:
     """The text of every grid that comes with the package, by name."""
     folder = resources.files("teasel.sweep") / "grids"
@@ -162,8 +176,8 @@ def check_grid(source: Source) -> Grid:
         found += faults(error, Grid)
     if grid and not grid.chosen_methods:
         found.append(Fault(("methods",), f"no method is named{hint('', list(METHODS))}"))
-    elif grid and not found and not grid.trials():
-        found.append(Fault(("exclude",), "the exclusions leave no trial"))
+    elif grid and not found:
+        found += _idle_exclusions(grid)
     if grid is None or found:
         raise source.error(found)
     return grid

@@ -36,7 +36,7 @@ def faults(error: ValidationError, root: type[BaseModel]) -> list[Fault]:
     return found
 
 
-_SAYS_WHAT_WAS_GIVEN = {"unknown_name", "unreadable", "repeated", "seeds", "pack"}
+_SAYS_WHAT_WAS_GIVEN = {"unknown_name", "unreadable", "taken", "repeated", "seeds", "pack"}
 
 
 def _noun(path: KeyPath) -> str:

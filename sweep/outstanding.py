@@ -1,26 +1,32 @@
 """What a results folder still lacks of a study: read off its tables, remembered nowhere else."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from .references import wanted
 from .results import Results
 from .scoring import MetricRequest
 from .trials import Trial
+
+
+class Wanted(NamedTuple):
+    """A trial, and the scores wanted of it."""
+
+    trial: Trial
+    requests: tuple[MetricRequest, ...]
 
 
 class Outstanding(NamedTuple):
     """Every trial of a study in one of four places.
 
     Attributes:
-        untrained: Without a row.
+        untrained: Without a row, with all the scores wanted.
         unscored: Trained, with the scores that are missing.
         done: Trained and scored.
         failed: Trained to no usable model; the row says why.
     """
 
-    untrained: list[Trial]
-    unscored: list[tuple[Trial, tuple[MetricRequest, ...]]]
+    untrained: list[Wanted]
+    unscored: list[Wanted]
     done: list[Trial]
     failed: list[Trial]
 
@@ -30,26 +36,21 @@ class Outstanding(NamedTuple):
         return not self.untrained and not self.unscored
 
 
-def outstanding(
-    results: Results, trials: Sequence[Trial], requests: Sequence[MetricRequest]
-) -> Outstanding:
+def outstanding(results: Results, wanted: Iterable[Wanted]) -> Outstanding:
     """Compares what is wanted with what the folder holds."""
     trained = results.done()
     scored = results.scored() if trained else {}
     left = Outstanding([], [], [], [])
-    for trial in trials:
+    for trial, requests in wanted:
         status = trained.get(trial.trial_id)
+        have = scored.get(trial.trial_id, set())
+        missing = tuple(request for request in requests if request.key not in have)
         if status is None:
-            left.untrained.append(trial)
+            left.untrained.append(Wanted(trial, requests))
         elif status == "failed":
             left.failed.append(trial)
+        elif missing:
+            left.unscored.append(Wanted(trial, missing))
         else:
-            have = scored.get(trial.trial_id, set())
-            missing = tuple(
-                request for request in wanted(trial.method, requests) if request.key not in have
-            )
-            if missing:
-                left.unscored.append((trial, missing))
-            else:
-                left.done.append(trial)
+            left.done.append(trial)
     return left

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from ..models import METHODS, Memory, Settings, pack_memory, pack_size
 from .checkpoints import Checkpoint
 from .data import definition
+from .references import REFERENCES
 from .trials import Trial
 
 MOST_ON_A_CPU = 8
@@ -75,6 +76,6 @@ def memory_of(trial: Trial, num_replicas: int, on_cpu: bool) -> Memory:
 
 def _auto(members: Sequence[Trial], slots: Slots) -> int:
     share = math.ceil(len(members) / slots.num)
-    if slots.accelerator_bytes is None:
+    if slots.accelerator_bytes is None or members[0].method in REFERENCES:
         return min(MOST_ON_A_CPU, share)
     return pack_size(share, memory_of(members[0], 1, on_cpu=False), slots.accelerator_bytes)

@@ -10,9 +10,10 @@ from .grid import load_grid
 from .outstanding import Outstanding, outstanding
 from .packing import Slots, make_packs, memory_of
 from .progress import duration
+from .references import REFERENCES
 from .results import Results
 from .selection import select as select_trials
-from .study import all_requests, all_trials
+from .study import work
 from .trials import Trial, seeds_first
 
 
@@ -31,12 +32,16 @@ def print_plan(names: Sequence[str], select: str | None, uri: str | None) -> Non
     """
     grids = [load_grid(name)[0] for name in names]
     first = grids[0]
-    trials, requests = select_trials(all_trials(grids), select), all_requests(grids)
-    left = Outstanding(list(trials), [], [], [])
+    everything = work(grids)
+    trials = select_trials([trial for trial, _ in everything], select)
+    chosen = {trial.trial_id for trial in trials}
+    wanted = [some for some in everything if some.trial.trial_id in chosen]
+    left = Outstanding(wanted, [], [], [])
     results, measured = None, {}
     if uri is not None:
         results = Results(uri)
-        left, measured = outstanding(results, trials, requests), measured_seconds(results)
+        left, measured = outstanding(results, wanted), measured_seconds(results)
+    untrained = [trial for trial, _ in left.untrained]
     print(f"{first.study}: {first.description}" if first.description else first.study)
     print(f"{len(trials):,} trials, {len({trial.setting for trial in trials}):,} settings")
     if results is not None:
@@ -48,14 +53,14 @@ def print_plan(names: Sequence[str], select: str | None, uri: str | None) -> Non
     _print_counts("method", Counter(trial.method for trial in trials))
     slots = os.cpu_count() or 1
     saved = latest(results) if results is not None else {}
-    packs = make_packs(seeds_first(left.untrained), saved, first.resources.pack, Slots(slots))
-    programs = {trial.program for trial in left.untrained}
+    packs = make_packs(seeds_first(untrained), saved, first.resources.pack, Slots(slots))
+    programs = {trial.program for trial in untrained}
     print(f"{len(packs):,} packs for {slots} CPU cores, {len(programs):,} programs to compile")
-    if packs:
-        _print_memory(max(packs, key=lambda pack: len(pack.trials)).trials)
-    scores = len(requests)
-    print(f"{scores:,} metric runs a trial, {scores * len(trials):,} in all")
-    bill = cost(left.untrained, requests, first.save_models, measured)
+    trained = [pack.trials for pack in packs if pack.trials[0].method not in REFERENCES]
+    if trained:
+        _print_memory(max(trained, key=len))
+    print(f"{sum(len(requests) for _, requests in wanted):,} metric runs")
+    bill = cost(left.untrained, left.unscored, first.save_models, measured)
     seconds = bill.train_seconds + bill.score_seconds
     origin = "medians of this results folder" if measured else "rates of one CPU core"
     print(

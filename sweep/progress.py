@@ -79,6 +79,8 @@ class Progress:
         words = [f"{snapshot.done}/{snapshot.total} done"]
         if snapshot.training or snapshot.scoring:
             words.append(f"{snapshot.training} training, {snapshot.scoring} being scored")
+        elif snapshot.done + snapshot.failed < snapshot.total:
+            words.append("waiting for a machine")
         words.append(f"{snapshot.failed} failed")
         elapsed = time.monotonic() - self._began
         gained = snapshot.progress - (self._first or 0.0)

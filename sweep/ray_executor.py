@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -111,6 +112,7 @@ class RayExecutor:
     def wait(self, seconds: float) -> list[Outcome]:
         """The attempts that have ended, after at most `seconds` if there is none yet."""
         if not self._running:
+            time.sleep(seconds)
             return []
         ended, _ = ray.wait(list(self._running), num_returns=1, timeout=seconds)
         rest = [reference for reference in self._running if reference not in ended]

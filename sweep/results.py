@@ -23,7 +23,7 @@ class Results:
     """A folder of results, read and added to.
 
     Every file is immutable and named after the attempt that wrote it, so writers never meet;
-    where an attempt was repeated, readers keep the latest row.
+    where an attempt was repeated, readers keep one of its rows: a trial's numbers are the same.
 
     Args:
         uri: A local path, or an object store's URI.
@@ -188,7 +188,7 @@ def _read_part(store: Store, file: str, columns: list[str] | None) -> pa.Table:
 
 
 def _latest(table: pa.Table, identity: list[str]) -> pa.Table:
-    """The rows of `table`, of equal ones only the last, in order."""
+    """The rows of `table`, of the same ones only the last, in order."""
     order = pa.array(np.arange(len(table)))
     last = table.append_column("_row", order).group_by(identity).aggregate([("_row", "max")])
     if len(last) == len(table):

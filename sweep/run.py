@@ -14,9 +14,9 @@ from .outstanding import Outstanding, outstanding
 from .progress import Progress, duration
 from .results import Results
 from .scheduler import Options, Scheduler, Summary
-from .scoring import MetricRequest, defaults
+from .schema import only
 from .selection import select as select_trials
-from .study import all_requests, all_trials, check_writable, freeze, frozen_grids
+from .study import check_writable, freeze, frozen_grids, work
 from .yaml_source import GridError
 
 
@@ -50,13 +50,12 @@ def run(
     """
     loaded = [load_grid(name) for name in names]
     grids = [grid for grid, _ in loaded]
-    folder = Results(results or f"results/{grids[0].study}")
-    trials = select_trials(all_trials(grids), select)
-    check_writable(folder)
-    for grid, source in loaded:
-        freeze(folder, grid, source)
-    requests = all_requests(grids)
     first = grids[0]
+    folder = Results(results or f"results/{first.study}")
+    everything = work(grids)
+    chosen = {t.trial_id for t in select_trials([trial for trial, _ in everything], select)}
+    check_writable(folder)
+    freeze(folder, loaded)
     options = Options(
         pack=first.resources.pack,
         gpus_per_pack=first.resources.gpus_per_pack,
@@ -65,8 +64,8 @@ def run(
         fail_fast=fail_fast,
         grace_seconds=grace_seconds,
     )
-    left = outstanding(folder, trials, requests)
-    return _carry_out(folder, first.study, left, requests, options, executor, address)
+    left = outstanding(folder, [some for some in everything if some.trial.trial_id in chosen])
+    return _carry_out(folder, first.study, left, options, executor, address)
 
 
 def rescore(
@@ -91,18 +90,15 @@ def rescore(
     folder = Results(uri)
     grids = frozen_grids(folder)
     check_writable(folder)
-    kinds = list(dict.fromkeys(kind for grid in grids for kind in grid.representations))
-    requests = [MetricRequest.of(kind, name, defaults(name)) for kind in kinds for name in names]
-    left = outstanding(folder, all_trials(grids), requests)._replace(untrained=[])
-    study = grids[0].study
-    return _carry_out(folder, study, left, requests, Options(), executor, address)
+    more = [grid.model_copy(update={"metrics": only(names)}) for grid in grids]
+    left = outstanding(folder, work(more))._replace(untrained=[])
+    return _carry_out(folder, grids[0].study, left, Options(), executor, address)
 
 
 def _carry_out(
     folder: Results,
     study: str,
     left: Outstanding,
-    requests: Sequence[MetricRequest],
     options: Options,
     executor: Executor | None,
     address: str | None,
@@ -120,7 +116,6 @@ def _carry_out(
                 folder,
                 study,
                 left,
-                requests,
                 executor,
                 options,
                 run_id=uuid.uuid4().hex[:8],
@@ -149,7 +144,7 @@ def _conclusion(summary: Summary, folder: Results, seconds: float) -> str:
     words = f"{_said(summary.done, summary.failed, total)} after {duration(seconds)}."
     if summary.failed:
         words += f" See `teasel failures {folder.uri}`."
-    if summary.missing:
+    if summary.interrupted and summary.missing:
         words += " Interrupted: the same command goes on from here."
     return words
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from .. import TeaselError
-from . import checkpoints
+from . import checkpoints, code_tables
 from .control import Control
 from .executor import Executor, Failure, Outcome
-from .outstanding import Outstanding, outstanding
+from .outstanding import Outstanding, Wanted, outstanding
 from .packing import Slots, make_packs
 from .progress import Snapshot
-from .references import wanted
+from .references import REFERENCES
 from .results import Results
-from .scoring import MetricRequest
+from .store import StoreError
 from .tasks import Demand, ScoreTrials, Task, TrainPack
 from .trials import Trial, seeds_first
 
@@ -81,7 +81,6 @@ class Scheduler:
         results: Where the rows go.
         study: The study's name.
         left: What the folder lacks.
-        requests: The scores wanted of each trial.
         executor: Who carries the work out.
         options: How.
         run_id: Names this run.
@@ -95,7 +94,6 @@ class Scheduler:
         results: Results,
         study: str,
         left: Outstanding,
-        requests: Sequence[MetricRequest],
         executor: Executor,
         options: Options,
         run_id: str,
@@ -112,8 +110,9 @@ class Scheduler:
         self._show = show
         self._clock = clock
         self._control = Control(results.store, run_id)
-        self._requests = tuple(requests)
         self._total = sum(len(group) for group in left)
+        self._requests = {trial.trial_id: requests for trial, requests in left.untrained}
+        self._requests |= {trial.trial_id: requests for trial, requests in left.unscored}
         self._done = {trial.trial_id for trial in left.done}
         self._failed = {trial.trial_id for trial in left.failed}
         self._running: list[Task] = []
@@ -124,17 +123,19 @@ class Scheduler:
         self._exceptions: Counter[tuple[Any, ...]] = Counter()
         self._warm: set[tuple[Any, ...]] = set()
         self._reports: dict[str, dict[str, Any]] = {}
-        self._queue_packs(left.untrained)
+        # Fixed now: a node that is lost later must not turn its packs into another machine's.
+        self._gpus = options.gpus_per_pack if executor.capacity().gpus else 0.0
+        checkpoints.forget_trained(results, results.done())
+        code_tables.forget_all(results, [*left.done, *left.failed])
+        self._queue_first([trial for trial, _ in left.untrained])
 
-    def _queue_packs(self, trials: Sequence[Trial]) -> None:
-        checkpoints.forget_trained(self._results, self._results.done())
-        saved = checkpoints.latest(self._results)
-        demand = self._training_demand()
-        memory = self._executor.accelerator_bytes() if demand.gpus and trials else None
+    def _queue_first(self, trials: Sequence[Trial]) -> None:
+        memory = self._executor.accelerator_bytes() if self._gpus and trials else None
         slots = Slots(
-            max(1, _fits(self._executor.capacity(), demand)),
-            int(memory * demand.gpus) if memory else None,
+            max(1, _fits(self._executor.capacity(), Demand(cpus=1, gpus=self._gpus))),
+            int(memory * self._gpus) if memory else None,
         )
+        saved = checkpoints.latest(self._results)
         for pack in make_packs(seeds_first(trials), saved, self._options.pack, slots):
             self._packs.append(self._train_pack(pack.trials, 1, pack.checkpoint))
 
@@ -154,7 +155,7 @@ class Scheduler:
                     self._control.drain()
                 if asked_at is None:
                     self._start_what_fits()
-                if not self._running:
+                if not self._running and (asked_at is not None or not self._waiting):
                     break
                 if self._signals() > 1 or self._out_of_grace(asked_at):
                     break
@@ -168,6 +169,11 @@ class Scheduler:
                 self._control.forget(task.part)
         missing = self._total - len(self._done) - len(self._failed)
         return Summary(len(self._done), len(self._failed), missing, asked_at is not None)
+
+    @property
+    def _waiting(self) -> bool:
+        """Whether something is queued: with nothing running, for a machine to come back."""
+        return bool(self._packs or self._scorable)
 
     def _out_of_grace(self, asked_at: float | None) -> bool:
         return asked_at is not None and self._clock() - asked_at > self._options.grace_seconds
@@ -221,7 +227,7 @@ class Scheduler:
         scores fall far behind. On CPUs alone a trained model is scored first.
         """
         choices = [self._next_scoring, self._next_pack]
-        if self._training_demand().gpus:
+        if self._gpus:
             choices.reverse()
         for choose in choices:
             if (task := choose(free)) is not None:
@@ -233,7 +239,14 @@ class Scheduler:
             return None
         slots = max(1, int(self._executor.capacity().cpus))
         num = min(_MAX_TRIALS_PER_SCORING, math.ceil(len(self._scorable) / slots))
-        chosen = [self._scorable.popleft() for _ in range(num)]
+        chosen: list[Wanted] = []
+        while self._scorable and len(chosen) < num:
+            # One that was in a failed attempt is scored alone, so that it fails alone.
+            if self._attempts[self._scorable[0].trial.trial_id]:
+                num = 1
+                if chosen:
+                    break
+            chosen.append(self._scorable.popleft())
         self._attempts.update(trial.trial_id for trial, _ in chosen)
         return ScoreTrials(
             self._results.uri,
@@ -270,106 +283,103 @@ class Scheduler:
                 self._warm.add(task.program)
                 failed = set(outcome.value["failed"])
                 self._failed |= failed
-                trained = [trial for trial in task.trials if trial.trial_id not in failed]
-                requests = wanted(task.trials[0].method, self._requests)
-                if requests:
-                    self._scorable += [(trial, requests) for trial in trained]
-                else:
-                    self._done |= {trial.trial_id for trial in trained}
+                for trial in task.trials:
+                    requests = self._requests[trial.trial_id]
+                    if requests and trial.trial_id not in failed:
+                        self._scorable.append(Wanted(trial, requests))
+                    elif trial.trial_id not in failed:
+                        self._done.add(trial.trial_id)
             else:
                 self._done |= {trial.trial_id for trial in task.trials}
 
     def _take_failure(self, task: Task, failure: Failure) -> None:
+        """Writes down what went wrong, and queues what the attempt left undone.
+
+        Raises:
+            StoreError: If it went wrong because the results folder refused: so would all else.
+        """
         self._write_failure(task, failure)
+        if failure.cause == "store":
+            raise StoreError(failure.exception.removeprefix("StoreError: "))
+        wanted = [Wanted(trial, self._requests[trial.trial_id]) for trial in task.trials]
+        left = outstanding(self._results, wanted)
+        self._done |= {trial.trial_id for trial in left.done}
+        self._failed |= {trial.trial_id for trial in left.failed}
         if self._options.fail_fast:
             self._packs.clear()
             self._scorable.clear()
-            self._failed |= {trial.trial_id for trial in task.trials}
-        elif failure.cause == "out_of_memory" and len(task.trials) > 1:
-            self._halve(task)
-        elif failure.cause == "lost":
-            self._lost.update(trial.trial_id for trial in task.trials)
-            hopeless = [t for t in task.trials if self._lost[t.trial_id] >= MAX_LOST]
-            self._failed |= {trial.trial_id for trial in hopeless}
-            self._again(task, [trial for trial in task.trials if trial not in hopeless])
+            self._failed |= {trial.trial_id for trial, _ in (*left.untrained, *left.unscored)}
+        elif isinstance(task, TrainPack):
+            self._scorable += left.unscored
+            self._train_again(task, [trial for trial, _ in left.untrained], failure)
         else:
-            program = (task.kind, *task.program)
-            self._exceptions[(program, failure.exception)] += 1
-            if self._exceptions[(program, failure.exception)] >= MAX_SAME_EXCEPTION:
-                self._stop_program(program, task)
-            else:
-                self._again(task, task.trials)
+            self._score_again(task, left.unscored, failure)
 
-    def _again(self, task: Task, trials: Sequence[Trial]) -> None:
-        """Puts the trials back in front, each from its furthest checkpoint."""
-        if isinstance(task, ScoreTrials):
-            self._score_again(trials)
-        elif trials:
-            saved = checkpoints.latest(self._results)
-            for pack in make_packs(trials, saved, len(trials), Slots(1)):
-                again = self._train_pack(pack.trials, task.attempt + 1, pack.checkpoint)
-                self._packs.appendleft(again)
-
-    def _score_again(self, trials: Sequence[Trial]) -> None:
-        """Queues what an attempt at scoring left undone."""
-        left = outstanding(self._results, trials, self._requests)
-        self._done |= {trial.trial_id for trial in left.done}
-        self._scorable += left.unscored
-
-    def _halve(self, task: Task) -> None:
-        """Splits a pack that was too large, and those of its program that still wait."""
-        half = math.ceil(len(task.trials) / 2)
-        too_large = [task] if isinstance(task, TrainPack) else []
-        if isinstance(task, ScoreTrials):
-            self._score_again(task.trials)
-        program = task.program
-        waiting = list(self._packs)
-        self._packs.clear()
-        for pack in [*too_large, *waiting]:
-            if pack.program != program or len(pack.trials) <= half:
-                self._packs.append(pack)
-                continue
-            for first in range(0, len(pack.trials), half):
-                trials = pack.trials[first : first + half]
-                self._packs.append(self._train_pack(trials, pack.attempt + 1, pack.checkpoint))
-
-    def _stop_program(self, program: tuple[Any, ...], task: Task) -> None:
-        """Gives up on a program that keeps raising the same exception; the others go on."""
-        self._failed |= {trial.trial_id for trial in task.trials}
-        if isinstance(task, TrainPack):
-            given_up = [pack for pack in self._packs if pack.program == program[1:]]
-            self._failed |= {trial.trial_id for pack in given_up for trial in pack.trials}
+    def _train_again(self, task: TrainPack, trials: list[Trial], failure: Failure) -> None:
+        size = max(1, len(trials))
+        if failure.cause == "out_of_memory" and len(task.trials) > 1:
+            size = math.ceil(len(task.trials) / 2)
+            too_large = [p for p in self._packs if p.program == task.program]
+            self._packs = deque(p for p in self._packs if p.program != task.program)
+            trials = [*trials, *(trial for pack in too_large for trial in pack.trials)]
+        elif failure.cause == "lost":
+            self._lost.update(trial.trial_id for trial in trials)
+            self._failed |= {t.trial_id for t in trials if self._lost[t.trial_id] >= MAX_LOST}
+        elif self._counts_out(task, task.program, failure):
+            given_up = [pack for pack in self._packs if pack.program == task.program]
             self._packs = deque(pack for pack in self._packs if pack not in given_up)
+            self._failed |= {trial.trial_id for pack in [task, *given_up] for trial in pack.trials}
+        again = [trial for trial in trials if trial.trial_id not in self._failed]
+        packs = make_packs(again, checkpoints.latest(self._results), size, Slots(1))
+        for pack in reversed(packs):
+            self._packs.appendleft(self._train_pack(pack.trials, task.attempt + 1, pack.checkpoint))
+
+    def _score_again(self, task: Task, unscored: list[Wanted], failure: Failure) -> None:
+        """Queues them again; one that failed alone, as often as it may, has failed."""
+        for wanted in unscored:
+            alone = len(task.trials) == 1
+            if failure.cause == "lost":
+                self._lost[wanted.trial.trial_id] += alone
+                hopeless = self._lost[wanted.trial.trial_id] >= MAX_LOST
+            else:
+                hopeless = alone and self._counts_out(task, wanted.trial.trial_id, failure)
+            if hopeless:
+                self._failed.add(wanted.trial.trial_id)
+            else:
+                self._scorable.append(wanted)
+
+    def _counts_out(self, task: Task, what: Any, failure: Failure) -> bool:
+        """Whether the same exception has now been raised too often by `what`."""
+        key = (task.kind, what, failure.exception.replace(task.part, ""))
+        self._exceptions[key] += 1
+        return self._exceptions[key] >= MAX_SAME_EXCEPTION
 
     def _write_failure(self, task: Task, failure: Failure) -> None:
+        log = f"logs/{task.part}.log"
         row = {
             "pack_id": task.pack_id,
             "kind": task.kind,
             "trial_ids": [trial.trial_id for trial in task.trials],
             "attempt": task.attempt,
             **dataclasses.asdict(failure),
-            "log": f"logs/{task.part}.log",
+            "log": log if self._results.store.exists(log) else None,
             "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
         self._results.add("failures", task.part, [row])
 
     # Demands
 
-    def _training_demand(self) -> Demand:
-        if self._executor.capacity().gpus:
-            return Demand(cpus=1, gpus=self._options.gpus_per_pack)
-        return Demand(cpus=1)
-
     def _train_pack(
         self, trials: Sequence[Trial], attempt: int, checkpoint: str | None
     ) -> TrainPack:
+        gpus = 0.0 if trials[0].method in REFERENCES else self._gpus
         return TrainPack(
             self._results.uri,
             self._study,
             self._run_id,
             tuple(trials),
             attempt,
-            self._training_demand(),
+            Demand(cpus=1, gpus=gpus),
             checkpoint=checkpoint,
             checkpoint_seconds=self._options.checkpoint_seconds,
             save_models=self._options.save_models,

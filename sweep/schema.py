@@ -1,7 +1,7 @@
 """The shape of a grid: which keys it may have, and which values, read off the catalogues."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    TypeAdapter,
     ValidationInfo,
     create_model,
 )
@@ -87,6 +88,11 @@ def _nothing_is_empty(value: Any) -> Any:
     return {key: {} if inner is None else inner for key, inner in value.items()}
 
 
+def _distinct_names(entries: "list[DatasetEntry]") -> "list[DatasetEntry]":
+    _distinct([entry.name for entry in entries])
+    return entries
+
+
 def _named(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
@@ -98,6 +104,9 @@ def _found(entry: "DatasetEntry", info: ValidationInfo) -> "DatasetEntry":
             what = f"unknown data set '{entry.name}'{hint(entry.name, list(DATASETS))}"
             raise PydanticCustomError("unknown_name", "{what}", {"what": what})
         return entry
+    if entry.name in DATASETS:
+        what = f"'{entry.name}' is a data set of the catalogue: call the file something else"
+        raise PydanticCustomError("taken", "{what}", {"what": what})
     path = Path((info.context or {}).get("folder", "."), entry.npz).expanduser().absolute()
     if entry.sha256 is None:
         try:
@@ -163,13 +172,25 @@ def _model(name: str, fields: dict[str, Any]) -> type[Strict]:
     return create_model(name, __base__=Strict, **fields)
 
 
+def only(metrics: Sequence[str]) -> Strict:
+    """The `metrics` block that names these metrics, at their default parameters.
+
+    Raises:
+        ValidationError: If one is not in the catalogue.
+    """
+    return TypeAdapter(MetricsBlock).validate_python(list(metrics))
+
+
 if TYPE_CHECKING:
     DatasetEntries = list[DatasetEntry]
     Representations = list[str]
     MethodsBlock = Strict
     MetricsBlock = Strict
 else:
-    DatasetEntries = _axis(Annotated[DatasetEntry, BeforeValidator(_named), AfterValidator(_found)])
+    DatasetEntries = Annotated[
+        _axis(Annotated[DatasetEntry, BeforeValidator(_named), AfterValidator(_found)]),
+        AfterValidator(_distinct_names),
+    ]
     Representations = _axis(Literal["mean", "sampled"])
     MethodsBlock = Annotated[
         _optional(

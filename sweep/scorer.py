@@ -12,6 +12,7 @@ from .control import Control
 from .representations import open_representations
 from .results import Results
 from .scoring import MetricRequest
+from .store import StoreError
 from .tasks import ScoreTrials
 
 
@@ -27,12 +28,13 @@ def score(task: ScoreTrials) -> dict[str, Any]:
     results = Results(task.results)
     control = Control(results.store, task.run_id)
     for trial, requests in zip(task.trials, task.requests, strict=True):
-        if control.draining:
-            return {"interrupted": True}
         kinds = {request.representation for request in requests}
         representations = open_representations(results, trial, kinds)
         rows: list[dict[str, Any]] = []
         for done, request in enumerate(requests):
+            if control.draining:
+                results.add("scores", f"{trial.trial_id}-{task.part}", rows)
+                return {"interrupted": True}
             control.report(task.part, trials=[trial.trial_id], step=done, steps=len(requests))
             rows += [
                 {"trial_id": trial.trial_id, "attempt": task.attempt} | row
@@ -59,8 +61,11 @@ def score_rows(representation: Representation, request: MetricRequest) -> list[d
     rng = np.random.RandomState(request.metric_seed)
     try:
         scores, error = metric(representation, rng, **request.parameters), None
-    except ValueError as problem:
-        scores, error = {"": None}, str(problem)
+    except (MemoryError, StoreError):
+        raise
+    except Exception as problem:
+        kind = "" if isinstance(problem, ValueError) else f"{type(problem).__name__}: "
+        scores, error = {"": None}, f"{kind}{problem}"
     identity |= {"seconds": time.monotonic() - started, "error": error}
     return [
         identity | {"score": name, "value": None if value is None else float(value)}

@@ -6,7 +6,7 @@ from collections import Counter
 from .control import Control
 from .outstanding import outstanding
 from .results import Results
-from .study import all_requests, all_trials, frozen_grids
+from .study import frozen_grids, work
 
 _SILENT_SECONDS = 120.0
 
@@ -19,8 +19,9 @@ def print_status(uri: str) -> None:
     """
     results = Results(uri)
     grids = frozen_grids(results)
-    trials = all_trials(grids)
-    left = outstanding(results, trials, all_requests(grids))
+    everything = work(grids)
+    trials = [trial for trial, _ in everything]
+    left = outstanding(results, everything)
     print(f"{grids[0].study} in {results.uri}: {len(left.done):,} of {len(trials):,} trials done")
     print(f"  {len(left.unscored):,} trained, with scores missing")
     print(f"  {len(left.untrained):,} to train")

@@ -1,5 +1,6 @@
 """A folder of immutable files, local or on an object store, written whole or not at all."""
 
+import contextlib
 import os
 import uuid
 from pathlib import Path
@@ -106,7 +107,7 @@ class Store:
 
     def remove(self, name: str) -> None:
         """Deletes the file at `name`; a missing file is no error."""
-        if self.exists(name):
+        with contextlib.suppress(FileNotFoundError):
             self._filesystem.delete_file(self._path(name))
 
     def write_table(self, name: str, table: pa.Table, **options: Any) -> None:

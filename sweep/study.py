@@ -1,13 +1,16 @@
 """A study in its results folder: frozen when begun, and only ever added to."""
 
 import platform
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from typing import Any
 
 from .. import __version__
 from .grid import Grid, check_grid, resolved
+from .outstanding import Wanted
+from .references import wanted
 from .results import Results, ResultsError
-from .scoring import MetricRequest
+from .scoring import MetricRequest, RequestKey
 from .store import StoreError
 from .trials import PROTOCOL, Trial
 from .yaml_source import Source, read_yaml
@@ -15,30 +18,34 @@ from .yaml_source import Source, read_yaml
 _MUST_AGREE = ("study", "protocol")
 
 
-def freeze(results: Results, grid: Grid, source: Source) -> None:
-    """Begins the study in `results`, or adds the grid's cells to the one that is there.
+def freeze(results: Results, loaded: Sequence[tuple[Grid, Source]]) -> None:
+    """Begins the study in `results`, or adds the grids' cells to the one that is there.
+
+    Args:
+        results: The folder.
+        loaded: Grids with their sources.
 
     Raises:
-        ResultsError: If the folder holds another study, or one with other training settings; the
-            message lists what differs. Nothing is written then.
+        ResultsError: If the folder holds another study, or one with other training settings, or
+            the grids are of several; the message lists what differs. Nothing is written then.
         StoreError: If the folder cannot be written.
     """
-    entry = {"yaml": source.text, "name": source.name} | resolved(grid)
-    if not results.exists():
-        if results.store.files("tables/trials"):
-            raise ResultsError(f"{results.uri}: has tables but no study.json; it is damaged")
-        results.write_study(_header(grid) | {"grids": [entry]}, source.text)
-        return
-    study = results.study
-    differences = _differences(study, grid, entry)
-    if differences:
-        raise ResultsError(
-            f"{results.uri}: belongs to another study\n"
-            + "\n".join(f"  {line}" for line in differences)
-        )
-    cells = _cells(entry)
-    if all(_cells(known) != cells for known in study["grids"]):
-        results.write_study(study | {"grids": [*study["grids"], entry]}, source.text)
+    if results.exists():
+        study = before = results.study
+    elif results.store.files("tables/trials"):
+        raise ResultsError(f"{results.uri}: has tables but no study.json; it is damaged")
+    else:
+        before, study = None, _header(loaded[0][0]) | {"grids": []}
+    for grid, source in loaded:
+        entry = {"yaml": source.text, "name": source.name} | resolved(grid)
+        differences = _differences(study, grid, entry)
+        if differences:
+            lines = "".join(f"\n  {line}" for line in differences)
+            raise ResultsError(f"{results.uri}: belongs to another study{lines}")
+        if all(_cells(known) != _cells(entry) for known in study["grids"]):
+            study = study | {"grids": [*study["grids"], entry]}
+    if study != before:
+        results.write_study(study, loaded[-1][1].text)
 
 
 def frozen_grids(results: Results) -> list[Grid]:
@@ -56,14 +63,17 @@ def frozen_grids(results: Results) -> list[Grid]:
     return grids
 
 
-def all_trials(grids: list[Grid]) -> list[Trial]:
-    """The trials of several grids, each once, in order."""
-    return list({trial.trial_id: trial for grid in grids for trial in grid.trials()}.values())
-
-
-def all_requests(grids: list[Grid]) -> list[MetricRequest]:
-    """The scores that several grids want, each once."""
-    return list({request.key: request for grid in grids for request in grid.requests()}.values())
+def work(grids: Iterable[Grid]) -> list[Wanted]:
+    """Every trial of several grids once, in order, with the scores that those naming it want."""
+    found: dict[str, Trial] = {}
+    requests: dict[str, dict[RequestKey, MetricRequest]] = {}
+    for grid in grids:
+        asked = grid.requests()
+        for trial in grid.trials():
+            found.setdefault(trial.trial_id, trial)
+            mine = requests.setdefault(trial.trial_id, {})
+            mine |= {request.key: request for request in wanted(trial.method, asked)}
+    return [Wanted(trial, tuple(requests[trial_id].values())) for trial_id, trial in found.items()]
 
 
 def check_writable(results: Results) -> None:
@@ -98,6 +108,11 @@ def _differences(study: dict[str, Any], grid: Grid, entry: dict[str, Any]) -> li
         if study[key] != wanted[key]
     ]
     for known in study["grids"]:
+        files = {data["name"]: data.get("sha256") for data in known["datasets"]}
+        for data in entry["datasets"]:
+            old, new = files.get(data["name"], data.get("sha256")), data.get("sha256")
+            if old != new:
+                found.append(f"{data['name']}: the folder has the file {old}, the grid {new}")
         for method, cells in entry["methods"].items():
             old = known["methods"].get(method)
             if old:

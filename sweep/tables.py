@@ -73,7 +73,7 @@ CURVES: dict[str, pa.DataType] = {
     "regularizer": _REAL,
     "attempt": _WHOLE,
 }
-"""The losses of one batch, in nats, at about a hundred steps of each training."""
+"""Losses in nats at about a hundred steps of each training, means over the few steps before."""
 
 PICTURES: dict[str, pa.DataType] = {
     "trial_id": _TEXT,
@@ -113,7 +113,7 @@ IDENTITY = {
     "pictures": ["trial_id", "kind"],
     "failures": ["pack_id", "kind", "attempt", "at"],
 }
-"""Two rows that agree in these columns are the same row; the later attempt's stands."""
+"""Two rows that agree in these columns are the same row, written by two attempts: one stands."""
 
 
 def to_table(name: str, rows: list[dict[str, Any]]) -> pa.Table:

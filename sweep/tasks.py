@@ -59,7 +59,7 @@ class Task:
     @property
     def part(self) -> str:
         """Names the files that this attempt writes."""
-        return f"{self.pack_id}-{self.run_id}-{self.attempt}"
+        return f"{self.pack_id}-{self.run_id}-{self.kind}-{self.attempt}"
 
     def run(self) -> dict[str, Any]:
         """Does the work in this process and returns what the scheduler wants to know of it."""

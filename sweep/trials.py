@@ -61,12 +61,12 @@ class Trial:
     @property
     def setting(self) -> tuple[Any, ...]:
         """What trials that differ only in their seed have in common."""
-        return (self.dataset, self.method, *sorted(self.hyperparameters.items()), self.training)
+        return (*self.program, *sorted(self.hyperparameters.items()))
 
     @property
     def program(self) -> tuple[Any, ...]:
         """What trials that run in one compiled program have in common."""
-        return (self.dataset, self.method, self.training)
+        return (self.dataset, self.file, self.method, self.training)
 
     @cached_property
     def trial_id(self) -> str:
