@@ -132,7 +132,7 @@ class Scheduler:
     def _queue_first(self, trials: Sequence[Trial]) -> None:
         memory = self._executor.accelerator_bytes() if self._gpus and trials else None
         slots = Slots(
-            max(1, _fits(self._executor.capacity(), Demand(cpus=1, gpus=self._gpus))),
+            max(1, self._executor.capacity().holds(Demand(cpus=1, gpus=self._gpus))),
             int(memory * self._gpus) if memory else None,
         )
         saved = checkpoints.latest(self._results)
@@ -235,7 +235,7 @@ class Scheduler:
         return None
 
     def _next_scoring(self, free: Demand) -> ScoreTrials | None:
-        if not self._scorable or not _fits(free, Demand()):
+        if not self._scorable or not free.holds(Demand()):
             return None
         slots = max(1, int(self._executor.capacity().cpus))
         num = min(_MAX_TRIALS_PER_SCORING, math.ceil(len(self._scorable) / slots))
@@ -265,7 +265,7 @@ class Scheduler:
         cold = {task.program for task in self._running if isinstance(task, TrainPack)} - self._warm
         for pack in self._packs:
             # One pack of a program goes first, so that the others find it compiled.
-            if _fits(free, pack.demand) and pack.program not in cold:
+            if free.holds(pack.demand) and pack.program not in cold:
                 self._packs.remove(pack)
                 return pack
         return None
@@ -328,7 +328,8 @@ class Scheduler:
         elif self._counts_out(task, task.program, failure):
             given_up = [pack for pack in self._packs if pack.program == task.program]
             self._packs = deque(pack for pack in self._packs if pack not in given_up)
-            self._failed |= {trial.trial_id for pack in [task, *given_up] for trial in pack.trials}
+            trials_given_up = [trial for pack in given_up for trial in pack.trials]
+            self._failed |= {trial.trial_id for trial in (*trials, *trials_given_up)}
         again = [trial for trial in trials if trial.trial_id not in self._failed]
         packs = make_packs(again, checkpoints.latest(self._results), size, Slots(1))
         for pack in reversed(packs):
@@ -388,15 +389,8 @@ class Scheduler:
     def _check_demand(self) -> None:
         largest = self._executor.largest()
         for demand in {task.demand for task in self._packs} | {Demand()}:
-            if not _fits(largest, demand):
+            if not largest.holds(demand):
                 raise DemandError(
                     f"a task needs {demand.cpus:g} CPU and {demand.gpus:g} accelerators of one "
                     f"machine; the largest here has {largest.cpus:g} and {largest.gpus:g}"
                 )
-
-
-def _fits(offered: Demand, demand: Demand) -> int:
-    """How many tasks with this demand fit into what is offered."""
-    counts = [int((offered.cpus + 1e-6) // demand.cpus)] if demand.cpus else []
-    counts += [int((offered.gpus + 1e-6) // demand.gpus)] if demand.gpus else []
-    return min(counts, default=0)

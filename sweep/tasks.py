@@ -15,10 +15,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Demand:
-    """What a task needs of a machine; `gpus` is the share of one accelerator."""
+    """What a task needs of a machine, or a machine offers; `gpus` counts accelerators."""
 
     cpus: float = 1.0
     gpus: float = 0.0
+
+    def holds(self, demand: "Demand") -> int:
+        """How many tasks with this demand fit into what `self` offers.
+
+        >>> Demand(cpus=4, gpus=1).holds(Demand(cpus=1, gpus=0.5))
+        2
+        """
+        counts = [int((self.cpus + 1e-6) // demand.cpus)] if demand.cpus else []
+        counts += [int((self.gpus + 1e-6) // demand.gpus)] if demand.gpus else []
+        return min(counts, default=0)
 
 
 @dataclass(frozen=True)

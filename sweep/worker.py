@@ -39,6 +39,7 @@ undisturbed one add up the same losses."""
 
 NUM_CURVE_POINTS = 100
 _REPORT_SECONDS = 2.0
+_WORTH_SAVING_SECONDS = 60.0  # of training, before the codes of all images are made
 
 
 class InterruptedPackError(Exception):
@@ -128,15 +129,17 @@ def _train_models(task: TrainPack, results: Results, dataset: Dataset) -> Traine
     parameters = dict(zip(trial_ids, trainer.parameters(pack), strict=True))
     if task.save_models:
         results.store.write(results.parameters_name(task.part), parameters_to_bytes(parameters))
-    codes = [
-        (trial_id, *codes_of_points(model, results, trial_id, dataset, supply))
-        for trial_id, model in parameters.items()
-    ]
-    sheets = [
-        {"trial_id": trial_id, "kind": kind, "png": png, "attempt": task.attempt}
-        for trial_id, model in parameters.items()
-        for kind, png in draw_pictures(model, dataset).items()
-    ]
+    control = Control(results.store, task.run_id)
+    codes, sheets = [], []
+    for trial_id, model in parameters.items():
+        if control.draining:
+            raise InterruptedPackError
+        control.report(task.part, step=pack.step, steps=trainer.steps, trials=trial_ids)
+        codes.append((trial_id, *codes_of_points(model, results, trial_id, dataset, supply)))
+        sheets += [
+            {"trial_id": trial_id, "kind": kind, "png": png, "attempt": task.attempt}
+            for kind, png in draw_pictures(model, dataset).items()
+        ]
     results.add("pictures", task.part, sheets)
     return Trained(evaluations, codes, trained - started, time.monotonic() - trained)
 
@@ -146,6 +149,7 @@ def _train(trainer: Trainer, supply: Supply, task: TrainPack, results: Results) 
 
     Raises:
         InterruptedPackError: If the run drains; the state is kept then.
+        ValueError: If the checkpoint is of another method.
     """
     control = Control(results.store, task.run_id)
     trial_ids = [trial.trial_id for trial in task.trials]
@@ -175,6 +179,8 @@ def _train(trainer: Trainer, supply: Supply, task: TrainPack, results: Results) 
         if stop:
             raise InterruptedPackError
     results.add("curves", task.part, curves)
+    if time.monotonic() - saved > _WORTH_SAVING_SECONDS:
+        checkpoints.save(results, task.part, pack.step, trial_ids, trainer.save(pack))
     return pack
 
 

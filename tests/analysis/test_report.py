@@ -10,7 +10,7 @@ import pytest
 from teasel.analysis import write_report
 from teasel.analysis.report import make_sections, read, render
 from teasel.analysis.synthetic import SyntheticResults
-from teasel.sweep.results import Results
+from teasel.sweep.results import Results, ResultsError
 
 
 class Page(HTMLParser):
@@ -112,14 +112,14 @@ def test_figures_tables_and_pictures_lie_beside_the_page(report: Path) -> None:
 
 
 def test_a_report_on_results_elsewhere_needs_a_path() -> None:
-    with pytest.raises(ValueError, match="say where the report should be written"):
+    with pytest.raises(ResultsError, match="say where the report should be written"):
         write_report("s3://bucket/results")
 
 
 def test_a_folder_without_a_finished_model_has_no_report(tmp_path: Path) -> None:
     folder = Results(tmp_path)
     folder.write_study({"study": "new"}, "study: new\n")
-    with pytest.raises(ValueError, match="no model is done yet"):
+    with pytest.raises(ResultsError, match="no model is done yet"):
         write_report(tmp_path)
 
 
