@@ -3,31 +3,61 @@
 import contextlib
 import os
 import tempfile
+import time
 from pathlib import Path
 from typing import IO
+
+_THREADS = (
+    *("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"),
+)
+"""How many threads XLA (NPROC), BLAS and numba open; else one for every CPU they see, whatever the
+scheduler granted. XLA's sums depend on it in the last bit, so a trial's numbers would too."""
+
+_PATIENCE_SECONDS = 10.0  # for the process before this one to end
 
 _held: list[IO[str]] = []
 
 
-def claim_cpus(num_cpus: int) -> list[int]:
+def claim_cpus(num_cpus: int, patience: float = _PATIENCE_SECONDS) -> list[int]:
     """Pins this process to `num_cpus` CPUs that no other task of this user holds.
 
-    XLA and OpenMP open a thread for every CPU they see, whatever the scheduler granted, so this
-    comes before anything heavy is imported. A CPU is held by a file lock until the process ends,
-    however it ends. Where none is free, or the system cannot pin, nothing changes.
+    A CPU is held by a file lock until it is released or the process ends, however it ends. Where
+    not enough are free for as long as `patience` seconds, or the system cannot pin, nothing
+    changes.
 
     Returns:
-        The CPUs claimed; empty if none could be.
+        The CPUs claimed; empty if there were not enough.
     """
     if not hasattr(os, "sched_setaffinity"):
         return []
+    deadline = time.monotonic() + patience
+    while True:
+        claimed = _free_cpus(num_cpus)
+        if len(claimed) == num_cpus:
+            with contextlib.suppress(OSError):
+                os.sched_setaffinity(0, claimed)
+            return claimed
+        release_cpus()
+        if time.monotonic() > deadline:
+            return []
+        time.sleep(0.2)
+
+
+def release_cpus() -> None:
+    """Gives up the CPUs this process holds: its work is done."""
+    while _held:
+        _held.pop().close()
+
+
+def _free_cpus(most: int) -> list[int]:
+    """Locks CPUs that nobody holds, `most` of them at the most."""
     import fcntl
 
     folder = Path(tempfile.gettempdir()) / f"teasel-cpus-{os.getuid()}"
     folder.mkdir(exist_ok=True)
     claimed: list[int] = []
     for cpu in sorted(os.sched_getaffinity(0)):
-        if len(claimed) == num_cpus:
+        if len(claimed) == most:
             break
         lock = (folder / str(cpu)).open("w")
         try:
@@ -37,12 +67,6 @@ def claim_cpus(num_cpus: int) -> list[int]:
             continue
         _held.append(lock)
         claimed.append(cpu)
-    if len(claimed) < num_cpus:
-        for _ in claimed:
-            _held.pop().close()
-        return []
-    with contextlib.suppress(OSError):
-        os.sched_setaffinity(0, claimed)
     return claimed
 
 
@@ -57,7 +81,7 @@ def prepare(cpus: float, gpus: float) -> None:
             os.environ["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{0.9 * gpus:.3f}"
         return
     os.environ["JAX_PLATFORMS"] = "cpu"
-    num_threads = str(max(1, int(cpus)))
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ[name] = num_threads
-    claim_cpus(max(1, int(cpus)))
+    num_threads = max(1, int(cpus))
+    for name in _THREADS:
+        os.environ[name] = str(num_threads)
+    claim_cpus(num_threads)

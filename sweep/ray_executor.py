@@ -14,7 +14,7 @@ from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 
 from .. import TeaselError
 from .executor import Failure, Outcome, carry_out
-from .machine import prepare
+from .machine import prepare, release_cpus
 from .store import Store
 from .tasks import Demand, Task
 
@@ -30,8 +30,11 @@ class ClusterError(TeaselError):
 @ray.remote(max_calls=1, max_retries=0)
 def _attempt(task: Task) -> Outcome:
     prepare(task.demand.cpus, task.demand.gpus)
-    with _logged(Store(task.results), f"logs/{task.part}.log"):
-        return carry_out(task)
+    try:
+        with _logged(Store(task.results), f"logs/{task.part}.log"):
+            return carry_out(task)
+    finally:
+        release_cpus()
 
 
 @ray.remote(max_calls=1, max_retries=0)
