@@ -35,6 +35,24 @@ def wait_for(path: Path, pattern: str, seconds: float = 120.0) -> list[Path]:
     raise AssertionError(f"no {pattern} in {path} after {seconds} s")
 
 
+def worker_of(driver: int) -> int:
+    """The process of a training that `driver` has begun, and of nobody else's."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True)
+    parents, trainings = {}, []
+    for line in listed.stdout.splitlines():
+        pid, parent, command = line.split(None, 2)
+        parents[int(pid)] = int(parent)
+        if command.startswith("ray::train"):
+            trainings.append(int(pid))
+    for training in trainings:
+        ancestor = training
+        while ancestor in parents:
+            ancestor = parents[ancestor]
+            if ancestor == driver:
+                return training
+    raise AssertionError(f"process {driver} has no training under way")
+
+
 def test_a_study_runs_on_ray_and_a_second_time_does_nothing(
     grid_file: Path, tmp_path: Path
 ) -> None:
@@ -81,9 +99,8 @@ def test_a_killed_worker_costs_an_attempt_and_nothing_else(grid_file: Path, tmp_
     longer = grid_file.with_name("killed.yaml")
     longer.write_text(grid_file.read_text().replace("steps: 6", "steps: 800"))
     run = teasel("run", str(longer), "--results", str(tmp_path))
-    wait_for(tmp_path, "running/*-1.json")
-    workers = subprocess.run(["pgrep", "-f", "ray::train"], capture_output=True, text=True)
-    os.kill(int(workers.stdout.split()[0]), signal.SIGKILL)
+    wait_for(tmp_path, "running/*-train-1.json")
+    os.kill(worker_of(run.pid), signal.SIGKILL)
     output = run.communicate()[0]
     assert run.returncode == 0, output
     results = Results(tmp_path)
