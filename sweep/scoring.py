@@ -1,6 +1,7 @@
 """Which scores are wanted of a model: a metric, its parameters, its seed, on a representation."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ..metrics import METRICS, STUDY_SEEDS
@@ -32,7 +33,7 @@ class MetricRequest:
             seed = STUDY_SEEDS[representation].get(metric, 0)
         return cls(representation, metric, parameters, seed, str(METRICS[metric].version))
 
-    @property
+    @cached_property
     def parameters_hash(self) -> str:
         """Equal for two scores that may stand in one column: same definition, same sizes."""
         return short_hash({"parameters": self.parameters, "version": self.metric_version})
@@ -43,7 +44,7 @@ class MetricRequest:
         given = self.parameters.get("num_train")
         return max(given) if isinstance(given, tuple | list) else given
 
-    @property
+    @cached_property
     def key(self) -> RequestKey:
         """What tells one request from another, and names its rows in the results."""
         return (self.representation, self.metric, self.parameters_hash, self.metric_seed)

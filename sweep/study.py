@@ -69,10 +69,13 @@ def work(grids: Iterable[Grid]) -> list[Wanted]:
     requests: dict[str, dict[RequestKey, MetricRequest]] = {}
     for grid in grids:
         asked = grid.requests()
+        of_method = {
+            method: {request.key: request for request in wanted(method, asked)}
+            for method in grid.chosen_methods
+        }
         for trial in grid.trials():
             found.setdefault(trial.trial_id, trial)
-            mine = requests.setdefault(trial.trial_id, {})
-            mine |= {request.key: request for request in wanted(trial.method, asked)}
+            requests.setdefault(trial.trial_id, {}).update(of_method[trial.method])
     return [Wanted(trial, tuple(requests[trial_id].values())) for trial_id, trial in found.items()]
 
 
