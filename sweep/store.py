@@ -96,15 +96,6 @@ class Store:
             and not info.base_name.startswith(".")
         )
 
-    def folders(self, folder: str = "") -> list[str]:
-        """Names of the folders directly in `folder`, sorted; none if absent."""
-        selector = fs.FileSelector(self._path(folder), allow_not_found=True)
-        return sorted(
-            info.base_name
-            for info in self._filesystem.get_file_info(selector)
-            if info.type == fs.FileType.Directory
-        )
-
     def remove(self, name: str) -> None:
         """Deletes the file at `name`; a missing file is no error."""
         with contextlib.suppress(FileNotFoundError):

@@ -15,8 +15,6 @@ from .store import StoreError
 from .trials import PROTOCOL, Trial
 from .yaml_source import Source, read_yaml
 
-_MUST_AGREE = ("study", "protocol")
-
 
 def freeze(results: Results, loaded: Sequence[tuple[Grid, Source]]) -> None:
     """Begins the study in `results`, or adds the grids' cells to the one that is there.
@@ -107,7 +105,7 @@ def _differences(study: dict[str, Any], grid: Grid, entry: dict[str, Any]) -> li
     wanted = {"study": grid.study, "protocol": PROTOCOL}
     found = [
         f"{key}: the folder has {study[key]!r}, the grid {wanted[key]!r}"
-        for key in _MUST_AGREE
+        for key in wanted
         if study[key] != wanted[key]
     ]
     for known in study["grids"]:
