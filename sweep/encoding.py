@@ -12,7 +12,7 @@ from .results import Results
 from .supply import Supply
 
 NUM_TRAIN_POINTS, NUM_TEST_POINTS = 10_000, 5_000
-_NUM_PICTURES = 16
+_NUM_PICTURES, _NUM_INTERPOLATED = 16, 8
 _BATCH = 500
 
 
@@ -77,4 +77,5 @@ def draw_pictures(parameters: Any, dataset: Dataset) -> dict[str, bytes]:
     return {
         "reconstructions": pictures.reconstructions(images, to_images(means)),
         "traversals": pictures.traversals(means[0], to_images),
+        "interpolations": pictures.interpolations(means[:_NUM_INTERPOLATED], to_images),
     }

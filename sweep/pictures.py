@@ -1,4 +1,4 @@
-"""What a model does to images, as PNG: reconstructions and latent traversals."""
+"""What a model does to images, as PNG: reconstructions, latent traversals, interpolations."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -10,6 +10,9 @@ Decode = Callable[[np.ndarray], np.ndarray]
 
 TRAVERSAL = np.linspace(-2, 2, 9, dtype=np.float32)
 """The values a latent takes in a traversal; the others keep the image's mean code."""
+
+BETWEEN = np.linspace(0, 1, 9, dtype=np.float32)
+"""How far an interpolation has come from one code to the other."""
 
 _GAP = 2
 _PER_ROW = 4
@@ -39,6 +42,19 @@ def traversals(code: np.ndarray, decode: Decode) -> bytes:
         codes[latent * len(TRAVERSAL) : (latent + 1) * len(TRAVERSAL), latent] = TRAVERSAL
     images = decode(codes)
     return _png(list(images.reshape(len(code), len(TRAVERSAL), *images.shape[1:])))
+
+
+def interpolations(codes: np.ndarray, decode: Decode) -> bytes:
+    """One row per pair of codes: what the decoder makes of the straight line between them.
+
+    Args:
+        codes: (N, D); the first goes to the second, the third to the fourth, ...
+        decode: The decoder.
+    """
+    starts, ends = codes[0::2, None], codes[1::2, None]
+    between = starts + BETWEEN[:, None] * (ends - starts)
+    images = decode(between.reshape(-1, codes.shape[1]))
+    return _png(list(images.reshape(*between.shape[:2], *images.shape[1:])))
 
 
 def _png(rows: Sequence[np.ndarray]) -> bytes:

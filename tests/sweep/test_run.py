@@ -44,7 +44,7 @@ def test_every_trial_has_its_row_its_curve_its_pictures_and_its_codes(finished: 
     curves = finished.table("curves").to_pandas()
     assert set(curves.groupby("trial_id")["step"].apply(tuple)) == {(1, 2, 3, 4, 5, 6)}
     pictures = finished.table("pictures").to_pylist()
-    assert len(pictures) == 8
+    assert len(pictures) == 12
     assert all(picture["png"].startswith(b"\x89PNG") for picture in pictures)
 
 
