@@ -159,16 +159,26 @@ class _Ranks:
     """The order of the rows in every column, sorted once for all resamples."""
 
     def __init__(self, values: np.ndarray):
-        self._codes = [np.unique(column, return_inverse=True)[1] for column in values.T]
+        columns = list(zip(np.sort(values, axis=0).T, values.T, strict=True))
+        self._order = values.argsort(axis=0).T.copy()
+        self._below, self._upto = (
+            [np.searchsorted(ordered, column, side) for ordered, column in columns]
+            for side in ("left", "right")
+        )
 
     def correlation(self, counts: np.ndarray) -> np.ndarray:
-        """Spearman's correlation where row n stands `counts[n]` times."""
-        ranks = np.empty((len(self._codes), len(counts)))
-        for rank, codes in zip(ranks, self._codes, strict=True):
-            frequencies = np.bincount(codes, counts)
-            rank[:] = (np.cumsum(frequencies) - frequencies / 2)[codes]
-        ranks -= (ranks @ counts / max(counts.sum(), 1))[:, None]
-        covariance = (ranks * counts) @ ranks.T
+        """Spearman's correlation where row n stands `counts[n]` times, a whole number."""
+        counts = counts.astype(np.int64)  # whose running sums are six times as fast as floats'
+        ranks = np.empty(self._order.shape)
+        total = np.zeros(len(counts) + 1, np.int64)
+        for rank, order, below, upto in zip(
+            ranks, self._order, self._below, self._upto, strict=True
+        ):
+            np.cumsum(counts.take(order), out=total[1:])
+            rank[:] = total.take(below) + total.take(upto)  # twice the mean rank of ties
+        ranks -= total[-1]
+        ranks *= np.sqrt(counts)
+        covariance = ranks @ ranks.T
         scale = np.sqrt(np.diag(covariance))
         scale = np.where(scale > 0, scale, np.nan)
         return np.clip(covariance / np.outer(scale, scale), -1, 1)
