@@ -32,7 +32,7 @@ def faults(error: ValidationError, root: type[BaseModel]) -> list[Fault]:
             place = ".".join(str(part) for part in path if isinstance(part, str))
             what = detail["msg"][:1].lower() + detail["msg"][1:]
             given = "" if kind in _SAYS_WHAT_WAS_GIVEN else f", got {detail['input']!r}"
-            found.append(Fault(path, f"{place or 'the grid'}: {what}{given}"))
+            found.append(Fault(path, f"{place or 'the file'}: {what}{given}"))
     return found
 
 

@@ -152,5 +152,5 @@ def read_yaml_file(path: str | Path) -> Source:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise GridError(f"{path}: cannot read the grid: {error}") from error
+        raise GridError(f"{path}: cannot read the file: {error}") from error
     return read_yaml(text, str(path))

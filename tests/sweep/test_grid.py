@@ -159,7 +159,7 @@ def test_a_name_that_is_neither_packaged_nor_a_file_gets_a_suggestion() -> None:
 
 
 def test_a_missing_file_is_named() -> None:
-    with pytest.raises(GridError, match=r"nowhere\.yaml: cannot read the grid"):
+    with pytest.raises(GridError, match=r"nowhere\.yaml: cannot read the file"):
         load_grid("nowhere.yaml")
 
 
