@@ -1,12 +1,12 @@
 """How scores rank models: Spearman correlations between the columns of a wide table."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from .cube import cube
-from .frames import DataFrame
+from .frames import DataFrame, pd
 from .labels import label
 from .resampling import bootstrap_error, interval, no_interval
 from .tables import DISENTANGLEMENT, learned
@@ -38,32 +38,95 @@ def rank_correlation(
     Returns:
         A row per pair: row, column, correlation, low, high, num_models, note.
     """
-    columns = rows if columns is None else columns
-    names = list(dict.fromkeys([*rows, *columns]))
-    models, notes = complete_models(table, names)
-    kept = [name for name in names if name not in notes]
-    values, seeds = models[kept].to_numpy(float), models["seed"].to_numpy()
-    estimate = spearman(values)
-    low = high = np.full(estimate.shape, np.nan)
-    numbers, which = np.unique(seeds, return_inverse=True)
-    if num_resamples and kept and not no_interval(len(numbers)):
-        resampled = _Ranks(values)
-        error = bootstrap_error(
-            lambda counts: resampled.correlation(counts[which]), len(numbers), num_resamples, rng
-        )
-        low, high = (np.clip(end, -1, 1) for end in interval(estimate, error, len(numbers)))
-    entries = []
-    for row in rows:
-        for column in columns:
-            if why := notes.get(row) or notes.get(column):
-                numbers_here = (np.nan, np.nan, np.nan)
-            else:
-                place = kept.index(row), kept.index(column)
-                numbers_here = (estimate[place], low[place], high[place])
-                why = no_interval(len(numbers)) if num_resamples else ""
-            entries.append((row, column, *numbers_here, len(models), why))
-    names = ["row", "column", "correlation", "low", "high", "num_models", "note"]
-    return DataFrame(entries, columns=names)
+    found = rank_correlations({"": table}, rows, columns, num_resamples, rng)
+    return found.drop(columns=["dataset", "lowest", "highest"])
+
+
+def rank_correlations(
+    tables: Mapping[str, DataFrame],
+    rows: Sequence[str],
+    columns: Sequence[str] | None = None,
+    num_resamples: int = 1000,
+    rng: np.random.Generator | None = None,
+) -> DataFrame:
+    """`rank_correlation` of each data set, and their mean, with seeds drawn jointly.
+
+    Args:
+        tables: wide scores by data set, one at least.
+        rows: score columns; this and what follows as in `rank_correlation`.
+        columns: score columns.
+        num_resamples: bootstrap draws.
+        rng: NumPy generator.
+
+    Returns:
+        The rows of `rank_correlation` for each data set, with the columns dataset, lowest and
+        highest. Of two data sets or more, data set "average" is the mean over those that have
+        the entry, with the lowest and the highest of them.
+    """
+    pairs = list(itertools.product(rows, rows if columns is None else columns))
+    names = list(dict.fromkeys(itertools.chain(*pairs)))
+    chosen = tuple([names.index(pair[axis]) for pair in pairs] for axis in (0, 1))
+    parts = [_Models(table, names) for table in tables.values()]
+    seeds = np.unique(np.concatenate([part.seeds for part in parts]))
+
+    def statistic(counts: np.ndarray) -> np.ndarray:
+        each = [part.correlation(counts[np.searchsorted(seeds, part.seeds)]) for part in parts]
+        each = np.array(each)[:, *chosen]
+        there = np.isfinite(each).sum(axis=0)
+        return np.vstack([each, np.nansum(each, axis=0) / np.where(there, there, np.nan)])
+
+    estimate = statistic(np.ones(len(seeds)))
+    error = np.full(estimate.shape, np.nan)
+    if num_resamples and not no_interval(len(seeds)):
+        error = bootstrap_error(statistic, len(seeds), num_resamples, rng)
+    found = []
+    for number, dataset in enumerate([*tables, *(["average"] if len(parts) > 1 else [])]):
+        behind = [number] if number < len(parts) else list(range(len(parts)))
+        num_seeds = min(len(np.unique(parts[place].seeds)) for place in behind)
+        few = no_interval(num_seeds) if num_resamples else ""
+        low, high = interval(estimate[number], error[number] * (np.nan if few else 1), num_seeds)
+        each = DataFrame(estimate[behind])
+        if len(behind) > 1:
+            notes = [f"mean over {count} data sets" for count in each.count()]
+            notes = ["; ".join(filter(None, [note, few])) for note in notes]
+        else:
+            notes = [parts[number].why(*pair) or few for pair in pairs]
+        columns_here = {
+            "dataset": dataset,
+            "row": [row for row, _ in pairs],
+            "column": [column for _, column in pairs],
+            "correlation": estimate[number],
+            "low": np.clip(low, -1, 1),
+            "high": np.clip(high, -1, 1),
+            "num_models": sum(len(parts[place].models) for place in behind),
+            "note": notes,
+            "lowest": each.min(),
+            "highest": each.max(),
+        }
+        found.append(DataFrame(columns_here))
+    return pd.concat(found, ignore_index=True)
+
+
+class _Models:
+    """The models of one data set that its correlations are over."""
+
+    def __init__(self, table: DataFrame, names: Sequence[str]):
+        self.models, self._notes = complete_models(table, names)
+        self.seeds = self.models["seed"].to_numpy()
+        kept = [place for place, name in enumerate(names) if name not in self._notes]
+        self._kept = np.ix_(kept, kept)
+        self._ranks = _Ranks(self.models[[names[place] for place in kept]].to_numpy(float))
+        self._size = len(names)
+
+    def correlation(self, counts: np.ndarray) -> np.ndarray:
+        """Between all names, NaN where a score is not kept; model n counts `counts[n]` times."""
+        matrix = np.full((self._size, self._size), np.nan)
+        matrix[self._kept] = self._ranks.correlation(counts)
+        return matrix
+
+    def why(self, row: str, column: str) -> str:
+        """Why an entry is missing, or an empty string."""
+        return self._notes.get(row) or self._notes.get(column, "")
 
 
 def dataset_correlation(

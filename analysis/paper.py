@@ -4,9 +4,9 @@ Figure 3's shares are `importance.variance_explained`, table 1 is `selection.tab
 figures' drawings are in `drawing`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from .correlation import dataset_correlation, rank_correlation
+from .correlation import dataset_correlation, rank_correlations
 from .frames import DataFrame, pd
 from .summary import in_study_order
 from .tables import DISENTANGLEMENT, DOWNSTREAM, UNSUPERVISED, learned
@@ -41,10 +41,9 @@ def figure_2(table: DataFrame, scores: Sequence[str] = DISENTANGLEMENT) -> DataF
     """Rank correlation between scores, per data set and averaged over them.
 
     Returns:
-        `rank_correlation` for every data set, with the columns dataset, lowest and highest. Data
-        set "average" is the mean over data sets, with the lowest and the highest of them.
+        `rank_correlations` of all data sets.
     """
-    return _per_dataset(table, lambda rows: rank_correlation(rows, scores))
+    return rank_correlations(_by_dataset(table), scores)
 
 
 def figure_4(
@@ -60,7 +59,7 @@ def figure_4(
         unsupervised: rows.
         scores: columns.
     """
-    return _per_dataset(table, lambda rows: rank_correlation(rows, unsupervised, scores))
+    return rank_correlations(_by_dataset(table), unsupervised, scores)
 
 
 def figure_4_datasets(table: DataFrame, scores: Sequence[str] = DISENTANGLEMENT) -> DataFrame:
@@ -79,7 +78,7 @@ def figure_5(
     downstream: Sequence[str] = DOWNSTREAM,
 ) -> DataFrame:
     """Rank correlation of scores with downstream accuracy and efficiency; as `figure_2`."""
-    return _per_dataset(table, lambda rows: rank_correlation(rows, scores, downstream))
+    return rank_correlations(_by_dataset(table), scores, downstream)
 
 
 def figure_6(table: DataFrame) -> DataFrame:
@@ -109,25 +108,6 @@ def with_unsupervised_of_samples(mean: DataFrame, sampled: DataFrame) -> DataFra
 LOSSES = ("reconstruction", "kl", "elbo")
 
 
-def _per_dataset(table: DataFrame, correlate: Callable[[DataFrame], DataFrame]) -> DataFrame:
+def _by_dataset(table: DataFrame) -> dict[str, DataFrame]:
     table = in_study_order(learned(table))
-    found = [
-        correlate(rows).assign(dataset=dataset)
-        for dataset, rows in table.groupby("dataset", sort=False)
-    ]
-    if not found:
-        return correlate(table).assign(dataset="", lowest=float("nan"), highest=float("nan"))
-    each = pd.concat(found, ignore_index=True)
-    each = each.assign(lowest=each["correlation"], highest=each["correlation"])
-    if len(found) == 1:
-        return each
-    groups = each.groupby(["row", "column"], sort=False)
-    average = groups.agg(
-        correlation=("correlation", "mean"),
-        lowest=("correlation", "min"),
-        highest=("correlation", "max"),
-        num_models=("num_models", "sum"),
-        datasets=("correlation", "count"),
-    ).reset_index()
-    note = [f"mean over {count} data sets" for count in average.pop("datasets")]
-    return pd.concat([each, average.assign(dataset="average", note=note)], ignore_index=True)
+    return dict(list(table.groupby("dataset", sort=False))) or {"": table}
