@@ -49,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_grid(run)
     run.add_argument("--results", metavar="DIR", help="folder or URI (default: results/STUDY)")
     run.add_argument("--address", metavar="RAY", help="a running Ray cluster's address")
+    run.add_argument(
+        "--share", metavar="N/COUNT", help="only this share, as in 3/10; other drivers do the rest"
+    )
     run.add_argument("--fail-fast", action="store_true", help="stop at the first failure")
     run.add_argument(
         "--grace",
@@ -107,6 +110,7 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     from .sweep.run import run
+    from .sweep.shares import Share
 
     summary = run(
         arguments.grid,
@@ -115,6 +119,7 @@ def _run(arguments: argparse.Namespace) -> int:
         address=arguments.address,
         fail_fast=arguments.fail_fast,
         grace_seconds=arguments.grace,
+        share=Share.parse(arguments.share) if arguments.share else None,
     )
     return _exit_code(summary)
 

@@ -2,12 +2,18 @@
 
 import time
 import traceback
+import uuid
 from collections import deque
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .store import StoreError
+from .. import TeaselError
+from .store import Store, StoreError
 from .tasks import Demand, Task
+
+
+class ClusterError(TeaselError):
+    """There is no usable cluster; says what was tried."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,10 @@ class Executor(Protocol):
         """The memory of one accelerator; None if there is none."""
         ...
 
+    def blind_to(self, store: Store, name: str) -> list[str]:
+        """The machines that do not see a file that this process has written to a store."""
+        ...
+
     def submit(self, task: Task) -> None:
         """Begins an attempt."""
         ...
@@ -81,6 +91,10 @@ class InProcess:
         """No accelerator."""
         return None
 
+    def blind_to(self, store: Store, name: str) -> list[str]:
+        """None: there is no other machine."""
+        return []
+
     def submit(self, task: Task) -> None:
         """Puts the task at the end of the queue."""
         self._queue.append(task)
@@ -95,6 +109,25 @@ class InProcess:
     def shutdown(self) -> None:
         """Forgets the queue."""
         self._queue.clear()
+
+
+def check_shared(store: Store, executor: Executor) -> None:
+    """Makes sure that every machine sees what this process writes.
+
+    Raises:
+        ClusterError: If one does not; says which.
+    """
+    name = f"running/probe-{uuid.uuid4().hex}"
+    store.write(name, b"")
+    try:
+        blind = executor.blind_to(store, name)
+    finally:
+        store.remove(name)
+    if blind:
+        raise ClusterError(
+            f"results folder {store.uri} is not shared with node {', '.join(sorted(blind))}: give "
+            "--results a folder that all nodes see, or the URI of an object store"
+        )
 
 
 def carry_out(task: Task) -> Outcome:

@@ -11,18 +11,15 @@ from typing import Any
 
 import ray
 from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from .. import TeaselError
-from .executor import Failure, Outcome, carry_out
+from .executor import ClusterError, Failure, Outcome, carry_out
 from .machine import prepare, release_cpus
 from .store import Store
 from .tasks import Demand, Task
 
+_PATIENCE_SECONDS = 5.0  # for a network file system to show a new file
 _OBJECT_STORE_BYTES = 128 * 2**20  # what passes through it is small: rows go to the results folder
-
-
-class ClusterError(TeaselError):
-    """There is no usable Ray cluster; says what was tried."""
 
 
 # A fresh process each time (JAX keeps its memory, and its affinity must be set before it is
@@ -43,6 +40,14 @@ def _device_memory() -> int:
     from ..models import device_memory
 
     return device_memory()
+
+
+@ray.remote(num_cpus=0, max_retries=3)
+def _sees(store: Store, name: str) -> bool:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not store.exists(name) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return store.exists(name)
 
 
 class RayExecutor:
@@ -105,6 +110,23 @@ class RayExecutor:
         if not self.capacity().gpus:
             return None
         return ray.get(_device_memory.options(num_gpus=1).remote())
+
+    def blind_to(self, store: Store, name: str) -> list[str]:
+        """The nodes, by name, that do not see a file of a store; an object store all see."""
+        nodes = [node for node in ray.nodes() if node["Alive"]]
+        if not store.local or len(nodes) == 1:
+            return []
+        looks = {
+            _sees.options(
+                scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            ).remote(store, name): node["NodeManagerHostname"]
+            for node in nodes
+        }
+        blind = []
+        for look, host in looks.items():
+            with contextlib.suppress(RayError):  # the node has gone meanwhile
+                blind += [] if ray.get(look) else [host]
+        return blind
 
     def submit(self, task: Task) -> None:
         """Hands the task to Ray."""

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from types import FrameType
 
 from ..metrics import METRICS
-from .executor import Executor
-from .grid import load_grid
+from .drivers import at_work
+from .executor import Executor, check_shared
+from .grid import Grid, load_grid
 from .grid_faults import hint
 from .outstanding import Outstanding, outstanding
 from .progress import Progress, duration
@@ -16,8 +17,9 @@ from .results import Results
 from .scheduler import Options, Scheduler, Summary
 from .schema import only
 from .selection import select as select_trials
+from .shares import Share
 from .study import check_writable, freeze, frozen_grids, work
-from .yaml_source import GridError
+from .yaml_source import GridError, Source
 
 
 def run(
@@ -27,6 +29,7 @@ def run(
     address: str | None = None,
     fail_fast: bool = False,
     grace_seconds: float = 60.0,
+    share: Share | None = None,
     executor: Executor | None = None,
 ) -> Summary:
     """Does what is missing of some grids, and says how it ended.
@@ -38,34 +41,35 @@ def run(
         address: A running Ray cluster; by default a Ray of our own on this machine.
         fail_fast: Stop at the first failure.
         grace_seconds: How long workers may take to save when interrupted.
+        share: Only this share of the trials; other drivers do the others.
         executor: Who carries the work out; by default Ray.
 
     Raises:
         GridError: If a grid is wrong; nothing is written then.
         ResultsError: If the folder holds another study; nothing is written then.
+        DriverError: If another driver is at work on these trials; nothing is written then.
         StoreError: If the folder cannot be written.
         SelectionError: If the selection is wrong.
-        ClusterError: If there is no Ray.
+        ClusterError: If there is no Ray, or its nodes do not share the folder.
         DemandError: If no machine can place the work.
     """
     loaded = [load_grid(name) for name in names]
     grids = [grid for grid, _ in loaded]
-    first = grids[0]
-    folder = Results(results or f"results/{first.study}")
+    options = _options(loaded, fail_fast, grace_seconds)
+    study = grids[0].study
+    folder = Results(results or f"results/{study}")
     everything = work(grids)
     chosen = {t.trial_id for t in select_trials([trial for trial, _ in everything], select)}
+    wanted = [some for some in everything if some.trial.trial_id in chosen]
+    if share is not None:
+        wanted = share.of(wanted)
     check_writable(folder)
-    freeze(folder, loaded)
-    options = Options(
-        pack=first.resources.pack,
-        gpus_per_pack=first.resources.gpus_per_pack,
-        checkpoint_seconds=60 * first.resources.checkpoint_minutes,
-        save_models=first.save_models,
-        fail_fast=fail_fast,
-        grace_seconds=grace_seconds,
-    )
-    left = outstanding(folder, [some for some in everything if some.trial.trial_id in chosen])
-    return _carry_out(folder, first.study, left, options, executor, address)
+    run_id = _new_run_id()
+    with at_work(folder, run_id, share):
+        freeze(folder, loaded)
+        left = outstanding(folder, wanted)
+        title = f"{study}, share {share}" if share else study
+        return _carry_out(folder, study, title, left, options, run_id, executor, address)
 
 
 def rescore(
@@ -83,6 +87,7 @@ def rescore(
         ResultsError: If there is no study.
         GridError: If a name is not in the catalogue.
         StoreError: If the folder cannot be written.
+        DriverError: If another driver is at work there.
     """
     for name in names:
         if name not in METRICS:
@@ -91,15 +96,49 @@ def rescore(
     grids = frozen_grids(folder)
     check_writable(folder)
     more = [grid.model_copy(update={"metrics": only(names)}) for grid in grids]
-    left = outstanding(folder, work(more))._replace(untrained=[])
-    return _carry_out(folder, grids[0].study, left, Options(), executor, address)
+    run_id = _new_run_id()
+    with at_work(folder, run_id):
+        left = outstanding(folder, work(more))._replace(untrained=[])
+        study = grids[0].study
+        return _carry_out(folder, study, study, left, Options(), run_id, executor, address)
+
+
+def _options(
+    loaded: Sequence[tuple[Grid, Source]], fail_fast: bool, grace_seconds: float
+) -> Options:
+    """How the grids together are to be run.
+
+    Raises:
+        GridError: If they do not agree on it.
+    """
+    (first, _), *others = loaded
+    for other, source in others:
+        if (other.resources, other.save_models) != (first.resources, first.save_models):
+            raise GridError(
+                f"{source.name}: `resources` and `save_models` differ from {loaded[0][1].name}'s; "
+                "grids that are run together share them"
+            )
+    return Options(
+        pack=first.resources.pack,
+        gpus_per_pack=first.resources.gpus_per_pack,
+        checkpoint_seconds=60 * first.resources.checkpoint_minutes,
+        save_models=first.save_models,
+        fail_fast=fail_fast,
+        grace_seconds=grace_seconds,
+    )
+
+
+def _new_run_id() -> str:
+    return uuid.uuid4().hex[:8]
 
 
 def _carry_out(
     folder: Results,
     study: str,
+    title: str,
     left: Outstanding,
     options: Options,
+    run_id: str,
     executor: Executor | None,
     address: str | None,
 ) -> Summary:
@@ -107,18 +146,19 @@ def _carry_out(
     if left.nothing:
         print(f"Nothing to do: {_said(done, failed, total)}")
         return Summary(done, failed, 0, interrupted=False)
-    print(f"{study}: {_said(done, failed, total)} in {folder.uri}")
+    print(f"{title}: {_said(done, failed, total)} in {folder.uri}")
     began = time.monotonic()
     executor = executor or _ray(address)
     try:
-        with _Signals() as signals, Progress(study) as progress:
+        check_shared(folder.store, executor)
+        with _Signals() as signals, Progress(title) as progress:
             summary = Scheduler(
                 folder,
                 study,
                 left,
                 executor,
                 options,
-                run_id=uuid.uuid4().hex[:8],
+                run_id,
                 signals=lambda: signals.count,
                 show=progress.show,
                 clock=time.monotonic,

@@ -26,6 +26,10 @@ class Store:
     Args:
         uri: A local path, or a URI that `pyarrow.fs` understands (``s3://``, ``gs://``).
 
+    Attributes:
+        uri: The root, absolute.
+        local: Whether it is a path of this machine's file system.
+
     Raises:
         StoreError: If the URI is not understood.
     """
@@ -41,7 +45,7 @@ class Store:
             raise StoreError(f"{uri}: not a folder or URI that can be opened: {error}") from error
         self._filesystem = filesystem
         self._root = root
-        self._local = isinstance(filesystem, fs.LocalFileSystem)
+        self.local = isinstance(filesystem, fs.LocalFileSystem)
 
     def __reduce__(self) -> tuple[type["Store"], tuple[str]]:
         return Store, (self.uri,)
@@ -57,7 +61,7 @@ class Store:
         """
         path = self._path(name)
         try:
-            if self._local:
+            if self.local:
                 _write_and_rename(Path(path), content)
             else:
                 with self._filesystem.open_output_stream(path) as stream:

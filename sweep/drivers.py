@@ -1,0 +1,150 @@
+"""Which drivers are at work on a results folder: each keeps a small file there that beats.
+
+It keeps two people from doing one study twice by mistake. Nothing depends on it: two drivers at
+work on the same trials cost machine time and no row.
+"""
+
+import contextlib
+import datetime
+import json
+import os
+import platform
+import threading
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .. import TeaselError
+from .results import Results
+from .shares import Share
+from .store import Store, StoreError
+
+BEAT_SECONDS = 5.0
+_PATIENCE_BEATS = 4
+_FORGOTTEN_SECONDS = 3600.0  # more than the clocks of two machines differ by
+
+
+class DriverError(TeaselError):
+    """Another driver is at work on the folder; says which."""
+
+
+class Driver(NamedTuple):
+    """A driver, as its file describes it.
+
+    Attributes:
+        host: The machine it runs on.
+        pid: Its process there.
+        since: When it began.
+        share: Number and count of the share of the study that it does, or None: all.
+        beat: How often it has written the file.
+        at: When it last did, in its machine's seconds since 1970.
+    """
+
+    host: str
+    pid: int
+    since: str
+    share: tuple[int, int] | None
+    beat: int
+    at: float
+
+    def __str__(self) -> str:
+        share = f"share {Share(*self.share)}, " if self.share else ""
+        return f"{share}process {self.pid} on {self.host}, since {self.since}"
+
+    @property
+    def silent_seconds(self) -> float:
+        """How long it has not been heard of, as far as the clocks agree."""
+        return time.time() - self.at
+
+    @property
+    def dead(self) -> bool:
+        """Whether its process is known to have ended: only its own machine knows."""
+        if self.host != platform.node():
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+        return self.pid == os.getpid()  # of a machine that has since been started again
+
+    def leaves_room_for(self, share: Share | None) -> bool:
+        """Whether `share` is of the same partition, and not this driver's."""
+        if share is None or self.share is None:
+            return False
+        number, count = self.share
+        return share.count == count and share.number != number
+
+
+def drivers(store: Store) -> dict[str, Driver]:
+    """The drivers that have left a file, by its name; a killed one's stays until the next run."""
+    found = {}
+    for name in store.files("running/drivers", ".json"):
+        with contextlib.suppress(StoreError):  # it has ended meanwhile
+            found[name] = Driver(**json.loads(store.read(name)))
+    return found
+
+
+@contextlib.contextmanager
+def at_work(results: Results, run_id: str, share: Share | None = None) -> Iterator[None]:
+    """Lets others know, for as long as the context lasts, that a driver is at work.
+
+    Raises:
+        DriverError: If another is at work on the same trials.
+    """
+    _make_room(results, share)
+    ended = threading.Event()
+    since = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    name = f"running/drivers/{run_id}.json"
+
+    def beat(count: int) -> None:
+        own = (share.number, share.count) if share else None
+        driver = Driver(platform.node(), os.getpid(), since, own, count, time.time())
+        with contextlib.suppress(StoreError):
+            results.store.write(name, json.dumps(driver._asdict()).encode())
+
+    def keep_beating() -> None:
+        count = 1
+        while not ended.wait(BEAT_SECONDS):
+            count += 1
+            beat(count)
+
+    beat(1)
+    thread = threading.Thread(target=keep_beating, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        results.store.remove(name)
+
+
+def _make_room(results: Results, share: Share | None) -> None:
+    """Removes the files of drivers that do not beat any more.
+
+    Whether one on another machine still lives cannot be asked, and clocks differ: so the file is
+    watched for a few beats.
+    """
+    silent = {}
+    for name, driver in drivers(results.store).items():
+        if driver.dead or driver.silent_seconds > _FORGOTTEN_SECONDS:
+            results.store.remove(name)
+        elif not driver.leaves_room_for(share):
+            silent[name] = driver
+    deadline = time.monotonic() + _PATIENCE_BEATS * BEAT_SECONDS
+    if silent:
+        print(f"Another driver has been here ({next(iter(silent.values()))}): is it at work?")
+    while silent and time.monotonic() < deadline:
+        time.sleep(BEAT_SECONDS / 10)
+        now = drivers(results.store)
+        for name, driver in silent.items():
+            if name in now and now[name].beat != driver.beat:
+                raise DriverError(
+                    f"{results.uri}: another driver is at work here ({driver}); two would do the "
+                    "same work twice"
+                )
+        silent = {name: driver for name, driver in silent.items() if name in now}
+    for name in silent:
+        results.store.remove(name)

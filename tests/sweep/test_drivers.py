@@ -1,0 +1,134 @@
+"""Two drivers on one folder: the second is refused while the first lives, and only then."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from teasel.sweep import drivers
+from teasel.sweep.drivers import Driver, DriverError, at_work
+from teasel.sweep.executor import ClusterError, InProcess, check_shared
+from teasel.sweep.results import Results
+from teasel.sweep.run import run
+from teasel.sweep.shares import Share
+from teasel.sweep.store import Store
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Results:
+    monkeypatch.setattr(drivers, "BEAT_SECONDS", 0.1)
+    return Results(tmp_path)
+
+
+def leave(results: Results, driver: Driver) -> None:
+    results.store.write("running/drivers/other.json", json.dumps(driver._asdict()).encode())
+
+
+def elsewhere(share: tuple[int, int] | None = None, beat: int = 1) -> Driver:
+    return Driver("node7", 4711, "2026-01-01T10:00:00+00:00", share, beat, time.time())
+
+
+@pytest.fixture
+def alive(results: Results) -> Iterator[None]:
+    """A driver of another machine beats."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        count = 0
+        while not ended.wait(0.05):
+            count += 1
+            leave(results, elsewhere((3, 10), count))
+
+    leave(results, elsewhere((3, 10), 0))
+    thread = threading.Thread(target=beat)
+    thread.start()
+    yield
+    ended.set()
+    thread.join()
+
+
+@pytest.mark.usefixtures("alive")
+@pytest.mark.parametrize("share", [None, Share(3, 10), Share(4, 12)])
+def test_a_driver_that_beats_keeps_a_second_one_out(results: Results, share: Share | None) -> None:
+    line = r"another driver is at work here \(share 3/10, process 4711 on node7, since 2026-01-01"
+    with pytest.raises(DriverError, match=line), at_work(results, "second", share):
+        pass
+
+
+@pytest.mark.usefixtures("alive")
+def test_another_share_of_as_many_works_beside_it(results: Results) -> None:
+    with at_work(results, "second", Share(4, 10)):
+        assert len(drivers.drivers(results.store)) == 2
+
+
+def test_a_driver_that_has_stopped_beating_is_taken_over(results: Results) -> None:
+    leave(results, elsewhere())
+    with at_work(results, "second"):
+        (name,) = drivers.drivers(results.store)
+        assert name == "running/drivers/second.json"
+    assert drivers.drivers(results.store) == {}
+
+
+def test_a_dead_process_of_this_machine_is_taken_over_at_once(
+    results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drivers, "BEAT_SECONDS", 1000.0)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    leave(results, elsewhere()._replace(host=os.uname().nodename, pid=ended.pid))
+    with at_work(results, "second"):
+        assert list(drivers.drivers(results.store)) == ["running/drivers/second.json"]
+
+
+def test_a_driver_beats_as_long_as_it_works(results: Results) -> None:
+    with at_work(results, "first"):
+        (before,) = drivers.drivers(results.store).values()
+        time.sleep(0.5)
+        (after,) = drivers.drivers(results.store).values()
+    assert after.beat > before.beat == 1
+    assert (after.pid, after.share) == (os.getpid(), None)
+
+
+@pytest.mark.usefixtures("alive")
+def test_a_refused_run_writes_nothing(results: Results, grid_file: Path) -> None:
+    with pytest.raises(DriverError):
+        run([str(grid_file)], results=results.uri, executor=InProcess())
+    assert not results.exists()
+    assert results.store.files("tables/trials") == []
+
+
+def test_shares_of_a_study_fill_one_folder(results: Results, grid_file: Path) -> None:
+    for number in (1, 2):
+        summary = run(
+            [str(grid_file)], results=results.uri, share=Share(number, 2), executor=InProcess()
+        )
+        assert (summary.done, summary.missing) == (2, 0)
+    assert set(results.done().values()) == {"done"}
+    assert len(results.table("trials")) == 4
+
+
+class Blind(InProcess):
+    """Two of its nodes see another folder of the same name."""
+
+    def blind_to(self, store: Store, name: str) -> list[str]:
+        assert store.exists(name)
+        return ["node2", "node1"]
+
+
+def test_a_folder_that_a_node_does_not_see_is_named_with_the_node(
+    results: Results, grid_file: Path
+) -> None:
+    line = rf"results folder {results.uri} is not shared with node node1, node2"
+    with pytest.raises(ClusterError, match=line):
+        run([str(grid_file)], results=results.uri, executor=Blind())
+    assert results.store.files("running") == []
+
+
+def test_one_machine_shares_its_folder_with_itself(results: Results) -> None:
+    check_shared(results.store, InProcess())
