@@ -91,11 +91,29 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("results", metavar="DIR", help="the results folder")
     report.add_argument("--output", metavar="FILE", help="where to (default: DIR/report.html)")
     report.set_defaults(command=_report)
+
+    submit = commands.add_parser("submit", help="run a grid on Slurm, Kubernetes or a Ray cluster")
+    targets = submit.add_subparsers(dest="target", metavar="TARGET", required=True)
+    for name, what in (
+        ("slurm", "one job, or an array, that goes back into the queue until done"),
+    ):
+        target = targets.add_parser(name, help=what, description=what)
+        _add_grid(target, nargs="*")
+        target.add_argument("--cluster", metavar="FILE", help="what to ask of the cluster")
+        target.add_argument(
+            "--results", metavar="DIR", help="folder or URI (default: results/STUDY)"
+        )
+        target.add_argument("--example", action="store_true", help="print a FILE to start from")
+        target.add_argument("--print", action="store_true", help="print what would be submitted")
+        target.add_argument("--dry-run", action="store_true", help="check it, submit nothing")
+        target.set_defaults(command=_submit, parser=target)
     return parser
 
 
-def _add_grid(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("grid", metavar="GRID", nargs="+", help="a packaged grid's name, or a file")
+def _add_grid(parser: argparse.ArgumentParser, nargs: str = "+") -> None:
+    parser.add_argument(
+        "grid", metavar="GRID", nargs=nargs, help="a packaged grid's name, or a file"
+    )
     parser.add_argument(
         "--select", metavar="EXPR", help="only these trials, as in 'method=beta_vae,seed<5'"
     )
@@ -177,6 +195,26 @@ def _report(arguments: argparse.Namespace) -> int:
 
     page = write_report(arguments.results, arguments.output)
     print(f"The report is at {page}")
+    return DONE
+
+
+def _submit(arguments: argparse.Namespace) -> int:
+    from .cluster import example, submit
+
+    if arguments.example:
+        print(example(arguments.target), end="")
+        return DONE
+    if not arguments.grid or not arguments.cluster:
+        arguments.parser.error("GRID and --cluster FILE are needed; --example prints such a file")
+    submit(
+        arguments.target,
+        arguments.grid,
+        arguments.cluster,
+        results=arguments.results,
+        select=arguments.select,
+        show=arguments.print,
+        dry_run=arguments.dry_run,
+    )
     return DONE
 
 

@@ -1,1 +1,5 @@
-"""The same sweep on other machines: Slurm, Kubernetes, TPU slices, a running Ray cluster."""
+"""The same sweep on other machines: Slurm, Kubernetes, a running Ray cluster."""
+
+from .submit import TARGETS, example, submit
+
+__all__ = ["TARGETS", "example", "submit"]

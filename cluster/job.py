@@ -1,0 +1,89 @@
+"""What is to be run elsewhere: a study that was checked here, and where its results go."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from .. import TeaselError
+from ..sweep.grid import load_grid, packaged_grids
+from ..sweep.selection import select as select_trials
+from ..sweep.study import work
+from ..sweep.yaml_source import Source
+
+
+class SubmitError(TeaselError):
+    """A study cannot be submitted as asked; says what is in the way."""
+
+
+class Job(NamedTuple):
+    """A run of some grids.
+
+    Attributes:
+        study: The study's name.
+        sources: The grids.
+        results: A URI, or an absolute path.
+        select: The selection, if there is one.
+    """
+
+    study: str
+    sources: tuple[Source, ...]
+    results: str
+    select: str | None
+
+    def arguments(self, folder: str | None = None) -> list[str]:
+        """The arguments of `teasel` that do this job.
+
+        Args:
+            folder: Where the files of `shipped` will lie; by default the grids stay where they are.
+        """
+        packaged, grids = packaged_grids(), []
+        for source in self.sources:
+            path = Path(source.name)
+            if path.stem in packaged and source.text == packaged[path.stem]:
+                grids.append(path.stem)
+            else:
+                grids.append(str(path.absolute()) if folder is None else f"{folder}/{path.name}")
+        selection = ["--select", self.select] if self.select else []
+        return ["run", *grids, "--results", self.results, *selection]
+
+    def shipped(self) -> dict[str, str]:
+        """The text of every grid by its file's name, to be carried to where the job runs.
+
+        Raises:
+            SubmitError: If two have the same name, or one names a data file relative to itself.
+        """
+        files = {Path(source.name).name: source.text for source in self.sources}
+        if len(files) < len(self.sources):
+            raise SubmitError("two of the grids have the same file name")
+        for source in self.sources:
+            entries = source.value["datasets"]
+            for entry in entries if isinstance(entries, list) else [entries]:
+                path = entry.get("npz") if isinstance(entry, dict) else None
+                if path and not Path(path).is_absolute():
+                    what = "the path must be absolute, and the same here and on every node"
+                    raise SubmitError(f"{source.name}: npz: {path}: {what}")
+        return files
+
+
+def prepare(names: Sequence[str], results: str | None, select: str | None) -> Job:
+    """The job that runs some grids.
+
+    Args:
+        names: Packaged grids, or YAML files, of one study.
+        results: Folder or URI; by default ``results/<study>`` below the current folder.
+        select: Only the trials that meet these conditions.
+
+    Raises:
+        GridError: If a grid is wrong.
+        SelectionError: If the selection is wrong.
+        SubmitError: If the grids are of several studies.
+    """
+    loaded = [load_grid(name) for name in names]
+    studies = sorted({grid.study for grid, _ in loaded})
+    if len(studies) > 1:
+        raise SubmitError(f"the grids are of several studies: {', '.join(studies)}")
+    select_trials([trial for trial, _ in work(grid for grid, _ in loaded)], select)
+    results = results or f"results/{studies[0]}"
+    if "://" not in results:
+        results = str(Path(results).expanduser().absolute())
+    return Job(studies[0], tuple(source for _, source in loaded), results, select)

@@ -1,0 +1,61 @@
+"""The shape of a cluster file: which keys it may have for each kind of cluster."""
+
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+from ..sweep.grid_faults import faults
+from ..sweep.schema import Count, Strict
+from ..sweep.yaml_source import read_yaml_file
+
+Line = Annotated[str, Field(pattern=r"^[^\n]+$")]
+Option = Annotated[str, Field(pattern=r"^--[a-z][^\n]*$")]
+
+
+def _one_node(array: int | None, info: ValidationInfo) -> int | None:
+    if array and info.data.get("nodes", 1) > 1:
+        raise PydanticCustomError("array", "each job of an array has one node: leave out 'nodes'")
+    return array
+
+
+def _in_time(seconds: int, info: ValidationInfo) -> int:
+    if seconds >= 3600 * info.data.get("hours", 1e9):
+        raise PydanticCustomError("late", "the warning must come after the start: raise 'hours'")
+    return seconds
+
+
+class Slurm(Strict):
+    """A Slurm cluster: one job of some nodes, or an array of jobs of one node."""
+
+    partition: Line
+    hours: Annotated[float, Field(gt=0)]
+    cpus_per_node: Count
+    gpus_per_node: Annotated[int, Field(ge=0)] = 0
+    nodes: Count = 1
+    array: Annotated[Count | None, AfterValidator(_one_node)] = None
+    account: Line | None = None
+    memory_per_node: Annotated[str, Field(pattern=r"^\d+[KMGT]?$")] | None = None
+    warning_seconds: Annotated[int, Field(ge=60), AfterValidator(_in_time)] = Field(
+        300, validate_default=True
+    )
+    interface: Line | None = None
+    setup: list[Line] = Field([])
+    container: Line | None = None
+    options: list[Option] = Field([])
+
+
+Shape = TypeVar("Shape", bound=Strict)
+
+
+def load_cluster(path: str, shape: type[Shape]) -> Shape:
+    """The settings of a cluster file.
+
+    Raises:
+        GridError: With every fault of the file, each as ``file:line:column: what``.
+    """
+    source = read_yaml_file(path)
+    try:
+        return shape.model_validate(source.value)
+    except ValidationError as error:
+        raise source.error(faults(error, shape)) from error

@@ -1,0 +1,106 @@
+"""Slurm: one job with a Ray of its own, or an array of them; back in the queue until done."""
+
+import math
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+
+from ..sweep.grid_faults import hint
+from .job import Job, SubmitError
+from .schema import Slurm
+
+
+def render(settings: Slurm, job: Job) -> str:
+    """The sbatch script: what it asks for, what it runs, then the fixed part, ``slurm.sh``."""
+    command = ["teasel", *job.arguments(), "--grace", str(settings.warning_seconds - 30)]
+    share = '"$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT"'
+    container = ["apptainer", "exec", "--nv", settings.container] if settings.container else []
+    lines = [
+        "#!/bin/bash",
+        *(f"#SBATCH {option}" for option in _options(settings, job)),
+        # Where teasel and ray are; a line of the setup or a container may know better.
+        f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH",
+        *settings.setup,
+        f"interface={shlex.quote(settings.interface or '')}",
+        f"container=({shlex.join(container)})",
+        f"study=({shlex.join(command)}{f' --share {share}' if settings.array else ''})",
+    ]
+    body = (resources.files("teasel.cluster") / "slurm.sh").read_text(encoding="utf-8")
+    return "\n".join(lines) + "\n\n" + body
+
+
+def _options(settings: Slurm, job: Job) -> list[str]:
+    values = {
+        "job-name": f"teasel-{job.study}",
+        "partition": settings.partition,
+        "account": settings.account,
+        "nodes": settings.nodes,
+        "array": f"1-{settings.array}" if settings.array else None,
+        "ntasks-per-node": 1,
+        "cpus-per-task": settings.cpus_per_node,
+        "gpus-per-node": settings.gpus_per_node or None,
+        "mem": settings.memory_per_node,
+        "time": math.ceil(60 * settings.hours),
+        "signal": f"B:TERM@{settings.warning_seconds}",
+        "output": f"teasel-{job.study}-%j.out",
+        "open-mode": "append",
+    }
+    own = [option.partition("=") for option in settings.options]
+    return [
+        *(f"--{name}={shlex.quote(str(value))}" for name, value in values.items() if value),
+        "--requeue",
+        "--no-kill",
+        *(name + equals + (shlex.quote(value) if equals else "") for name, equals, value in own),
+    ]
+
+
+def check(settings: Slurm, job: Job) -> None:
+    """Looks for what a submission needs.
+
+    Raises:
+        SubmitError: If there is no Slurm here, or no such partition.
+    """
+    if not shutil.which("sbatch"):
+        raise SubmitError("no sbatch on the path: submit on a login node, or use --print")
+    partitions = _call("sinfo", "--noheader", "--format=%R").split()
+    if settings.partition not in partitions:
+        what = hint(settings.partition, partitions)
+        raise SubmitError(f"Slurm has no partition '{settings.partition}'{what}")
+    if re.match(r"/(tmp|var/tmp|dev/shm|scratch/local)/", job.results):
+        what = f"{job.results} is probably this machine's own: every node must see the results"
+        print(f"warning: {what}", file=sys.stderr)
+
+
+def rehearse(settings: Slurm, job: Job) -> str:
+    """What Slurm would do with the job, without submitting it.
+
+    Raises:
+        SubmitError: If Slurm would refuse it.
+    """
+    return _call("sbatch", "--test-only", script=render(settings, job))
+
+
+def submit(settings: Slurm, job: Job) -> str:
+    """Submits the job, and says how to follow it.
+
+    Raises:
+        SubmitError: If Slurm refuses it.
+    """
+    number = _call("sbatch", "--parsable", script=render(settings, job)).strip().split(";")[0]
+    return (
+        f"Submitted job {number}: its log is teasel-{job.study}-*.out here.\n"
+        f"  squeue --jobs {number}\n"
+        f"  teasel status {shlex.quote(job.results)}\n"
+        f"  scancel {number}    # submit again to go on"
+    )
+
+
+def _call(*command: str, script: str | None = None) -> str:
+    run = subprocess.run(command, input=script, capture_output=True, text=True)
+    if run.returncode:
+        raise SubmitError(f"{command[0]} refuses: {run.stderr.strip()}")
+    return run.stdout + (run.stderr if "--test-only" in command else "")

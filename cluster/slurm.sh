@@ -1,0 +1,89 @@
+# A Ray of this job's own by srun, its head on the first node and the driver beside it.
+set -u
+
+# The address of this node, as the other nodes reach it.
+address() {
+    local found
+    if [[ -n $interface ]]; then
+        found=$(ip -4 -oneline address show dev "$interface" | awk '{sub("/.*", "", $4); print $4}')
+    else
+        found=$(scontrol show --oneliner node "$SLURMD_NODENAME" | grep -o 'NodeAddr=[^ ]*')
+        found=$(getent ahostsv4 "${found#*=}" | awk 'NR == 1 {print $1}')
+        # Debian's /etc/hosts names the machine itself so: nobody else reaches that.
+        [[ $found == 127.0.1.1 ]] && found=$(hostname -I | awk '{print $1}')
+    fi
+    echo "$found"
+}
+
+listening() { (exec 3<>"/dev/tcp/$head/$port") 2>/dev/null; }
+
+# What srun runs on every node. The temporary folder is short: a socket's path ends at 107 characters.
+ray_node() {
+    local folder options
+    folder=$(mktemp -d /tmp/teasel-XXXXXX)
+    trap 'rm -rf "$folder"' EXIT
+    options=(
+        --temp-dir "$folder" --node-ip-address "$(address)" --dashboard-agent-listen-port 0
+        --num-cpus "$SLURM_CPUS_ON_NODE" --num-gpus "${SLURM_GPUS_ON_NODE:-0}"
+        --object-store-memory 134217728 --include-log-monitor false
+        --disable-usage-stats --log-color false --block
+    )
+    if ((SLURM_NODEID == 0)); then
+        options+=(--head --port "$port" --ray-client-server-port $((port + 1)))
+        options+=(--include-dashboard false)
+    else
+        until listening || ((SECONDS > 300)); do sleep 1; done
+        options+=(--address "$head:$port")
+    fi
+    "${container[@]}" ray start "${options[@]}"
+}
+
+head=$(address)
+port=$((20000 + SLURM_JOB_ID % 6000 * 2))
+if [[ -z $head ]]; then
+    echo "teasel: no address of ${interface:-$SLURMD_NODENAME}" >&2
+    exit 1
+fi
+
+# The token lives in the environment of this job's processes and nowhere else.
+RAY_AUTH_TOKEN=$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')
+export RAY_AUTH_MODE=token RAY_AUTH_TOKEN interface head port
+
+# A node that is lost costs its own work: the others go on.
+srun --export=ALL --no-kill --kill-on-bad-exit=0 --cpu-bind=none \
+    --nodes="$SLURM_JOB_NUM_NODES" --ntasks-per-node=1 \
+    bash -c "$(declare -p container); $(declare -f address listening ray_node); ray_node" &
+ray=$!
+until listening; do
+    if ! kill -0 "$ray" 2>/dev/null; then
+        echo "teasel: Ray has not started on $head:$port" >&2
+        exit 1
+    fi
+    sleep 1
+done
+
+"${container[@]}" "${study[@]}" --address "$head:$port" &
+driver=$!
+trap 'kill -TERM "$driver" 2>/dev/null' TERM
+while kill -0 "$driver" 2>/dev/null && kill -0 "$ray" 2>/dev/null; do
+    wait -n "$driver" "$ray"
+done
+if kill -0 "$driver" 2>/dev/null; then
+    echo "teasel: Ray is lost" >&2
+    kill -KILL "$driver"
+    # In the first minute it is not lost but broken, and would be again.
+    code=$((SECONDS > 60 ? 3 : 1))
+else
+    wait "$driver"
+    code=$?
+fi
+kill "$ray" 2>/dev/null
+wait "$ray"
+
+# 3: interrupted, with work left. A job that somebody cancels is no longer RUNNING, and stays away.
+state=$(squeue --noheader --jobs "$SLURM_JOB_ID" --format %T)
+if ((code == 3)) && [[ $state == RUNNING ]]; then
+    echo "teasel: back into the queue"
+    scontrol requeue "$SLURM_JOB_ID"
+fi
+exit "$code"

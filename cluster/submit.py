@@ -1,0 +1,62 @@
+"""`teasel submit`: a study, checked here, to be run by a cluster."""
+
+from collections.abc import Sequence
+from importlib import resources
+from types import ModuleType
+from typing import NamedTuple
+
+from ..sweep.schema import Strict
+from . import slurm
+from .job import prepare
+from .schema import Slurm, load_cluster
+
+
+class Target(NamedTuple):
+    """A kind of cluster: what its file says, and the module that renders, checks and submits."""
+
+    shape: type[Strict]
+    module: ModuleType
+
+
+TARGETS = {"slurm": Target(Slurm, slurm)}
+
+
+def submit(
+    target: str,
+    names: Sequence[str],
+    cluster: str,
+    results: str | None = None,
+    select: str | None = None,
+    show: bool = False,
+    dry_run: bool = False,
+) -> None:
+    """Submits a study, or shows what would be submitted, or checks it.
+
+    Args:
+        target: A key of `TARGETS`.
+        names: Packaged grids, or YAML files, of one study.
+        cluster: The file that describes the cluster.
+        results: Folder or URI; by default ``results/<study>`` below the current folder.
+        select: Only the trials that meet these conditions.
+        show: Print what would be submitted, and no more.
+        dry_run: Check it, here and by the cluster, and no more.
+
+    Raises:
+        GridError: If a grid or the cluster's file is wrong.
+        SelectionError: If the selection is wrong.
+        SubmitError: If something is missing here, or the cluster refuses.
+    """
+    shape, module = TARGETS[target]
+    settings = load_cluster(cluster, shape)
+    job = prepare(names, results, select)
+    if show:
+        print(module.render(settings, job))
+        return
+    module.check(settings, job)
+    print((module.rehearse if dry_run else module.submit)(settings, job))
+
+
+def example(target: str) -> str:
+    """A cluster file to start from, with a comment for every key."""
+    file = resources.files("teasel.cluster") / "examples" / f"{target}.yaml"
+    return file.read_text(encoding="utf-8")
