@@ -7,10 +7,11 @@ be given. Drawing stands apart, in `drawing` and `figures`. `write_report` puts 
 
 from .correlation import dataset_correlation, rank_correlation
 from .embedding import embedding
-from .importance import importance, method_wins, variance_explained
+from .importance import importance, variance_explained
 from .paper import (
     figure_1,
     figure_2,
+    figure_3,
     figure_4,
     figure_4_datasets,
     figure_5,
@@ -24,6 +25,7 @@ from .selection import table_1, unsupervised_selection
 from .summary import exemplars, score_table, training_curves
 from .tables import Codes, representation, scores, trials
 from .verdict import beside_published
+from .wins import method_wins
 
 __all__ = [
     "Codes",
@@ -34,6 +36,7 @@ __all__ = [
     "exemplars",
     "figure_1",
     "figure_2",
+    "figure_3",
     "figure_4",
     "figure_4_datasets",
     "figure_5",

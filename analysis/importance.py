@@ -149,36 +149,3 @@ def variance_explained(table: DataFrame, scores: Sequence[str] = DISENTANGLEMENT
     )
     order = ["dataset", "score", "row", "column", "share", "corrected", "low", "high"]
     return joined[[*order, "num_models", "note"]].reset_index(drop=True)
-
-
-def method_wins(table: DataFrame, score: str) -> DataFrame:
-    """How often a run of one method beats a run of another, both drawn at random (ties: half).
-
-    Args:
-        table: wide scores of one data set or of several, which are then averaged.
-        score: a column.
-
-    Returns:
-        A row per pair of methods: row, column, wins (the chance that a run of `row` has the
-        higher score), num_models (runs of both), note.
-    """
-    data = cube(table, [score])
-    methods = list(dict.fromkeys(data.methods))
-    rows = []
-    for row in methods:
-        for column in methods:
-            chances, num_models = [], 0
-            for values in data.values[..., 0]:
-                one, other = (_finite(values[data.methods == method]) for method in (row, column))
-                if len(one) and len(other):
-                    places = np.searchsorted(np.sort(other), one, side="left")
-                    ends = np.searchsorted(np.sort(other), one, side="right")
-                    chances.append((places + ends).mean() / (2 * len(other)))
-                    num_models += len(one) + (len(other) if row != column else 0)
-            wins = float(np.mean(chances)) if chances else np.nan
-            rows.append((row, column, wins, num_models, "" if chances else "no run has this score"))
-    return DataFrame(rows, columns=["row", "column", "wins", "num_models", "note"])
-
-
-def _finite(values: np.ndarray) -> np.ndarray:
-    return values[np.isfinite(values)]

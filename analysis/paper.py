@@ -6,12 +6,16 @@ figures' drawings are in `drawing`.
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from .correlation import dataset_correlation, rank_correlations
 from .frames import DataFrame, pd
+from .resampling import interval, jackknife_error, no_interval
 from .summary import in_study_order
 from .tables import DISENTANGLEMENT, DOWNSTREAM, UNSUPERVISED, learned
 
 LATENT_SCORES = ("gaussian_total_correlation", "mutual_info_score")
+SETTING = ["dataset", "method", "hyperparameter", "hyperparameter_value", "setting"]
 
 
 def figure_1(mean: DataFrame, sampled: DataFrame) -> DataFrame:
@@ -25,16 +29,10 @@ def figure_1(mean: DataFrame, sampled: DataFrame) -> DataFrame:
         A row per data set, setting, representation and score: dataset, method, hyperparameter,
         hyperparameter_value, setting, representation, score (Gaussian total correlation in nats,
         mean mutual information between latents in nats), value (mean over seeds), spread
-        (standard deviation over seeds), num_models.
+        (standard deviation over seeds), low, high (of the mean), num_models, note.
     """
-    both = in_study_order(learned(pd.concat([mean, sampled], ignore_index=True)))
-    cell = ["dataset", "method", "hyperparameter", "hyperparameter_value", "setting"]
-    given = [name for name in LATENT_SCORES if name in both]
-    long = both.melt([*cell, "representation"], given, var_name="score").dropna(subset="value")
-    groups = long.groupby([*cell, "representation", "score"], sort=False, dropna=False)["value"]
-    summary = groups.agg(value="mean", spread="std", num_models="size").reset_index()
-    place = {name: number for number, name in enumerate(summary["dataset"].unique())}
-    return summary.sort_values("dataset", key=lambda names: names.map(place), kind="stable")
+    both = learned(pd.concat([mean, sampled], ignore_index=True))
+    return _means(both, [*SETTING, "representation"], LATENT_SCORES)
 
 
 def figure_2(table: DataFrame, scores: Sequence[str] = DISENTANGLEMENT) -> DataFrame:
@@ -44,6 +42,24 @@ def figure_2(table: DataFrame, scores: Sequence[str] = DISENTANGLEMENT) -> DataF
         `rank_correlations` of all data sets.
     """
     return rank_correlations(_by_dataset(table), scores)
+
+
+def figure_3(
+    table: DataFrame, scores: Sequence[str] = DISENTANGLEMENT, by: str = "method"
+) -> DataFrame:
+    """The mean of every score by method or by setting, with what the violins show around it.
+
+    Args:
+        table: wide scores. References are groups of their own.
+        scores: columns.
+        by: "method" or "setting".
+
+    Returns:
+        A row per data set, score and group: dataset, method (and hyperparameter,
+        hyperparameter_value, setting), score, value (mean), spread (standard deviation over
+        models), low, high (of the mean, seeds drawn jointly), num_models, note.
+    """
+    return _means(table, SETTING[:2] if by == "method" else SETTING, scores)
 
 
 def figure_4(
@@ -111,3 +127,29 @@ LOSSES = ("reconstruction", "kl", "elbo")
 def _by_dataset(table: DataFrame) -> dict[str, DataFrame]:
     table = in_study_order(learned(table))
     return dict(list(table.groupby("dataset", sort=False))) or {"": table}
+
+
+def _means(table: DataFrame, by: Sequence[str], scores: Sequence[str]) -> DataFrame:
+    """Means over models by group and score, with intervals for what other seeds would give."""
+    rows = in_study_order(table)
+    given = [name for name in scores if name in rows]
+    long = rows.melt([*by, "seed"], given, var_name="score").dropna(subset="value")
+    groups = long.groupby([*by, "score"], sort=False, dropna=False)
+    summary = groups.agg(
+        value=("value", "mean"), spread=("value", "std"), num_models=("value", "size")
+    ).reset_index()
+    seeds, seed = np.unique(long["seed"].to_numpy(int), return_inverse=True)
+    place = (groups.ngroup().to_numpy(), seed)
+    total, size = np.zeros((2, len(summary), len(seeds)))
+    np.add.at(total, place, long["value"])
+    np.add.at(size, place, 1)
+    num_seeds = (size > 0).sum(axis=1)
+    summary["note"] = [no_interval(count) for count in num_seeds]
+    error = np.full(len(summary), np.nan)
+    if (shown := summary["note"].eq("")).any():
+        error[shown] = jackknife_error(
+            lambda counts: (total @ counts / (size @ counts))[shown], len(seeds)
+        )
+    summary["low"], summary["high"] = interval(summary["value"].to_numpy(), error, num_seeds)
+    place = {name: number for number, name in enumerate(summary["dataset"].unique())}
+    return summary.sort_values("dataset", key=lambda names: names.map(place), kind="stable")

@@ -6,7 +6,7 @@ from . import blocks, figures, paper
 from .blocks import Block
 from .drawing import figure
 from .frames import DataFrame
-from .importance import importance, method_wins, variance_explained
+from .importance import importance, variance_explained
 from .labels import DASH, MINUS, label
 from .pieces import (
     Study,
@@ -25,6 +25,7 @@ from .selection import table_1, unsupervised_selection
 from .summary import in_study_order
 from .tables import DOWNSTREAM, UNSUPERVISED, learned
 from .verdict import beside_published
+from .wins import method_wins
 
 
 def agreement(study: Study) -> Block:

@@ -1,0 +1,83 @@
+"""How often a run of one method beats a run of another."""
+
+import numpy as np
+
+from .cube import cube
+from .frames import DataFrame
+from .resampling import interval, jackknife_error, no_interval
+
+
+def method_wins(table: DataFrame, score: str) -> DataFrame:
+    """How often a run of one method beats a run of another, both drawn at random (ties: half).
+
+    Args:
+        table: wide scores of one data set or of several, which are then averaged.
+        score: a column.
+
+    Returns:
+        A row per pair of methods: row, column, wins (the chance that a run of `row` has the
+        higher score), low, high, num_models (runs of both), note.
+    """
+    data = cube(table, [score])
+    methods = list(dict.fromkeys(data.methods))
+    runs = [
+        [_Runs(values[data.methods == method]) for method in methods]
+        for values in data.values[..., 0]
+    ]
+    pairs = [(i, j) for i in range(len(methods)) for j in range(len(methods))]
+    duels = [[_Duel(of[i], of[j]) for i, j in pairs] for of in runs]
+
+    def statistic(counts: np.ndarray) -> np.ndarray:
+        wins = np.array([[duel.wins(counts) for duel in of] for of in duels])
+        there = np.isfinite(wins).sum(axis=0)
+        return np.nansum(wins, axis=0) / np.where(there, there, np.nan)
+
+    num_seeds = len(data.seeds)
+    few = no_interval(num_seeds)
+    wins = statistic(np.ones(num_seeds)) if duels else np.full(len(pairs), np.nan)
+    error = np.nan if few else jackknife_error(statistic, num_seeds)
+    low, high = (
+        np.clip(end, 0, 1) for end in interval(wins, error * np.ones(len(pairs)), num_seeds)
+    )
+    sizes = [
+        sum(len(of[i].values) + (len(of[j].values) if i != j else 0) for of in runs)
+        for i, j in pairs
+    ]
+    return DataFrame(
+        {
+            "row": [methods[i] for i, _ in pairs],
+            "column": [methods[j] for _, j in pairs],
+            "wins": wins,
+            "low": low,
+            "high": high,
+            "num_models": sizes,
+            "note": ["no run has this score" if np.isnan(won) else few for won in wins],
+        }
+    )
+
+
+class _Runs:
+    """The scores of one method on one data set in ascending order, and the seed of each."""
+
+    def __init__(self, values: np.ndarray):
+        seeds = np.broadcast_to(np.arange(values.shape[1]), values.shape)[np.isfinite(values)]
+        values = values[np.isfinite(values)]
+        self.values, self.seeds = values[values.argsort()], seeds[values.argsort()]
+
+
+class _Duel:
+    """All pairs of a run of one method and a run of another."""
+
+    def __init__(self, one: _Runs, other: _Runs):
+        self._seeds = one.seeds, other.seeds
+        self._places = [
+            np.searchsorted(other.values, one.values, side) for side in ("left", "right")
+        ]
+
+    def wins(self, counts: np.ndarray) -> float:
+        """The share that the one wins, where seed s counts `counts[s]` times."""
+        one, other = (counts[seeds] for seeds in self._seeds)
+        beaten = np.concatenate([[0.0], np.cumsum(other)])
+        pairs = one.sum() * beaten[-1]
+        below, upto = (beaten[places] for places in self._places)
+        return one @ (below + upto) / (2 * pairs) if pairs else np.nan
