@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import re
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,10 @@ class StoreError(TeaselError):
     """A file of the results folder cannot be read or written; says which and why."""
 
 
+class MissingFileError(StoreError):
+    """The file is not there: it never was, or another driver has removed it."""
+
+
 class Store:
     """Files below one root, named by relative paths with forward slashes.
 
@@ -27,7 +33,8 @@ class Store:
         uri: A local path, or a URI that `pyarrow.fs` understands (``s3://``, ``gs://``).
 
     Attributes:
-        uri: The root, absolute.
+        address: The root as given, absolute; a worker opens the store by it.
+        uri: The same without what stands before an ``@``, a key and its secret: for messages.
         local: Whether it is a path of this machine's file system.
 
     Raises:
@@ -38,92 +45,164 @@ class Store:
         text = str(uri)
         if "://" not in text:
             text = str(Path(text).expanduser().absolute())
-        self.uri = text
+        self.address = text
+        self.uri = _without_secrets(text)
         try:
             filesystem, root = fs.FileSystem.from_uri(text)
         except (pa.ArrowInvalid, OSError) as error:
-            raise StoreError(f"{uri}: not a folder or URI that can be opened: {error}") from error
+            reason = str(error).replace(text, self.uri)
+            raise StoreError(
+                f"{self.uri}: not a folder or URI that can be opened: {reason}"
+            ) from None
         self._filesystem = filesystem
-        self._root = root
+        self._root = root.rstrip("/")
         self.local = isinstance(filesystem, fs.LocalFileSystem)
 
     def __reduce__(self) -> tuple[type["Store"], tuple[str]]:
-        return Store, (self.uri,)
+        return Store, (self.address,)
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}" if name else self._root
 
-    def write(self, name: str, content: bytes) -> None:
+    @contextlib.contextmanager
+    def _or_say(self, what: str, name: str) -> Iterator[str]:
+        """Gives the path of `name`; what goes wrong there is one clear line."""
+        path = self._path(name)
+        try:
+            yield path
+        except FileNotFoundError as error:
+            raise MissingFileError(f"cannot {what} {path}: there is no such file") from error
+        except OSError as error:
+            raise StoreError(f"cannot {what} {path}: {error.strerror or error}") from error
+
+    def write(self, name: str, content: bytes | pa.Buffer) -> None:
         """Puts `content` at `name`, replacing what stands there, whole or not at all.
 
         Raises:
             StoreError: If the store refuses (no space, no permission).
         """
-        path = self._path(name)
-        try:
+        with self._or_say("write", name) as path:
             if self.local:
                 _write_and_rename(Path(path), content)
             else:
                 with self._filesystem.open_output_stream(path) as stream:
                     stream.write(content)
-        except OSError as error:
-            raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
 
     def read(self, name: str) -> bytes:
         """The content of the file at `name`.
 
         Raises:
-            StoreError: If it is missing or unreadable.
+            MissingFileError: If there is none.
+            StoreError: If it is unreadable.
         """
-        try:
-            with self._filesystem.open_input_file(self._path(name)) as stream:
-                return stream.read()
-        except OSError as error:
-            raise StoreError(f"cannot read {self._path(name)}: {error}") from error
+        with self._or_say("read", name) as path, self._filesystem.open_input_file(path) as stream:
+            return stream.read()
 
     def exists(self, name: str) -> bool:
-        """Whether there is a file at `name`."""
-        return self._filesystem.get_file_info(self._path(name)).type == fs.FileType.File
+        """Whether there is a file at `name`.
+
+        Raises:
+            StoreError: If the store cannot be reached.
+        """
+        with self._or_say("look for", name) as path:
+            return self._filesystem.get_file_info(path).type == fs.FileType.File
 
     def files(self, folder: str = "", suffix: str = "") -> list[str]:
-        """Names of the files directly in `folder` that end in `suffix`, sorted; none if absent.
+        """Names of the files directly in `folder` that end in `suffix`, sorted; none if absent."""
+        return list(self.sizes(folder, suffix))
+
+    def sizes(self, folder: str = "", suffix: str = "") -> dict[str, int]:
+        """Bytes of the files directly in `folder` that end in `suffix`, sorted by name.
 
         Names that begin with a dot are half-written files and are left out.
+
+        Raises:
+            StoreError: If the store cannot be reached.
         """
-        selector = fs.FileSelector(self._path(folder), allow_not_found=True)
+        with self._or_say("list", folder) as path:
+            found = self._filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
         prefix = f"{folder}/" if folder else ""
-        return sorted(
-            prefix + info.base_name
-            for info in self._filesystem.get_file_info(selector)
+        return {
+            prefix + info.base_name: info.size
+            for info in sorted(found, key=lambda info: info.base_name)
             if info.type == fs.FileType.File
             and info.base_name.endswith(suffix)
             and not info.base_name.startswith(".")
+        }
+
+    def folders(self, folder: str = "") -> list[str]:
+        """Names of the folders directly in `folder`, sorted; none if it is absent.
+
+        Raises:
+            StoreError: If the store cannot be reached.
+        """
+        with self._or_say("list", folder) as path:
+            found = self._filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
+        return sorted(
+            f"{folder}/{info.base_name}" for info in found if info.type == fs.FileType.Directory
         )
 
     def remove(self, name: str) -> None:
-        """Deletes the file at `name`; a missing file is no error."""
-        with contextlib.suppress(FileNotFoundError):
-            self._filesystem.delete_file(self._path(name))
+        """Deletes the file at `name`; a missing file is no error.
+
+        Raises:
+            StoreError: If the store refuses.
+        """
+        with contextlib.suppress(MissingFileError), self._or_say("remove", name) as path:
+            self._filesystem.delete_file(path)
 
     def write_table(self, name: str, table: pa.Table, **options: Any) -> None:
-        """Writes `table` as one Parquet file (zstd), whole or not at all."""
+        """Writes `table` as one Parquet file (zstd, checksums), whole or not at all."""
         sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd", **options)
-        self.write(name, sink.getvalue().to_pybytes())
+        pq.write_table(table, sink, **PARQUET, **options)
+        self.write(name, sink.getvalue())
 
-    def parquet(self, name: str) -> pq.ParquetFile:
+    def parquet(self, name: str, **options: Any) -> pq.ParquetFile:
         """The Parquet file at `name`, opened for reading.
 
         Raises:
-            StoreError: If it is missing, or damaged.
+            MissingFileError: If there is none.
+            StoreError: If it cannot be read, or is damaged.
         """
-        try:
-            return pq.ParquetFile(self._filesystem.open_input_file(self._path(name)))
-        except (OSError, pa.ArrowInvalid) as error:
-            raise StoreError(f"cannot read {self._path(name)}: {error}") from error
+        with self.reading(name) as path:
+            return pq.ParquetFile(
+                self._filesystem.open_input_file(path), pre_buffer=not self.local, **options
+            )
+
+    @contextlib.contextmanager
+    def reading(self, name: str) -> Iterator[str]:
+        """Gives the path of a Parquet file; what goes wrong with it is one clear line.
+
+        Raises:
+            MissingFileError: If there is none.
+            StoreError: If it cannot be read, or is damaged.
+        """
+        with self._or_say("read", name) as path:
+            try:
+                yield path
+            except FileNotFoundError:
+                raise
+            except (OSError, pa.ArrowException) as error:
+                reason = str(error).partition("\n")[0]
+                raise StoreError(
+                    f"cannot read {path}: {reason}; `teasel verify {self.uri}` says whether it is "
+                    "damaged, and what to do"
+                ) from error
 
 
-def _write_and_rename(path: Path, content: bytes) -> None:
+PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+
+
+def _without_secrets(uri: str) -> str:
+    """The URI without user and password.
+
+    >>> _without_secrets("s3://key:secret@bucket/study?region=eu-west-1")
+    's3://bucket/study?region=eu-west-1'
+    """
+    return re.sub(r"(?<=://)[^/]*@", "", uri)
+
+
+def _write_and_rename(path: Path, content: bytes | pa.Buffer) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
