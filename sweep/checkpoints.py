@@ -45,6 +45,14 @@ def latest(results: Results) -> dict[str, Checkpoint]:
     return found
 
 
+def newest(results: Results, part: str) -> str | None:
+    """The file of the furthest checkpoint that an attempt has saved, if it has saved one."""
+    names = [name for name in _of_attempt(results, part) if name.endswith(".json")]
+    if not names:
+        return None
+    return _state_file(max(names, key=lambda name: int(name[:-5].rsplit("-", 1)[1])))
+
+
 def _indices(results: Results) -> Iterator[tuple[str, dict[str, Any]]]:
     for file in results.store.files("checkpoints", ".json"):
         with contextlib.suppress(StoreError):  # its worker has replaced it meanwhile

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from .results import Results
+from .store import MissingFileError
 from .trials import Trial
 
 
@@ -18,9 +19,11 @@ def save(results: Results, trial_id: str, mean: np.ndarray, log_variance: np.nda
 
 def load(results: Results, trial_id: str) -> tuple[np.ndarray, np.ndarray] | None:
     """Mean and log variance of all images, or None if they are not kept."""
-    if not results.store.exists(_name(trial_id)):
+    try:
+        content = results.store.read(_name(trial_id))
+    except MissingFileError:
         return None
-    mean, log_variance = np.load(io.BytesIO(results.store.read(_name(trial_id))))
+    mean, log_variance = np.load(io.BytesIO(content))
     return mean, log_variance
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from .store import Store, StoreError
@@ -36,13 +37,15 @@ class Control:
         """Says how far an attempt is."""
         self._store.write(f"running/{part}.json", json.dumps(facts | {"at": time.time()}).encode())
 
-    def reports(self) -> dict[str, dict[str, Any]]:
-        """The last report of every attempt, by its part name."""
+    def reports(self, parts: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
+        """The last report of these attempts, or of every one, by part name."""
+        if parts is None:
+            names = self._store.files("running", ".json")
+            parts = [name.removeprefix("running/").removesuffix(".json") for name in names]
         found: dict[str, dict[str, Any]] = {}
-        for name in self._store.files("running", ".json"):
-            with contextlib.suppress(StoreError):  # it has ended meanwhile
-                part = name.removeprefix("running/").removesuffix(".json")
-                found[part] = json.loads(self._store.read(name))
+        for part in parts:
+            with contextlib.suppress(StoreError):  # not begun yet, or ended meanwhile
+                found[part] = json.loads(self._store.read(f"running/{part}.json"))
         return found
 
     def forget(self, part: str) -> None:

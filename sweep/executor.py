@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .. import TeaselError
-from .store import Store, StoreError
+from .store import MissingFileError, Store, StoreError
 from .tasks import Demand, Task
 
 
@@ -22,7 +22,8 @@ class Failure:
 
     Attributes:
         cause: "exception" (the code's fault), "out_of_memory", "lost" (the worker's or the node's
-            end, nobody's fault), or "store" (the results folder refuses, a full disk say).
+            end, or that of a file that another driver has removed: nobody's fault), or "store"
+            (the results folder refuses, a full disk say).
         exception: One line: type and message.
         traceback: The tail of the traceback.
     """
@@ -44,12 +45,8 @@ class Outcome:
 class Executor(Protocol):
     """Carries out tasks, many at a time; knows nothing of studies."""
 
-    def capacity(self) -> Demand:
-        """What all machines offer together, now."""
-        ...
-
-    def largest(self) -> Demand:
-        """The most that one machine offers of each kind: a task must fit into one."""
+    def machines(self) -> list[Demand]:
+        """What each machine offers, now: a task must fit into one."""
         ...
 
     def accelerator_bytes(self) -> int | None:
@@ -79,13 +76,9 @@ class InProcess:
     def __init__(self) -> None:
         self._queue: deque[Task] = deque()
 
-    def capacity(self) -> Demand:
-        """One CPU."""
-        return Demand(cpus=1)
-
-    def largest(self) -> Demand:
-        """One CPU."""
-        return Demand(cpus=1)
+    def machines(self) -> list[Demand]:
+        """One, of one CPU."""
+        return [Demand(cpus=1)]
 
     def accelerator_bytes(self) -> int | None:
         """No accelerator."""
@@ -141,6 +134,8 @@ def carry_out(task: Task) -> Outcome:
 
 
 def _cause(error: Exception) -> str:
+    if isinstance(error, MissingFileError):
+        return "lost"
     if isinstance(error, StoreError):
         return "store"
     exhausted = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)

@@ -1,7 +1,8 @@
 """Which trials train together: those of one program, at one step, as many as pay."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..models import METHODS, Memory, Settings, pack_memory, pack_size
@@ -13,12 +14,22 @@ from .trials import Trial
 MOST_ON_A_CPU = 8
 """On a CPU a pack gains only its start-up; more would only make the steps between looks long."""
 
+MOST_ON_AN_ACCELERATOR = 64
+"""More models would hide no more launches, and only postpone the first result."""
+
 
 class PackedTrials(NamedTuple):
     """Trials that train together, and the checkpoint they go on from, if there is one."""
 
     trials: tuple[Trial, ...]
     checkpoint: str | None
+
+    def cut(self, most: int) -> "list[PackedTrials]":
+        """The same trials, in packs of `most` at the most."""
+        return [
+            PackedTrials(self.trials[first : first + most], self.checkpoint)
+            for first in range(0, len(self.trials), most)
+        ]
 
 
 class Slots(NamedTuple):
@@ -33,31 +44,119 @@ class Slots(NamedTuple):
     accelerator_bytes: int | None = None
 
 
-def make_packs(
-    trials: Sequence[Trial], saved: Mapping[str, Checkpoint], size: int | str, slots: Slots
-) -> list[PackedTrials]:
-    """The trials in packs, in their order; a pack is as early as its first trial.
+class Backlog:
+    """Trials that wait to be trained, in order.
+
+    A pack is formed when there is a slot for it, and is an equal share of all that is unfinished:
+    packs are as large as pays while much is left, and get smaller towards the end, so that no slot
+    idles while another one has a long pack to itself.
 
     Args:
         trials: In the order in which they should be done.
         saved: The checkpoint of each trial that has one. Only trials of one checkpoint, or of
             none, share a pack.
-        size: The most trials in a pack; "auto" spreads a program's trials over the slots, within
-            what an accelerator's memory holds.
-        slots: Where they can run.
+        size: The most trials in a pack, or "auto".
     """
-    groups: dict[Any, list[Trial]] = {}
-    for trial in trials:
-        checkpoint = saved.get(trial.trial_id)
-        groups.setdefault((trial.program, checkpoint), []).append(trial)
-    place = {trial.trial_id: index for index, trial in enumerate(trials)}
+
+    def __init__(
+        self, trials: Sequence[Trial], saved: Mapping[str, Checkpoint], size: int | str
+    ) -> None:
+        self._size = size
+        self._most: dict[Any, int] = {}
+        self._place = {trial.trial_id: place for place, trial in enumerate(trials)}
+        self._again: deque[PackedTrials] = deque()
+        self._groups: dict[Any, deque[Trial]] = {}
+        for trial in trials:
+            key = (trial.program, saved.get(trial.trial_id))
+            self._groups.setdefault(key, deque()).append(trial)
+
+    def __len__(self) -> int:
+        again = sum(len(pack.trials) for pack in self._again)
+        return again + sum(len(group) for group in self._groups.values())
+
+    @property
+    def heads(self) -> list[Trial]:
+        """A trial of every kind that waits."""
+        return [pack.trials[0] for pack in self._again] + [g[0] for g in self._groups.values()]
+
+    def take(
+        self, slots: Slots, unfinished: float, suits: Callable[[Trial], bool]
+    ) -> PackedTrials | None:
+        """The pack to start now, of a program whose trials suit; None if there is none.
+
+        What has failed before goes first, then the pack whose first trial is the earliest.
+
+        Args:
+            slots: Where packs can run.
+            unfinished: Trials that wait or are being trained; one half done counts half.
+            suits: Says of one trial whether its like can be started.
+        """
+        for pack in self._again:
+            if suits(pack.trials[0]):
+                self._again.remove(pack)
+                most = self._most.get(pack.trials[0].program, len(pack.trials))
+                first, *rest = pack.cut(most)
+                self._again.extendleft(reversed(rest))
+                return first
+        keys = [key for key, group in self._groups.items() if suits(group[0])]
+        if not keys:
+            return None
+        key = min(keys, key=lambda key: self._place[self._groups[key][0].trial_id])
+        group, checkpoint = self._groups[key], key[1]
+        size = min(len(group), self._pack_size(group[0], slots, unfinished))
+        trials = tuple(group.popleft() for _ in range(size))
+        if not group:
+            del self._groups[key]
+        return PackedTrials(trials, checkpoint.name if checkpoint else None)
+
+    def put_back(self, packs: Iterable[PackedTrials]) -> None:
+        """Queues packs that are to be tried once more, as they are."""
+        self._again += packs
+
+    def limit(self, program: Any, most: int) -> None:
+        """From now on no pack of a program is larger than `most`."""
+        self._most[program] = min(most, self._most.get(program, most))
+
+    def give_up(self, program: Any) -> list[Trial]:
+        """Takes out all that waits of a program."""
+        given_up = [pack for pack in self._again if pack.trials[0].program == program]
+        self._again = deque(pack for pack in self._again if pack not in given_up)
+        trials = [trial for pack in given_up for trial in pack.trials]
+        for key in [key for key in self._groups if key[0] == program]:
+            trials += self._groups.pop(key)
+        return trials
+
+    def clear(self) -> None:
+        """Forgets all that waits."""
+        self._again.clear()
+        self._groups.clear()
+
+    def _pack_size(self, trial: Trial, slots: Slots, unfinished: float) -> int:
+        most = self._most.get(trial.program)
+        if not isinstance(self._size, str):
+            return min(self._size, most or self._size)
+        if most is None:
+            most = self._most[trial.program] = largest_pack(trial, slots.accelerator_bytes)
+        return min(most, max(1, math.ceil(unfinished / slots.num)))
+
+
+def make_packs(
+    trials: Sequence[Trial], saved: Mapping[str, Checkpoint], size: int | str, slots: Slots
+) -> list[PackedTrials]:
+    """The packs that a study begins with, as if all could be started at once (see `Backlog`)."""
+    backlog = Backlog(trials, saved, size)
     packs = []
-    for (_, checkpoint), members in groups.items():
-        most = _auto(members, slots) if isinstance(size, str) else size
-        for first in range(0, len(members), most):
-            pack = tuple(members[first : first + most])
-            packs.append(PackedTrials(pack, checkpoint.name if checkpoint else None))
-    return sorted(packs, key=lambda pack: place[pack.trials[0].trial_id])
+    while (pack := backlog.take(slots, len(trials), lambda trial: True)) is not None:
+        packs.append(pack)
+    return packs
+
+
+def largest_pack(trial: Trial, accelerator_bytes: int | None) -> int:
+    """The most trials like this one that train together, where an accelerator has this memory."""
+    if accelerator_bytes is None or trial.method in REFERENCES:
+        return MOST_ON_A_CPU
+    memory = memory_of(trial, 1, on_cpu=False)
+    return pack_size(MOST_ON_AN_ACCELERATOR, memory, accelerator_bytes)
 
 
 def memory_of(trial: Trial, num_replicas: int, on_cpu: bool) -> Memory:
@@ -72,10 +171,3 @@ def memory_of(trial: Trial, num_replicas: int, on_cpu: bool) -> Memory:
         num_replicas,
         on_cpu=on_cpu,
     )
-
-
-def _auto(members: Sequence[Trial], slots: Slots) -> int:
-    share = math.ceil(len(members) / slots.num)
-    if slots.accelerator_bytes is None or members[0].method in REFERENCES:
-        return min(MOST_ON_A_CPU, share)
-    return pack_size(share, memory_of(members[0], 1, on_cpu=False), slots.accelerator_bytes)

@@ -88,17 +88,8 @@ class RayExecutor:
             raise ClusterError(f"no Ray {where}: {error}") from error
         self._running: dict[ray.ObjectRef, Task] = {}
 
-    def capacity(self) -> Demand:
-        """What all living nodes offer together."""
-        nodes = self._nodes()
-        return Demand(sum(node.cpus for node in nodes), sum(node.gpus for node in nodes))
-
-    def largest(self) -> Demand:
-        """The most that one living node offers of each kind."""
-        nodes = self._nodes() or [Demand(0)]
-        return Demand(max(node.cpus for node in nodes), max(node.gpus for node in nodes))
-
-    def _nodes(self) -> list[Demand]:
+    def machines(self) -> list[Demand]:
+        """What each living node offers."""
         return [
             Demand(node["Resources"].get("CPU", 0), node["Resources"].get("GPU", 0))
             for node in ray.nodes()
@@ -107,7 +98,7 @@ class RayExecutor:
 
     def accelerator_bytes(self) -> int | None:
         """The memory of one accelerator, as JAX sees it on some node that has one."""
-        if not self.capacity().gpus:
+        if not any(machine.gpus for machine in self.machines()):
             return None
         return ray.get(_device_memory.options(num_gpus=1).remote())
 

@@ -7,12 +7,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pyarrow.compute import field
 
 from .. import TeaselError
+from .parts import consistently, manifest, read_part, read_table
 from .scoring import RequestKey
-from .store import Store, StoreError
-from .tables import COLUMNS, IDENTITY, REQUEST_KEY, SCHEMA_VERSION, to_table
+from .store import MissingFileError, Store
+from .tables import COLUMNS, IDENTITY, REQUEST_KEY, SCHEMA_VERSION, SCORES, to_table
+
+CODES_FORMAT: dict[str, Any] = {
+    "use_dictionary": ["trial_id"],
+    "use_byte_stream_split": ["mean.list.element", "log_variance.list.element"],
+}
+"""How Parquet keeps codes: half the space of its defaults."""
 
 
 class ResultsError(TeaselError):
@@ -28,6 +34,10 @@ class Results:
     Args:
         uri: A local path, or an object store's URI.
 
+    Attributes:
+        store: The files.
+        uri: Where, for messages: without the secrets that the store's `address` may have.
+
     Raises:
         StoreError: If the URI is not understood.
     """
@@ -35,6 +45,8 @@ class Results:
     def __init__(self, uri: str | Path) -> None:
         self.store = Store(uri)
         self.uri = self.store.uri
+        self._trained: dict[str, tuple[str, str]] = {}
+        self._compacted: dict[str, dict[str, str]] = {}
 
     def exists(self) -> bool:
         """Whether a study has been begun here."""
@@ -45,11 +57,14 @@ class Results:
         """The frozen study: name, protocol, resolved grids, versions.
 
         Raises:
-            ResultsError: If there is none, or it was written by a newer version.
+            ResultsError: If there is none, it is damaged, or it was written by a newer version.
         """
         if not self.exists():
             raise ResultsError(f"{self.uri}: no results here (there is no study.json)")
-        study = json.loads(self.store.read("study.json"))
+        try:
+            study = json.loads(self.store.read("study.json"))
+        except ValueError as error:
+            raise ResultsError(f"{self.uri}/study.json is damaged: {error}") from error
         if study["schema_version"] > SCHEMA_VERSION:
             raise ResultsError(
                 f"{self.uri}: written by a newer version of teasel (tables of version "
@@ -82,28 +97,52 @@ class Results:
             columns: Only these (and what identifies a row).
         """
         wanted = None if columns is None else list(dict.fromkeys([*IDENTITY[name], *columns]))
-        parts = [
-            _read_part(self.store, file, wanted)
-            for file in self.store.files(f"tables/{name}", ".parquet")
-        ]
-        if not parts:
-            return to_table(name, []).select(wanted or list(COLUMNS[name]))
-        whole = pa.concat_tables(parts, promote_options="default")
-        return _latest(whole, IDENTITY[name])
+        whole = read_table(self.store, f"tables/{name}", wanted, IDENTITY[name])
+        return to_table(name, []).select(wanted or list(COLUMNS[name])) if whole is None else whole
+
+    def rows_of(self, table: str, part: str) -> list[dict[str, Any]]:
+        """The rows that an attempt has committed; none if it has not."""
+        try:
+            return read_part(self.store, f"tables/{table}/{part}.parquet").to_pylist()
+        except MissingFileError:
+            return []
 
     def done(self) -> dict[str, str]:
         """The status ("done" or "failed") of every trained trial."""
         trials = self.table("trials", ["status"])
         return dict(zip(trials["trial_id"].to_pylist(), trials["status"].to_pylist(), strict=True))
 
-    def scored(self) -> dict[str, set[RequestKey]]:
+    def scored(self) -> dict[str, frozenset[RequestKey]]:
         """The keys of the requests that have score or error rows, by trial_id."""
         names = ["trial_id", *REQUEST_KEY]
-        rows = self.table("scores", names).select(names).group_by(names).aggregate([])
-        found: dict[str, set[RequestKey]] = {}
-        for trial_id, *key in zip(*(rows[name].to_pylist() for name in names), strict=True):
-            found.setdefault(trial_id, set()).add(tuple(key))  # type: ignore[arg-type]
-        return found
+        rows = read_table(self.store, "tables/scores", names, names, _texts(names))
+        if rows is None:
+            return {}
+        columns = [rows[name].combine_chunks().dictionary_encode("encode") for name in names]
+        trial_ids, *facts = (column.dictionary.to_pylist() for column in columns)
+        trial, *codes = (column.indices.to_numpy() for column in columns)
+        # One number per combination, then one per combination that occurs: few, over many rows.
+        sizes = [len(values) for values in facts]
+        number = np.ravel_multi_index(codes, sizes)
+        keys = np.flatnonzero(np.bincount(number, minlength=1))
+        found = np.zeros((len(trial_ids), len(keys)), bool)
+        found[trial, np.searchsorted(keys, number)] = True
+        named = list(
+            zip(
+                *(
+                    np.array(values, object)[of]
+                    for values, of in zip(facts, np.unravel_index(keys, sizes), strict=True)
+                ),
+                strict=True,
+            )
+        )
+        patterns, pattern_of = np.unique(found, axis=0, return_inverse=True)
+        sets = [
+            frozenset(named[place] for place in np.flatnonzero(pattern)) for pattern in patterns
+        ]
+        return {
+            trial_id: sets[place] for trial_id, place in zip(trial_ids, pattern_of, strict=True)
+        }
 
     # Representations
 
@@ -132,8 +171,7 @@ class Results:
                 f"representations/{dataset}/{part}.parquet",
                 pa.concat_tables(tables),
                 row_group_size=len(tables[0]),
-                use_dictionary=["trial_id"],
-                use_byte_stream_split=["mean.list.element", "log_variance.list.element"],
+                **CODES_FORMAT,
             )
 
     def add_points(self, dataset: str, indices: np.ndarray, factors: np.ndarray) -> None:
@@ -148,9 +186,9 @@ class Results:
         Raises:
             ResultsError: If no such trial has been trained here.
         """
-        row = self._trial(trial_id)
-        folder = f"representations/{row['dataset']}"
-        codes = _row_group_of(self.store, f"{folder}/{row['part']}.parquet", trial_id)
+        dataset, part = self._attempt_of(trial_id)
+        folder = f"representations/{dataset}"
+        codes = consistently(lambda: self._codes(folder, part, trial_id))
         factors = self.store.parquet(f"{folder}/factors.parquet").read(["factors"])["factors"]
         return _matrix(codes["mean"]), _matrix(codes["log_variance"]), _matrix(factors)
 
@@ -160,40 +198,44 @@ class Results:
         Raises:
             ResultsError: If no such trial has been trained here.
         """
-        return self._trial(trial_id)["part"]
+        return self._attempt_of(trial_id)[1]
 
-    def _trial(self, trial_id: str) -> dict[str, Any]:
-        trials = self.table("trials", ["dataset", "part"])
-        rows = trials.filter(field("trial_id") == trial_id).to_pylist()
-        if not rows:
+    def _attempt_of(self, trial_id: str) -> tuple[str, str]:
+        """The data set of a trial, and the name of the attempt that trained it."""
+        if trial_id not in self._trained:
+            columns = self.table("trials", ["dataset", "part"]).to_pydict()
+            attempts = zip(columns["dataset"], columns["part"], strict=True)
+            self._trained = dict(zip(columns["trial_id"], attempts, strict=True))
+        if trial_id not in self._trained:
             raise ResultsError(f"{self.uri}: no trained trial {trial_id!r}")
-        return rows[0]
+        return self._trained[trial_id]
+
+    def _codes(self, folder: str, part: str, trial_id: str) -> pa.Table:
+        """The row group of a trial: in its attempt's file, or where `teasel compact` put it."""
+        try:
+            return _row_group_of(self.store, f"{folder}/{part}.parquet", trial_id)
+        except MissingFileError:
+            file = self._compacted.get(folder, {}).get(trial_id)
+            if file is None:
+                made = manifest(self.store, folder)
+                places = {each: file for file, ids in made.items() for each in ids}
+                self._compacted[folder] = places
+                file = places.get(trial_id)
+            if file is None:
+                raise
+        try:
+            return _row_group_of(self.store, file, trial_id)
+        except MissingFileError:
+            self._compacted.pop(folder)
+            raise
 
     def parameters_name(self, part: str) -> str:
         """The file of a pack's trained parameters."""
         return f"models/{part}.safetensors"
 
 
-def _read_part(store: Store, file: str, columns: list[str] | None) -> pa.Table:
-    parquet = store.parquet(file)
-    version = int((parquet.schema_arrow.metadata or {}).get(b"schema_version", b"1"))
-    if version > SCHEMA_VERSION:
-        raise ResultsError(f"{store.uri}/{file}: written by a newer version of teasel")
-    if columns is not None:
-        columns = [name for name in columns if name in parquet.schema_arrow.names]
-    try:
-        return parquet.read(columns)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise StoreError(f"cannot read {store.uri}/{file}: {error}") from error
-
-
-def _latest(table: pa.Table, identity: list[str]) -> pa.Table:
-    """The rows of `table`, of the same ones only the last, in order."""
-    order = pa.array(np.arange(len(table)))
-    last = table.append_column("_row", order).group_by(identity).aggregate([("_row", "max")])
-    if len(last) == len(table):
-        return table
-    return table.take(np.sort(last["_row_max"].to_numpy()))
+def _texts(columns: Iterable[str]) -> list[str]:
+    return [name for name in columns if SCORES.get(name) == pa.string()]
 
 
 def _vectors(matrix: np.ndarray) -> pa.FixedSizeListArray:
@@ -211,5 +253,6 @@ def _row_group_of(store: Store, file: str, trial_id: str) -> pa.Table:
     for group in range(parquet.num_row_groups):
         statistics = parquet.metadata.row_group(group).column(0).statistics
         if statistics is not None and statistics.min == trial_id:
-            return parquet.read_row_group(group)
+            with store.reading(file):
+                return parquet.read_row_group(group)
     raise ResultsError(f"{store.uri}/{file}: holds no codes of trial {trial_id}")

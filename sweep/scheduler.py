@@ -1,35 +1,31 @@
-"""The loop that brings a study to its end: what runs next, and what happens when it fails."""
+"""The loop that brings a study to its end: what runs next, and what happens when it ends."""
 
 import dataclasses
 import datetime
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .. import TeaselError
 from . import checkpoints, code_tables
 from .control import Control
 from .executor import Executor, Failure, Outcome
-from .outstanding import Outstanding, Wanted, outstanding
-from .packing import Slots, make_packs
+from .outstanding import Outstanding, Wanted
+from .packing import Backlog, PackedTrials, Slots
 from .progress import Snapshot
 from .references import REFERENCES
 from .results import Results
+from .retries import Retries
 from .store import StoreError
 from .tasks import Demand, ScoreTrials, Task, TrainPack
 from .trials import Trial, seeds_first
 
-MAX_LOST = 5
-"""Attempts whose worker or node vanished, before the pack counts as failed."""
-
-MAX_SAME_EXCEPTION = 3
-"""Attempts that raised the same exception, before their program is stopped."""
-
 _MAX_TRIALS_PER_SCORING = 8
 _MAX_WAITING_PER_CPU = 8
 _SHARE_OF_TRAINING = 0.8  # of the work on a trial; only the displayed progress depends on it
+_SHARE_OF_HEARING = 0.02  # of the driver's time, however slow the store is
 
 
 class DemandError(TeaselError):
@@ -115,29 +111,22 @@ class Scheduler:
         self._requests |= {trial.trial_id: requests for trial, requests in left.unscored}
         self._done = {trial.trial_id for trial in left.done}
         self._failed = {trial.trial_id for trial in left.failed}
-        self._running: list[Task] = []
-        self._packs: deque[TrainPack] = deque()
+        self._running: dict[str, Task] = {}
+        self._attempts: Counter[tuple[str, str]] = Counter()
+        self._retries = Retries()
+        self._warm: set[object] = set()
+        self._reports: dict[str, dict[str, float]] = {}
+        self._hear_again = -math.inf
         self._scorable = deque(left.unscored)
-        self._attempts: Counter[str] = Counter()
-        self._lost: Counter[str] = Counter()
-        self._exceptions: Counter[tuple[Any, ...]] = Counter()
-        self._warm: set[tuple[Any, ...]] = set()
-        self._reports: dict[str, dict[str, Any]] = {}
+        untrained = seeds_first(trial for trial, _ in left.untrained)
+        self._backlog = Backlog(untrained, checkpoints.latest(results), options.pack)
+        self._look_around()
         # Fixed now: a node that is lost later must not turn its packs into another machine's.
-        self._gpus = options.gpus_per_pack if executor.capacity().gpus else 0.0
+        self._gpus = options.gpus_per_pack if self._offered.gpus else 0.0
+        memory = executor.accelerator_bytes() if self._gpus and untrained else None
+        self._accelerator_bytes = int(memory * self._gpus) if memory else None
         checkpoints.forget_trained(results, results.done())
         code_tables.forget_all(results, [*left.done, *left.failed])
-        self._queue_first([trial for trial, _ in left.untrained])
-
-    def _queue_first(self, trials: Sequence[Trial]) -> None:
-        memory = self._executor.accelerator_bytes() if self._gpus and trials else None
-        slots = Slots(
-            max(1, self._executor.capacity().holds(Demand(cpus=1, gpus=self._gpus))),
-            int(memory * self._gpus) if memory else None,
-        )
-        saved = checkpoints.latest(self._results)
-        for pack in make_packs(seeds_first(trials), saved, self._options.pack, slots):
-            self._packs.append(self._train_pack(pack.trials, 1, pack.checkpoint))
 
     def run(self) -> Summary:
         """Works until everything is done or failed, or the user asks to stop.
@@ -165,60 +154,76 @@ class Scheduler:
                 self._show(self.snapshot())
         finally:
             self._control.close()
-            for task in self._running:
-                self._control.forget(task.part)
+            for part in self._running:
+                self._control.forget(part)
         missing = self._total - len(self._done) - len(self._failed)
         return Summary(len(self._done), len(self._failed), missing, asked_at is not None)
 
     @property
     def _waiting(self) -> bool:
         """Whether something is queued: with nothing running, for a machine to come back."""
-        return bool(self._packs or self._scorable)
+        return bool(len(self._backlog) or self._scorable)
 
     def _out_of_grace(self, asked_at: float | None) -> bool:
         return asked_at is not None and self._clock() - asked_at > self._options.grace_seconds
 
     def snapshot(self) -> Snapshot:
         """Where the run stands."""
-        training = [task for task in self._running if isinstance(task, TrainPack)]
-        num_training = sum(len(task.trials) for task in training)
-        scoring = sum(len(task.trials) for task in self._running) - num_training
-        trained = scoring + len(self._scorable)
-        for task in training:
-            report = self._reports.get(task.part, {"step": 0, "steps": 1})
-            trained += len(task.trials) * report["step"] / max(1, report["steps"])
+        training = sum(len(task.trials) for task in self._packs)
+        scoring = sum(len(task.trials) for task in self._running.values()) - training
+        trained = scoring + len(self._scorable) + training - self._unfinished
         ended = len(self._done) + len(self._failed)
         return Snapshot(
             self._total,
             len(self._done),
             len(self._failed),
-            num_training,
+            training,
             scoring,
             ended + _SHARE_OF_TRAINING * trained,
         )
 
+    @property
+    def _packs(self) -> list[TrainPack]:
+        return [task for task in self._running.values() if isinstance(task, TrainPack)]
+
+    @property
+    def _unfinished(self) -> float:
+        """Trials in training, each by the share that is left of its steps."""
+        left = 0.0
+        for task in self._packs:
+            report = self._reports.get(task.part, {"step": 0, "steps": 1})
+            left += len(task.trials) * (1 - report["step"] / max(1, report["steps"]))
+        return left
+
     def _hear(self) -> None:
-        """Reads how far the running attempts are; a program that has made a step is compiled."""
-        self._reports = self._control.reports()
-        for task in self._running:
-            if isinstance(task, TrainPack) and task.part in self._reports:
-                self._warm.add(task.program)
+        """Reads how far the packs are; a program that has made a step is compiled."""
+        began = self._clock()
+        if began >= self._hear_again:
+            self._reports = self._control.reports(task.part for task in self._packs)
+            self._warm |= {task.program for task in self._packs if task.part in self._reports}
+            took = self._clock() - began
+            self._hear_again = began + max(1.0, took / _SHARE_OF_HEARING)
 
     # What runs next
 
-    def _start_what_fits(self) -> None:
-        free = self._free()
-        while (task := self._next(free)) is not None:
-            self._running.append(task)
-            self._executor.submit(task)
-            free = self._free()
-
-    def _free(self) -> Demand:
-        offered = self._executor.capacity()
-        return Demand(
-            offered.cpus - sum(task.demand.cpus for task in self._running),
-            offered.gpus - sum(task.demand.gpus for task in self._running),
+    def _look_around(self) -> None:
+        """Counts what all machines offer."""
+        self._machines = self._executor.machines()
+        self._offered = Demand(
+            sum(machine.cpus for machine in self._machines),
+            sum(machine.gpus for machine in self._machines),
         )
+
+    def _start_what_fits(self) -> None:
+        self._look_around()
+        free = self._offered
+        for task in self._running.values():
+            free -= task.demand
+        while (task := self._next(free)) is not None:
+            self._attempts.update((task.kind, trial.trial_id) for trial in task.trials)
+            self._running[task.part] = task
+            self._executor.submit(task)
+            free -= task.demand
 
     def _next(self, free: Demand) -> Task | None:
         """The task to start now, if any fits into what is free.
@@ -226,71 +231,106 @@ class Scheduler:
         With accelerators, training comes first, and scoring takes the CPUs beside it; unless the
         scores fall far behind. On CPUs alone a trained model is scored first.
         """
-        choices = [self._next_scoring, self._next_pack]
-        if self._gpus:
-            choices.reverse()
-        for choose in choices:
-            if (task := choose(free)) is not None:
-                return task
-        return None
+        behind = len(self._scorable) > _MAX_WAITING_PER_CPU * self._offered.cpus
+        if not self._gpus or behind:
+            return self._next_scoring(free) or self._next_pack(free)
+        # An accelerator that comes free must not wait for a CPU until something is scored.
+        kept = Demand(cpus=free.gpus // self._gpus if len(self._backlog) else 0)
+        return self._next_pack(free) or self._next_scoring(free - kept)
 
     def _next_scoring(self, free: Demand) -> ScoreTrials | None:
         if not self._scorable or not free.holds(Demand()):
             return None
-        slots = max(1, int(self._executor.capacity().cpus))
-        num = min(_MAX_TRIALS_PER_SCORING, math.ceil(len(self._scorable) / slots))
-        chosen: list[Wanted] = []
-        while self._scorable and len(chosen) < num:
-            # One that was in a failed attempt is scored alone, so that it fails alone.
-            if self._attempts[self._scorable[0].trial.trial_id]:
-                num = 1
-                if chosen:
-                    break
+        share = math.ceil(len(self._scorable) / max(1, self._offered.cpus))
+        chosen = [self._scorable.popleft()]
+        # One that was in a failed attempt is scored alone, so that it fails alone.
+        while len(chosen) < min(share, _MAX_TRIALS_PER_SCORING) and not any(
+            self._retries.struck("score", some.trial) for some in (chosen[-1], self._scorable[0])
+        ):
             chosen.append(self._scorable.popleft())
-        self._attempts.update(trial.trial_id for trial, _ in chosen)
+        trials = tuple(trial for trial, _ in chosen)
         return ScoreTrials(
-            self._results.uri,
+            self._results.store.address,
             self._study,
             self._run_id,
-            trials=tuple(trial for trial, _ in chosen),
-            attempt=max(self._attempts[trial.trial_id] for trial, _ in chosen),
-            demand=Demand(),
+            trials,
+            self._next_attempt("score", trials),
+            Demand(),
             requests=tuple(missing for _, missing in chosen),
         )
 
     def _next_pack(self, free: Demand) -> TrainPack | None:
-        behind = len(self._scorable) > _MAX_WAITING_PER_CPU * self._executor.capacity().cpus
-        if behind and self._running:
+        def fits(trial: Trial) -> bool:
+            return free.holds(self._demand_of(trial)) > 0
+
+        def is_ready(trial: Trial) -> bool:
+            return fits(trial) and trial.program not in compiling
+
+        if not any(fits(trial) for trial in self._backlog.heads):
             return None
-        cold = {task.program for task in self._running if isinstance(task, TrainPack)} - self._warm
-        for pack in self._packs:
-            # One pack of a program goes first, so that the others find it compiled.
-            if free.holds(pack.demand) and pack.program not in cold:
-                self._packs.remove(pack)
-                return pack
-        return None
+        compiling = {task.program for task in self._packs} - self._warm
+        demand = Demand(gpus=self._gpus)
+        slots = sum(machine.holds(demand) for machine in self._machines)
+        where = Slots(max(1, slots), self._accelerator_bytes)
+        unfinished = len(self._backlog) + self._unfinished
+        # A program that is being compiled is left alone, so that others find it compiled; but no
+        # slot stays empty for that.
+        pack = self._backlog.take(where, unfinished, is_ready)
+        pack = pack or self._backlog.take(where, unfinished, fits)
+        return self._train_pack(pack) if pack else None
+
+    def _train_pack(self, pack: PackedTrials) -> TrainPack:
+        return TrainPack(
+            self._results.store.address,
+            self._study,
+            self._run_id,
+            pack.trials,
+            self._next_attempt("train", pack.trials),
+            self._demand_of(pack.trials[0]),
+            checkpoint=pack.checkpoint,
+            checkpoint_seconds=self._options.checkpoint_seconds,
+            save_models=self._options.save_models,
+        )
+
+    def _next_attempt(self, kind: str, trials: Iterable[Trial]) -> int:
+        return 1 + max(self._attempts[kind, trial.trial_id] for trial in trials)
+
+    def _demand_of(self, trial: Trial) -> Demand:
+        return Demand(cpus=1, gpus=0.0 if trial.method in REFERENCES else self._gpus)
+
+    def _check_demand(self) -> None:
+        largest = max(self._machines, key=lambda one: (one.gpus, one.cpus), default=Demand(0))
+        for demand in {self._demand_of(trial) for trial in self._backlog.heads} | {Demand()}:
+            if not any(machine.holds(demand) for machine in self._machines):
+                raise DemandError(
+                    f"a task needs {demand.cpus:g} CPU and {demand.gpus:g} accelerators of one "
+                    f"machine; the largest here has {largest.cpus:g} and {largest.gpus:g}"
+                )
 
     # What happens when something ends
 
     def _take(self, outcome: Outcome) -> None:
         task = outcome.task
-        self._running = [other for other in self._running if other.part != task.part]
+        self._running.pop(task.part, None)
         self._control.forget(task.part)
         if outcome.failure is not None:
             self._take_failure(task, outcome.failure)
         elif outcome.value is not None and not outcome.value["interrupted"]:
+            self._retries.succeeded(task)
             if isinstance(task, TrainPack):
                 self._warm.add(task.program)
-                failed = set(outcome.value["failed"])
-                self._failed |= failed
-                for trial in task.trials:
-                    requests = self._requests[trial.trial_id]
-                    if requests and trial.trial_id not in failed:
-                        self._scorable.append(Wanted(trial, requests))
-                    elif trial.trial_id not in failed:
-                        self._done.add(trial.trial_id)
+                self._take_trained(task, outcome.value["failed"])
             else:
                 self._done |= {trial.trial_id for trial in task.trials}
+
+    def _take_trained(self, task: TrainPack, failed: Iterable[str]) -> None:
+        self._failed |= set(failed)
+        for trial in task.trials:
+            requests = self._requests[trial.trial_id]
+            if requests and trial.trial_id not in self._failed:
+                self._scorable.append(Wanted(trial, requests))
+            elif trial.trial_id not in self._failed:
+                self._done.add(trial.trial_id)
 
     def _take_failure(self, task: Task, failure: Failure) -> None:
         """Writes down what went wrong, and queues what the attempt left undone.
@@ -301,59 +341,52 @@ class Scheduler:
         self._write_failure(task, failure)
         if failure.cause == "store":
             raise StoreError(failure.exception.removeprefix("StoreError: "))
-        wanted = [Wanted(trial, self._requests[trial.trial_id]) for trial in task.trials]
-        left = outstanding(self._results, wanted)
-        self._done |= {trial.trial_id for trial in left.done}
-        self._failed |= {trial.trial_id for trial in left.failed}
-        if self._options.fail_fast:
-            self._packs.clear()
+        left = self._take_committed(task)
+        if left and self._options.fail_fast:
+            self._backlog.clear()
             self._scorable.clear()
-            self._failed |= {trial.trial_id for trial, _ in (*left.untrained, *left.unscored)}
-        elif isinstance(task, TrainPack):
-            self._scorable += left.unscored
-            self._train_again(task, [trial for trial, _ in left.untrained], failure)
-        else:
-            self._score_again(task, left.unscored, failure)
+            self._failed |= {trial.trial_id for trial in left}
+        elif left and isinstance(task, TrainPack):
+            self._train_again(task, left, failure)
+        elif left:
+            self._score_again(task, left, failure)
 
-    def _train_again(self, task: TrainPack, trials: list[Trial], failure: Failure) -> None:
-        size = max(1, len(trials))
-        if failure.cause == "out_of_memory" and len(task.trials) > 1:
-            size = math.ceil(len(task.trials) / 2)
-            too_large = [p for p in self._packs if p.program == task.program]
-            self._packs = deque(p for p in self._packs if p.program != task.program)
-            trials = [*trials, *(trial for pack in too_large for trial in pack.trials)]
-        elif failure.cause == "lost":
-            self._lost.update(trial.trial_id for trial in trials)
-            self._failed |= {t.trial_id for t in trials if self._lost[t.trial_id] >= MAX_LOST}
-        elif self._counts_out(task, task.program, failure):
-            given_up = [pack for pack in self._packs if pack.program == task.program]
-            self._packs = deque(pack for pack in self._packs if pack not in given_up)
-            trials_given_up = [trial for pack in given_up for trial in pack.trials]
-            self._failed |= {trial.trial_id for trial in (*trials, *trials_given_up)}
-        again = [trial for trial in trials if trial.trial_id not in self._failed]
-        packs = make_packs(again, checkpoints.latest(self._results), size, Slots(1))
-        for pack in reversed(packs):
-            self._packs.appendleft(self._train_pack(pack.trials, task.attempt + 1, pack.checkpoint))
+    def _take_committed(self, task: Task) -> list[Trial]:
+        """Counts what a failed attempt has committed all the same; returns what it has not."""
+        if isinstance(task, TrainPack):
+            rows = self._results.rows_of("trials", task.part)
+            if not rows:
+                return list(task.trials)
+            failed = [row["trial_id"] for row in rows if row["status"] == "failed"]
+            self._take_trained(task, failed)
+            return []
+        left = [t for t in task.trials if not self._results.rows_of("scores", task.part_of(t))]
+        self._done |= {trial.trial_id for trial in task.trials if trial not in left}
+        return left
 
-    def _score_again(self, task: Task, unscored: list[Wanted], failure: Failure) -> None:
-        """Queues them again; one that failed alone, as often as it may, has failed."""
-        for wanted in unscored:
-            alone = len(task.trials) == 1
-            if failure.cause == "lost":
-                self._lost[wanted.trial.trial_id] += alone
-                hopeless = self._lost[wanted.trial.trial_id] >= MAX_LOST
-            else:
-                hopeless = alone and self._counts_out(task, wanted.trial.trial_id, failure)
-            if hopeless:
-                self._failed.add(wanted.trial.trial_id)
-            else:
-                self._scorable.append(wanted)
+    def _train_again(self, task: TrainPack, left: list[Trial], failure: Failure) -> None:
+        saved = checkpoints.newest(self._results, task.part)
+        if saved:
+            self._retries.progressed(task)
+        elif task.checkpoint and self._results.store.exists(task.checkpoint):
+            saved = task.checkpoint
+        verdict = self._retries.failed(task, PackedTrials(tuple(left), saved), failure)
+        self._failed |= {trial.trial_id for trial in verdict.failed}
+        self._backlog.put_back(verdict.packs)
+        if verdict.most:
+            self._backlog.limit(task.program, verdict.most)
+        if verdict.stop:
+            self._failed |= {trial.trial_id for trial in self._backlog.give_up(task.program)}
 
-    def _counts_out(self, task: Task, what: Any, failure: Failure) -> bool:
-        """Whether the same exception has now been raised too often by `what`."""
-        key = (task.kind, what, failure.exception.replace(task.part, ""))
-        self._exceptions[key] += 1
-        return self._exceptions[key] >= MAX_SAME_EXCEPTION
+    def _score_again(self, task: Task, left: list[Trial], failure: Failure) -> None:
+        verdict = self._retries.failed(task, PackedTrials(tuple(left), None), failure)
+        self._failed |= {trial.trial_id for trial in verdict.failed}
+        again = [trial for pack in verdict.packs for trial in pack.trials]
+        self._scorable += [Wanted(trial, self._requests[trial.trial_id]) for trial in again]
+        if verdict.stop:
+            given_up = [some for some in self._scorable if some.trial.program == task.program]
+            self._scorable = deque(some for some in self._scorable if some not in given_up)
+            self._failed |= {some.trial.trial_id for some in given_up}
 
     def _write_failure(self, task: Task, failure: Failure) -> None:
         log = f"logs/{task.part}.log"
@@ -367,30 +400,3 @@ class Scheduler:
             "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
         self._results.add("failures", task.part, [row])
-
-    # Demands
-
-    def _train_pack(
-        self, trials: Sequence[Trial], attempt: int, checkpoint: str | None
-    ) -> TrainPack:
-        gpus = 0.0 if trials[0].method in REFERENCES else self._gpus
-        return TrainPack(
-            self._results.uri,
-            self._study,
-            self._run_id,
-            tuple(trials),
-            attempt,
-            Demand(cpus=1, gpus=gpus),
-            checkpoint=checkpoint,
-            checkpoint_seconds=self._options.checkpoint_seconds,
-            save_models=self._options.save_models,
-        )
-
-    def _check_demand(self) -> None:
-        largest = self._executor.largest()
-        for demand in {task.demand for task in self._packs} | {Demand()}:
-            if not largest.holds(demand):
-                raise DemandError(
-                    f"a task needs {demand.cpus:g} CPU and {demand.gpus:g} accelerators of one "
-                    f"machine; the largest here has {largest.cpus:g} and {largest.gpus:g}"
-                )

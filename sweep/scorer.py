@@ -33,14 +33,14 @@ def score(task: ScoreTrials) -> dict[str, Any]:
         rows: list[dict[str, Any]] = []
         for done, request in enumerate(requests):
             if control.draining:
-                results.add("scores", f"{trial.trial_id}-{task.part}", rows)
+                results.add("scores", f"{task.part_of(trial)}-{done}", rows)
                 return {"interrupted": True}
             control.report(task.part, trials=[trial.trial_id], step=done, steps=len(requests))
             rows += [
                 {"trial_id": trial.trial_id, "attempt": task.attempt} | row
                 for row in score_rows(representations[request.representation], request)
             ]
-        results.add("scores", f"{trial.trial_id}-{task.part}", rows)
+        results.add("scores", task.part_of(trial), rows)
         code_tables.forget(results, trial.trial_id)
     return {"interrupted": False}
 

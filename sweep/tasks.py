@@ -5,6 +5,7 @@ in other modules, imported when it runs.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .trials import Trial, short_hash
@@ -20,6 +21,9 @@ class Demand:
     cpus: float = 1.0
     gpus: float = 0.0
 
+    def __sub__(self, demand: "Demand") -> "Demand":
+        return Demand(self.cpus - demand.cpus, self.gpus - demand.gpus)
+
     def holds(self, demand: "Demand") -> int:
         """How many tasks with this demand fit into what `self` offers.
 
@@ -28,7 +32,7 @@ class Demand:
         """
         counts = [int((self.cpus + 1e-6) // demand.cpus)] if demand.cpus else []
         counts += [int((self.gpus + 1e-6) // demand.gpus)] if demand.gpus else []
-        return min(counts, default=0)
+        return max(0, min(counts, default=0))
 
 
 @dataclass(frozen=True)
@@ -66,10 +70,14 @@ class Task:
         """What its trials have in common."""
         return self.trials[0].program
 
-    @property
+    @cached_property
     def part(self) -> str:
         """Names the files that this attempt writes."""
         return f"{self.pack_id}-{self.run_id}-{self.kind}-{self.attempt}"
+
+    def part_of(self, trial: Trial) -> str:
+        """Names the file of what this attempt writes of one trial."""
+        return f"{trial.trial_id}-{self.part}"
 
     def run(self) -> dict[str, Any]:
         """Does the work in this process and returns what the scheduler wants to know of it."""

@@ -11,9 +11,10 @@ from teasel.sweep import checkpoints
 from teasel.sweep.executor import Failure, Outcome
 from teasel.sweep.outstanding import Wanted, outstanding
 from teasel.sweep.results import Results
-from teasel.sweep.scheduler import MAX_LOST, DemandError, Options, Scheduler, Summary
+from teasel.sweep.retries import MAX_LOST
+from teasel.sweep.scheduler import DemandError, Options, Scheduler, Summary
 from teasel.sweep.scoring import MetricRequest
-from teasel.sweep.store import StoreError
+from teasel.sweep.store import Store, StoreError
 from teasel.sweep.tasks import Demand, ScoreTrials, Task, TrainPack
 from teasel.sweep.trials import Training, Trial
 
@@ -45,10 +46,11 @@ class Script:
         self.waiting: list[Task] = []
         self.most_at_once = 0
 
-    def capacity(self) -> Demand:
-        return self.offered
+    def machines(self) -> list[Demand]:
+        return [self.offered]
 
-    largest = capacity
+    def blind_to(self, store: Store, name: str) -> list[str]:
+        return []
 
     def accelerator_bytes(self) -> int | None:
         return 80 * 2**30 if self.offered.gpus else None
@@ -78,14 +80,14 @@ class Script:
             ]
             self.results.add("trials", task.part, rows)
         elif isinstance(task, ScoreTrials):
-            rows = [
-                {"trial_id": trial.trial_id, "metric": request.metric, "score": "mig"}
-                | {"representation": "mean", "parameters_hash": request.parameters_hash}
-                | {"metric_seed": request.metric_seed, "value": 0.5}
-                for trial, requests in zip(task.trials, task.requests, strict=True)
-                for request in requests
-            ]
-            self.results.add("scores", task.part, rows)
+            for trial, requests in zip(task.trials, task.requests, strict=True):
+                rows = [
+                    {"trial_id": trial.trial_id, "metric": request.metric, "score": "mig"}
+                    | {"representation": "mean", "parameters_hash": request.parameters_hash}
+                    | {"metric_seed": request.metric_seed, "value": 0.5}
+                    for request in requests
+                ]
+                self.results.add("scores", task.part_of(trial), rows)
 
     def shutdown(self) -> None:
         self.waiting.clear()
@@ -150,11 +152,12 @@ def test_out_of_memory_halves_the_packs_of_that_program(results: Results) -> Non
             return Failure("out_of_memory", "RESOURCE_EXHAUSTED")
         return None
 
-    executor = Script(results, too_large)
+    executor = Script(results, too_large, offered=Demand(cpus=1))
     summary = scheduler_of(results, executor, trials_of(), pack=6).run()
     assert summary.done == 12
     sizes = [len(task.trials) for task in executor.begun if isinstance(task, TrainPack)]
-    assert sizes == [6, 3, 2, 2, 2, 2, 2, 2]
+    # The first 6 become twice 3, each of these 2 and 1; what has not begun comes in packs of 2.
+    assert sizes == [6, 3, 2, 1, 2, 1, 2, 2, 2]
     assert set(finished(results).values()) == {1}
     assert set(results.table("failures")["cause"].to_pylist()) == {"out_of_memory"}
 
@@ -189,12 +192,91 @@ def test_the_same_exception_three_times_stops_the_program_and_no_other(results: 
         lambda task: (
             Failure("exception", "ValueError: no") if task.trials[0].method == "beta_vae" else None
         ),
+        offered=Demand(cpus=1),
     )
     summary = scheduler_of(results, executor, [*trials, *other], pack=2).run()
     assert summary == Summary(done=2, failed=6, missing=0, interrupted=False)
     tries = [task for task in executor.begun if task.trials[0].method == "beta_vae"]
     assert len(tries) == 3
     assert len(results.table("failures")) == 3
+
+
+def test_a_trial_that_raises_fails_alone_and_its_program_goes_on(results: Results) -> None:
+    trials = trials_of(2, 8)
+    bad = trials[5]
+    executor = Script(
+        results,
+        lambda task: (
+            Failure("exception", "ValueError: no")
+            if isinstance(task, TrainPack) and bad in task.trials
+            else None
+        ),
+    )
+    summary = scheduler_of(results, executor, trials, pack=8).run()
+    assert summary == Summary(done=15, failed=1, missing=0, interrupted=False)
+    assert bad.trial_id not in results.done()
+    sizes = [len(task.trials) for task in executor.begun if bad in task.trials]
+    assert sizes == [8, 4, 2, 1]
+
+
+def test_a_worker_lost_again_and_again_counts_only_while_nothing_is_saved(results: Results) -> None:
+    trials = trials_of(1, 2)
+    attempts = itertools.count(1)
+
+    def preempted(task: Task) -> Failure | None:
+        attempt = next(attempts)
+        if not isinstance(task, TrainPack) or attempt > 4 * MAX_LOST:
+            return None
+        ids = [trial.trial_id for trial in task.trials]
+        checkpoints.save(results, task.part, attempt, ids, b"")
+        return Failure("lost", "gone")
+
+    executor = Script(results, preempted)
+    summary = scheduler_of(results, executor, trials, pack=2).run()
+    assert summary == Summary(2, 0, 0, interrupted=False)
+    assert {len(task.trials) for task in executor.begun if isinstance(task, TrainPack)} == {2}
+
+
+def test_an_attempt_whose_checkpoint_is_gone_begins_anew(results: Results) -> None:
+    trials = trials_of(1, 2)
+    checkpoints.save(results, "old", 50, [trial.trial_id for trial in trials], b"")
+
+    def gone(task: Task) -> Failure | None:
+        if isinstance(task, TrainPack) and task.checkpoint:
+            results.store.remove(task.checkpoint)
+            return Failure("lost", "MissingFileError")
+        return None
+
+    executor = Script(results, gone)
+    summary = scheduler_of(results, executor, trials, pack=2).run()
+    assert summary == Summary(2, 0, 0, interrupted=False)
+    assert [task.checkpoint for task in executor.begun if isinstance(task, TrainPack)] == [
+        "checkpoints/old-50.safetensors",
+        None,
+    ]
+
+
+def test_nothing_starts_on_a_cluster_that_offers_less_than_is_running(results: Results) -> None:
+    executor = Script(results, offered=Demand(cpus=3))
+    most = []
+
+    def node_goes(task: Task) -> Failure | None:
+        executor.offered = Demand(cpus=1)
+        most.append(len(executor.waiting))
+        return None
+
+    executor.fail = node_goes
+    scheduler_of(results, executor, trials_of(1, 8), pack=1).run()
+    assert most[0] == 2
+    assert max(most[2:]) == 0
+
+
+def test_a_task_must_fit_into_one_machine(results: Results) -> None:
+    executor = Script(results)
+    executor.machines = lambda: [Demand(cpus=8), Demand(cpus=0, gpus=4)]  # type: ignore[method-assign]
+    executor.accelerator_bytes = lambda: 80 * 2**30  # type: ignore[method-assign]
+    with pytest.raises(DemandError, match="1 CPU and 1 accelerators of one machine"):
+        scheduler_of(results, executor, trials_of()).run()
 
 
 def test_fail_fast_stops_at_the_first_failure(results: Results) -> None:

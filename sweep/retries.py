@@ -1,0 +1,82 @@
+"""What a failed attempt means for its trials: once more, in smaller packs, or no more."""
+
+from collections import Counter
+from typing import Any, NamedTuple
+
+from .executor import Failure
+from .packing import PackedTrials
+from .tasks import Task
+from .trials import Trial
+
+MAX_LOST = 5
+"""Attempts in a row whose worker or node vanished, before a trial that was alone has failed."""
+
+MAX_EXCEPTIONS = 3
+"""Attempts in a row that raised, before a trial that was alone has failed; and equal exceptions
+in a row of one program, before the program is stopped."""
+
+
+class Verdict(NamedTuple):
+    """What becomes of the trials that a failed attempt left undone.
+
+    Attributes:
+        packs: To be tried again, each by itself.
+        failed: Tried often enough.
+        most: The largest pack of this program from now on, if it must be smaller.
+        stop: Whether the whole program is given up.
+    """
+
+    packs: list[PackedTrials]
+    failed: list[Trial]
+    most: int | None = None
+    stop: bool = False
+
+
+class Retries:
+    """Remembers failures, and decides what is worth another attempt.
+
+    A pack that raises is cut in two, so that one bad trial ends up alone and fails alone. A worker
+    or a node that vanishes is nobody's fault at first; a pack that it happens to again and again,
+    without a checkpoint in between, is cut in two as well. A program is stopped when the same
+    exception comes again and again and no one trial can be to blame.
+    """
+
+    def __init__(self) -> None:
+        self._strikes: Counter[tuple[str, str]] = Counter()
+        self._raised: dict[tuple[Any, ...], list[set[str]]] = {}
+
+    def succeeded(self, task: Task) -> None:
+        """An attempt has ended well: its program works."""
+        for key in [key for key in self._raised if key[:2] == (task.kind, task.program)]:
+            del self._raised[key]
+
+    def progressed(self, task: Task) -> None:
+        """An attempt has saved more than the one before."""
+        for trial in task.trials:
+            self._strikes.pop((task.kind, trial.trial_id), None)
+
+    def struck(self, kind: str, trial: Trial) -> bool:
+        """Whether a trial was in an attempt of this kind that failed."""
+        return self._strikes[kind, trial.trial_id] > 0
+
+    def failed(self, task: Task, left: PackedTrials, failure: Failure) -> Verdict:
+        """What becomes of the trials that `task` has left undone."""
+        size = len(task.trials)
+        if failure.cause == "out_of_memory" and size > 1:
+            most = (size + 1) // 2
+            return Verdict(left.cut(most), [], most=most)
+        self._strikes.update((task.kind, trial.trial_id) for trial in left.trials)
+        lost = failure.cause == "lost"
+        if not lost and self._is_the_programs_fault(task, failure):
+            return Verdict([], list(left.trials), stop=True)
+        strikes = max(self._strikes[task.kind, trial.trial_id] for trial in left.trials)
+        if size == 1 and strikes >= (MAX_LOST if lost else MAX_EXCEPTIONS):
+            return Verdict([], list(left.trials))
+        whole = lost and strikes < MAX_EXCEPTIONS
+        return Verdict(left.cut(len(left.trials) if whole else (size + 1) // 2), [])
+
+    def _is_the_programs_fault(self, task: Task, failure: Failure) -> bool:
+        key = (task.kind, task.program, failure.exception.replace(task.part, ""))
+        raised = self._raised.setdefault(key, [])
+        raised.append({trial.trial_id for trial in task.trials})
+        return len(raised) >= MAX_EXCEPTIONS and not set.intersection(*raised)
