@@ -95,7 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     submit = commands.add_parser("submit", help="run a grid on Slurm, Kubernetes or a Ray cluster")
     targets = submit.add_subparsers(dest="target", metavar="TARGET", required=True)
     for name, what in (
-        ("slurm", "one job, or an array, that goes back into the queue until done"),
+        ("slurm", "one job, or an array of them, that goes back into the queue until all is done"),
+        ("kuberay", "a KubeRay RayJob"),
+        ("ray-job", "a job of a running Ray cluster"),
     ):
         target = targets.add_parser(name, help=what, description=what)
         _add_grid(target, nargs="*")

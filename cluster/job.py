@@ -20,12 +20,14 @@ class Job(NamedTuple):
 
     Attributes:
         study: The study's name.
-        sources: The grids.
+        grids: Names of packaged grids, and absolute paths of files.
+        sources: Those files.
         results: A URI, or an absolute path.
         select: The selection, if there is one.
     """
 
     study: str
+    grids: tuple[str, ...]
     sources: tuple[Source, ...]
     results: str
     select: str | None
@@ -36,18 +38,14 @@ class Job(NamedTuple):
         Args:
             folder: Where the files of `shipped` will lie; by default the grids stay where they are.
         """
-        packaged, grids = packaged_grids(), []
-        for source in self.sources:
-            path = Path(source.name)
-            if path.stem in packaged and source.text == packaged[path.stem]:
-                grids.append(path.stem)
-            else:
-                grids.append(str(path.absolute()) if folder is None else f"{folder}/{path.name}")
+        grids = list(self.grids)
+        if folder is not None:
+            grids = [f"{folder}/{Path(g).name}" if Path(g).is_absolute() else g for g in grids]
         selection = ["--select", self.select] if self.select else []
         return ["run", *grids, "--results", self.results, *selection]
 
     def shipped(self) -> dict[str, str]:
-        """The text of every grid by its file's name, to be carried to where the job runs.
+        """The text of the grids that are files, by file name, to be carried to where the job runs.
 
         Raises:
             SubmitError: If two have the same name, or one names a data file relative to itself.
@@ -60,7 +58,7 @@ class Job(NamedTuple):
             for entry in entries if isinstance(entries, list) else [entries]:
                 path = entry.get("npz") if isinstance(entry, dict) else None
                 if path and not Path(path).is_absolute():
-                    what = "the path must be absolute, and the same here and on every node"
+                    what = "expected an absolute path, the same here and on every node"
                     raise SubmitError(f"{source.name}: npz: {path}: {what}")
         return files
 
@@ -86,4 +84,13 @@ def prepare(names: Sequence[str], results: str | None, select: str | None) -> Jo
     results = results or f"results/{studies[0]}"
     if "://" not in results:
         results = str(Path(results).expanduser().absolute())
-    return Job(studies[0], tuple(source for _, source in loaded), results, select)
+    packaged = packaged_grids()
+    return Job(
+        studies[0],
+        tuple(name if name in packaged else str(Path(name).absolute()) for name in names),
+        tuple(
+            source for name, (_, source) in zip(names, loaded, strict=True) if name not in packaged
+        ),
+        results,
+        select,
+    )

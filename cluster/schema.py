@@ -45,6 +45,14 @@ class Slurm(Strict):
     options: list[Option] = Field([])
 
 
+class RayJob(Strict):
+    """A running Ray cluster, reached through its dashboard."""
+
+    address: Annotated[str, Field(pattern=r"^https?://")]
+    wheel: Line | None = None
+    environment: dict[str, str] = Field({})
+
+
 Shape = TypeVar("Shape", bound=Strict)
 
 

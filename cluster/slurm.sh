@@ -20,7 +20,7 @@ listening() { (exec 3<>"/dev/tcp/$head/$port") 2>/dev/null; }
 # What srun runs on every node. The temporary folder is short: a socket's path ends at 107 characters.
 ray_node() {
     local folder options
-    folder=$(mktemp -d /tmp/teasel-XXXXXX)
+    folder=$(mktemp -d "/tmp/teasel-$SLURM_JOB_ID-XXXXXX")
     trap 'rm -rf "$folder"' EXIT
     options=(
         --temp-dir "$folder" --node-ip-address "$(address)" --dashboard-agent-listen-port 0

@@ -6,9 +6,9 @@ from types import ModuleType
 from typing import NamedTuple
 
 from ..sweep.schema import Strict
-from . import slurm
+from . import ray_job, slurm
 from .job import prepare
-from .schema import Slurm, load_cluster
+from .schema import RayJob, Slurm, load_cluster
 
 
 class Target(NamedTuple):
@@ -18,7 +18,7 @@ class Target(NamedTuple):
     module: ModuleType
 
 
-TARGETS = {"slurm": Target(Slurm, slurm)}
+TARGETS = {"slurm": Target(Slurm, slurm), "ray-job": Target(RayJob, ray_job)}
 
 
 def submit(

@@ -1,0 +1,93 @@
+"""A running Ray cluster: a job of it, which brings its grids and, if asked, Teasel along."""
+
+import logging
+import shlex
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from .job import Job, SubmitError
+from .schema import RayJob
+
+if TYPE_CHECKING:
+    from ray.job_submission import JobSubmissionClient
+
+_GRACE_SECONDS = 60
+_ENVIRONMENT = {
+    # How long a job that is stopped may take to save itself; Ray's own default is 3.
+    "RAY_JOB_STOP_WAIT_TIME_S": str(2 * _GRACE_SECONDS),
+    # The run gives its tasks an environment too: let what both name be no conflict.
+    "RAY_OVERRIDE_JOB_RUNTIME_ENV": "1",
+}
+
+
+def render(settings: RayJob, job: Job) -> str:
+    """The submission as YAML: entrypoint, runtime environment, and the grids it brings along."""
+    return yaml.safe_dump(
+        _submission(settings, job) | {"address": settings.address, "files": job.shipped()},
+        sort_keys=False,
+    )
+
+
+def _submission(settings: RayJob, job: Job) -> dict[str, Any]:
+    arguments = [*job.arguments("."), "--grace", str(_GRACE_SECONDS)]
+    environment: dict[str, Any] = {"env_vars": _ENVIRONMENT | settings.environment}
+    if settings.wheel:
+        environment["py_modules"] = [settings.wheel]
+    return {
+        "entrypoint": shlex.join(["python", "-m", "teasel", *arguments]),
+        "runtime_env": environment,
+        "metadata": {"study": job.study},
+    }
+
+
+def check(settings: RayJob, job: Job) -> None:
+    """Looks for what a submission needs.
+
+    Raises:
+        SubmitError: If there is no wheel, or no cluster at the address.
+    """
+    job.shipped()
+    if settings.wheel and not Path(settings.wheel).is_file():
+        raise SubmitError(f"no wheel {settings.wheel}: `python -m build --wheel` makes one in dist")
+    _client(settings)
+
+
+def rehearse(settings: RayJob, job: Job) -> str:
+    """Says that the cluster answers: Ray has no rehearsal of its own."""
+    return f"{settings.address} answers, and would be given:\n{render(settings, job)}"
+
+
+def submit(settings: RayJob, job: Job) -> str:
+    """Submits the job, and says how to follow it.
+
+    Raises:
+        SubmitError: If the cluster refuses it.
+    """
+    submission = _submission(settings, job)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in job.shipped().items():
+            Path(folder, name).write_text(text, encoding="utf-8")
+        submission["runtime_env"]["working_dir"] = folder
+        try:
+            number = _client(settings).submit_job(**submission)
+        except (RuntimeError, ValueError) as error:
+            raise SubmitError(f"{settings.address} refuses the job: {error}") from error
+    return f"Submitted {number}:\n" + "\n".join(
+        f"  ray job {verb} --address {settings.address} {number}"
+        for verb in ("status", "logs --follow", "stop")
+    )
+
+
+def _client(settings: RayJob) -> "JobSubmissionClient":
+    from ray.exceptions import RayError
+    from ray.job_submission import JobSubmissionClient
+
+    # What it would log is said by the error, or by us.
+    logging.getLogger("ray.dashboard.modules.dashboard_sdk").setLevel(logging.ERROR)
+    try:
+        return JobSubmissionClient(settings.address)
+    except (ConnectionError, RuntimeError, RayError) as error:
+        raise SubmitError(f"no Ray cluster at {settings.address}: {error}") from error

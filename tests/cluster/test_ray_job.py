@@ -1,0 +1,144 @@
+"""A study as a job of a real Ray cluster, with its token, from a wheel."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from teasel.__main__ import main
+
+TOKEN = "0123456789abcdef" * 4
+RAY = str(Path(sys.executable).parent / "ray")
+HOST = "127.0.0.9"
+
+
+@pytest.fixture(scope="module")
+def dashboard() -> Iterator[str]:
+    """A Ray of two CPUs that wants a token: the address of its dashboard."""
+    pytest.importorskip("ray.job_submission", reason="needs ray[default]")
+    pytest.importorskip("aiohttp_cors", reason="needs ray[default]")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RAY_AUTH_MODE", "token")
+        environment.setenv("RAY_AUTH_TOKEN", TOKEN)
+        environment.setenv("PATH", f"{Path(RAY).parent}:{os.environ['PATH']}")
+        environment.delenv("RAY_ADDRESS", raising=False)
+        with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder:
+            options = ["--head", "--node-ip-address", HOST, "--port", "20871", "--block"]
+            options += ["--dashboard-host", HOST, "--dashboard-port", "20872", "--num-cpus", "2"]
+            options += ["--ray-client-server-port", "20873", "--temp-dir", folder]
+            options += ["--dashboard-agent-listen-port", "20874", "--disable-usage-stats"]
+            log = Path(folder, "start.log")
+            with log.open("wb") as stream:
+                ray = subprocess.Popen([RAY, "start", *options], stdout=stream, stderr=stream)
+            try:
+                deadline = time.monotonic() + 90
+                while "Ray runtime started" not in log.read_text():
+                    assert ray.poll() is None, log.read_text()
+                    assert time.monotonic() < deadline, log.read_text()
+                    time.sleep(0.5)
+                yield f"http://{HOST}:20872"
+            finally:
+                ray.send_signal(signal.SIGTERM)
+                ray.wait(60)
+
+
+@pytest.fixture
+def submit(
+    dashboard: str,
+    wheel: Path,
+    grid_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Callable[..., str]:
+    """Submits the study, and says what the command printed."""
+    monkeypatch.chdir(grid_file.parent)
+    data = grid_file.with_name("noise.npz")
+    grid_file.write_text(grid_file.read_text().replace("noise.npz", str(data)))
+    settings = {"address": dashboard, "wheel": str(wheel), "environment": {"TEASEL_SAID": "yes"}}
+    Path("cluster.yaml").write_text(yaml.safe_dump(settings))
+
+    def submitted(*options: str) -> str:
+        assert main(["submit", "ray-job", "tiny.yaml", "--cluster", "cluster.yaml", *options]) == 0
+        return capsys.readouterr().out
+
+    return submitted
+
+
+def job(verb: str, address: str, number: str) -> str:
+    """What Ray's own command says."""
+    run = subprocess.run(
+        [RAY, "job", verb, "--address", address, number], capture_output=True, text=True
+    )
+    return run.stdout + run.stderr
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 240) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not so after {seconds} s"
+        time.sleep(1)
+
+
+@pytest.mark.slow
+def test_a_stopped_job_saves_itself_and_the_next_one_goes_on(
+    submit: Callable[..., str],
+    dashboard: str,
+    tmp_path: Path,
+    assert_whole: Callable[[Path], None],
+) -> None:
+    results = tmp_path / "results" / "tiny"
+    assert "answers" in submit("--dry-run")
+    (first,) = re.findall(r"Submitted (\w+)", submit())
+    wait_for(lambda: list((results / "running").glob("*-train-*.json")))
+    job("stop", dashboard, first)
+    assert "the same command goes on from here" in job("logs", dashboard, first)
+    assert list((results / "checkpoints").glob("*.safetensors"))
+
+    (second,) = re.findall(r"Submitted (\w+)", submit())
+    wait_for(lambda: "SUCCEEDED" in job("status", dashboard, second))
+    assert_whole(results)
+    assert "4 of 4 trials are done" in job("logs", dashboard, second)
+    for file in results.rglob("*"):
+        assert not file.is_file() or TOKEN.encode() not in file.read_bytes(), file
+
+
+@pytest.mark.slow
+def test_the_job_runs_the_wheel_that_it_brought(submit: Callable[..., str], dashboard: str) -> None:
+    from ray.job_submission import JobSubmissionClient
+
+    environment = yaml.safe_load(submit("--print"))["runtime_env"]
+    client = JobSubmissionClient(dashboard)
+    command = "python -c 'import os, teasel; print(teasel.__file__, os.environ[\"TEASEL_SAID\"])'"
+    number = client.submit_job(entrypoint=command, runtime_env=environment)
+    wait_for(lambda: client.get_job_status(number).is_terminal())
+    assert re.search(r"py_modules_files/\S*/teasel/__init__.py yes", client.get_job_logs(number))
+
+
+@pytest.mark.slow
+def test_a_wrong_token_is_refused_before_anything_is_sent(
+    submit: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN[::-1])
+    assert main(["submit", "ray-job", "tiny.yaml", "--cluster", "cluster.yaml"]) == 2
+    assert "no Ray cluster at http://127.0.0.9:20872" in capsys.readouterr().err
+
+
+def test_an_address_where_nothing_answers_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("aiohttp_cors", reason="needs ray[default]")
+    cluster = tmp_path / "cluster.yaml"
+    cluster.write_text("address: http://127.0.0.1:1\n")
+    assert main(["submit", "ray-job", "quickstart", "--cluster", str(cluster)]) == 2
+    assert "no Ray cluster at http://127.0.0.1:1" in capsys.readouterr().err
