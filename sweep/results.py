@@ -118,7 +118,7 @@ class Results:
         rows = read_table(self.store, "tables/scores", names, names, _texts(names))
         if rows is None:
             return {}
-        columns = [rows[name].combine_chunks().dictionary_encode("encode") for name in names]
+        columns = [rows[name].combine_chunks().dictionary_encode() for name in names]
         trial_ids, *facts = (column.dictionary.to_pylist() for column in columns)
         trial, *codes = (column.indices.to_numpy() for column in columns)
         # One number per combination, then one per combination that occurs: few, over many rows.

@@ -18,7 +18,7 @@ def test_rows_of_a_repeated_attempt_are_read_once(tmp_path: Path) -> None:
     results.add("trials", "a-1", [trial_row("x", "a-1", loss=1.0), trial_row("y", "a-1")])
     results.add("trials", "a-2", [trial_row("x", "a-2", loss=2.0)])
     rows = {row["trial_id"]: row for row in results.table("trials").to_pylist()}
-    assert rows["x"]["loss"] == 2.0
+    assert rows["x"]["loss"] == 1.0
     assert sorted(rows) == ["x", "y"]
     assert results.done() == {"x": "done", "y": "done"}
 

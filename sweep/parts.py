@@ -1,0 +1,153 @@
+"""The Parquet files of one folder: few that `teasel compact` made, and loose parts since."""
+
+import json
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from .store import MissingFileError, Store, StoreError
+from .tables import SCHEMA_VERSION
+
+MANIFEST = "_manifest.json"  # readers of whole folders leave out what begins with an underscore
+
+_PATIENCE = 5  # compactions that end between a listing and the reading of what it names
+_AT_ONCE = 16  # requests to an object store
+
+Read = TypeVar("Read")
+
+
+class Parts(NamedTuple):
+    """The files of a folder.
+
+    Attributes:
+        compacted: Those that `teasel compact` made: no row stands in them twice. For codes, each
+            with the trial_ids of its row groups.
+        loose: Those that attempts have written since.
+    """
+
+    compacted: dict[str, list[str]]
+    loose: list[str]
+
+    @property
+    def files(self) -> list[str]:
+        """All of them; of two rows that are the same, the first in this order stands."""
+        return [*self.compacted, *self.loose]
+
+
+def parts(store: Store, folder: str) -> Parts:
+    """The Parquet files of a folder, and what is known of them."""
+    found = store.files(folder, ".parquet")
+    # Read after the listing: what was folded and removed while that was made stands in it.
+    compacted = manifest(store, folder)
+    return Parts(compacted, [file for file in found if file not in compacted])
+
+
+def manifest(store: Store, folder: str) -> dict[str, list[str]]:
+    """The compacted files of a folder, each with the trial_ids of its row groups if it has codes.
+
+    Raises:
+        StoreError: If the manifest is damaged.
+    """
+    try:
+        text = store.read(f"{folder}/{MANIFEST}")
+    except MissingFileError:
+        return {}
+    try:
+        files = json.loads(text)["files"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(
+            f"{store.uri}/{folder}/{MANIFEST} is damaged; remove it and run `teasel compact "
+            f"{store.uri}`, which makes it anew"
+        ) from error
+    return {f"{folder}/{name}": trial_ids for name, trial_ids in files.items()}
+
+
+def write_manifest(store: Store, folder: str, compacted: dict[str, list[str]]) -> None:
+    """Replaces a folder's manifest."""
+    files = {file.removeprefix(f"{folder}/"): ids for file, ids in compacted.items()}
+    store.write(f"{folder}/{MANIFEST}", json.dumps({"files": files}, indent=0).encode())
+
+
+def consistently(read: Callable[[], Read]) -> Read:
+    """The outcome of listing a folder and reading it, again if a file was folded in between.
+
+    Raises:
+        MissingFileError: If a file that the folder's manifest names is not there.
+    """
+    for _ in range(_PATIENCE - 1):
+        try:
+            return read()
+        except MissingFileError:
+            continue
+    return read()
+
+
+def read_table(
+    store: Store,
+    folder: str,
+    columns: list[str] | None,
+    identity: list[str],
+    dictionaries: Iterable[str] = (),
+) -> pa.Table | None:
+    """All rows of a folder, each once; None if it has none.
+
+    Args:
+        store: Where.
+        folder: Which.
+        columns: Only these, as far as a file has them.
+        identity: Of rows that agree in these columns, only the first is kept.
+        dictionaries: Text columns to read as dictionaries.
+    """
+
+    def read() -> pa.Table | None:
+        found = parts(store, folder)
+        read_one = _reader(store, columns, list(dictionaries))
+        if store.local:
+            tables = [read_one(file) for file in found.files]
+        else:
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                tables = list(pool.map(read_one, found.files))
+        if not tables:
+            return None
+        whole = pa.concat_tables(tables, promote_options="default")
+        if dictionaries:
+            whole = whole.unify_dictionaries()
+        return whole.take(first_rows(whole, identity)) if found.loose else whole
+
+    return consistently(read)
+
+
+def _reader(
+    store: Store, columns: list[str] | None, dictionaries: list[str]
+) -> Callable[[str], pa.Table]:
+    return lambda file: read_part(store, file, columns, read_dictionary=dictionaries)
+
+
+def read_part(
+    store: Store, file: str, columns: list[str] | None = None, **options: Any
+) -> pa.Table:
+    """One file, or those of `columns` that it has.
+
+    Raises:
+        MissingFileError: If it is not there.
+        StoreError: If it cannot be read, is damaged, or of a newer version.
+    """
+    parquet = store.parquet(file, **options)
+    version = int((parquet.schema_arrow.metadata or {}).get(b"schema_version", b"1"))
+    if version > SCHEMA_VERSION:
+        raise StoreError(f"{store.uri}/{file}: written by a newer version of teasel")
+    if columns is not None:
+        columns = [name for name in columns if name in parquet.schema_arrow.names]
+    with store.reading(file):
+        return parquet.read(columns, use_threads=False)
+
+
+def first_rows(table: pa.Table, identity: list[str]) -> np.ndarray:
+    """The places, in order, of the rows that no row before them is the same as."""
+    place = pa.array(np.arange(len(table)))
+    first = table.select(identity).append_column("_place", place)
+    first = first.group_by(identity).aggregate([("_place", "min")])
+    return np.sort(first["_place_min"].to_numpy())
