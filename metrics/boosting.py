@@ -137,7 +137,9 @@ def grow(
             counts[left], totals[left] = count, total
         else:
             random = random * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
-            feature = choose_feature(best, work, importance, random >> np.uint64(33))
+            feature = choose_feature(
+                best, node, node_of, data, work, importance, random >> np.uint64(33)
+            )
             cut = work.cut[feature]
             features[node] = feature
             thresholds[node] = threshold(node, feature, cut, node_of, data)
@@ -327,15 +329,32 @@ def threshold(node, feature, cut, node_of, data):
 
 
 @compiled
-def choose_feature(best, work, importance, random):
+def choose_feature(best, node, node_of, data, work, importance, random):
     """A feature whose split is as good as the best, picked by a random number among all such.
 
-    Adds the gain to the importance of all of them in equal parts: what picking gives on average.
+    Adds the gain to the importance, in equal parts to all features that part the samples alike: what
+    picking gives on average, when nothing else depends on it.
     """
-    tied = work.gain >= best * (1 - _TIE)
-    num_tied = tied.sum()
-    importance[tied] += best / num_tied
-    return np.flatnonzero(tied)[random % num_tied]
+    tied = np.flatnonzero(work.gain >= best * (1 - _TIE))
+    chosen = tied[random % len(tied)]
+    alike = np.array([part_alike(chosen, other, node, node_of, data, work) for other in tied])
+    for other in tied[alike]:
+        importance[other] += best / alike.sum()
+    return chosen
+
+
+@compiled
+def part_alike(first, second, node, node_of, data, work):
+    """Whether the best splits of two features part the samples of `node` into the same two sets."""
+    same = opposite = True
+    for i in range(len(node_of)):
+        if node_of[i] == node:
+            left = data.ranks[first, i] < work.cut[first]
+            differ = left != (data.ranks[second, i] < work.cut[second])
+            same, opposite = same and not differ, opposite and differ
+            if not (same or opposite):
+                return False
+    return True
 
 
 @compiled
