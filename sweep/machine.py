@@ -85,3 +85,9 @@ def prepare(cpus: float, gpus: float) -> None:
     for name in _THREADS:
         os.environ[name] = str(num_threads)
     claim_cpus(num_threads)
+
+
+def leaving() -> bool:
+    """Whether this machine will soon be gone: the file that TEASEL_LEAVING names has appeared."""
+    path = os.environ.get("TEASEL_LEAVING")
+    return path is not None and Path(path).exists()

@@ -11,6 +11,7 @@ from .drivers import at_work
 from .executor import Executor, check_shared
 from .grid import Grid, load_grid
 from .grid_faults import hint
+from .machine import leaving
 from .outstanding import Outstanding, outstanding
 from .progress import Progress, duration
 from .results import Results
@@ -159,7 +160,7 @@ def _carry_out(
                 executor,
                 options,
                 run_id,
-                signals=lambda: signals.count,
+                signals=lambda: signals.count or leaving(),
                 show=progress.show,
                 clock=time.monotonic,
             ).run()

@@ -27,6 +27,7 @@ from .control import Control
 from .data import definition
 from .encoding import codes_of_points, draw_pictures, fixed_points
 from .locatello2019 import model_numbers
+from .machine import leaving
 from .references import REFERENCES, codes_of_reference
 from .results import Results
 from .supply import Supply
@@ -39,6 +40,7 @@ undisturbed one add up the same losses."""
 
 NUM_CURVE_POINTS = 100
 _REPORT_SECONDS = 2.0
+_SECONDS_WHILE_LEAVING = 5.0  # between checkpoints on a machine that will soon be gone
 _WORTH_SAVING_SECONDS = 60.0  # of training, before the codes of all images are made
 
 
@@ -172,7 +174,8 @@ def _train(trainer: Trainer, supply: Supply, task: TrainPack, results: Results) 
             control.report(task.part, step=pack.step, steps=trainer.steps, trials=trial_ids)
             reported = now
         stop = control.draining and pack.step < trainer.steps
-        if stop or now - saved > task.checkpoint_seconds:
+        often = _SECONDS_WHILE_LEAVING if leaving() else task.checkpoint_seconds
+        if stop or now - saved > often:
             results.add("curves", f"{task.part}-{pack.step}", curves)
             checkpoints.save(results, task.part, pack.step, trial_ids, trainer.save(pack))
             curves, saved = [], now

@@ -151,6 +151,22 @@ def test_an_interrupted_training_goes_on_to_the_same_bits(
     assert results.table("curves").num_rows == 2 * 6
 
 
+def test_a_machine_that_will_soon_be_gone_saves_often_and_its_driver_stops(
+    grid_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "leaving").touch()
+    monkeypatch.setenv("TEASEL_LEAVING", str(tmp_path / "leaving"))
+    monkeypatch.setattr(worker, "_SECONDS_WHILE_LEAVING", 0.0)
+    saved: list[int] = []
+    monkeypatch.setattr(worker.checkpoints, "save", lambda *facts: saved.append(facts[2]))
+    trials = tuple(load_grid(grid_file)[0].trials())
+    worker.train(TrainPack(str(tmp_path / "a"), "tiny", "run", trials[:1], 1, Demand()))
+    assert saved == [1, 2, 3, 4, 5, 6]
+    summary = run([str(grid_file)], results=str(tmp_path / "b"), executor=InProcess())
+    assert summary.interrupted
+    assert summary.missing == 4
+
+
 @pytest.mark.filterwarnings("ignore:overflow encountered in cast")
 def test_a_model_that_turns_to_nan_fails_alone(grid_file: Path, tmp_path: Path) -> None:
     grid = grid_file.with_name("nan.yaml")
