@@ -5,7 +5,7 @@ import datetime
 import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from .. import TeaselError
@@ -67,6 +67,15 @@ def no_signals() -> int:
     return 0
 
 
+def _in_order(left: Outstanding) -> list[Trial]:
+    """What is to be trained: first what makes the study balanced, with what is trained already."""
+    trained = [*left.done, *left.failed, *(trial for trial, _ in left.unscored)]
+    untrained = [trial for trial, _ in left.untrained]
+    known = {trial.trial_id for trial in trained}
+    every = seeds_first([*trained, *untrained])
+    return [trial for trial in every if trial.trial_id not in known]
+
+
 class Scheduler:
     """Brings every trial of a study to its row and its scores.
 
@@ -116,9 +125,9 @@ class Scheduler:
         self._retries = Retries()
         self._warm: set[object] = set()
         self._reports: dict[str, dict[str, float]] = {}
-        self._hear_again = -math.inf
+        self._heard_at, self._pause = -math.inf, 0.0
         self._scorable = deque(left.unscored)
-        untrained = seeds_first(trial for trial, _ in left.untrained)
+        untrained = _in_order(left)
         self._backlog = Backlog(untrained, checkpoints.latest(results), options.pack)
         self._look_around()
         # Fixed now: a node that is lost later must not turn its packs into another machine's.
@@ -197,12 +206,12 @@ class Scheduler:
 
     def _hear(self) -> None:
         """Reads how far the packs are; a program that has made a step is compiled."""
-        began = self._clock()
-        if began >= self._hear_again:
+        now = self._clock()
+        if not 0 <= now - self._heard_at < self._pause:
             self._reports = self._control.reports(task.part for task in self._packs)
             self._warm |= {task.program for task in self._packs if task.part in self._reports}
-            took = self._clock() - began
-            self._hear_again = began + max(1.0, took / _SHARE_OF_HEARING)
+            self._heard_at = self._clock()
+            self._pause = min(60.0, max(1.0, (self._heard_at - now) / _SHARE_OF_HEARING))
 
     # What runs next
 
@@ -376,7 +385,7 @@ class Scheduler:
         if verdict.most:
             self._backlog.limit(task.program, verdict.most)
         if verdict.stop:
-            self._failed |= {trial.trial_id for trial in self._backlog.give_up(task.program)}
+            self._stop(task, self._backlog.give_up(task.program), failure)
 
     def _score_again(self, task: Task, left: list[Trial], failure: Failure) -> None:
         verdict = self._retries.failed(task, PackedTrials(tuple(left), None), failure)
@@ -384,9 +393,16 @@ class Scheduler:
         again = [trial for pack in verdict.packs for trial in pack.trials]
         self._scorable += [Wanted(trial, self._requests[trial.trial_id]) for trial in again]
         if verdict.stop:
-            given_up = [some for some in self._scorable if some.trial.program == task.program]
-            self._scorable = deque(some for some in self._scorable if some not in given_up)
-            self._failed |= {some.trial.trial_id for some in given_up}
+            given_up = [some.trial for some in self._scorable if some.trial.program == task.program]
+            self._scorable = deque(s for s in self._scorable if s.trial.program != task.program)
+            self._stop(task, given_up, failure)
+
+    def _stop(self, task: Task, given_up: list[Trial], failure: Failure) -> None:
+        """Gives up what waits of a program."""
+        self._failed |= {trial.trial_id for trial in given_up}
+        if given_up:
+            reason = Failure("stopped", f"its program raised too often: {failure.exception}")
+            self._write_failure(replace(task, trials=tuple(given_up)), reason)
 
     def _write_failure(self, task: Task, failure: Failure) -> None:
         log = f"logs/{task.part}.log"

@@ -1,0 +1,433 @@
+"""A cluster on paper: the real scheduler and real rows, in virtual time, with faults drawn by lot.
+
+It answers two questions that no machine here can: whether a study survives whatever happens to it,
+and how long it takes on hundreds of accelerators.
+"""
+
+import heapq
+import itertools
+import re
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import checkpoints, code_tables
+from .control import Control
+from .executor import Failure, Outcome
+from .results import Results
+from .store import Store
+from .tasks import Demand, ScoreTrials, Task, TrainPack
+
+
+class DriverKilledError(BaseException):
+    """The driver is killed: as a signal would, it passes every handler of errors."""
+
+
+class Durations(NamedTuple):
+    """Seconds that things take on a machine of speed 1.
+
+    Attributes:
+        start: Of a process, until it has its data.
+        compile: Of a program that nobody has compiled for a pack of this size.
+        step: Of a pack.
+        encode: Of a pack, from its last step to its rows.
+        score: Of the trials of a scoring.
+    """
+
+    start: Callable[[Task], float]
+    compile: Callable[[TrainPack], float]
+    step: Callable[[TrainPack], float]
+    encode: Callable[[TrainPack], float]
+    score: Callable[[ScoreTrials], float]
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What goes wrong, and how often.
+
+    Attributes:
+        crash: Share of attempts that raise something.
+        lose: Share of attempts whose worker is killed, half of them while they commit.
+        out_of_memory_above: The largest pack that fits.
+        node_life: Mean seconds until a node goes away; infinite by default.
+        node_absence: Mean seconds until one comes back.
+        slow: Share of nodes that are slow, and how many times slower.
+        orphans: Share of a killed driver's tasks that go on and commit.
+        clock_jumps: Seconds, a standard deviation, by which the driver's clock is off.
+        raises: What an attempt at a task always raises, if it does.
+    """
+
+    crash: float = 0.0
+    lose: float = 0.0
+    out_of_memory_above: float = np.inf
+    node_life: float = np.inf
+    node_absence: float = 600.0
+    slow: tuple[float, float] = (0.0, 1.0)
+    orphans: float = 0.5
+    clock_jumps: float = 0.0
+    raises: Callable[[Task], str | None] = lambda task: None
+
+
+@dataclass(eq=False)
+class Node:
+    """A machine, what runs on it, and how slow it is."""
+
+    offers: Demand
+    slowness: float = 1.0
+    alive: bool = True
+    attempts: "list[Attempt]" = field(default_factory=list)
+
+    @property
+    def free(self) -> Demand:
+        """What no attempt holds."""
+        free = self.offers
+        for attempt in self.attempts:
+            free -= attempt.task.demand
+        return free
+
+
+@dataclass(eq=False)
+class Attempt:
+    """A task under way on a node."""
+
+    task: Task
+    node: Node
+    began: float
+    training_from: float = 0.0
+    step_seconds: float = 0.0
+    first_step: int = 0
+    saved_step: int = 0
+    over: bool = False
+    orphan: bool = False
+
+    def step(self, now: float) -> int:
+        """The step that a training has reached."""
+        if now <= self.training_from:
+            return self.first_step
+        made = (now - self.training_from) / max(self.step_seconds, 1e-9)
+        return min(self.first_step + int(made), self.task.trials[0].training.steps)
+
+
+@dataclass
+class Account:
+    """What a simulated run has used up.
+
+    Attributes:
+        busy: Accelerator-seconds with a pack on them.
+        offered: Accelerator-seconds that were there while something was left to train.
+        lost_steps: Model-steps that had to be made again.
+        trained_at: When the last model was trained.
+        pack_sizes: Of every training begun.
+    """
+
+    busy: float = 0.0
+    offered: float = 0.0
+    lost_steps: int = 0
+    trained_at: float = 0.0
+    pack_sizes: list[int] = field(default_factory=list)
+
+
+class Simulation:
+    """An executor whose machines, and whose time, exist only here.
+
+    Tasks write what the worker and the scorer write, under the same names and in the same order,
+    with one number for each score and hardly a byte for codes.
+
+    Args:
+        results: Where the rows go.
+        machines: What each machine offers.
+        durations: How long things take.
+        faults: What goes wrong.
+        seed: Of everything drawn by lot.
+        memory: Of one accelerator, in bytes.
+    """
+
+    def __init__(
+        self,
+        results: Results,
+        machines: Iterable[Demand],
+        durations: Durations,
+        faults: Faults = Faults(),
+        seed: int = 0,
+        memory: int = 80 * 2**30,
+    ) -> None:
+        self.now = 0.0
+        self.account = Account()
+        self.begun: list[Task] = []
+        self.killed_at = np.inf
+        self._results = results
+        self._durations = durations
+        self._faults = faults
+        self._rng = np.random.default_rng(seed)
+        self._memory = memory
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._ticks = itertools.count()
+        self._compiled: set[Any] = set()
+        self._pending: deque[Task] = deque()
+        self._outcomes: list[Outcome] = []
+        share, times = faults.slow
+        self.nodes = [
+            Node(offers, times if self._rng.random() < share else 1.0) for offers in machines
+        ]
+        for node in self.nodes:
+            self._let_live(node)
+
+    # What the scheduler sees
+
+    def clock(self) -> float:
+        """Virtual seconds, or what a clock that jumps makes of them."""
+        return self.now + self._faults.clock_jumps * self._rng.normal()
+
+    def machines(self) -> list[Demand]:
+        """What the nodes that are there offer."""
+        return [node.offers for node in self.nodes if node.alive]
+
+    def accelerator_bytes(self) -> int | None:
+        """The memory of one accelerator, if there is one."""
+        return self._memory if any(node.offers.gpus for node in self.nodes) else None
+
+    def blind_to(self, store: Store, name: str) -> list[str]:
+        """None: all nodes see everything."""
+        return []
+
+    def submit(self, task: Task) -> None:
+        """Begins the task on the first node with room, or as soon as there is one."""
+        self.begun.append(task)
+        self._pending.append(task)
+        self._place()
+
+    def wait(self, seconds: float) -> list[Outcome]:
+        """Lets time pass until something happens; that may be later than asked."""
+        self._drain()
+        if not self._outcomes:
+            then = self._events[0][0] if self._events else self.now + seconds
+            if then >= self.killed_at:
+                self._pass_time(self.killed_at)
+                self.killed_at = np.inf
+                self._orphan()
+                raise DriverKilledError
+            self._pass_time(then)
+            if self._events:
+                heapq.heappop(self._events)[2]()
+            self._place()
+        outcomes, self._outcomes = self._outcomes, []
+        return outcomes
+
+    def run_out(self) -> None:
+        """Lets the orphans of killed drivers come to their end."""
+        while any(node.attempts for node in self.nodes):
+            self.wait(1.0)
+
+    def shutdown(self) -> None:
+        """Ends what still runs."""
+        self._pending.clear()
+        for node in self.nodes:
+            for attempt in list(node.attempts):
+                self._end(attempt)
+
+    # What happens
+
+    def _at(self, when: float, what: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (when, next(self._ticks), what))
+
+    def _pass_time(self, then: float) -> None:
+        passed = max(0.0, then - self.now)
+        self.now += passed
+        training = [
+            attempt
+            for node in self.nodes
+            for attempt in node.attempts
+            if attempt.task.kind == "train"
+        ]
+        if training:
+            self.account.busy += passed * sum(attempt.task.demand.gpus for attempt in training)
+            self.account.offered += passed * sum(machine.gpus for machine in self.machines())
+
+    def _let_live(self, node: Node) -> None:
+        if np.isfinite(self._faults.node_life):
+            self._at(
+                self.now + self._rng.exponential(self._faults.node_life), lambda: self._take(node)
+            )
+
+    def _take(self, node: Node) -> None:
+        node.alive = False
+        for attempt in list(node.attempts):
+            self._fail(attempt, Failure("lost", "NodeDiedError: the node went away"))
+        absence = self._rng.exponential(self._faults.node_absence)
+        self._at(self.now + absence, lambda: self._bring_back(node))
+
+    def _bring_back(self, node: Node) -> None:
+        node.alive = True
+        self._let_live(node)
+
+    def _place(self) -> None:
+        for task in list(self._pending):
+            node = next((n for n in self.nodes if n.alive and n.free.holds(task.demand)), None)
+            if node is not None:
+                self._pending.remove(task)
+                self._begin(task, node)
+
+    def _begin(self, task: Task, node: Node) -> None:
+        attempt = Attempt(task, node, self.now)
+        node.attempts.append(attempt)
+        takes = self._durations.start(task)
+        if isinstance(task, TrainPack):
+            takes += self._begin_training(task, attempt, takes)
+        elif isinstance(task, ScoreTrials):
+            takes += self._durations.score(task)
+        end = self.now + takes * node.slowness
+        failure, share = self._fate(task)
+        if failure is not None and share < 1:
+            when = self.now + share * (end - self.now)
+            self._at(when, lambda: self._fail(attempt, failure))
+        else:
+            self._at(end, lambda: self._complete(attempt, failure))
+
+    def _begin_training(self, task: TrainPack, attempt: Attempt, start: float) -> float:
+        """Seconds until the end; says when it reports and saves."""
+        self.account.pack_sizes.append(len(task.trials))
+        size = (task.program, len(task.trials))
+        compiling = 0.0 if size in self._compiled else self._durations.compile(task)
+        attempt.step_seconds = self._durations.step(task) * attempt.node.slowness
+        attempt.training_from = self.now + (start + compiling) * attempt.node.slowness
+        attempt.first_step = attempt.saved_step = _step_of(task.checkpoint)
+        left = task.trials[0].training.steps - attempt.first_step
+
+        def has_compiled() -> None:
+            self._compiled.add(size)
+            self._report(attempt)
+
+        def save() -> None:
+            if not attempt.over and attempt.step(self.now) > attempt.saved_step:
+                self._save(attempt)
+                self._at(self.now + task.checkpoint_seconds, save)
+
+        self._at(attempt.training_from, has_compiled)
+        self._at(attempt.training_from + task.checkpoint_seconds, save)
+        return compiling + left * self._durations.step(task) + self._durations.encode(task)
+
+    def _fate(self, task: Task) -> tuple[Failure | None, float]:
+        """How an attempt fails, if it does, and after which share of its time."""
+        message = self._faults.raises(task)
+        if message is not None:
+            return Failure("exception", message), self._rng.uniform(0, 0.5)
+        if isinstance(task, TrainPack) and len(task.trials) > self._faults.out_of_memory_above:
+            return Failure("out_of_memory", "RESOURCE_EXHAUSTED"), 0.01
+        lot = self._rng.random()
+        if lot < self._faults.crash:
+            message = f"RuntimeError: crash {self._rng.integers(10**6)}"
+            return Failure("exception", message), self._rng.random()
+        if lot < self._faults.crash + self._faults.lose:
+            while_committing = self._rng.random() < 0.5
+            return Failure("lost", "WorkerCrashedError"), 1.0 if while_committing else 0.5
+        return None, 1.0
+
+    def _complete(self, attempt: Attempt, failure: Failure | None) -> None:
+        """Writes the rows; if the attempt fails while it does, only the first few."""
+        if attempt.over:
+            return
+        writes = list(self._writes(attempt.task))
+        if failure is not None:
+            writes = writes[: self._rng.integers(len(writes) + 1)]
+        for write in writes:
+            write()
+        if failure is not None:
+            self._fail(attempt, failure)
+            return
+        if attempt.task.kind == "train":
+            self.account.trained_at = self.now
+        self._end(attempt, Outcome(attempt.task, value={"interrupted": False, "failed": []}))
+
+    def _fail(self, attempt: Attempt, failure: Failure) -> None:
+        if not attempt.over:
+            lost = attempt.step(self.now) - attempt.saved_step
+            self.account.lost_steps += max(0, lost) * len(attempt.task.trials)
+            self._end(attempt, Outcome(attempt.task, failure=failure))
+
+    def _end(self, attempt: Attempt, outcome: Outcome | None = None) -> None:
+        attempt.over = True
+        attempt.node.attempts.remove(attempt)
+        if outcome is not None and not attempt.orphan:
+            self._outcomes.append(outcome)
+
+    def _orphan(self) -> None:
+        """The driver is gone: some of its workers die with it, others have not noticed."""
+        self._pending.clear()
+        self._outcomes.clear()
+        for node in self.nodes:
+            for attempt in list(node.attempts):
+                attempt.orphan = True
+                if self._rng.random() > self._faults.orphans:
+                    self._end(attempt)
+
+    def _drain(self) -> None:
+        """A worker that is asked to leave saves what it has."""
+        for node in self.nodes:
+            for attempt in list(node.attempts):
+                if Control(self._results.store, attempt.task.run_id).draining:
+                    if isinstance(attempt.task, TrainPack):
+                        self._save(attempt)
+                    value = {"interrupted": True, "failed": []}
+                    self._end(attempt, Outcome(attempt.task, value=value))
+
+    # What is written
+
+    def _report(self, attempt: Attempt) -> None:
+        if not attempt.over:
+            task = attempt.task
+            facts = {"step": attempt.step(self.now), "steps": task.trials[0].training.steps}
+            ids = [trial.trial_id for trial in task.trials]
+            Control(self._results.store, task.run_id).report(task.part, trials=ids, **facts)
+
+    def _save(self, attempt: Attempt) -> None:
+        ids = [trial.trial_id for trial in attempt.task.trials]
+        attempt.saved_step = attempt.step(self.now)
+        checkpoints.save(self._results, attempt.task.part, attempt.saved_step, ids, b"")
+        self._report(attempt)
+
+    def _writes(self, task: Task) -> Iterable[Callable[[], None]]:
+        ids = [trial.trial_id for trial in task.trials]
+        if isinstance(task, TrainPack):
+            nothing = np.zeros((1, 1), np.float32)
+            for trial_id in ids:
+                yield lambda i=trial_id: code_tables.save(self._results, i, nothing, nothing)
+            rows = [
+                {"trial_id": trial.trial_id, "dataset": trial.dataset, "method": trial.method}
+                | {"seed": trial.seed, "status": "done", "attempt": task.attempt, "part": task.part}
+                for trial in task.trials
+            ]
+            yield lambda: self._results.add("trials", task.part, rows)
+            yield lambda: checkpoints.forget_trained(self._results, ids)
+        elif isinstance(task, ScoreTrials):
+            for trial, requests in zip(task.trials, task.requests, strict=True):
+                identity = {"trial_id": trial.trial_id, "score": "score", "value": 0.5}
+                rows = [
+                    identity | dict(zip(_KEY, request.key, strict=True)) | {"attempt": task.attempt}
+                    for request in requests
+                ]
+                part = task.part_of(trial)
+                yield lambda part=part, rows=rows: self._results.add("scores", part, rows)
+                yield lambda i=trial.trial_id: code_tables.forget(self._results, i)
+
+
+_KEY = ("representation", "metric", "parameters_hash", "metric_seed")
+
+
+def _step_of(checkpoint: str | None) -> int:
+    """The step that the name of a checkpoint's file says."""
+    match = re.search(r"-(\d+)\.safetensors$", checkpoint or "")
+    return int(match[1]) if match else 0
+
+
+def constant(train: float, score: float) -> Durations:
+    """Durations that do not depend on the task: seconds of a pack, and of a trial's scores."""
+    return Durations(
+        start=lambda task: 5.0,
+        compile=lambda task: 20.0,
+        step=lambda task: train / max(1, task.trials[0].training.steps),
+        encode=lambda task: 1.0,
+        score=lambda task: score * len(task.trials),
+    )
