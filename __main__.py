@@ -52,7 +52,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--share", metavar="N/COUNT", help="only this share, as in 3/10; other drivers do the rest"
     )
-    run.add_argument("--fail-fast", action="store_true", help="stop at the first failure")
+    failing = run.add_mutually_exclusive_group()
+    failing.add_argument(
+        "--keep-going", action="store_true", help="go on with the rest after a failure (default)"
+    )
+    failing.add_argument("--fail-fast", action="store_true", help="stop at the first failure")
     run.add_argument(
         "--grace",
         metavar="SECONDS",
@@ -65,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, command, what in (
         ("status", _status, "say how far a study is"),
         ("failures", _failures, "show what failed, grouped by exception"),
+        ("compact", _compact, "fold the many small files of a results folder into few"),
     ):
         entry = commands.add_parser(name, help=what)
         entry.add_argument("results", metavar="DIR", help="the results folder")
@@ -175,6 +180,13 @@ def _failures(arguments: argparse.Namespace) -> int:
     from .sweep.status import print_failures
 
     print_failures(arguments.results)
+    return DONE
+
+
+def _compact(arguments: argparse.Namespace) -> int:
+    from .sweep.compact import print_compacted
+
+    print_compacted(arguments.results)
     return DONE
 
 

@@ -1,7 +1,7 @@
 """The Parquet files of one folder: few that `teasel compact` made, and loose parts since."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
@@ -12,6 +12,8 @@ from .store import MissingFileError, Store, StoreError
 from .tables import SCHEMA_VERSION
 
 MANIFEST = "_manifest.json"  # readers of whole folders leave out what begins with an underscore
+COMPACT = "compact-"  # how the names of compacted files begin
+FACTORS = "factors.parquet"  # beside the codes of a data set
 
 _PATIENCE = 5  # compactions that end between a listing and the reading of what it names
 _AT_ONCE = 16  # requests to an object store
@@ -40,9 +42,15 @@ class Parts(NamedTuple):
 def parts(store: Store, folder: str) -> Parts:
     """The Parquet files of a folder, and what is known of them."""
     found = store.files(folder, ".parquet")
-    # Read after the listing: what was folded and removed while that was made stands in it.
-    compacted = manifest(store, folder)
-    return Parts(compacted, [file for file in found if file not in compacted])
+    # Read after the listing: what was folded and removed while that was made stands in it. Of two
+    # compactions at once the slower one may name a file that the other has folded and removed.
+    compacted = {
+        file: trial_ids
+        for file, trial_ids in manifest(store, folder).items()
+        if file in found or store.exists(file)
+    }
+    others = {*compacted, f"{folder}/{FACTORS}"}
+    return Parts(compacted, [file for file in found if file not in others])
 
 
 def manifest(store: Store, folder: str) -> dict[str, list[str]]:
@@ -75,7 +83,7 @@ def consistently(read: Callable[[], Read]) -> Read:
     """The outcome of listing a folder and reading it, again if a file was folded in between.
 
     Raises:
-        MissingFileError: If a file that the folder's manifest names is not there.
+        MissingFileError: If a file is listed time and again, and never there.
     """
     for _ in range(_PATIENCE - 1):
         try:
@@ -90,7 +98,7 @@ def read_table(
     folder: str,
     columns: list[str] | None,
     identity: list[str],
-    dictionaries: Iterable[str] = (),
+    dictionaries: Sequence[str] = (),
 ) -> pa.Table | None:
     """All rows of a folder, each once; None if it has none.
 
@@ -112,9 +120,7 @@ def read_table(
                 tables = list(pool.map(read_one, found.files))
         if not tables:
             return None
-        whole = pa.concat_tables(tables, promote_options="default")
-        if dictionaries:
-            whole = whole.unify_dictionaries()
+        whole = joined(tables)
         return whole.take(first_rows(whole, identity)) if found.loose else whole
 
     return consistently(read)
@@ -143,6 +149,36 @@ def read_part(
         columns = [name for name in columns if name in parquet.schema_arrow.names]
     with store.reading(file):
         return parquet.read(columns, use_threads=False)
+
+
+def joined(tables: Sequence[pa.Table]) -> pa.Table:
+    """The rows of all tables; a column that one lacks is null there."""
+    whole = pa.concat_tables(tables, promote_options="default").unify_dictionaries()
+    return whole.replace_schema_metadata({"schema_version": str(SCHEMA_VERSION)})
+
+
+def trial_ids_of(store: Store, file: str) -> list[str]:
+    """The trial of each row group of a file of codes.
+
+    Raises:
+        MissingFileError: If it is not there.
+        StoreError: If it cannot be read.
+    """
+    metadata = store.parquet(file).metadata
+    groups = (metadata.row_group(group) for group in range(metadata.num_row_groups))
+    return [group.column(0).statistics.min for group in groups]
+
+
+def compacted_codes(store: Store, folder: str) -> dict[str, str]:
+    """The compacted file that holds the codes of each trial."""
+    found = parts(store, folder)
+    unnamed = {file: trial_ids_of(store, file) for file in found.loose if is_compacted(file)}
+    return {each: file for file, ids in (unnamed | found.compacted).items() for each in ids}
+
+
+def is_compacted(file: str) -> bool:
+    """Whether `teasel compact` wrote this file; one that no manifest names may be unfinished."""
+    return file.rpartition("/")[2].startswith(COMPACT)
 
 
 def first_rows(table: pa.Table, identity: list[str]) -> np.ndarray:

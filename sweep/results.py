@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from .. import TeaselError
-from .parts import consistently, manifest, read_part, read_table
+from .parts import FACTORS, compacted_codes, consistently, read_part, read_table
 from .scoring import RequestKey
 from .store import MissingFileError, Store
-from .tables import COLUMNS, IDENTITY, REQUEST_KEY, SCHEMA_VERSION, SCORES, to_table
+from .tables import COLUMNS, IDENTITY, REQUEST_KEY, SCHEMA_VERSION, texts, to_table
 
 CODES_FORMAT: dict[str, Any] = {
     "use_dictionary": ["trial_id"],
@@ -115,7 +115,7 @@ class Results:
     def scored(self) -> dict[str, frozenset[RequestKey]]:
         """The keys of the requests that have score or error rows, by trial_id."""
         names = ["trial_id", *REQUEST_KEY]
-        rows = read_table(self.store, "tables/scores", names, names, _texts(names))
+        rows = read_table(self.store, "tables/scores", names, names, texts("scores"))
         if rows is None:
             return {}
         columns = [rows[name].combine_chunks().dictionary_encode() for name in names]
@@ -145,6 +145,10 @@ class Results:
         }
 
     # Representations
+
+    def code_folders(self) -> list[str]:
+        """The folders that hold codes, one for each data set."""
+        return self.store.folders("representations")
 
     def add_codes(
         self, dataset: str, part: str, codes: Iterable[tuple[str, np.ndarray, np.ndarray]]
@@ -176,7 +180,7 @@ class Results:
 
     def add_points(self, dataset: str, indices: np.ndarray, factors: np.ndarray) -> None:
         """Keeps the fixed points of a data set once: image index (N,) and factors (N, K)."""
-        name = f"representations/{dataset}/factors.parquet"
+        name = f"representations/{dataset}/{FACTORS}"
         if not self.store.exists(name):
             self.store.write_table(name, pa.table({"index": indices, "factors": _vectors(factors)}))
 
@@ -189,7 +193,7 @@ class Results:
         dataset, part = self._attempt_of(trial_id)
         folder = f"representations/{dataset}"
         codes = consistently(lambda: self._codes(folder, part, trial_id))
-        factors = self.store.parquet(f"{folder}/factors.parquet").read(["factors"])["factors"]
+        factors = self.store.parquet(f"{folder}/{FACTORS}").read(["factors"])["factors"]
         return _matrix(codes["mean"]), _matrix(codes["log_variance"]), _matrix(factors)
 
     def part_of(self, trial_id: str) -> str:
@@ -200,12 +204,16 @@ class Results:
         """
         return self._attempt_of(trial_id)[1]
 
+    def attempts(self) -> dict[str, tuple[str, str]]:
+        """The data set of every trained trial, and the name of the attempt that trained it."""
+        columns = self.table("trials", ["dataset", "part"]).to_pydict()
+        attempts = zip(columns["dataset"], columns["part"], strict=True)
+        return dict(zip(columns["trial_id"], attempts, strict=True))
+
     def _attempt_of(self, trial_id: str) -> tuple[str, str]:
         """The data set of a trial, and the name of the attempt that trained it."""
         if trial_id not in self._trained:
-            columns = self.table("trials", ["dataset", "part"]).to_pydict()
-            attempts = zip(columns["dataset"], columns["part"], strict=True)
-            self._trained = dict(zip(columns["trial_id"], attempts, strict=True))
+            self._trained = self.attempts()
         if trial_id not in self._trained:
             raise ResultsError(f"{self.uri}: no trained trial {trial_id!r}")
         return self._trained[trial_id]
@@ -217,10 +225,8 @@ class Results:
         except MissingFileError:
             file = self._compacted.get(folder, {}).get(trial_id)
             if file is None:
-                made = manifest(self.store, folder)
-                places = {each: file for file, ids in made.items() for each in ids}
-                self._compacted[folder] = places
-                file = places.get(trial_id)
+                self._compacted[folder] = compacted_codes(self.store, folder)
+                file = self._compacted[folder].get(trial_id)
             if file is None:
                 raise
         try:
@@ -232,10 +238,6 @@ class Results:
     def parameters_name(self, part: str) -> str:
         """The file of a pack's trained parameters."""
         return f"models/{part}.safetensors"
-
-
-def _texts(columns: Iterable[str]) -> list[str]:
-    return [name for name in columns if SCORES.get(name) == pa.string()]
 
 
 def _vectors(matrix: np.ndarray) -> pa.FixedSizeListArray:

@@ -116,6 +116,11 @@ IDENTITY = {
 """Two rows that agree in these columns are the same row, written by two attempts: one stands."""
 
 
+def texts(table: str) -> list[str]:
+    """The text columns of a table: few values in many rows, best read as dictionaries."""
+    return [name for name, kind in COLUMNS[table].items() if kind == _TEXT]
+
+
 def to_table(name: str, rows: list[dict[str, Any]]) -> pa.Table:
     """The rows as an Arrow table with the columns of table `name`.
 

@@ -22,7 +22,7 @@ def test_a_bad_grid_is_exit_code_2_with_all_faults_and_nothing_written(
     assert not results.exists()
 
 
-@pytest.mark.parametrize("command", ["status", "failures", "report"])
+@pytest.mark.parametrize("command", ["status", "failures", "report", "compact"])
 def test_a_folder_without_results_is_exit_code_2(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -34,6 +34,15 @@ def test_bad_usage_is_exit_code_2() -> None:
     with pytest.raises(SystemExit) as caught:
         main(["rum", "quickstart"])
     assert caught.value.code == 2
+
+
+def test_keeping_on_and_stopping_at_the_first_failure_exclude_each_other(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["run", "quickstart", "--keep-going", "--fail-fast"])
+    assert caught.value.code == 2
+    assert "not allowed with" in capsys.readouterr().err
 
 
 def test_plan_says_what_a_grid_stands_for(capsys: pytest.CaptureFixture[str]) -> None:
