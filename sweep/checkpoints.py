@@ -16,15 +16,37 @@ class Checkpoint(NamedTuple):
     name: str
 
 
-def save(results: Results, part: str, step: int, trial_ids: list[str], content: bytes) -> None:
-    """Keeps a pack's state, then forgets the older one of the same attempt."""
+def save(
+    results: Results,
+    part: str,
+    step: int,
+    trial_ids: list[str],
+    train_seconds: float,
+    content: bytes,
+) -> None:
+    """Keeps a pack's state, then forgets the older one of the same attempt.
+
+    Args:
+        results: Where.
+        part: The attempt's name.
+        step: How far the pack is.
+        trial_ids: Whom it trains.
+        train_seconds: What the training has taken so far, in all attempts.
+        content: The state.
+    """
     name = f"checkpoints/{part}-{step}"
     older = [file for file in _of_attempt(results, part) if not file.startswith(f"{name}.")]
     results.store.write(f"{name}.safetensors", content)
-    index = {"step": step, "trial_ids": trial_ids}
+    index = {"step": step, "trial_ids": trial_ids, "train_seconds": train_seconds}
     results.store.write(f"{name}.json", json.dumps(index).encode())
     for file in older:
         results.store.remove(file)
+
+
+def train_seconds(results: Results, name: str) -> float:
+    """What the training had taken when it was saved in the file `name`."""
+    index = json.loads(results.store.read(name.removesuffix(".safetensors") + ".json"))
+    return index["train_seconds"]
 
 
 def forget_trained(results: Results, trained: Collection[str]) -> None:

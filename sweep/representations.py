@@ -1,5 +1,6 @@
 """A trained trial as metrics see it: codes of images with given factors."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from . import code_tables
 from .data import definition
 from .references import REFERENCES, Encode, reference
 from .results import Results, ResultsError
+from .store import MissingFileError
 from .trials import Trial
 
 _DRAWN_TOGETHER = 16
@@ -115,12 +117,17 @@ def stored_parameters(results: Results, trial: Trial) -> Any:
     Raises:
         ResultsError: If they were not kept.
     """
-    from ..models import parameters_from_bytes
-
-    name = results.parameters_name(results.part_of(trial.trial_id))
-    if not results.store.exists(name):
+    try:
+        return _parameters_of_pack(results, results.part_of(trial.trial_id))[trial.trial_id]
+    except MissingFileError as error:
         raise ResultsError(
             f"{results.uri}: the parameters of trial {trial.trial_id} were not kept "
             "(save_models is false), so nothing more can be scored of it"
-        )
-    return parameters_from_bytes(results.store.read(name))[trial.trial_id]
+        ) from error
+
+
+@lru_cache(maxsize=1)  # trials that are scored one after the other were mostly trained together
+def _parameters_of_pack(results: Results, part: str) -> dict[str, Any]:
+    from ..models import parameters_from_bytes
+
+    return parameters_from_bytes(results.store.read(results.parameters_name(part)))

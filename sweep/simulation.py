@@ -385,7 +385,7 @@ class Simulation:
     def _save(self, attempt: Attempt) -> None:
         ids = [trial.trial_id for trial in attempt.task.trials]
         attempt.saved_step = attempt.step(self.now)
-        checkpoints.save(self._results, attempt.task.part, attempt.saved_step, ids, b"")
+        checkpoints.save(self._results, attempt.task.part, attempt.saved_step, ids, 0.0, b"")
         self._report(attempt)
 
     def _writes(self, task: Task) -> Iterable[Callable[[], None]]:

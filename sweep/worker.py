@@ -35,11 +35,11 @@ from .tasks import TrainPack
 from .trials import Trial
 
 CHUNK = 25
-"""Steps between looks at the drain flag. A fixed number, so that an interrupted training and an
+"""Steps between looks at the clock. A fixed number, so that an interrupted training and an
 undisturbed one add up the same losses."""
 
 NUM_CURVE_POINTS = 100
-_REPORT_SECONDS = 2.0
+_LOOK_SECONDS = 2.0  # between reports, and looks at the drain flag: requests, on an object store
 _SECONDS_WHILE_LEAVING = 5.0  # between checkpoints on a machine that will soon be gone
 _WORTH_SAVING_SECONDS = 60.0  # of training, before the codes of all images are made
 
@@ -54,7 +54,7 @@ class Trained(NamedTuple):
     Attributes:
         evaluations: The final losses of each trial; empty for one without any.
         codes: trial_id, means and log variances of the fixed points, of each trial that has them.
-        train_seconds: What training took, in this attempt.
+        train_seconds: What training took, those attempts included that it went on from.
         encode_seconds: What evaluation, encoding and pictures took.
     """
 
@@ -123,8 +123,7 @@ def _train_models(task: TrainPack, results: Results, dataset: Dataset) -> Traine
     supply = Supply(dataset, training.batch_size)
     method = METHODS[task.trials[0].method]
     trainer = Trainer(method, settings, dataset.image_shape, dataset.draw, supply.data)
-    started = time.monotonic()
-    pack = _train(trainer, supply, task, results)
+    pack, train_seconds = _train(trainer, supply, task, results)
     trained = time.monotonic()
     evaluations = _evaluate(trainer, supply, pack, training.evaluation_batches)
     trial_ids = [trial.trial_id for trial in task.trials]
@@ -143,26 +142,39 @@ def _train_models(task: TrainPack, results: Results, dataset: Dataset) -> Traine
             for kind, png in draw_pictures(model, dataset).items()
         ]
     results.add("pictures", task.part, sheets)
-    return Trained(evaluations, codes, trained - started, time.monotonic() - trained)
+    return Trained(evaluations, codes, train_seconds, time.monotonic() - trained)
 
 
-def _train(trainer: Trainer, supply: Supply, task: TrainPack, results: Results) -> Pack:
-    """The trained pack; its curves, and on the way its checkpoints, are kept.
+def _train(
+    trainer: Trainer, supply: Supply, task: TrainPack, results: Results
+) -> tuple[Pack, float]:
+    """The trained pack, and its seconds; its curves, and on the way its checkpoints, are kept.
 
     Raises:
         InterruptedPackError: If the run drains; the state is kept then.
+        MissingFileError: If the checkpoint is gone.
         ValueError: If the checkpoint is of another method.
     """
     control = Control(results.store, task.run_id)
     trial_ids = [trial.trial_id for trial in task.trials]
+    started = time.monotonic()
     if task.checkpoint:
         pack = trainer.restore(results.store.read(task.checkpoint), trial_ids)
+        started -= checkpoints.train_seconds(results, task.checkpoint)
     else:
         replicas = [Replica(t.hyperparameters, t.seed, t.trial_id) for t in task.trials]
         pack = trainer.start(replicas)
     every = max(1, trainer.steps // NUM_CURVE_POINTS)
     curves: list[dict[str, Any]] = []
-    saved, reported = time.monotonic(), 0.0
+    saved, looked, stop = time.monotonic(), 0.0, False
+
+    def save() -> None:
+        results.add("curves", f"{task.part}-{pack.step}", curves)
+        content = trainer.save(pack)
+        seconds = time.monotonic() - started
+        checkpoints.save(results, task.part, pack.step, trial_ids, seconds, content)
+        curves.clear()
+
     chunks = _chunks(pack.step, trainer.steps, every)
     feed = supply.for_chunks(trainer, pack, pack.step, chunks)
     for num_steps, data in zip(chunks, feed, strict=False):
@@ -170,21 +182,20 @@ def _train(trainer: Trainer, supply: Supply, task: TrainPack, results: Results) 
         if pack.step % every == 0 or pack.step == trainer.steps:
             curves += _curve_rows(trial_ids, pack.step, means, task.attempt)
         now = time.monotonic()
-        if now - reported > _REPORT_SECONDS:
+        if now - looked > _LOOK_SECONDS:
             control.report(task.part, step=pack.step, steps=trainer.steps, trials=trial_ids)
-            reported = now
-        stop = control.draining and pack.step < trainer.steps
+            stop = control.draining and pack.step < trainer.steps
+            looked = now
         often = _SECONDS_WHILE_LEAVING if leaving() else task.checkpoint_seconds
         if stop or now - saved > often:
-            results.add("curves", f"{task.part}-{pack.step}", curves)
-            checkpoints.save(results, task.part, pack.step, trial_ids, trainer.save(pack))
-            curves, saved = [], now
+            save()
+            saved = now
         if stop:
             raise InterruptedPackError
-    results.add("curves", task.part, curves)
     if time.monotonic() - saved > _WORTH_SAVING_SECONDS:
-        checkpoints.save(results, task.part, pack.step, trial_ids, trainer.save(pack))
-    return pack
+        save()
+    results.add("curves", task.part, curves)
+    return pack, time.monotonic() - started
 
 
 def _chunks(first: int, steps: int, every: int) -> list[int]:

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from teasel.sweep import worker
+from teasel.sweep import checkpoints, worker
 from teasel.sweep.control import Control
 from teasel.sweep.executor import InProcess
 from teasel.sweep.grid import load_grid
+from teasel.sweep.representations import stored_parameters
 from teasel.sweep.results import Results, ResultsError
 from teasel.sweep.run import rescore, run
 from teasel.sweep.store import StoreError
@@ -138,15 +139,19 @@ def test_an_interrupted_training_goes_on_to_the_same_bits(
     results = Results(tmp_path)
     task = TrainPack(results.uri, "tiny", "run", trials[:2], 1, Demand())
     looks = iter([False, False, True])
+    monkeypatch.setattr(worker, "_LOOK_SECONDS", 0.0)
     monkeypatch.setattr(Control, "draining", property(lambda self: next(looks)))
     assert worker.train(task)["interrupted"]
     assert results.table("trials").num_rows == 0
     (state,) = results.store.files("checkpoints", ".safetensors")
+    before = checkpoints.train_seconds(results, state)
     monkeypatch.setattr(Control, "draining", property(lambda self: False))
     again = TrainPack(results.uri, "tiny", "run", trials[:2], 2, Demand(), checkpoint=state)
     assert worker.train(again) == {"interrupted": False, "failed": []}
     expected = numbers_of(finished)
     assert numbers_of(results) == {key: expected[key] for key in numbers_of(results)}
+    (seconds,) = set(results.table("trials")["train_seconds"].to_pylist())
+    assert seconds > before > 0
     assert results.store.files("checkpoints") == []
     assert results.table("curves").num_rows == 2 * 6
 
@@ -233,6 +238,36 @@ def test_rescoring_adds_a_metric_to_every_model_without_training(
     added = [row for row in results.table("scores").to_pylist() if row["metric"] == "unsupervised"]
     assert len({(row["trial_id"], row["representation"]) for row in added}) == 8
     assert len(results.store.files("tables/trials")) == len(finished.store.files("tables/trials"))
+
+
+def test_scoring_reads_a_packs_parameters_once(
+    finished: Results, grid_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = load_grid(grid_file)[0].trials()
+    results = Results(finished.uri)
+    read = []
+    of_store = results.store.read
+    monkeypatch.setattr(results.store, "read", lambda name: read.append(name) or of_store(name))
+    packs = {results.part_of(trial.trial_id) for trial in trials}
+    for trial in sorted(trials, key=lambda trial: results.part_of(trial.trial_id)):
+        stored_parameters(results, trial)
+    assert sum(name.startswith("models/") for name in read) == len(packs) < len(trials)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("pack: 2", "pack: 3"), ("resources:", "save_models: false\nresources:")]
+)
+def test_grids_that_want_to_be_run_differently_are_not_run_together(
+    grid_file: Path, tmp_path: Path, old: str, new: str
+) -> None:
+    other = grid_file.with_name("differently.yaml")
+    text = grid_file.read_text().replace("seeds: 2", "seeds: {from: 2, count: 1}")
+    other.write_text(text.replace(old, new))
+    with pytest.raises(
+        GridError, match=r"`resources` and `save_models` differ from .*tiny\.yaml's"
+    ):
+        run([str(grid_file), str(other)], results=str(tmp_path / "new"), executor=InProcess())
+    assert not (tmp_path / "new").exists()
 
 
 def test_rescoring_by_an_unknown_metric_is_refused(finished: Results) -> None:

@@ -228,7 +228,7 @@ def test_a_worker_lost_again_and_again_counts_only_while_nothing_is_saved(result
         if not isinstance(task, TrainPack) or attempt > 4 * MAX_LOST:
             return None
         ids = [trial.trial_id for trial in task.trials]
-        checkpoints.save(results, task.part, attempt, ids, b"")
+        checkpoints.save(results, task.part, attempt, ids, 1.0, b"")
         return Failure("lost", "gone")
 
     executor = Script(results, preempted)
@@ -239,7 +239,7 @@ def test_a_worker_lost_again_and_again_counts_only_while_nothing_is_saved(result
 
 def test_an_attempt_whose_checkpoint_is_gone_begins_anew(results: Results) -> None:
     trials = trials_of(1, 2)
-    checkpoints.save(results, "old", 50, [trial.trial_id for trial in trials], b"")
+    checkpoints.save(results, "old", 50, [trial.trial_id for trial in trials], 1.0, b"")
 
     def gone(task: Task) -> Failure | None:
         if isinstance(task, TrainPack) and task.checkpoint:
@@ -314,7 +314,7 @@ def test_trials_go_on_from_their_checkpoint_and_only_equal_steps_share_a_pack(
 ) -> None:
     trials = trials_of(1, 4)
     ids = [trial.trial_id for trial in trials]
-    checkpoints.save(results, "old", 50, ids[:2], b"")
+    checkpoints.save(results, "old", 50, ids[:2], 1.0, b"")
     executor = Script(results)
     scheduler_of(results, executor, trials, pack=4).run()
     packs = {
@@ -327,15 +327,15 @@ def test_trials_go_on_from_their_checkpoint_and_only_equal_steps_share_a_pack(
 
 def test_checkpoints_of_finished_trials_are_removed_at_the_next_start(results: Results) -> None:
     trials = trials_of(1, 2)
-    checkpoints.save(results, "old", 50, [trial.trial_id for trial in trials], b"")
+    checkpoints.save(results, "old", 50, [trial.trial_id for trial in trials], 1.0, b"")
     scheduler_of(results, Script(results), trials).run()
     scheduler_of(results, Script(results), trials)
     assert checkpoints.latest(results) == {}
 
 
 def test_a_newer_checkpoint_of_an_attempt_replaces_the_older(results: Results) -> None:
-    checkpoints.save(results, "p", 50, ["x"], b"old")
-    checkpoints.save(results, "p", 75, ["x"], b"new")
+    checkpoints.save(results, "p", 50, ["x"], 1.0, b"old")
+    checkpoints.save(results, "p", 75, ["x"], 1.0, b"new")
     assert checkpoints.latest(results)["x"].step == 75
     assert len(results.store.files("checkpoints")) == 2
 
