@@ -154,6 +154,32 @@ def test_copies_of_a_feature_share_its_importance() -> None:
     assert 2 * copied.importance[0] == pytest.approx(alone.importance[0], rel=0.01)
 
 
+@pytest.mark.parametrize("num", [50, 100])
+def test_tied_codes_give_the_mean_and_the_spread_of_scikit_learn_s_seeds(num: int) -> None:
+    """Equal splits that part the samples differently: what one leaves, the next round takes."""
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    rng = np.random.default_rng((num, num // 50))  # here rounding decides few of its ties
+    factors = np.stack([rng.integers(size, size=num) for size in (3, 4, 5)], axis=1)
+    rng.normal(size=(3, 4))
+    inputs = np.column_stack([factors, rng.integers(0, 3, (num, 2))]).astype(float)
+    labels = (factors[:, 0] + factors[:, 1] + rng.integers(0, 2, num)) // 2
+    ours, theirs = (
+        np.array([importance(seed) for seed in range(20)])
+        for importance in (
+            lambda seed: boosted_trees(inputs, labels, seed, 20).importance,
+            lambda seed: (
+                GradientBoostingClassifier(n_estimators=20, random_state=seed)
+                .fit(inputs, labels)
+                .feature_importances_
+            ),
+        )
+    )
+    errors = np.sqrt((ours.var(axis=0, ddof=1) + theirs.var(axis=0, ddof=1)) / 20)
+    assert (np.abs(ours.mean(axis=0) - theirs.mean(axis=0)) <= 3 * errors + 1e-4).all()
+    assert ours.std(axis=0).max() == pytest.approx(theirs.std(axis=0).max(), rel=0.6)
+
+
 def test_the_seed_draws_between_equal_splits() -> None:
     inputs, labels = continuous(300)
     twice = np.column_stack([inputs, inputs])
