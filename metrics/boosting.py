@@ -332,14 +332,15 @@ def threshold(node, feature, cut, node_of, data):
 def choose_feature(best, node, node_of, data, work, importance, random):
     """A feature whose split is as good as the best, picked by a random number among all such.
 
-    Adds the gain to the importance, in equal parts to all features that part the samples alike: what
-    picking gives on average, when nothing else depends on it.
+    Adds the gain to the importance, in equal parts to all features that part the samples alike:
+    what picking gives on average, as nothing else depends on which of those it is.
     """
     tied = np.flatnonzero(work.gain >= best * (1 - _TIE))
     chosen = tied[random % len(tied)]
-    alike = np.array([part_alike(chosen, other, node, node_of, data, work) for other in tied])
-    for other in tied[alike]:
-        importance[other] += best / alike.sum()
+    alike = tied == chosen
+    for place, other in enumerate(tied):
+        alike[place] |= other != chosen and part_alike(chosen, other, node, node_of, data, work)
+    importance[tied[alike]] += best / alike.sum()
     return chosen
 
 
