@@ -14,13 +14,16 @@ from .schema import RayJob
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
 
-_GRACE_SECONDS = 60
-_ENVIRONMENT = {
+GRACE_SECONDS = 60
+"""How long the workers may take to save themselves."""
+
+ENVIRONMENT = {
     # How long a job that is stopped may take to save itself; Ray's own default is 3.
-    "RAY_JOB_STOP_WAIT_TIME_S": str(2 * _GRACE_SECONDS),
+    "RAY_JOB_STOP_WAIT_TIME_S": str(2 * GRACE_SECONDS),
     # The run gives its tasks an environment too: let what both name be no conflict.
     "RAY_OVERRIDE_JOB_RUNTIME_ENV": "1",
 }
+"""What every job of Ray's gets."""
 
 
 def render(settings: RayJob, job: Job) -> str:
@@ -32,8 +35,8 @@ def render(settings: RayJob, job: Job) -> str:
 
 
 def _submission(settings: RayJob, job: Job) -> dict[str, Any]:
-    arguments = [*job.arguments("."), "--grace", str(_GRACE_SECONDS)]
-    environment: dict[str, Any] = {"env_vars": _ENVIRONMENT | settings.environment}
+    arguments = [*job.arguments("."), "--grace", str(GRACE_SECONDS)]
+    environment: dict[str, Any] = {"env_vars": ENVIRONMENT | settings.environment}
     if settings.wheel:
         environment["py_modules"] = [settings.wheel]
     return {

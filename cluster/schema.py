@@ -1,6 +1,6 @@
 """The shape of a cluster file: which keys it may have for each kind of cluster."""
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo
 from pydantic_core import PydanticCustomError
@@ -10,6 +10,7 @@ from ..sweep.schema import Count, Strict
 from ..sweep.yaml_source import read_yaml_file
 
 Line = Annotated[str, Field(pattern=r"^[^\n]+$")]
+Memory = Annotated[str, Field(pattern=r"^\d+(Mi|Gi|Ti)$")]
 Option = Annotated[str, Field(pattern=r"^--[a-z][^\n]*$")]
 
 
@@ -51,6 +52,34 @@ class RayJob(Strict):
     address: Annotated[str, Field(pattern=r"^https?://")]
     wheel: Line | None = None
     environment: dict[str, str] = Field({})
+
+
+def _only_one(number: int, info: ValidationInfo) -> int:
+    if number and info.data.get("gpus_per_worker"):
+        raise PydanticCustomError("both", "a worker has GPUs or TPUs, not both")
+    return number
+
+
+class KubeRay(Strict):
+    """A Kubernetes cluster with the KubeRay operator."""
+
+    namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
+    image: Line
+    workers: Count
+    cpus_per_worker: Count
+    memory_per_worker: Memory
+    gpus_per_worker: Annotated[int, Field(ge=0)] = 0
+    tpus_per_worker: Annotated[Literal[0, 1, 4, 8], AfterValidator(_only_one)] = 0
+    min_workers: Count = 1
+    spot: bool = True
+    node_selector: dict[str, str] = Field({})
+    grace_seconds: Annotated[int, Field(ge=10)] = 25
+    head_cpus: Count = 2
+    head_memory: Memory = "8Gi"
+    service_account: Line | None = None
+    secrets: list[Line] = Field([])
+    environment: dict[str, str] = Field({})
+    retries: Annotated[int, Field(ge=0)] = 20
 
 
 Shape = TypeVar("Shape", bound=Strict)

@@ -19,9 +19,10 @@ listening() { (exec 3<>"/dev/tcp/$head/$port") 2>/dev/null; }
 
 # What srun runs on every node. The temporary folder is short: a socket's path ends at 107 characters.
 ray_node() {
-    local folder options
+    local options
     folder=$(mktemp -d "/tmp/teasel-$SLURM_JOB_ID-XXXXXX")
     trap 'rm -rf "$folder"' EXIT
+    trap : TERM # Ray ends first
     options=(
         --temp-dir "$folder" --node-ip-address "$(address)" --dashboard-agent-listen-port 0
         --num-cpus "$SLURM_CPUS_ON_NODE" --num-gpus "${SLURM_GPUS_ON_NODE:-0}"
@@ -48,6 +49,8 @@ fi
 # The token lives in the environment of this job's processes and nowhere else.
 RAY_AUTH_TOKEN=$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN interface head port
+# When Ray is asked to end there is nothing left to wait for.
+export RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S=0
 
 # A node that is lost costs its own work: the others go on.
 srun --export=ALL --no-kill --kill-on-bad-exit=0 --cpu-bind=none \
@@ -77,13 +80,20 @@ else
     wait "$driver"
     code=$?
 fi
+
+# Of an array, the last job has the number of the whole.
+job=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}
+job=${job:-$SLURM_JOB_ID}
+
+# This asks the nodes' Ray to end; what srun sends when it is killed leaves no time for that.
+scancel --quiet --signal=TERM "$job"
+timeout 20 tail --pid="$ray" --follow /dev/null
 kill "$ray" 2>/dev/null
 wait "$ray"
 
 # 3: interrupted, with work left. A job that somebody cancels is no longer RUNNING, and stays away.
-state=$(squeue --noheader --jobs "$SLURM_JOB_ID" --format %T)
-if ((code == 3)) && [[ $state == RUNNING ]]; then
+if ((code == 3)) && [[ $(squeue --noheader --jobs "$job" --format %T) == RUNNING ]]; then
     echo "teasel: back into the queue"
-    scontrol requeue "$SLURM_JOB_ID"
+    scontrol requeue "$job"
 fi
 exit "$code"

@@ -6,9 +6,9 @@ from types import ModuleType
 from typing import NamedTuple
 
 from ..sweep.schema import Strict
-from . import ray_job, slurm
+from . import kuberay, ray_job, slurm
 from .job import prepare
-from .schema import RayJob, Slurm, load_cluster
+from .schema import KubeRay, RayJob, Slurm, load_cluster
 
 
 class Target(NamedTuple):
@@ -18,7 +18,11 @@ class Target(NamedTuple):
     module: ModuleType
 
 
-TARGETS = {"slurm": Target(Slurm, slurm), "ray-job": Target(RayJob, ray_job)}
+TARGETS = {
+    "slurm": Target(Slurm, slurm),
+    "kuberay": Target(KubeRay, kuberay),
+    "ray-job": Target(RayJob, ray_job),
+}
 
 
 def submit(

@@ -162,11 +162,11 @@ class RealSlurm:
         )["JobState"]
 
     def _daemon(self, program: str, *arguments: str, name: str = "") -> None:
-        log = (self._folder / f"{name or program}.log").open("ab")
         command = [shutil.which(program) or f"/usr/sbin/{program}", *arguments]
-        self._daemons[name or program] = subprocess.Popen(
-            command, env=self.environment, stdout=log, stderr=log
-        )
+        with (self._folder / f"{name or program}.log").open("ab") as log:
+            self._daemons[name or program] = subprocess.Popen(
+                command, env=self.environment, stdout=log, stderr=log
+            )
 
 
 def _free_ports(num_ports: int) -> list[int]:

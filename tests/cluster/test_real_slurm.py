@@ -143,11 +143,15 @@ def test_a_requeued_job_goes_on_and_a_cancelled_one_stays_away(
     assert_whole(study.results)
 
 
-def test_an_array_does_a_share_in_each_of_its_jobs(
+def test_each_job_of_an_array_does_its_share_and_goes_back_alone(
     submit: Callable[..., Submitted], slurm: Any, assert_whole: Callable[[Path], None]
 ) -> None:
     study = submit("array: 2\n")
-    slurm.until(lambda: len(study.training(1)) == 2, 3 * MINUTES)
-    slurm.until(lambda: slurm.idle() == 2, 6 * MINUTES)
+    slurm.until(lambda: len(study.training()) == 2, 3 * MINUTES)
+    slurm("scontrol", "update", f"JobId={study.job}_2", "TimeLimit=2")
+    slurm.until(lambda: "back into the queue" in study.log(), 2 * MINUTES)
+    slurm("scontrol", "update", f"JobId={study.job}_2", "TimeLimit=60")
+    slurm.until(lambda: not slurm("squeue", "--noheader"), 6 * MINUTES)
+    assert study.log().count("back into the queue") == 1
     assert_whole(study.results)
     assert study.log().count("trials are done after") == 2

@@ -1,0 +1,223 @@
+"""The manifests for Kubernetes: against KubeRay's schema, and for what a schema cannot say."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from teasel.__main__ import main
+from teasel.cluster import example
+
+RESULTS = "s3://bucket/the study's $results"
+
+
+@pytest.fixture
+def submit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Runs `teasel submit kuberay` with the packaged example and some changes to it."""
+    monkeypatch.chdir(tmp_path)
+
+    def submitted(*options: str, results: str = RESULTS, **changes: Any) -> int:
+        settings = yaml.safe_load(example("kuberay")) | changes
+        Path("cluster.yaml").write_text(yaml.safe_dump(settings))
+        command = ["submit", "kuberay", *(options or ("quickstart",)), "--cluster", "cluster.yaml"]
+        return main([*command, "--results", results])
+
+    return submitted
+
+
+@pytest.fixture
+def rendered(
+    submit: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> Callable[..., list[dict[str, Any]]]:
+    """The objects of the manifest, as Kubernetes would read them."""
+
+    def objects(*options: str, **changes: Any) -> list[dict[str, Any]]:
+        assert submit(*(options or ("quickstart",)), "--print", **changes) == 0
+        return list(yaml.safe_load_all(capsys.readouterr().out))
+
+    return objects
+
+
+@pytest.fixture(scope="session")
+def rayjob_schema() -> dict[str, Any]:
+    """The schema of a RayJob, as KubeRay publishes it (ray.io_rayjobs.yaml)."""
+    given = os.environ.get("TEASEL_KUBERAY_CRD")
+    beside = Path(__file__).parents[3] / "shared/reference/kuberay/ray.io_rayjobs.yaml"
+    file = Path(given) if given else beside
+    if not file.is_file():
+        pytest.skip("no schema of KubeRay's: set TEASEL_KUBERAY_CRD to its ray.io_rayjobs.yaml")
+    versions = yaml.safe_load(file.read_text())["spec"]["versions"]
+    (schema,) = (v["schema"]["openAPIV3Schema"] for v in versions if v["name"] == "v1")
+    return _closed(schema)
+
+
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema, but that a key it doesn't know is an error: the server would drop it."""
+    if "properties" in schema:
+        schema = {"additionalProperties": False} | schema
+        schema["properties"] = {
+            name: entry if name == "metadata" else _closed(entry)
+            for name, entry in schema["properties"].items()
+        }
+    if isinstance(schema.get("items"), dict):
+        schema = schema | {"items": _closed(schema["items"])}
+    return schema
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"gpus_per_worker": 0, "tpus_per_worker": 1, "node_selector": {"kind": "tpu"}},
+        {"spot": False, "secrets": ["object-storage"], "service_account": "teasel"},
+    ],
+)
+def test_the_manifest_follows_kuberays_schema(
+    changes: dict[str, Any],
+    rendered: Callable[..., list[dict[str, Any]]],
+    rayjob_schema: dict[str, Any],
+) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    (job,) = rendered(**changes)
+    jsonschema.validate(job, rayjob_schema)
+    job["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]["maxReplica"] = 1
+    with pytest.raises(jsonschema.ValidationError, match="maxReplica"):
+        jsonschema.validate(job, rayjob_schema)
+
+
+def test_the_head_computes_nothing_and_never_sits_on_a_spot_machine(
+    rendered: Callable[..., list[dict[str, Any]]],
+) -> None:
+    (job,) = rendered()
+    cluster = job["spec"]["rayClusterSpec"]
+    head = cluster["headGroupSpec"]
+    assert head["rayStartParams"]["num-cpus"] == "0"
+    (container,) = head["template"]["spec"]["containers"]
+    assert set(container["resources"]["limits"]) == {"cpu", "memory"}
+    required = head["template"]["spec"]["affinity"]["nodeAffinity"]
+    (term,) = required["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    avoided = {(e["key"], e["operator"], *e["values"]) for e in term["matchExpressions"]}
+    assert ("cloud.google.com/gke-spot", "NotIn", "true") in avoided
+    (workers,) = cluster["workerGroupSpecs"]
+    tolerated = {toleration["key"] for toleration in workers["template"]["spec"]["tolerations"]}
+    assert tolerated == {"nvidia.com/gpu"} | {key for key, *_ in avoided}
+    assert (workers["minReplicas"], workers["replicas"], workers["maxReplicas"]) == (1, 1, 16)
+
+
+@pytest.mark.parametrize("resource", ["nvidia.com/gpu", "google.com/tpu"])
+def test_a_worker_has_the_accelerators_it_asks_for_and_time_to_save_itself(
+    resource: str, rendered: Callable[..., list[dict[str, Any]]]
+) -> None:
+    gpus, tpus = (4, 0) if resource == "nvidia.com/gpu" else (0, 4)
+    (job,) = rendered(gpus_per_worker=gpus, tpus_per_worker=tpus, grace_seconds=40)
+    (workers,) = job["spec"]["rayClusterSpec"]["workerGroupSpecs"]
+    pod = workers["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["resources"]["limits"][resource] == "4"
+    assert container["resources"]["requests"] == container["resources"]["limits"]
+    assert pod["terminationGracePeriodSeconds"] == 40
+    (leaving,) = [entry["value"] for entry in container["env"] if entry["name"] == "TEASEL_LEAVING"]
+    assert (
+        container["lifecycle"]["preStop"]["exec"]["command"][-1] == f"touch {leaving} && sleep 35"
+    )
+    assert pod["restartPolicy"] == "Never"
+
+
+def test_the_entrypoint_is_a_run_of_the_grids_that_the_head_mounts(
+    rendered: Callable[..., list[dict[str, Any]]], grid_file: Path
+) -> None:
+    grid_file.write_text(
+        grid_file.read_text().replace("noise.npz", str(grid_file.with_name("noise.npz")))
+    )
+    config, job = rendered(str(grid_file), "--select", "seed<1")
+    assert job["spec"]["entrypoint"] == (
+        "teasel run /etc/teasel/grids/tiny.yaml"
+        """ --results 's3://bucket/the study'"'"'s $results' --select 'seed<1' --grace 60"""
+    )
+    assert config["data"] == {"tiny.yaml": grid_file.read_text()}
+    head = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]
+    (volume,) = head["volumes"]
+    (mount,) = head["containers"][0]["volumeMounts"]
+    assert volume["configMap"]["name"] == config["metadata"]["name"]
+    assert mount == {"name": volume["name"], "mountPath": "/etc/teasel/grids"}
+
+
+def test_a_lost_head_is_tried_again_and_a_token_is_the_operators_own(
+    rendered: Callable[..., list[dict[str, Any]]],
+) -> None:
+    (job,) = rendered(secrets=["object-storage"])
+    assert job["spec"]["backoffLimit"] == 20
+    assert job["spec"]["submissionMode"] == "K8sJobMode"
+    assert job["spec"]["shutdownAfterJobFinishes"] is True
+    cluster = job["spec"]["rayClusterSpec"]
+    assert cluster["authOptions"] == {"mode": "token"}
+    assert cluster["enableInTreeAutoscaling"] is True
+    for pod in (cluster["headGroupSpec"], cluster["workerGroupSpecs"][0]):
+        (container,) = pod["template"]["spec"]["containers"]
+        assert container["envFrom"] == [{"secretRef": {"name": "object-storage"}}]
+
+
+@pytest.mark.parametrize(
+    ("options", "changes", "message"),
+    [
+        ((), {"results": "/mnt/results"}, "expected --results with a URI that every pod reaches"),
+        ((), {"results": "file:///mnt"}, "expected --results with a URI that every pod reaches"),
+        ((), {"tpus_per_worker": 1}, "a worker has GPUs or TPUs, not both"),
+        ((), {"worker": 3}, "cluster.yaml:6:1: unknown key 'worker' (did you mean 'workers'?)"),
+        (("tiny.yaml",), {}, "tiny.yaml: npz: noise.npz: expected an absolute path"),
+    ],
+)
+def test_what_cannot_work_is_said_before_anything_is_submitted(
+    options: tuple[str, ...],
+    changes: dict[str, Any],
+    message: str,
+    submit: Callable[..., int],
+    grid_file: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert submit(*options, **changes) == 2
+    assert message in capsys.readouterr().err
+
+
+def _kubectl(folder: Path, script: str) -> None:
+    file = folder / "kubectl"
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+
+
+def test_without_kubectl_or_rights_nothing_is_submitted(
+    submit: Callable[..., int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert submit() == 2
+    assert "no kubectl on the path" in capsys.readouterr().err
+    _kubectl(tmp_path, 'echo "$@" >> calls; echo no; exit 1')
+    assert submit(namespace="theirs") == 2
+    message = "you may not create rayjobs.ray.io in the namespace 'theirs': no"
+    assert message in capsys.readouterr().err
+    assert (tmp_path / "calls").read_text() == "auth can-i create rayjobs.ray.io -n theirs\n"
+
+
+def test_a_dry_run_asks_the_server_and_a_submission_says_how_to_follow_it(
+    submit: Callable[..., int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    script = 'if [ "$1" = auth ]; then echo yes; else echo "$@"; cat > given.yaml; fi'
+    _kubectl(tmp_path, script)
+    assert submit("quickstart", "--dry-run") == 0
+    assert "create --dry-run=server -n default -f -" in capsys.readouterr().out
+    assert submit() == 0
+    output = capsys.readouterr().out
+    assert output.startswith("create -n default -f -\n")
+    assert "kubectl get rayjob teasel-quickstart -n default" in output
+    job = yaml.safe_load((tmp_path / "given.yaml").read_text())
+    assert job["metadata"] == {"name": "teasel-quickstart", "namespace": "default"}
