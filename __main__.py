@@ -75,6 +75,23 @@ def _parser() -> argparse.ArgumentParser:
         entry.add_argument("results", metavar="DIR", help="the results folder")
         entry.set_defaults(command=command)
 
+    verify = commands.add_parser("verify", help="look for what is damaged, missing or double")
+    verify.add_argument("results", metavar="DIR", help="the results folder")
+    verify.add_argument(
+        "--quarantine",
+        action="store_true",
+        help="put aside what is damaged, so that a run makes it again",
+    )
+    verify.set_defaults(command=_verify)
+
+    top = commands.add_parser("top", help="list the models that score best")
+    top.add_argument("results", metavar="DIR", help="the results folder")
+    top.add_argument("--metric", required=True, help="mig, dci_disentanglement, sap, elbo, ...")
+    top.add_argument("--dataset", metavar="NAME", help="only models of this data set")
+    top.add_argument("--representation", choices=("mean", "sampled"), default="mean")
+    top.add_argument("--num", metavar="N", type=int, default=10, help="how many (default: 10)")
+    top.set_defaults(command=_top)
+
     rescore = commands.add_parser("rescore", help="score trained models by more metrics")
     rescore.add_argument("results", metavar="DIR", help="the results folder")
     rescore.add_argument("--metrics", metavar="NAMES", required=True, help="joined by commas")
@@ -187,6 +204,25 @@ def _compact(arguments: argparse.Namespace) -> int:
     from .sweep.compact import print_compacted
 
     print_compacted(arguments.results)
+    return DONE
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from .sweep.verify import print_verified
+
+    return DONE if print_verified(arguments.results, arguments.quarantine) else FAILED
+
+
+def _top(arguments: argparse.Namespace) -> int:
+    from .analysis.top import print_top
+
+    print_top(
+        arguments.results,
+        metric=arguments.metric,
+        dataset=arguments.dataset,
+        representation=arguments.representation,
+        num_models=arguments.num,
+    )
     return DONE
 
 

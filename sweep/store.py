@@ -88,15 +88,15 @@ class Store:
                 with self._filesystem.open_output_stream(path) as stream:
                     stream.write(content)
 
-    def read(self, name: str) -> bytes:
-        """The content of the file at `name`.
+    def read(self, name: str, num_bytes: int | None = None) -> bytes:
+        """The content of the file at `name`, or its first `num_bytes`.
 
         Raises:
             MissingFileError: If there is none.
             StoreError: If it is unreadable.
         """
         with self._or_say("read", name) as path, self._filesystem.open_input_file(path) as stream:
-            return stream.read()
+            return stream.read(num_bytes)
 
     def exists(self, name: str) -> bool:
         """Whether there is a file at `name`.

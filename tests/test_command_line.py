@@ -22,11 +22,13 @@ def test_a_bad_grid_is_exit_code_2_with_all_faults_and_nothing_written(
     assert not results.exists()
 
 
-@pytest.mark.parametrize("command", ["status", "failures", "report", "compact"])
+@pytest.mark.parametrize(
+    "command", ["status", "failures", "report", "compact", "verify", "top --metric mig"]
+)
 def test_a_folder_without_results_is_exit_code_2(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([command, str(tmp_path)]) == 2
+    assert main([*command.split(), str(tmp_path)]) == 2
     assert "no results here" in capsys.readouterr().err
 
 

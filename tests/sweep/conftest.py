@@ -5,6 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from teasel.sweep.executor import InProcess
+from teasel.sweep.results import Results
+from teasel.sweep.run import run
+
 GRID = """\
 study: tiny
 datasets: [{name: squares, npz: squares.npz}]
@@ -31,3 +35,12 @@ def grid_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = folder / "tiny.yaml"
     path.write_text(GRID)
     return path
+
+
+@pytest.fixture(scope="session")
+def finished(grid_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """The grid's results; tests that change them copy them."""
+    folder = tmp_path_factory.mktemp("results")
+    summary = run([str(grid_file)], results=str(folder), executor=InProcess())
+    assert (summary.done, summary.failed, summary.missing) == (4, 0, 0)
+    return Results(folder)

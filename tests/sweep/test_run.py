@@ -1,10 +1,12 @@
 """Whole runs in this process: real trainings, real scores, a real results folder."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from teasel.metrics import METRICS, irs
 from teasel.sweep import checkpoints, worker
 from teasel.sweep.control import Control
 from teasel.sweep.executor import InProcess
@@ -17,14 +19,6 @@ from teasel.sweep.tasks import Demand, TrainPack
 from teasel.sweep.yaml_source import GridError
 
 NUMBERS = ["loss", "reconstruction", "kl", "elbo", "kl_per_latent"]
-
-
-@pytest.fixture(scope="module")
-def finished(grid_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Results:
-    folder = tmp_path_factory.mktemp("results")
-    summary = run([str(grid_file)], results=str(folder), executor=InProcess())
-    assert (summary.done, summary.failed, summary.missing) == (4, 0, 0)
-    return Results(folder)
 
 
 def numbers_of(results: Results) -> dict[str, list]:
@@ -238,6 +232,28 @@ def test_rescoring_adds_a_metric_to_every_model_without_training(
     added = [row for row in results.table("scores").to_pylist() if row["metric"] == "unsupervised"]
     assert len({(row["trial_id"], row["representation"]) for row in added}) == 8
     assert len(results.store.files("tables/trials")) == len(finished.store.files("tables/trials"))
+
+
+def test_a_metric_that_draws_no_points_needs_the_kept_codes_alone(
+    finished: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    shutil.copytree(finished.uri, tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy" / "models")
+    results = Results(tmp_path / "copy")
+    for name in ("irs", "factor_vae_score"):
+        monkeypatch.setitem(METRICS, name, replace(METRICS[name], draws_points=False))
+    summary = rescore(results.uri, ["irs", "factor_vae_score"], executor=InProcess())
+    assert (summary.done, summary.missing) == (4, 0)
+    rows = results.table("scores").to_pylist()
+    for row in rows:
+        if (row["representation"], row["score"]) == ("mean", "irs"):
+            mean, _, factors = results.representation(row["trial_id"])
+            assert row["value"] == pytest.approx(irs(mean[:10_000], factors[:10_000]))
+    assert len({row["value"] for row in rows if row["score"] == "irs"}) == 8
+    errors = {row["error"] for row in rows if row["metric"] == "factor_vae_score"}
+    assert errors == {"asks for images of its own; its catalogue entry says draws_points=False"}
 
 
 def test_scoring_reads_a_packs_parameters_once(

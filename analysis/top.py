@@ -1,0 +1,75 @@
+"""`teasel top`: the models of a results folder that score best."""
+
+from pathlib import Path
+
+from .. import TeaselError
+from ..sweep.grid_faults import hint
+from .frames import DataFrame
+from .tables import Results, learned, open_results, scores, trials
+
+LOSSES = ("loss", "reconstruction", "kl", "elbo")
+
+LOWER_IS_BETTER = (
+    *("loss", "reconstruction", "kl", "gaussian_total_correlation", "mutual_info_score"),
+    *("gaussian_wasserstein_correlation", "gaussian_wasserstein_correlation_norm"),
+)
+
+
+class TopError(TeaselError):
+    """There is no such metric or data set in the results; says which there are."""
+
+
+def top(
+    results: Results | str | Path,
+    metric: str,
+    dataset: str | None = None,
+    representation: str = "mean",
+    num_models: int = 10,
+) -> DataFrame:
+    """The trained models that score best, the best first; references are left out.
+
+    Args:
+        results: a path, a URI or an open results folder.
+        metric: a column of `scores(results, wide=True)`: a score by the paper's name, or a loss.
+            Losses and the unsupervised scores but the ELBO are better when they are lower.
+        dataset: only models of this data set; None for all.
+        representation: "mean" or "sampled".
+        num_models: how many, at the most.
+
+    Returns:
+        A row per model: trial_id, dataset, method, setting, seed and the score.
+
+    Raises:
+        TopError: if the results have no such score or data set.
+    """
+    folder = open_results(results)
+    wide = scores(folder, representation, wide=True)
+    others = {"representation", "other_parameters", *trials(folder).columns} - set(LOSSES)
+    known = [name for name in wide.columns if name not in others]
+    if metric not in known:
+        raise TopError(f"no score '{metric}' in these results{hint(metric, known)}")
+    datasets = list(wide["dataset"].unique())
+    if dataset is not None and dataset not in datasets:
+        raise TopError(f"no model of '{dataset}' in these results{hint(dataset, datasets)}")
+    models = learned(wide).dropna(subset=[metric])
+    if dataset is not None:
+        models = models[models["dataset"] == dataset]
+    models = models.sort_values(metric, ascending=metric in LOWER_IS_BETTER, kind="stable")
+    columns = ["trial_id", "dataset", "method", "setting", "seed", metric]
+    return models[columns].head(num_models).reset_index(drop=True)
+
+
+def print_top(uri: str, **choice) -> None:
+    """Prints what `top` finds; `choice` is its arguments.
+
+    Raises:
+        ResultsError: If there is no study.
+        TopError: If the results have no such score or data set.
+    """
+    folder = open_results(uri)
+    _ = folder.study
+    table = top(folder, **choice)
+    if table.empty:
+        print(f"{uri}: no model has this score yet")
+    else:
+        print(table.to_string(index=False, float_format="{:.4f}".format))

@@ -1,0 +1,221 @@
+"""What is damaged, gone, double or no number in a results folder."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from .parts import FACTORS, consistently, is_compacted, joined, manifest, parts
+from .references import REFERENCES
+from .results import Results
+from .study import frozen_grids
+from .tables import IDENTITY, texts, to_table
+
+NUMBERS = {
+    "trials": ["loss", "reconstruction", "kl", "elbo"],
+    "scores": ["value"],
+    "curves": ["loss", "reconstruction", "kl", "regularizer"],
+    "pictures": [],
+    "failures": [],
+}
+"""The columns that an attempt at the same thing must repeat, and that hold numbers."""
+
+_TRIALS = ["dataset", "method", "status", "steps", "part"]
+
+
+class Findings(NamedTuple):
+    """What is wrong with a results folder.
+
+    Attributes:
+        lines: What was found, by its kind.
+        damaged: Files that cannot be read to their end.
+        lost: Trained trials whose codes or parameters are gone.
+    """
+
+    lines: dict[str, list[str]]
+    damaged: list[str]
+    lost: set[str]
+
+
+def verify(results: Results) -> Findings:
+    """Reads every file of a results folder, and holds its tables against each other.
+
+    True of a study that is running, too: what a row of `trials` stands for was written before it,
+    and is looked for after it.
+
+    Raises:
+        ResultsError: If there is no study.
+        StoreError: If the store cannot be reached.
+    """
+    return consistently(lambda: _Check(results).run())
+
+
+class _Check:
+    """One look at a results folder."""
+
+    def __init__(self, results: Results) -> None:
+        self._store = results.store
+        self._folders = results.code_folders()
+        self._save_models = all(grid.save_models for grid in frozen_grids(results))
+        self._found = Findings(defaultdict(list), [], set())
+
+    def run(self) -> Findings:
+        scores, trials = self._table("scores", ["error"]), self._table("trials", _TRIALS)
+        curves, pictures, _ = (self._table(name) for name in ("curves", "pictures", "failures"))
+        self._numbers(scores.filter(pc.field("error").is_null()), "scores")
+        done = trials.filter(pc.field("status") == "done")
+        models = done.filter(~pc.field("method").isin(list(REFERENCES)))
+        self._numbers(models, "trials")
+        self._lack("row", scores, _ids(trials), "rows gone")
+        self._lack("curve", models.filter(pc.field("steps") > 0), _ids(curves), "show gone")
+        self._lack("pictures", models, _ids(pictures), "show gone")
+        self._codes(done.filter(pc.field("method") != "raw_pixels"))
+        if self._save_models:
+            self._models(models)
+        return self._found
+
+    def _say(self, kind: str, line: str) -> None:
+        self._found.lines[kind].append(line)
+
+    def _read(self, file: str, look: Callable[[pq.ParquetFile], Any]) -> Any:
+        """What `look` makes of a Parquet file; None, and a finding, if that is damaged."""
+        content = pa.BufferReader(self._store.read(file))
+        try:
+            return look(pq.ParquetFile(content, page_checksum_verification=True))
+        except (OSError, pa.ArrowException) as error:
+            self._damaged(file, str(error).partition("\n")[0])
+            return None
+
+    def _damaged(self, file: str, reason: str) -> None:
+        self._found.damaged.append(file)
+        self._say("damaged", f"{file}: {reason}")
+
+    def _files(self, folder: str) -> list[str]:
+        """The files of a folder; one that its manifest names in vain is a finding."""
+        files = parts(self._store, folder).files
+        for file in manifest(self._store, folder):
+            if file not in files:
+                self._damaged(file, "there is no such file, and a manifest names it")
+        return files
+
+    # Rows
+
+    def _table(self, name: str, columns: Iterable[str] = ()) -> pa.Table:
+        """What stands in a table: what identifies a row, its numbers, and these columns."""
+        wanted = [*IDENTITY[name], *NUMBERS[name], *columns]
+        found = [to_table(name, []).select(wanted)]
+        for file in self._files(f"tables/{name}"):
+            rows = self._read(file, lambda parquet: parquet.read())
+            if rows is not None:
+                rows = rows.select([column for column in wanted if column in rows.column_names])
+                found.append(_as_dictionaries(rows, texts(name)))
+        found[0] = _as_dictionaries(found[0], texts(name))
+        whole = joined(found)
+        self._repeated(whole, name)
+        return whole
+
+    def _repeated(self, table: pa.Table, name: str) -> None:
+        """Rows that two attempts wrote, and those to which they gave different numbers."""
+        identity, numbers = IDENTITY[name], NUMBERS[name]
+        extremes = [(number, kind) for number in numbers for kind in ("min", "max")]
+        counted = table.append_column("_row", pa.array(np.arange(len(table))))
+        counted = counted.group_by(identity).aggregate([("_row", "count"), *extremes])
+        extra = len(table) - len(counted)
+        if extra:
+            self._say("rows that stand twice", f"tables/{name}: {extra:,}")
+        counted = counted.filter(pc.field("_row_count") > 1)
+        for number in numbers:
+            least, most = f"{number}_min", f"{number}_max"
+            for row in counted.filter(pc.field(least) != pc.field(most)).to_pylist():
+                which = ", ".join(str(row[column]) for column in identity)
+                what = f"{number} is {row[least]:.6g} and {row[most]:.6g}"
+                self._say("rows that disagree", f"tables/{name}: {which}: {what}")
+
+    def _numbers(self, table: pa.Table, name: str) -> None:
+        for number in NUMBERS[name]:
+            bad = pc.field(number).is_null() | pc.field(number).is_nan()
+            for row in table.filter(bad).select(IDENTITY[name]).to_pylist():
+                which = ", ".join(str(value) for value in row.values())
+                self._say("no number", f"tables/{name}: {which}: {number}")
+
+    def _lack(self, what: str, table: pa.Table, there: set[str], kind: str) -> None:
+        """Trials of `table` that are not among those that are `there`."""
+        for trial_id in sorted(_ids(table) - there):
+            self._say(kind, f"trial {trial_id} has no {what}")
+
+    # Codes and parameters
+
+    def _codes(self, trials: pa.Table) -> None:
+        kept: set[tuple[str, str]] = set()
+        for folder in self._folders:
+            for file in self._files(folder):
+                part = "" if is_compacted(file) else file.rpartition("/")[2][: -len(".parquet")]
+                for trial_id, finite in self._read(file, _codes_of) or ():
+                    kept.add((part, trial_id))
+                    if not finite and trial_id in _ids(trials):
+                        self._say("no number", f"{file}: codes of trial {trial_id}")
+            if not self._store.exists(f"{folder}/{FACTORS}"):
+                self._say("points gone", f"{folder}/{FACTORS}")
+            else:
+                self._read(f"{folder}/{FACTORS}", lambda parquet: parquet.read())
+        for row in trials.to_pylist():
+            if not {("", row["trial_id"]), (row["part"], row["trial_id"])} & kept:
+                self._gone(row["trial_id"], "codes", row["part"])
+
+    def _models(self, trials: pa.Table) -> None:
+        sizes = self._store.sizes("models")
+        by_part: dict[str, list[str]] = defaultdict(list)
+        for row in trials.to_pylist():
+            by_part[row["part"]].append(row["trial_id"])
+        for part, trial_ids in by_part.items():
+            file = f"models/{part}.safetensors"
+            kept = self._parameters(file, sizes[file]) if file in sizes else set()
+            for trial_id in trial_ids:
+                if trial_id not in kept:
+                    self._gone(trial_id, "parameters", part)
+
+    def _gone(self, trial_id: str, what: str, part: str) -> None:
+        self._found.lost.add(trial_id)
+        self._say("gone", f"trial {trial_id}: its {what}, which the attempt {part} had written")
+
+    def _parameters(self, file: str, size: int) -> set[str]:
+        """The trials in a file of parameters, as its header says."""
+        try:
+            length = int.from_bytes(self._store.read(file, 8), "little")
+            header = json.loads(self._store.read(file, 8 + length)[8:])
+            header.pop("__metadata__", None)
+            end = max(tensor["data_offsets"][1] for tensor in header.values())
+        except (ValueError, KeyError, TypeError) as error:
+            self._damaged(file, f"its header is no header: {error}")
+            return set()
+        if size != 8 + length + end:
+            self._damaged(file, f"{size:,} bytes, and should have {8 + length + end:,}")
+            return set()
+        return {name.partition("/")[0] for name in header}
+
+
+def _ids(table: pa.Table) -> set[str]:
+    return set(table["trial_id"].unique().to_pylist())
+
+
+def _as_dictionaries(table: pa.Table, columns: Iterable[str]) -> pa.Table:
+    for place, name in enumerate(table.column_names):
+        if name in columns and not pa.types.is_dictionary(table[name].type):
+            table = table.set_column(place, name, table[name].dictionary_encode())
+    return table
+
+
+def _codes_of(parquet: pq.ParquetFile) -> list[tuple[str, bool]]:
+    """The trial of each row group, and whether its codes are numbers."""
+    found = []
+    for group in range(parquet.num_row_groups):
+        rows = parquet.read_row_group(group)
+        values = (rows[name].combine_chunks().flatten() for name in ("mean", "log_variance"))
+        finite = not any(np.isnan(column.to_numpy()).any() for column in values)
+        found.append((rows["trial_id"][0].as_py(), finite))
+    return found

@@ -1,0 +1,95 @@
+"""`teasel verify`: says what is wrong with a results folder, and puts aside what is."""
+
+import pyarrow.compute as pc
+
+from .checks import Findings, verify
+from .drivers import drivers
+from .outstanding import outstanding
+from .parts import parts, read_part
+from .results import Results, ResultsError
+from .study import frozen_grids, work
+
+ADVICE = {
+    "damaged": "`teasel verify {uri} --quarantine` moves these files to {uri}/quarantine; the same "
+    "run then makes again what they held",
+    "gone": "`teasel verify {uri} --quarantine` forgets these trainings; the same run then does "
+    "them again, and keeps their scores",
+    "rows gone": "the same run trains these trials again, and keeps their scores",
+    "points gone": "the next training on this data set writes them again",
+    "show gone": "the report goes without; all else of these trials is there",
+    "rows that stand twice": "teasel reads one of them, other readers all; `teasel compact {uri}` "
+    "leaves one",
+    "rows that disagree": "attempts on different devices, say; the first stands",
+    "no number": "these were computed so; to run again gives the same",
+}
+"""What each kind of finding means for the user, in the order in which they are shown."""
+
+_MOST_LINES = 20  # of one kind
+
+
+def print_verified(uri: str, quarantine: bool = False) -> bool:
+    """Prints what is wrong with a results folder, a line each; returns whether nothing is.
+
+    Args:
+        uri: The folder.
+        quarantine: Whether to put aside what is damaged, so that a run makes it again.
+
+    Raises:
+        ResultsError: If there is no study, or something is to be put aside while a driver is at
+            work.
+        StoreError: If the store cannot be reached.
+    """
+    results = Results(uri)
+    found = verify(results)
+    if quarantine and (found.damaged or found.lost):
+        _print(found, results.uri)
+        put_aside(results, found)
+        print(f"{len(found.damaged)} files moved to {results.uri}/quarantine; after that:")
+        found = verify(results)
+    _print(found, results.uri)
+    if not found.damaged:
+        _print_state(results, clean=not found.lines)
+    return not found.lines
+
+
+def put_aside(results: Results, found: Findings) -> None:
+    """Moves damaged files to the folder's quarantine, and forgets trainings whose codes are gone.
+
+    Raises:
+        ResultsError: If a driver is at work.
+        StoreError: If the folder cannot be written.
+    """
+    for driver in drivers(results.store).values():
+        if not driver.dead and driver.silent_seconds < 60:
+            raise ResultsError(f"{results.uri}: a driver is at work here ({driver}); stop it first")
+    store = results.store
+    for file in found.damaged:
+        if store.exists(file):
+            store.write(f"quarantine/{file}", store.read(file))
+            store.remove(file)
+    for file in parts(store, "tables/trials").files:
+        rows = read_part(store, file)
+        kept = rows.filter(~pc.field("trial_id").isin(list(found.lost)))
+        if len(kept) < len(rows):
+            store.write(f"quarantine/{file}", store.read(file))
+            store.write_table(file, kept)
+
+
+def _print(found: Findings, uri: str) -> None:
+    for kind, advice in ADVICE.items():
+        lines = found.lines.get(kind, [])
+        if lines:
+            print(f"{kind}: {len(lines):,} ({advice.format(uri=uri)})")
+        for line in lines[:_MOST_LINES]:
+            print(f"  {line}")
+        if len(lines) > _MOST_LINES:
+            print(f"  and {len(lines) - _MOST_LINES:,} more")
+
+
+def _print_state(results: Results, clean: bool) -> None:
+    left = outstanding(results, work(frozen_grids(results)))
+    print(
+        f"{results.uri}: {'clean; ' if clean else ''}{len(left.done):,} trials done, "
+        f"{len(left.failed):,} failed; not done yet: {len(left.untrained):,} to train, "
+        f"{len(left.unscored):,} to score"
+    )
