@@ -27,11 +27,15 @@ class Metric:
             are the metric's parameters, their annotations the accepted types and `Bounds`.
         reference: Who defined it, and where.
         version: Raised whenever the same parameters would give another score.
+        draws_points: Whether it gets points drawn for it. If not, it can only `sample`, and gets
+            the points that are kept of every model, in order: 10,000 and then 5,000 more. A
+            finished study is then scored by it without encoding an image.
     """
 
     function: Callable[..., dict[str, float]]
     reference: str
     version: int = 1
+    draws_points: bool = True
 
     def __call__(
         self, representation: Representation, rng: Rng, **parameters: object

@@ -47,11 +47,58 @@ class FreshRepresentation:
         return self._encode(self._dataset.sample_indices(factors, stream), stream)
 
 
+class KeptPoints:
+    """The codes that are kept of every model, point by point: for metrics that draw none.
+
+    Args:
+        mean: Posterior means (N, D).
+        log_variance: Posterior log variances (N, D); `None`: the codes are the means.
+        factors: (N, K).
+        factor_sizes: The number of values of each factor.
+    """
+
+    def __init__(
+        self,
+        mean: np.ndarray,
+        log_variance: np.ndarray | None,
+        factors: np.ndarray,
+        factor_sizes: tuple[int, ...],
+    ) -> None:
+        def indices_of(which: np.ndarray, rng: Rng) -> np.ndarray:
+            return which
+
+        self.factor_sizes = factor_sizes
+        self._table = TableRepresentation(mean, log_variance, factor_sizes, indices_of)
+        self._factors = factors
+        self._given = 0
+
+    def sample(self, rng: Rng, num: int) -> tuple[np.ndarray, np.ndarray]:
+        """Codes (num, D) and factors (num, K) of the next `num` points."""
+        which = np.arange(self._given, self._given + num)
+        if which[-1] >= len(self._factors):
+            raise ValueError(
+                f"asks for {which[-1] + 1:,} points, and {len(self._factors):,} are kept"
+            )
+        self._given += num
+        return self._table.encode(which, rng), self._factors[which]
+
+    def encode(self, factors: np.ndarray, rng: Rng) -> np.ndarray:
+        """Refuses: other images than those of the kept points have no codes here."""
+        raise ValueError("asks for images of its own; its catalogue entry says draws_points=False")
+
+
 def as_generator(rng: Rng) -> np.random.Generator:
     """A Generator that shares the stream of `rng`: what one draws, the other does not see again."""
     if isinstance(rng, np.random.RandomState):
         return np.random.Generator(rng._bit_generator)
     return rng
+
+
+def kept_points(results: Results, trial: Trial, kind: str) -> Representation:
+    """The kept codes of a trained trial, "mean" or "sampled"."""
+    mean, log_variance, factors = results.representation(trial.trial_id)
+    sizes = definition(trial)().factor_sizes
+    return KeptPoints(mean, log_variance if kind == "sampled" else None, factors, sizes)
 
 
 def open_representations(
@@ -62,6 +109,8 @@ def open_representations(
     Raises:
         ResultsError: If neither its codes nor its parameters are kept.
     """
+    if not kinds:
+        return {}
     dataset = definition(trial)()
     if trial.method in REFERENCES:
         return {"mean": FreshRepresentation(dataset, reference(trial, dataset))}

@@ -9,7 +9,7 @@ import numpy as np
 from ..metrics import METRICS, Representation
 from . import code_tables
 from .control import Control
-from .representations import open_representations
+from .representations import kept_points, open_representations
 from .results import Results
 from .scoring import MetricRequest
 from .store import StoreError
@@ -28,7 +28,8 @@ def score(task: ScoreTrials) -> dict[str, Any]:
     results = Results(task.results)
     control = Control(results.store, task.run_id)
     for trial, requests in zip(task.trials, task.requests, strict=True):
-        kinds = {request.representation for request in requests}
+        drawing = [request for request in requests if METRICS[request.metric].draws_points]
+        kinds = {request.representation for request in drawing}
         representations = open_representations(results, trial, kinds)
         rows: list[dict[str, Any]] = []
         for done, request in enumerate(requests):
@@ -36,9 +37,13 @@ def score(task: ScoreTrials) -> dict[str, Any]:
                 results.add("scores", f"{task.part_of(trial)}-{done}", rows)
                 return {"interrupted": True}
             control.report(task.part, trials=[trial.trial_id], step=done, steps=len(requests))
+            if request in drawing:
+                representation = representations[request.representation]
+            else:
+                representation = kept_points(results, trial, request.representation)
             rows += [
                 {"trial_id": trial.trial_id, "attempt": task.attempt} | row
-                for row in score_rows(representations[request.representation], request)
+                for row in score_rows(representation, request)
             ]
         results.add("scores", task.part_of(trial), rows)
         code_tables.forget(results, trial.trial_id)
