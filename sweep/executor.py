@@ -57,6 +57,10 @@ class Executor(Protocol):
         """The machines that do not see a file that this process has written to a store."""
         ...
 
+    def grow(self, num_waiting: int) -> None:
+        """Says how many trials wait for a machine, to a cluster that can grow."""
+        ...
+
     def submit(self, task: Task) -> None:
         """Begins an attempt."""
         ...
@@ -87,6 +91,9 @@ class InProcess:
     def blind_to(self, store: Store, name: str) -> list[str]:
         """None: there is no other machine."""
         return []
+
+    def grow(self, num_waiting: int) -> None:
+        """Does nothing: one process stays one."""
 
     def submit(self, task: Task) -> None:
         """Puts the task at the end of the queue."""

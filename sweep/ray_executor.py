@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import ray
+from ray.autoscaler.sdk import request_resources
 from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -87,20 +88,47 @@ class RayExecutor:
             where = f"at {address}" if address else "on this machine"
             raise ClusterError(f"no Ray {where}: {error}") from error
         self._running: dict[ray.ObjectRef, Task] = {}
+        self._asked_for = 0
 
     def machines(self) -> list[Demand]:
         """What each living node offers."""
-        return [
-            Demand(node["Resources"].get("CPU", 0), node["Resources"].get("GPU", 0))
-            for node in ray.nodes()
-            if node["Alive"]
-        ]
+        kind = self._accelerator
+        return [Demand(each.get("CPU", 0), each.get(kind, 0)) for each in self._resources()]
+
+    def _resources(self) -> list[dict[str, float]]:
+        return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+    @property
+    def _accelerator(self) -> str:
+        """What Ray calls the accelerators here: TPU where there are some and no GPUs."""
+        kinds = {kind for offered in self._resources() for kind in ("GPU", "TPU") if kind in offered}
+        return "TPU" if kinds == {"TPU"} else "GPU"
 
     def accelerator_bytes(self) -> int | None:
         """The memory of one accelerator, as JAX sees it on some node that has one."""
         if not any(machine.gpus for machine in self.machines()):
             return None
-        return ray.get(_device_memory.options(num_gpus=1).remote())
+        return ray.get(_device_memory.options(**self.request(Demand(gpus=1))).remote())
+
+    def request(self, demand: Demand) -> dict[str, Any]:
+        """The options of Ray that ask for what a task needs."""
+        if demand.gpus and self._accelerator == "TPU":
+            return {"num_cpus": demand.cpus, "resources": {"TPU": demand.gpus}}
+        return {"num_cpus": demand.cpus, "num_gpus": demand.gpus}
+
+    def grow(self, num_waiting: int) -> None:
+        """Asks the autoscaler, where there is one, for twice the slots while trials wait.
+
+        It sees only what was submitted, and no more is than fits; so it must be told.
+        """
+        machines = self.machines()
+        accelerated = any(machine.gpus for machine in machines)
+        slots = int(sum(machine.gpus if accelerated else machine.cpus for machine in machines))
+        wanted = min(2 * slots, slots + num_waiting) if num_waiting else 0
+        if wanted != self._asked_for:
+            bundle = {self._accelerator if accelerated else "CPU": 1}
+            request_resources(bundles=[bundle] * wanted)
+            self._asked_for = wanted
 
     def blind_to(self, store: Store, name: str) -> list[str]:
         """The nodes, by name, that do not see a file of a store; an object store all see."""
@@ -121,7 +149,7 @@ class RayExecutor:
 
     def submit(self, task: Task) -> None:
         """Hands the task to Ray."""
-        options = {"num_cpus": task.demand.cpus, "num_gpus": task.demand.gpus}
+        options = self.request(task.demand)
         reference = _attempt.options(name=f"{task.kind} {task.pack_id}", **options).remote(task)
         self._running[reference] = task
 
@@ -138,6 +166,9 @@ class RayExecutor:
 
     def shutdown(self) -> None:
         """Leaves Ray, which ends what still runs."""
+        if self._asked_for:
+            with contextlib.suppress(RayError, OSError):  # Ray may be gone before us
+                request_resources(bundles=[])
         ray.shutdown()
 
 

@@ -233,6 +233,7 @@ class Scheduler:
             self._running[task.part] = task
             self._executor.submit(task)
             free -= task.demand
+        self._executor.grow(len(self._backlog))
 
     def _next(self, free: Demand) -> Task | None:
         """The task to start now, if any fits into what is free.

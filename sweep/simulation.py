@@ -189,6 +189,9 @@ class Simulation:
         """The memory of one accelerator, if there is one."""
         return self._memory if any(node.offers.gpus for node in self.nodes) else None
 
+    def grow(self, num_waiting: int) -> None:
+        """Does nothing: the machines come and go as the weather says."""
+
     def blind_to(self, store: Store, name: str) -> list[str]:
         """None: all nodes see everything."""
         return []

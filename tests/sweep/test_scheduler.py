@@ -49,6 +49,9 @@ class Script:
     def machines(self) -> list[Demand]:
         return [self.offered]
 
+    def grow(self, num_waiting: int) -> None:
+        pass
+
     def blind_to(self, store: Store, name: str) -> list[str]:
         return []
 
