@@ -101,8 +101,8 @@ class RayExecutor:
     @property
     def _accelerator(self) -> str:
         """What Ray calls the accelerators here: TPU where there are some and no GPUs."""
-        kinds = {kind for offered in self._resources() for kind in ("GPU", "TPU") if kind in offered}
-        return "TPU" if kinds == {"TPU"} else "GPU"
+        offered = {name for each in self._resources() for name in each}
+        return "TPU" if "TPU" in offered and "GPU" not in offered else "GPU"
 
     def accelerator_bytes(self) -> int | None:
         """The memory of one accelerator, as JAX sees it on some node that has one."""
