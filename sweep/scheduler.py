@@ -121,6 +121,8 @@ class Scheduler:
         self._done = {trial.trial_id for trial in left.done}
         self._failed = {trial.trial_id for trial in left.failed}
         self._running: dict[str, Task] = {}
+        self._packs: dict[str, TrainPack] = {}  # those of them that train
+        self._used = Demand(0)
         self._attempts: Counter[tuple[str, str]] = Counter()
         self._retries = Retries()
         self._warm: set[object] = set()
@@ -178,7 +180,7 @@ class Scheduler:
 
     def snapshot(self) -> Snapshot:
         """Where the run stands."""
-        training = sum(len(task.trials) for task in self._packs)
+        training = sum(len(task.trials) for task in self._packs.values())
         scoring = sum(len(task.trials) for task in self._running.values()) - training
         trained = scoring + len(self._scorable) + training - self._unfinished
         ended = len(self._done) + len(self._failed)
@@ -192,14 +194,10 @@ class Scheduler:
         )
 
     @property
-    def _packs(self) -> list[TrainPack]:
-        return [task for task in self._running.values() if isinstance(task, TrainPack)]
-
-    @property
     def _unfinished(self) -> float:
         """Trials in training, each by the share that is left of its steps."""
         left = 0.0
-        for task in self._packs:
+        for task in self._packs.values():
             report = self._reports.get(task.part, {"step": 0, "steps": 1})
             left += len(task.trials) * (1 - report["step"] / max(1, report["steps"]))
         return left
@@ -208,8 +206,10 @@ class Scheduler:
         """Reads how far the packs are; a program that has made a step is compiled."""
         now = self._clock()
         if not 0 <= now - self._heard_at < self._pause:
-            self._reports = self._control.reports(task.part for task in self._packs)
-            self._warm |= {task.program for task in self._packs if task.part in self._reports}
+            self._reports = self._control.reports(self._packs)
+            self._warm |= {
+                task.program for task in self._packs.values() if task.part in self._reports
+            }
             self._heard_at = self._clock()
             self._pause = min(60.0, max(1.0, (self._heard_at - now) / _SHARE_OF_HEARING))
 
@@ -225,14 +225,13 @@ class Scheduler:
 
     def _start_what_fits(self) -> None:
         self._look_around()
-        free = self._offered
-        for task in self._running.values():
-            free -= task.demand
-        while (task := self._next(free)) is not None:
+        while (task := self._next(self._offered - self._used)) is not None:
             self._attempts.update((task.kind, trial.trial_id) for trial in task.trials)
             self._running[task.part] = task
+            if isinstance(task, TrainPack):
+                self._packs[task.part] = task
+            self._used += task.demand
             self._executor.submit(task)
-            free -= task.demand
         self._executor.grow(len(self._backlog))
 
     def _next(self, free: Demand) -> Task | None:
@@ -278,7 +277,7 @@ class Scheduler:
 
         if not any(fits(trial) for trial in self._backlog.heads):
             return None
-        compiling = {task.program for task in self._packs} - self._warm
+        compiling = {task.program for task in self._packs.values()} - self._warm
         demand = Demand(gpus=self._gpus)
         slots = sum(machine.holds(demand) for machine in self._machines)
         where = Slots(max(1, slots), self._accelerator_bytes)
@@ -321,7 +320,9 @@ class Scheduler:
 
     def _take(self, outcome: Outcome) -> None:
         task = outcome.task
-        self._running.pop(task.part, None)
+        del self._running[task.part]
+        self._packs.pop(task.part, None)
+        self._used -= task.demand
         self._control.forget(task.part)
         if outcome.failure is not None:
             self._take_failure(task, outcome.failure)

@@ -73,20 +73,13 @@ class Faults:
 
 @dataclass(eq=False)
 class Node:
-    """A machine, what runs on it, and how slow it is."""
+    """A machine, what is left of it, what runs on it, and how slow it is."""
 
     offers: Demand
+    free: Demand
     slowness: float = 1.0
     alive: bool = True
-    attempts: "list[Attempt]" = field(default_factory=list)
-
-    @property
-    def free(self) -> Demand:
-        """What no attempt holds."""
-        free = self.offers
-        for attempt in self.attempts:
-            free -= attempt.task.demand
-        return free
+    attempts: "dict[Attempt, None]" = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -166,11 +159,13 @@ class Simulation:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._ticks = itertools.count()
         self._compiled: set[Any] = set()
+        self._training_gpus = 0.0
         self._pending: deque[Task] = deque()
         self._outcomes: list[Outcome] = []
         share, times = faults.slow
         self.nodes = [
-            Node(offers, times if self._rng.random() < share else 1.0) for offers in machines
+            Node(offers, offers, times if self._rng.random() < share else 1.0)
+            for offers in machines
         ]
         for node in self.nodes:
             self._let_live(node)
@@ -239,14 +234,8 @@ class Simulation:
     def _pass_time(self, then: float) -> None:
         passed = max(0.0, then - self.now)
         self.now += passed
-        training = [
-            attempt
-            for node in self.nodes
-            for attempt in node.attempts
-            if attempt.task.kind == "train"
-        ]
-        if training:
-            self.account.busy += passed * sum(attempt.task.demand.gpus for attempt in training)
+        self.account.busy += passed * self._training_gpus
+        if self._training_gpus:
             self.account.offered += passed * sum(machine.gpus for machine in self.machines())
 
     def _let_live(self, node: Node) -> None:
@@ -275,7 +264,9 @@ class Simulation:
 
     def _begin(self, task: Task, node: Node) -> None:
         attempt = Attempt(task, node, self.now)
-        node.attempts.append(attempt)
+        node.attempts[attempt] = None
+        node.free -= task.demand
+        self._training_gpus += task.demand.gpus
         takes = self._durations.start(task)
         if isinstance(task, TrainPack):
             takes += self._begin_training(task, attempt, takes)
@@ -352,7 +343,9 @@ class Simulation:
 
     def _end(self, attempt: Attempt, outcome: Outcome | None = None) -> None:
         attempt.over = True
-        attempt.node.attempts.remove(attempt)
+        del attempt.node.attempts[attempt]
+        attempt.node.free += attempt.task.demand
+        self._training_gpus -= attempt.task.demand.gpus
         if outcome is not None and not attempt.orphan:
             self._outcomes.append(outcome)
 
@@ -368,9 +361,11 @@ class Simulation:
 
     def _drain(self) -> None:
         """A worker that is asked to leave saves what it has."""
+        if not self.begun or not Control(self._results.store, self.begun[-1].run_id).draining:
+            return
         for node in self.nodes:
             for attempt in list(node.attempts):
-                if Control(self._results.store, attempt.task.run_id).draining:
+                if not attempt.orphan:
                     if isinstance(attempt.task, TrainPack):
                         self._save(attempt)
                     value = {"interrupted": True, "failed": []}

@@ -21,6 +21,9 @@ class Demand:
     cpus: float = 1.0
     gpus: float = 0.0
 
+    def __add__(self, demand: "Demand") -> "Demand":
+        return Demand(self.cpus + demand.cpus, self.gpus + demand.gpus)
+
     def __sub__(self, demand: "Demand") -> "Demand":
         return Demand(self.cpus - demand.cpus, self.gpus - demand.gpus)
 

@@ -201,7 +201,11 @@ def test_the_same_exception_three_times_stops_the_program_and_no_other(results: 
     assert summary == Summary(done=2, failed=6, missing=0, interrupted=False)
     tries = [task for task in executor.begun if task.trials[0].method == "beta_vae"]
     assert len(tries) == 3
-    assert len(results.table("failures")) == 3
+    failures = results.table("failures").to_pylist()
+    causes = Counter(row["cause"] for row in failures)
+    assert causes == {"exception": 3, "stopped": 1}
+    named = {trial_id for row in failures for trial_id in row["trial_ids"]}
+    assert named == {trial.trial_id for trial in trials}
 
 
 def test_a_trial_that_raises_fails_alone_and_its_program_goes_on(results: Results) -> None:

@@ -1,0 +1,196 @@
+"""The whole study on 1 to 512 accelerators, on paper: the real scheduler in virtual time.
+
+python benchmarks/scale.py                      # the table and docs/images/scale.png
+python benchmarks/scale.py --rates rates.json   # with rates of your own (see Rates)
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from teasel.sweep.costs import ENCODINGS_PER_SECOND, METHOD_COST, SCORE_SECONDS, THREE_CHANNELS_COST
+from teasel.sweep.data import definition
+from teasel.sweep.grid import load_grid
+from teasel.sweep.outstanding import outstanding
+from teasel.sweep.results import Results
+from teasel.sweep.scheduler import Options, Scheduler
+from teasel.sweep.simulation import Durations, Faults, Simulation
+from teasel.sweep.study import work
+from teasel.sweep.tasks import Demand, ScoreTrials, Task, TrainPack
+from teasel.sweep.trials import Trial
+
+FIGURE = Path(__file__).parents[1] / "docs" / "images" / "scale.png"
+HOUR = 3600.0
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How fast one accelerator and one CPU core are.
+
+    Attributes:
+        model_steps_per_second: Of beta-VAE, batch 64, one channel, in large packs.
+        launch_seconds: A step's part that no pack makes smaller.
+        compile_seconds: Of one program for one size of pack.
+        start_seconds: Of a process, until its first step or score.
+        encodings_per_second: Images that one CPU core encodes.
+        memory: Bytes of an accelerator.
+    """
+
+    model_steps_per_second: float = 5900.0
+    launch_seconds: float = 1e-3
+    compile_seconds: float = 60.0
+    start_seconds: float = 10.0
+    encodings_per_second: float = ENCODINGS_PER_SECOND
+    memory: int = 140 * 10**9
+
+
+SPOT = Faults(node_life=6 * HOUR, node_absence=HOUR / 4, slow=(0.05, 1.5), lose=0.002)
+"""Spot nodes: taken away every six hours, one in twenty slower, now and then a worker dies."""
+
+OBSERVATIONS = 2.9e6
+"""Images that the sampling metrics encode for one representation, where each visit is fresh."""
+
+
+class Outcome(NamedTuple):
+    """What a simulated run came to: hours, shares of one, and models in a pack."""
+
+    trained: float
+    scored: float
+    idle: float
+    lost: float
+    packs: int
+    median_pack: int
+    driver_seconds: float
+
+
+def durations(rates: Rates) -> Durations:
+    """How long things take at these rates."""
+
+    def model_step(trial: Trial) -> float:
+        channels = THREE_CHANNELS_COST if definition(trial).image_shape[-1] == 3 else 1.0
+        return METHOD_COST.get(trial.method, 1.0) * channels / rates.model_steps_per_second
+
+    def step(task: TrainPack) -> float:
+        return rates.launch_seconds + len(task.trials) * model_step(task.trials[0])
+
+    def encode(task: TrainPack) -> float:
+        # A third of a step's work on each batch of the evaluation and of all images.
+        trial = task.trials[0]
+        batches = trial.training.evaluation_batches + definition(trial).num_images / 64
+        return len(task.trials) * batches * model_step(trial) / 3
+
+    def score(task: ScoreTrials) -> float:
+        seconds = 0.0
+        for trial, requests in zip(task.trials, task.requests, strict=True):
+            seconds += sum(SCORE_SECONDS.get(request.metric, 1.0) for request in requests)
+            if definition(trial).appearance:
+                kinds = {request.representation for request in requests}
+                seconds += len(kinds) * OBSERVATIONS / rates.encodings_per_second
+        return seconds
+
+    def start(task: Task) -> float:
+        return rates.start_seconds
+
+    return Durations(start, lambda task: rates.compile_seconds, step, encode, score)
+
+
+def run(num_gpus: int, rates: Rates, faults: Faults, pack: int | str) -> Outcome:
+    """The whole study on nodes of up to eight accelerators with 24 CPU cores each."""
+    per_node = min(8, num_gpus)
+    machines = [Demand(cpus=24 * per_node, gpus=per_node)] * (num_gpus // per_node)
+    everything = work([load_grid("locatello2019")[0]])
+    steps = sum(trial.training.steps for trial, _ in everything)
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        results = Results(folder)
+        simulation = Simulation(
+            results, machines, durations(rates), faults, seed=1, memory=rates.memory
+        )
+        began = time.process_time()
+        options = Options(pack=pack)
+        left = outstanding(results, everything)
+        summary = Scheduler(
+            results, "study", left, simulation, options, "run", clock=simulation.clock
+        ).run()
+        assert summary.done == len(everything), summary
+    account = simulation.account
+    sizes = sorted(account.pack_sizes)
+    return Outcome(
+        account.trained_at / HOUR,
+        simulation.now / HOUR,
+        1 - account.busy / account.offered,
+        account.lost_steps / steps,
+        len(sizes),
+        sizes[len(sizes) // 2],
+        time.process_time() - began,
+    )
+
+
+def draw(outcomes: dict[tuple[int, str, str], Outcome], counts: list[int], rates: Rates) -> None:
+    """Draws the hours, and where the accelerators' time goes, against their number."""
+    import matplotlib.pyplot as plt
+
+    figure, (hours, shares) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    for conditions, colour in (("calm", "C0"), ("spot", "C1")):
+        calm = [outcomes[count, conditions, "auto"] for count in counts]
+        hours.loglog(
+            counts,
+            [one.trained for one in calm],
+            "o-",
+            color=colour,
+            label=f"{conditions}: trained",
+        )
+        hours.loglog(
+            counts, [one.scored for one in calm], "s:", color=colour, label=f"{conditions}: scored"
+        )
+        shares.semilogx(
+            counts,
+            [100 * one.idle for one in calm],
+            "o-",
+            color=colour,
+            label=f"{conditions}: idle",
+        )
+        shares.semilogx(
+            counts, [100 * one.lost for one in calm], "x:", color=colour,
+            label=f"{conditions}: done again",
+        )  # fmt: skip
+    hours.set(xlabel="accelerators", ylabel="hours", xticks=counts, xticklabels=counts)
+    shares.set(xlabel="accelerators", ylabel="% of their time", xticks=counts, xticklabels=counts)
+    hours.legend(frameon=False)
+    shares.legend(frameon=False)
+    FIGURE.parent.mkdir(exist_ok=True)
+    figure.savefig(FIGURE, dpi=120)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rates", help="a JSON file with some of the fields of Rates")
+    parser.add_argument("--counts", type=int, nargs="+", default=[1, 8, 64, 512])
+    parser.add_argument("--packs", nargs="+", default=["auto", "64", "16"])
+    arguments = parser.parse_args()
+    rates = Rates(**json.loads(Path(arguments.rates).read_text()) if arguments.rates else {})
+    os.fsync = lambda descriptor: None  # what is written is thrown away
+    print("| accelerators | conditions | pack | trained, h | scored, h | idle | done again | packs"
+          " | median pack | driver, CPU-s |")  # fmt: skip
+    print("|" + " --- |" * 10)
+    outcomes = {}
+    for count in arguments.counts:
+        for conditions, faults in (("calm", Faults()), ("spot", SPOT)):
+            for pack in arguments.packs if count >= 64 else arguments.packs[:1]:
+                size = pack if pack == "auto" else int(pack)
+                one = outcomes[count, conditions, pack] = run(count, rates, faults, size)
+                print(
+                    f"| {count} | {conditions} | {pack} | {one.trained:.2f} | {one.scored:.2f} | "
+                    f"{one.idle:.1%} | {one.lost:.1%} | {one.packs} | {one.median_pack} | "
+                    f"{one.driver_seconds:.0f} |",
+                    flush=True,
+                )
+    draw(outcomes, arguments.counts, rates)
+
+
+if __name__ == "__main__":
+    main()
