@@ -5,7 +5,7 @@ table and returns one, with the number of models behind each row and a note wher
 be given. Drawing stands apart, in `drawing` and `figures`. `write_report` puts it all on one page.
 """
 
-from .correlation import dataset_correlation, rank_correlation
+from .correlation import dataset_correlation, rank_correlation, rank_correlations
 from .embedding import embedding
 from .importance import importance, variance_explained
 from .paper import (
@@ -19,11 +19,13 @@ from .paper import (
     with_unsupervised_of_samples,
 )
 from .power import seeds_needed
+from .provenance import fingerprints
 from .published import differences, filled, published
 from .report import write_report
 from .selection import table_1, unsupervised_selection
 from .summary import exemplars, score_table, training_curves
 from .tables import Codes, representation, scores, trials
+from .udr import udr_scores
 from .verdict import beside_published
 from .wins import method_wins
 
@@ -42,10 +44,12 @@ __all__ = [
     "figure_5",
     "figure_6",
     "filled",
+    "fingerprints",
     "importance",
     "method_wins",
     "published",
     "rank_correlation",
+    "rank_correlations",
     "representation",
     "score_table",
     "scores",
@@ -53,6 +57,7 @@ __all__ = [
     "table_1",
     "training_curves",
     "trials",
+    "udr_scores",
     "unsupervised_selection",
     "variance_explained",
     "with_unsupervised_of_samples",

@@ -56,6 +56,11 @@ def inline(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
+def folded(words: str, *parts: Block) -> Block:
+    """Blocks behind a line to click; open in print."""
+    return {"kind": "folded", "text": words, "parts": parts}
+
+
 def inner(block: Block) -> Iterator[Block]:
     """All blocks within a section or a pair."""
     for part in block.get("blocks", block.get("parts", ())):
@@ -127,7 +132,7 @@ def score_table(name: str, summary: DataFrame) -> Block:
                 *(
                     cell(
                         row[score],
-                        spread=row[f"{score}_spread"],
+                        spread=row.get(f"{score}_spread"),
                         style="top" if not references and row[score] == best[score] else "",
                     )
                     for score in scores

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from .frames import DataFrame
 
-INK, FAINT = "#22262b", "#c9cdd2"
+INK, SOFT, FAINT = "#22262b", "#7d868f", "#c9cdd2"
 COLORS = {
     "beta_vae": "#3b6ea8",
     "factor_vae": "#c8603a",

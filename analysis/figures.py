@@ -1,13 +1,20 @@
 """Drawings: each `draw_x(summary, axes)` draws one summary table and computes no statistic."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.mlab import GaussianKDE
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from .drawing import COLORS, FAINT, INK
+from .drawing import COLORS, FAINT, INK, SOFT
 from .frames import DataFrame
 from .labels import DASH, MINUS, label
 from .tables import DISENTANGLEMENT
+
+FEWEST_IN_VIOLIN, MOST_MARKS = 6, 20
+"""Models that have a shape, and models that are drawn one by one."""
 
 PART_COLORS = {"method": "#3b6ea8", "setting": "#8fb3d9", "seed": "#d9dde1"}
 PART_NAMES = {"method": "method", "setting": "setting within method", "seed": "seed and the rest"}
@@ -74,7 +81,9 @@ def draw_curves(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
 
 
 def draw_strength(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
-    """Figure 1: total correlation of samples and of means against regularisation strength.
+    """Figure 1: dependence between latents, of samples and of means, against strength.
+
+    A band is a standard deviation to either side, a bar the interval of the mean.
 
     AnnealedVAE's axis runs backwards: a larger C_max is a weaker constraint.
 
@@ -90,7 +99,16 @@ def draw_strength(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
             line = rows[rows["representation"] == kind]
             places = np.arange(len(line))
             color = COLORS.get(method, INK)
-            panel.plot(places, line["value"], dash, marker=marker, ms=3, color=color, label=name)
+            half = (line["high"] - line["low"]) / 2
+            panel.errorbar(
+                places,
+                line["value"],
+                half.fillna(0),
+                fmt=f"{marker}{dash}",
+                ms=3,
+                color=color,
+                label=name,
+            )
             panel.fill_between(
                 places,
                 line["value"] - line["spread"],
@@ -105,40 +123,64 @@ def draw_strength(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
             panel.invert_xaxis()
         panel.set_title(label(method))
         panel.set_xlabel(label(str(rows["hyperparameter"].iat[0])))
-    axes[0].legend()
+    axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     axes[0].set_ylabel(f"{label(str(summary['score'].iat[0]))}, nats")
     return axes
 
 
-def draw_violins(table: DataFrame, axes: Axes, score: str, by: str = "method") -> Axes:
-    """Figure 3: the distribution of one score by method, or by setting within one method.
+def draw_violins(table: DataFrame, summary: DataFrame, axes: np.ndarray) -> np.ndarray:
+    """Figure 3: the distribution of scores around their means, with the means' intervals.
 
     Args:
         table: wide scores of one data set.
-        axes: to draw on.
-        score: the column.
-        by: "method" or "setting".
+        summary: `figure_3` of it, by method or by setting.
+        axes: one per score.
     """
-    groups = [
-        (name, rows["method"].iat[0], rows[score].dropna().to_numpy(float))
-        for name, rows in table.groupby(by, sort=False)
-    ]
-    for place, (_, method, values) in enumerate(groups):
-        color = COLORS.get(method, INK)
-        if len(np.unique(values)) > 1:
-            parts = axes.violinplot([values], [place], widths=0.85, showextrema=False)
-            for body in parts["bodies"]:  # pyright: ignore[reportGeneralTypeIssues]
-                body.set(facecolor=color, edgecolor="none", alpha=0.35)
-        axes.plot(np.full(len(values), place), values, "_", color=color, ms=5, mew=0.5, alpha=0.5)
-        if len(values):
-            axes.plot(place, np.median(values), "o", color=color, ms=4)
-    named = [
-        label(name) if by == "method" else str(name).split("=", 1)[-1] for name, _, _ in groups
-    ]
-    slanted = {"rotation": 35, "ha": "right"} if by == "method" else {}
-    axes.set_xticks(range(len(groups)), named, **slanted)
-    axes.set_ylabel(label(score))
+    by = "setting" if "setting" in summary else "method"
+    groups = summary.groupby("score", sort=False)
+    for panel, (score, rows) in zip(_panels(axes, len(groups)), groups, strict=True):
+        # A gap stands between the settings of two methods.
+        methods = rows["method"].ne(rows["method"].shift()).cumsum().to_numpy()
+        places = np.arange(len(rows)) + 0.6 * methods * (by == "setting")
+        values = [
+            table.loc[
+                (table["method"] == row["method"]) & (table[by] == row[by]), str(score)
+            ].dropna()
+            for row in rows.to_dict("records")
+        ]
+        colors = [COLORS.get(method, SOFT) for method in rows["method"]]
+        _draw_bodies(panel, places, values, colors)
+        panel.vlines(places, rows["low"], rows["high"], colors=colors, lw=1.2)
+        panel.scatter(places, rows["value"], c=colors, s=8, zorder=3)
+        names = [label(name) for name in rows["method"]]
+        if by == "setting":
+            panel.set_xticks(places, [f"{value:g}" for value in rows["hyperparameter_value"]])
+            starts = DataFrame({"name": names, "place": places}).groupby("name", sort=False)
+            panel.set_xticks(starts["place"].mean(), list(starts.groups), minor=True)
+            panel.tick_params(axis="x", which="minor", length=0, pad=14)
+        else:
+            panel.set_xticks(places, names, rotation=35, ha="right")
+        panel.set_title(label(str(score)))
     return axes
+
+
+def _draw_bodies(
+    axes: Axes, places: np.ndarray, values: Sequence[np.ndarray], colors: Sequence[str]
+) -> None:
+    """The shapes of violins, all in one element; the models one by one where they are few."""
+    shapes, shaped = [], []
+    for place, of_group, color in zip(places, values, colors, strict=True):
+        if len(of_group) >= FEWEST_IN_VIOLIN and of_group.min() < of_group.max():
+            heights = np.linspace(of_group.min(), of_group.max(), 40)
+            width = GaussianKDE(of_group)(heights)
+            width *= 0.42 / width.max()
+            sides = np.concatenate([place - width, (place + width)[::-1]])
+            shapes.append(np.column_stack([sides, np.concatenate([heights, heights[::-1]])]))
+            shaped.append(color)
+        if len(of_group) <= MOST_MARKS:
+            marks = np.full(len(of_group), place)
+            axes.scatter(marks, of_group, marker="_", c=color, s=25, lw=0.5, alpha=0.6)
+    axes.add_collection(PolyCollection(shapes, facecolors=shaped, alpha=0.35, edgecolors="none"))
 
 
 def draw_importance(summary: DataFrame, axes: np.ndarray) -> np.ndarray:

@@ -9,11 +9,14 @@ from .labels import label, setting_label
 from .summary import exemplars
 from .tables import DISENTANGLEMENT, Results, learned
 
+KINDS = ("reconstructions", "traversals", "interpolations")
+
 
 class Picture(NamedTuple):
     """A PNG of one model, and what to say below it."""
 
     dataset: str
+    kind: str
     name: str
     png: bytes
     caption: str
@@ -50,7 +53,7 @@ def pictures(
     methods = table.set_index("trial_id")["dataset"]
     found = []
     for _, rows in chosen.groupby(list(by), sort=False):
-        for kind in stored["kind"].unique():
+        for kind in KINDS:
             of_kind = stored[stored["kind"] == kind].set_index("trial_id")["png"]
             for model in rows.to_dict("records"):
                 if model["trial_id"] in of_kind:
@@ -63,7 +66,7 @@ def pictures(
                         f"{label(score)} {model[score]:.2f}"
                     )
                     png = of_kind[model["trial_id"]]
-                    found.append(Picture(dataset, re.sub(r"[^\w-]", "_", name), png, caption))
+                    found.append(Picture(dataset, kind, re.sub(r"[^\w-]", "_", name), png, caption))
     return found
 
 

@@ -10,6 +10,11 @@ LABELS = {
     "beta_tc_vae": "β-TC-VAE",
     "annealed_vae": "AnnealedVAE",
     "untrained": "Untrained networks",
+    "random_codes": "Random codes",
+    "raw_pixels": "Raw pixels",
+    "pca": "PCA",
+    "ica": "ICA",
+    "ground_truth": "Ground truth",
     "dsprites": "dSprites",
     "dsprites_mini": "dSprites (mini)",
     "color_dsprites": "Color-dSprites",
@@ -28,7 +33,7 @@ LABELS = {
     "explicitness_test": "Explicitness",
     "sap": "SAP",
     "irs": "IRS",
-    "udr": "UDR",
+    "udr": "UDR (later work)",
     "reconstruction": "Reconstruction",
     "kl": "KL",
     "elbo": "ELBO",
@@ -67,3 +72,12 @@ def setting_label(setting: str) -> str:
     """
     parts = [part.split("=") for part in setting.split(", ") if part]
     return ", ".join(f"{label(name)} = {value}" for name, value in parts)
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share as a reader sees it.
+
+    >>> percent(0.07), percent(-0.125, 1)
+    ('7 %', '−12.5 %')
+    """
+    return f"{100 * share:.{digits}f} %".replace("-", MINUS)

@@ -101,10 +101,10 @@ def figure_6(table: DataFrame) -> DataFrame:
     """Every model's sample efficiency (boosted trees) and FactorVAE score.
 
     Returns:
-        A row per model that has both: trial_id, dataset, method, setting, seed,
-        factor_vae_score, efficiency_gbt.
+        A row per model that has both: trial_id, dataset, method, hyperparameter,
+        hyperparameter_value, setting, seed, factor_vae_score, efficiency_gbt.
     """
-    names = ["trial_id", "dataset", "method", "setting", "seed"]
+    names = ["trial_id", *SETTING, "seed"]
     scores = ["factor_vae_score", "efficiency_gbt"]
     found = in_study_order(learned(table)).reindex(columns=[*names, *scores])
     return found.dropna(subset=scores).reset_index(drop=True)

@@ -10,9 +10,13 @@ from . import blocks, figures
 from .blocks import Block
 from .drawing import figure
 from .frames import DataFrame
-from .labels import DASH, MINUS, label
+from .labels import DASH, MINUS, label, percent
+from .published import MODELS_PER_DATASET, filled, study_grid
 from .summary import in_study_order
-from .tables import DISENTANGLEMENT, Results, learned
+from .tables import DISENTANGLEMENT, REFERENCES, Results, learned
+
+MOST_ROWS = 20
+"""Of a comparison that is shown unfolded."""
 
 
 class Study(NamedTuple):
@@ -24,6 +28,7 @@ class Study(NamedTuple):
         mean: their wide scores of the mean representation.
         sampled: their wide scores of the sampled one.
         more: a file with published numbers of the reader's own.
+        no_udr: why `mean` has no column udr, or an empty string.
     """
 
     folder: Results
@@ -31,6 +36,7 @@ class Study(NamedTuple):
     mean: DataFrame
     sampled: DataFrame
     more: str | Path | None = None
+    no_udr: str = ""
 
     @property
     def datasets(self) -> list[str]:
@@ -48,11 +54,41 @@ def present(table: DataFrame, columns: Sequence[str]) -> list[str]:
     return [name for name in columns if name in table and table[name].notna().any()]
 
 
-def comparison(name: str, beside: DataFrame, value: str, **more: str) -> list[Block]:
+def nothing(name: str, title: str, why: str) -> Block:
+    """A section that has nothing to show, and says why."""
+    return blocks.section(name, title, blocks.text(why, "behind"))
+
+
+def cells(table: DataFrame) -> str:
+    """How many of the study's own cells these models fill, in words."""
+    known = [name for name in study_grid()["datasets"] if (table["dataset"] == name).any()]
+    total = len(known) * MODELS_PER_DATASET
+    if not total:
+        return "no cell of the paper's grid"
+    share = filled(table)["num_models"].sum() / total
+    return f"{percent(share, 0 if share in (0, 1) else 1)} of the paper's {total:,} cells filled"
+
+
+def without_references(table: DataFrame) -> list[Block]:
+    """A line that names the reference representations these scores lack, if they lack any."""
+    missing = [label(name) for name in REFERENCES if not (table["method"] == name).any()]
+    if not missing:
+        return []
+    words = (
+        f"Not among these results, to hold the methods against: {', '.join(missing)}. A grid's "
+        "methods may list them, as in untrained: {}."
+    )
+    return [blocks.text(words, "behind")]
+
+
+def comparison(
+    name: str, table: DataFrame, beside: DataFrame, value: str, **more: str
+) -> list[Block]:
     """A table of our numbers, the published ones and the verdicts.
 
     Args:
         name: of the table.
+        table: the wide scores behind it.
         beside: of `beside_published`.
         value: its column that was compared.
         more: titles of further columns; with any, entries without a published number show too.
@@ -79,31 +115,45 @@ def comparison(name: str, beside: DataFrame, value: str, **more: str) -> list[Bl
     titles |= {"num_models": "Models", "published": "Published, %", "difference": "Difference"}
     titles |= {"verdict": "Verdict"}
     titles |= {"why": "Why"} if any(own) else {}
-    words = [f"Of all: {'; '.join(common)}."] if common else []
+    words = [f"Not comparable: {'; '.join(common)}."] if common else []
+    words += [f"Behind it: {cells(table)}."]
     words += [f"Published numbers: {sources}."] if sources else []
-    return [
-        blocks.table(name, rows, titles, digits=1),
-        *(blocks.text(line, "behind") for line in words),
-    ]
+    table_block = blocks.table(name, rows, titles, digits=1)
+    if len(rows) > MOST_ROWS:
+        table_block = blocks.folded(
+            f"All {len(rows)} numbers beside the published ones", table_block
+        )
+    return [table_block, blocks.text(" ".join(words), "behind")]
 
 
-def matrix(name: str, rows: DataFrame, size: tuple[float, float] = (4.6, 3.6)) -> Block:
-    """Rank correlations of one data set, with what they are over; a line if there are none."""
+def matrix(
+    name: str, rows: DataFrame, table: DataFrame, size: tuple[float, float] = (4.6, 3.6)
+) -> Block:
+    """Rank correlations of one data set, with what they are over; a line if there are none.
+
+    Args:
+        name: of the figure.
+        rows: of one data set, or of "average".
+        table: wide scores, of all data sets.
+        size: in inches.
+    """
     dataset = str(rows["dataset"].iat[0])
-    behind = f"{rows['num_models'].max():,} models"
+    own = table if dataset == "average" else table[table["dataset"] == dataset]
+    behind = f"{rows['num_models'].max():,} models, {cells(learned(own))}"
     if rows["correlation"].isna().all():
         reasons = "; ".join(dict.fromkeys(rows["note"]))
         return blocks.text(f"{label(dataset)}: no correlation over {behind} ({reasons}).", "behind")
     off = rows[(rows["row"] != rows["column"]) & rows["correlation"].notna()]
     if dataset == "average":
         spread = (off["highest"] - off["lowest"]).max()
-        caption = f"Mean over data sets; an entry differs by up to {100 * spread:.0f} between them."
+        title = f"Mean over data sets, between which an entry differs by up to {100 * spread:.0f}"
     else:
-        half = (off["high"] - off["low"]) / 2
-        told = [behind, *(note for note in dict.fromkeys(rows["note"]) if note)]
-        if half.notna().any():
-            told.insert(1, f"95 % intervals of up to ± {100 * half.max():.0f}")
-        caption = f"{label(dataset)}: {'; '.join(told)}."
+        title = label(dataset)
+    half = (off["high"] - off["low"]) / 2
+    told = [behind, *(note for note in dict.fromkeys(rows["note"]) if note)]
+    if half.notna().any():
+        told.insert(1, f"95 % intervals of up to ± {100 * half.max():.0f}")
+    caption = f"{title}: {'; '.join(told)}."
     return drawn_matrix(name, rows, caption, "correlation", size=size)
 
 

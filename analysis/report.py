@@ -8,28 +8,21 @@ import jinja2
 
 from ..sweep.results import Results as ResultsFolder
 from ..sweep.results import ResultsError
-from ..sweep.store import StoreError
-from . import blocks, figures
+from . import blocks, holdings
 from . import sections as questions
 from .blocks import Block
-from .drawing import figure, save_pdf
-from .embedding import embedding
+from .choosing import selection
+from .drawing import save_pdf
 from .frames import DataFrame
 from .gallery import pictures, ranking_score
-from .labels import DASH, MINUS, TIMES, label, setting_label
-from .pieces import Study, present
-from .published import differences, filled
-from .summary import exemplars, in_study_order, score_table, training_curves
-from .tables import (
-    DISENTANGLEMENT,
-    Results,
-    learned,
-    open_results,
-    representation,
-    scores,
-    trials,
-)
-from .verdict import RULE
+from .labels import DASH, TIMES, label, percent
+from .pieces import Study
+from .provenance import provenance
+from .published import differences
+from .summary import in_study_order
+from .tables import Results, learned, open_results, scores, trials
+from .udr import with_udr
+from .variation import what_matters
 
 
 def write_report(
@@ -82,26 +75,26 @@ def read(folder: Results, more: str | Path | None = None) -> Study:
         in_study_order(scores(folder, representation=kind, wide=True))
         for kind in ("mean", "sampled")
     )
-    return Study(folder, models, mean, sampled, more)
+    mean, no_udr = with_udr(folder, mean)
+    return Study(folder, models, mean, sampled, more, no_udr)
 
 
 def make_sections(study: Study) -> list[Block]:
-    """All sections of the page, those that have something to show."""
-    made = [
-        _progress(study),
-        _scores(study),
+    """All sections of the page; one that has nothing to show says why."""
+    return [
+        holdings.progress(study),
+        holdings.scored(study),
         questions.agreement(study),
-        questions.what_matters(study),
+        what_matters(study),
         questions.strength(study),
-        questions.selection(study),
+        selection(study),
         questions.usefulness(study),
         questions.power(study),
-        _curves(study),
-        _pictures(study),
-        _codes(study),
-        _provenance(study),
+        holdings.curves(study),
+        holdings.drawn(study),
+        holdings.codes(study),
+        provenance(study),
     ]
-    return [section for section in made if section and section["blocks"]]
 
 
 def render(study: Study, sections: list[Block], source: str = "results", beside: str = "") -> str:
@@ -154,7 +147,7 @@ def _facts(study: Study) -> list[dict]:
         ("hours of training and encoding", f"{hours:,.1f}" if hours < 100 else f"{hours:,.0f}"),
     ]
     if planned := _planned(study.folder):
-        facts.insert(1, (f"of {planned:,} planned", f"{len(study.trials) / planned:.0%}"))
+        facts.insert(1, (f"of {planned:,} planned", percent(len(study.trials) / planned)))
     return [{"name": name, "value": value} for name, value in facts]
 
 
@@ -176,89 +169,6 @@ def _notices(study: Study) -> list[str]:
             "show what these models do; they say nothing for or against the paper."
         )
     return list(dict.fromkeys(notices))
-
-
-def _progress(study: Study) -> Block | None:
-    trained = learned(study.trials)
-    if trained.empty:
-        return None
-    done = trained.groupby("dataset", sort=False).agg(
-        models=("trial_id", "size"), settings=("setting", "nunique"), seeds=("seed", "nunique")
-    )
-    rows = done.reset_index().merge(filled(trained), on="dataset")
-    rows = rows.assign(dataset=rows["dataset"].map(label), share=100 * rows["share"])
-    titles = {
-        "dataset": "Data set",
-        "models": "Models trained",
-        "settings": "Settings",
-        "seeds": "Seeds",
-        "num_models": "Of the paper's grid",
-        "share": "Share of its 1,800, %",
-    }
-    table = blocks.table("filled", rows, titles, digits=1)
-    return blocks.section(
-        "progress",
-        "How far the study is",
-        table,
-        blocks.heading("When a number is compared with the paper's"),
-        blocks.text(RULE),
-    )
-
-
-def _scores(study: Study) -> Block:
-    shown = present(study.mean, (*DISENTANGLEMENT, "explicitness_test", "dci_informativeness_test"))
-    if not shown:
-        return blocks.section(
-            "scores", "Scores", blocks.text("No model has a score yet.", "behind")
-        )
-    words = (
-        "Mean over seeds ± standard deviation over seeds, of the mean representation. The highest "
-        "mean of each score is bold; that alone is no evidence of a difference. Grey rows are "
-        "representations that nothing has trained. Click a heading to sort."
-    )
-    parts = [blocks.text(words, "reading")]
-    for dataset in study.datasets:
-        rows = study.mean[study.mean["dataset"] == dataset]
-        summary = score_table(rows, present(rows, shown))
-        parts += [blocks.heading(label(dataset)), blocks.score_table(f"scores-{dataset}", summary)]
-    parts.append(blocks.data(scores=score_table(study.mean, shown)))
-    return blocks.section("scores", "Scores", *parts)
-
-
-def _curves(study: Study) -> Block | None:
-    curves = study.folder.table("curves").to_pandas()
-    summary = training_curves(learned(study.trials), curves)
-    parts = []
-    for dataset, rows in summary.groupby("dataset", sort=False):
-        columns = rows["method"].nunique()
-        drawing = figure(
-            figures.draw_curves,
-            rows,
-            size=(1.1 + 2.0 * columns if columns > 1 else 3.8, 4.2),
-            grid=(2, columns),
-            sharex=True,
-            sharey="row",
-            squeeze=False,
-        )
-        caption = f"{label(str(dataset))}: mean over the seeds of each setting, darker is stronger."
-        parts.append(blocks.drawn(f"curves-{dataset}", drawing, caption))
-    return blocks.section("curves", "Training", *parts)
-
-
-def _pictures(study: Study) -> Block | None:
-    shown = pictures(study.folder, study.mean, which=("best", "median"))
-    if not shown:
-        return None
-    words = (
-        f"The best and the median trained model by {label(str(ranking_score(study.mean)))}. "
-        "Reconstructions stand to the right of their originals; a traversal's row moves one latent "
-        f"from {MINUS}2 to 2."
-    )
-    parts = [blocks.text(words, "reading")]
-    for dataset, found in groupby(shown, key=lambda picture: picture.dataset):
-        addresses = [(blocks.inline(picture.png), picture.caption) for picture in found]
-        parts += [blocks.heading(label(dataset)), blocks.gallery(addresses, columns=2)]
-    return blocks.section("pictures", "What the models draw", *parts)
 
 
 def _write_gallery(study: Study, folder: Path) -> None:
@@ -287,66 +197,6 @@ def _write_gallery(study: Study, folder: Path) -> None:
         beside="",
     )
     (folder / "gallery.html").write_text(page, encoding="utf-8")
-
-
-def _codes(study: Study) -> Block | None:
-    score = ranking_score(study.mean)
-    if score is None:
-        return None
-    best = exemplars(study.mean, score).query("which == 'best'").iloc[0]
-    try:
-        codes = representation(study.folder, best["trial_id"])
-    except (ResultsError, StoreError):
-        return None
-    summary = embedding(codes)
-    rows, columns = -(-(summary.shape[1] - 2) // 5), min(5, summary.shape[1] - 2)
-    drawing = figure(
-        figures.draw_embedding,
-        summary,
-        size=(1.9 * columns, 2.0 * rows),
-        grid=(rows, columns),
-        squeeze=False,
-    )
-    caption = (
-        f"{label(best['dataset'])}, {label(best['method'])} {setting_label(best['setting'])}, seed "
-        f"{best['seed']}: t-SNE of {len(summary):,} mean codes, coloured by each factor in turn."
-    )
-    return blocks.section("codes", "One model's codes", blocks.drawn("codes-map", drawing, caption))
-
-
-def _provenance(study: Study) -> dict:
-    names = {
-        "teasel_version": "Teasel",
-        "jax_version": "JAX",
-        "numpy_version": "NumPy",
-        "sklearn_version": "scikit-learn",
-        "device": "Device",
-        "host": "Host",
-        "data_source": "Data source",
-        "data_fingerprint": "Data fingerprint",
-        "steps": "Training steps",
-    }
-    facts = []
-    for column, title in names.items():
-        if column in study.trials:
-            counts = study.trials[column].dropna().value_counts()
-            values = [
-                f"{value:,}" if isinstance(value, int) else str(value) for value in counts.index
-            ]
-            facts.append((title, ", ".join(values)))
-    score_rows = study.folder.table("scores")
-    errors = len(score_rows) - score_rows["value"].drop_null().length()
-    facts += [
-        ("Hours of training", f"{study.trials['train_seconds'].sum() / 3600:,.2f}"),
-        ("Scores", f"{len(score_rows) - errors:,}, and {errors:,} that could not be computed"),
-        ("Failed attempts", f"{len(study.folder.table('failures')):,}"),
-    ]
-    rows = DataFrame(facts, columns=["what", "value"])
-    return blocks.section(
-        "provenance",
-        "Provenance",
-        blocks.table("provenance-table", rows, {"what": "", "value": " "}),
-    )
 
 
 def _plural(word: str, rows: DataFrame) -> str:

@@ -3,14 +3,12 @@
 import functools
 import io
 import zlib
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from .frames import DataFrame, pd
-from .importance import importance
 from .published import study_grid
 from .tables import DISENTANGLEMENT
 
@@ -113,56 +111,6 @@ def synthetic_scores(
             **{column: values[..., i].ravel() for i, column in enumerate(columns)},
         }
     )
-
-
-def coverage(
-    estimate: Callable[[DataFrame], DataFrame],
-    value: str,
-    rng: np.random.Generator,
-    num_seeds: int,
-    num_studies: int = 200,
-    truth: np.ndarray | None = None,
-    **study: Any,
-) -> np.ndarray:
-    """How often each interval of a table holds the truth, over many made studies.
-
-    What is taken for the truth must be known far better than one study can tell: an error of a
-    third of an interval's half-width lowers its coverage by a tenth.
-
-    Args:
-        estimate: from wide scores to a table with `value`, low and high.
-        value: its column of estimates.
-        rng: NumPy generator.
-        num_seeds: of the studies.
-        num_studies: how many are made; all of the same true means.
-        truth: of every row; if None, the mean of what the same function finds in four studies of
-            2,000 seeds each.
-        study: arguments of `synthetic_scores`; `means` among them.
-    """
-    if truth is None:
-        large = [estimate(synthetic_scores(rng, num_seeds=2000, **study))[value] for _ in range(4)]
-        truth = np.mean(large, axis=0)
-    held = np.zeros(np.shape(truth))
-    for _ in range(num_studies):
-        found = estimate(synthetic_scores(rng, num_seeds=num_seeds, **study))
-        held += ((found["low"] <= truth) & (truth <= found["high"])).to_numpy()
-    return held / num_studies
-
-
-def true_shares(means: np.ndarray, columns: Sequence[str], rest: float = 0.41) -> np.ndarray:
-    """The true shares, row by row of `importance`, of studies of these means.
-
-    Of two seeds at a cell's mean plus and minus the deviation, the plain shares are the true ones.
-
-    Args:
-        means: (data sets, 36, len(columns)).
-        columns: score columns.
-        rest: variance of what seeds and noise do.
-    """
-    table = synthetic_scores(np.random.default_rng(0), means, 2, columns, noise_share=0.0)
-    sides = np.where(table["seed"] == 0, 1, -1)[:, None]
-    table[list(columns)] += np.sqrt(rest) * sides
-    return importance(table, columns)["share"].to_numpy()
 
 
 class SyntheticResults:
@@ -286,7 +234,7 @@ class SyntheticResults:
 
     def _pictures_table(self, rng: np.random.Generator) -> pa.Table:
         ids = self._wide["trial_id"] if self._pictures else self._wide["trial_id"][:0]
-        kinds = ("reconstructions", "traversals")
+        kinds = ("reconstructions", "traversals", "interpolations")
         rows = [
             {"trial_id": trial_id, "kind": kind, "png": _picture(kind)}
             for trial_id in ids
@@ -304,7 +252,7 @@ class SyntheticResults:
 def _picture(kind: str) -> bytes:
     from PIL import Image
 
-    rows, columns = (8, 8) if kind == "reconstructions" else (10, 11)
+    rows, columns = {"reconstructions": (4, 8), "traversals": (10, 9)}.get(kind, (4, 9))
     y, x = np.mgrid[: rows * 64, : columns * 64]
     radius = 8 + 14 * (x // 64) / columns
     disc = (x % 64 - 32) ** 2 + (y % 64 - 20 - 2 * (y // 64)) ** 2 < radius**2

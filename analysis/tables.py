@@ -174,7 +174,9 @@ def _other_parameters(table: pa.Table) -> str:
         if row["metric"] in METRICS and row["parameters"]:
             usual = METRICS[row["metric"]].parameters
             stated = json.loads(row["parameters"])
-            if any(usual[name].default != value for name, value in stated.items()):
+            # Through JSON, in which a tuple is a list.
+            defaults = json.loads(json.dumps({name: usual[name].default for name in stated}))
+            if defaults != stated:
                 others.add(row["metric"])
     return ", ".join(sorted(others))
 

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from ..metrics import udr
+from ..sweep.results import ResultsError
+from ..sweep.store import StoreError
 from .frames import DataFrame, pd
 from .tables import Results, learned, open_results, trials
 
@@ -12,6 +14,9 @@ FEWEST_SEEDS = 5
 """Models that share data set, method and setting, for a ranking to mean anything (Duan 2020)."""
 
 NUM_POINTS = 1000
+
+MOST_PAIRS = 5000
+"""Of models that a report compares, in about ten seconds; more take `udr_scores`."""
 
 
 def udr_scores(results: Results | str | Path) -> DataFrame:
@@ -39,3 +44,24 @@ def udr_scores(results: Results | str | Path) -> DataFrame:
             kl = [np.asarray(per_latent) for per_latent in group["kl_per_latent"]]
             rows.loc[group.index, "udr"] = udr(codes, kl)
     return pd.DataFrame(rows).reset_index(drop=True)
+
+
+def with_udr(results: Results, table: DataFrame) -> tuple[DataFrame, str]:
+    """Wide scores with a column udr, and an empty string; or as they are, and why.
+
+    Args:
+        results: an open results folder.
+        table: wide scores of its models.
+    """
+    trained = learned(table)
+    seeds = trained.groupby(["dataset", "method", "setting"]).size().to_numpy()
+    pairs = (seeds * (seeds - 1))[seeds >= FEWEST_SEEDS].sum()
+    if not pairs:
+        return table, f"no setting has {FEWEST_SEEDS} seeds"
+    if pairs > MOST_PAIRS:
+        return table, f"{pairs:,} pairs of models, too many for a report; see udr_scores"
+    try:
+        ranked = udr_scores(results)
+    except (ResultsError, StoreError):
+        return table, "the models' codes are not stored"
+    return table.merge(ranked[["trial_id", "udr"]], how="left", on="trial_id"), ""

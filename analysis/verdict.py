@@ -72,7 +72,7 @@ def obstacles(table: DataFrame) -> list[str]:
             reasons.append(f"{cell['num_settings']} of {wanted} settings on {cell['dataset']}")
     fewest = int(cells["num_seeds"].min()) if len(cells) else 0
     if fewest < MIN_SEEDS:
-        reasons.append(f"{fewest} seeds, {MIN_SEEDS} needed")
+        reasons.append(f"{fewest} {'seed' if fewest == 1 else 'seeds'}, {MIN_SEEDS} needed")
     return reasons
 
 

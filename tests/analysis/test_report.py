@@ -58,11 +58,26 @@ def test_made_results_are_said_to_be_no_study(page: str) -> None:
     assert "This is not the study of Locatello et al. (2019): stand-in data (synthetic)" in page
 
 
+SECTIONS = [
+    *("progress", "scores", "agreement", "importance", "strength", "selection", "usefulness"),
+    *("power", "curves", "pictures", "codes", "provenance"),
+]
+
+
+def section(page: str, name: str) -> str:
+    """What a reader reads in a section."""
+    text = page[page.index(f'<section id="{name}"') :]
+    return html.unescape(re.sub(r"<[^>]+>", "", text[: text.index("</section>")]))
+
+
 def test_every_question_has_its_section(page: str) -> None:
-    sections = re.findall(r'<section id="(\w+)"', page)
-    questions = ["agreement", "importance", "strength", "selection", "usefulness", "power"]
-    shown = ["curves", "pictures", "codes", "provenance"]
-    assert sections == ["progress", "scores", *questions, *shown]
+    assert re.findall(r'<section id="(\w+)"', page) == SECTIONS
+
+
+def test_every_question_says_what_share_of_the_papers_cells_is_behind_it(page: str) -> None:
+    # 3 of 50 seeds in each of the 36 settings.
+    for name in SECTIONS[1:8]:
+        assert "6.0 % of the paper's" in section(page, name)
 
 
 def test_published_numbers_stand_only_beside_their_own_data_set(page: str) -> None:
@@ -82,6 +97,7 @@ def test_pictures_are_those_of_the_best_and_the_median_model(page: str) -> None:
     captions = re.findall(r"<figcaption>(\w+, \w+ model)", page)
     kinds = ["Reconstructions, best", "Reconstructions, median"]
     kinds += ["Traversals, best", "Traversals, median"]
+    kinds += ["Interpolations, best", "Interpolations, median"]
     assert captions == [f"{kind} model" for kind in kinds] * 2
 
 
@@ -107,7 +123,7 @@ def test_figures_tables_and_pictures_lie_beside_the_page(report: Path) -> None:
     assert (beside / "dsprites-beta_vae-worst-traversals.png").read_bytes().startswith(b"\x89PNG")
     gallery = Page((beside / "gallery.html").read_text())
     pictures = [source for source in gallery.sources if source.endswith(".png")]
-    assert len(pictures) == 72  # two data sets, six methods, three models, two kinds
+    assert len(pictures) == 108  # two data sets, six methods, three models, three kinds
     assert all((beside / source).is_file() for source in pictures)
 
 
@@ -129,9 +145,15 @@ def test_models_without_scores_curves_or_pictures_still_make_a_report(tmp_path: 
     folder.write_study(made.study, "study: synthetic\n")
     folder.add("trials", "part", made.table("trials").to_pylist())
     page = made_page(folder)
-    sections = re.findall(r'<section id="(\w+)"', page)
-    assert sections == ["progress", "scores", "agreement", "provenance"]
-    assert page.count("No model has a score yet.") == 2
+    assert re.findall(r'<section id="(\w+)"', page) == SECTIONS
+    for name in ("scores", "agreement", "importance", "selection"):
+        assert "No model has a score yet." in section(page, name)
+    assert "No model has its latents' dependence scored" in section(page, "strength")
+    assert "No model has a downstream task scored yet." in section(page, "usefulness")
+    assert "It cannot be told: no model has a score yet." in section(page, "power")
+    assert "No training curves are stored." in section(page, "curves")
+    assert "No pictures of these models are stored." in section(page, "pictures")
+    assert "are not stored." in section(page, "codes")
 
 
 def test_the_untrained_networks_stand_apart_from_the_scores(tmp_path: Path) -> None:
@@ -145,7 +167,36 @@ def test_the_untrained_networks_stand_apart_from_the_scores(tmp_path: Path) -> N
     page = made_page(folder)
     body = page[page.index('<tbody class="references">') :]
     assert body.index("Untrained networks") < body.index("</tbody>")
+    assert "Untrained networks" in section(page, "usefulness").split("What the classifiers")[1]
+    assert "hold the methods against: Random codes" in section(page, "scores")
     assert "35 trained models" in page
+
+
+def test_a_half_scored_folder_says_what_is_missing(tmp_path: Path) -> None:
+    # Two data sets: of the second no model is scored, of the first no interpolation is stored.
+    made = SyntheticResults(np.random.default_rng(6), num_datasets=2, num_seeds=1)
+    folder = Results(tmp_path)
+    folder.write_study(made.study, "study: synthetic\n")
+    models = made.table("trials").to_pylist()
+    first = {row["trial_id"] for row in models if row["dataset"] == "dsprites"}
+    folder.add("trials", "part", models)
+    for name in ("scores", "pictures"):
+        rows = [row for row in made.table(name).to_pylist() if row["trial_id"] in first]
+        folder.add(name, "part", [row for row in rows if row.get("kind") != "interpolations"])
+    page = made_page(folder)
+    assert "No model has a score yet: 36 models" in section(page, "scores")
+    assert "BetaVAE score: scored for 0 of 36 models" in section(page, "agreement")
+    assert "Color-dSprites: no model has a score yet." in section(page, "importance")
+    assert "No interpolations of them are stored." in section(page, "pictures")
+    assert "are not stored." in section(page, "codes")
+    assert "UDR is later work" in section(page, "selection")
+    assert "not here: no setting has 5 seeds" in section(page, "selection")
+
+
+def test_results_without_references_say_so(page: str) -> None:
+    words = "Not among these results, to hold the methods against: Untrained networks, Random codes"
+    assert words in section(page, "scores")
+    assert words in section(page, "usefulness")
 
 
 def test_one_model_alone_makes_a_report(tmp_path: Path) -> None:

@@ -7,12 +7,13 @@ from teasel.analysis import (
     importance,
     method_wins,
     rank_correlation,
+    rank_correlations,
     table_1,
     unsupervised_selection,
 )
-from teasel.analysis.correlation import rank_correlations
+from teasel.analysis.coverage import coverage, true_shares
 from teasel.analysis.resampling import bootstrap_error, interval, jackknife_error
-from teasel.analysis.synthetic import cell_means, coverage, synthetic_scores, true_shares
+from teasel.analysis.synthetic import cell_means, synthetic_scores
 
 
 def weighted_mean(values: np.ndarray):

@@ -1,0 +1,127 @@
+"""Figure 4 and table 1 of the report: what choosing a model without labels brings."""
+
+from . import blocks, figures, paper
+from .blocks import Block
+from .drawing import figure
+from .frames import DataFrame, pd
+from .labels import label, percent
+from .pieces import Study, above_diagonal, cells, comparison, drawn_matrix, matrix, nothing, present
+from .selection import table_1, unsupervised_selection
+from .tables import UNSUPERVISED, learned
+from .verdict import beside_published
+
+
+def selection(study: Study) -> Block:
+    """Figure 4 and table 1: can a good model be chosen without labels?"""
+    name, title = "selection", "Can a good model be chosen without labels?"
+    trained = learned(study.mean)
+    if not study.scores:
+        return nothing(name, title, "No model has a score yet.")
+    if trained["setting"].nunique() < 2:
+        return nothing(name, title, "All models have one setting: there is nothing to choose.")
+    table = paper.with_unsupervised_of_samples(trained, learned(study.sampled))
+    unsupervised = [*present(table, UNSUPERVISED), *present(table, ["udr"])]
+    correlations = paper.figure_4(table, unsupervised, study.scores)
+    chosen = unsupervised_selection(table, scores=study.scores)
+    transfer = table_1(trained, study.scores)
+    words = (
+        "Unsupervised scores against disentanglement scores, over all trained models, in percent; "
+        "then what choosing by each of them brings, and what choosing by a score with labels "
+        "brings elsewhere."
+    )
+    maps = [
+        matrix(f"figure_4-{dataset}", rows, trained)
+        for dataset, rows in correlations.groupby("dataset", sort=False)
+    ]
+    successes = []
+    for dataset, rows in chosen.groupby("dataset", sort=False):
+        drawing = figure(figures.draw_success, rows, size=(5.2, 2.9))
+        notes = "; ".join(note for note in dict.fromkeys(rows["note"]) if note)
+        caption = (
+            f"{label(dataset)}: how often the model with the best unsupervised score of its seed "
+            "is at least as good as a random one; the line is a blind choice"
+            f"{f' ({notes})' if notes else ''}."
+        )
+        successes.append(blocks.drawn(f"selection-{dataset}", drawing, caption))
+    beside = beside_published(transfer, "table_1", trained, "success", more=study.more)
+    return blocks.section(
+        name,
+        title,
+        blocks.text(words, "reading"),
+        blocks.pair(*maps),
+        blocks.heading("What a choice without labels brings"),
+        *_choices(chosen, study.no_udr, trained),
+        blocks.pair(*successes),
+        *_between_datasets(study, trained),
+        blocks.heading("Table 1: how often a transferred choice beats a random one"),
+        *comparison("verdict-table_1", trained, beside, "success", blind="Blind", regret="Regret"),
+        blocks.data(figure_4=correlations, selection=chosen, table_1=transfer),
+    )
+
+
+def _choices(chosen: DataFrame, no_udr: str, trained: DataFrame) -> list[Block]:
+    """Success and regret of every unsupervised score, averaged, with a line about UDR."""
+    known = chosen.dropna(subset="success")
+    if known.empty:
+        return [blocks.text("No model has both an unsupervised score and another.", "behind")]
+    means = known.groupby("by", sort=False).agg(
+        success=("success", "mean"),
+        blind=("blind", "mean"),
+        regret=("regret", "mean"),
+        num_models=("num_models", "max"),
+    )
+    rows = (100 * means[["success", "blind", "regret"]]).join(means["num_models"]).reset_index()
+    rows["by"] = rows["by"].map(label)
+    best = means["success"].idxmax()
+    success, blind, regret = (percent(share) for share in means.loc[best].iloc[:3])
+    words = (
+        f"Averaged over data sets and scores, choosing by {label(best)} does best: {success} of "
+        f"its choices are at least as good as a random one (blind: {blind}), and {regret} of what "
+        "the best choice would gain is lost."
+    )
+    titles = {"by": "Chosen by", "success": "Success, %", "blind": "Blind, %"}
+    titles |= {"regret": "Regret, %", "num_models": "Models"}
+    udr = "UDR is later work than the study (Duan et al. 2020)"
+    told = f"{cells(trained)}. {udr}{f'; not here: {no_udr}' if no_udr else ''}."
+    return [
+        blocks.text(words),
+        blocks.table("selection-table", rows, titles, digits=1),
+        blocks.text(f"Means over data sets and scores; {told}", "behind"),
+    ]
+
+
+def _between_datasets(study: Study, trained: DataFrame) -> list[Block]:
+    if len(study.datasets) < 2:
+        words = "Between data sets nothing can be compared: there is one."
+        return [blocks.text(words, "behind")]
+    summary = paper.figure_4_datasets(trained, study.scores)
+    drawn, verdicts, pairs = [], [], []
+    for score, rows in summary.groupby("score", sort=False):
+        if rows["correlation"].notna().any() and len(study.datasets) > 2:
+            caption = f"{label(score)} between data sets, over settings (means over seeds)."
+            size = (1.7 + 0.42 * len(study.datasets), 1.2 + 0.34 * len(study.datasets))
+            name = f"figure_4-datasets-{score}"
+            drawn.append(drawn_matrix(name, rows, caption, "correlation", size=size))
+        pairs.append(above_diagonal(rows, study.datasets))
+        beside = beside_published(
+            pairs[-1], "figure_4_datasets", trained, "correlation", score=score, more=study.more
+        )
+        verdicts += comparison(f"verdict-figure_4-{score}", trained, beside, "correlation")
+    if len(study.datasets) == 2:
+        titles = {"score": "Score", "correlation": "Correlation", "low": "from", "high": "to"}
+        titles |= {"num_settings": "Settings", "note": "Note"}
+        rows = pd.concat(pairs)
+        rows = rows.assign(score=rows["score"].map(label))
+        drawn = [blocks.table("figure_4-datasets", rows, titles)]
+    title = blocks.heading("The same score on two data sets")
+    words = (
+        f"Spearman's correlation over the settings' means over seeds; {len(trained):,} models, "
+        f"{cells(trained)}."
+    )
+    return [
+        title,
+        blocks.pair(*drawn),
+        blocks.text(words, "behind"),
+        *verdicts,
+        blocks.data(figure_4_datasets=summary),
+    ]

@@ -1,0 +1,148 @@
+"""What the results hold: cells filled, scores, curves, pictures, codes, a section each."""
+
+from itertools import groupby
+
+from ..sweep.results import ResultsError
+from ..sweep.store import StoreError
+from . import blocks, figures
+from .blocks import Block
+from .drawing import figure
+from .embedding import embedding
+from .gallery import KINDS, pictures, ranking_score
+from .labels import MINUS, label, setting_label
+from .pieces import Study, cells, nothing, present, without_references
+from .published import filled
+from .summary import exemplars, score_table, training_curves
+from .tables import DISENTANGLEMENT, learned, representation
+from .verdict import RULE
+
+
+def progress(study: Study) -> Block:
+    """How much of the paper's grid is there, and when a number is compared with it."""
+    trained = learned(study.trials)
+    scored = study.mean.loc[study.mean[study.scores].notna().all(axis=1), "trial_id"]
+    rows = trained.assign(
+        cell=trained["method"] + trained["setting"],
+        scored=trained["trial_id"].isin(scored) & bool(study.scores),
+    )
+    done = rows.groupby("dataset", sort=False).agg(
+        models=("trial_id", "size"),
+        scored=("scored", "sum"),
+        settings=("cell", "nunique"),
+        seeds=("seed", "nunique"),
+    )
+    rows = done.reset_index().merge(filled(trained), on="dataset")
+    rows = rows.assign(dataset=rows["dataset"].map(label), share=100 * rows["share"])
+    titles = {
+        "dataset": "Data set",
+        "models": "Models trained",
+        "scored": "With every score",
+        "settings": "Settings",
+        "seeds": "Seeds",
+        "num_models": "Of the paper's grid",
+        "share": "Share of its 1,800, %",
+    }
+    table = blocks.table("filled", rows, titles, digits=1)
+    return blocks.section(
+        "progress",
+        "How far the study is",
+        table,
+        blocks.heading("When a number is compared with the paper's"),
+        blocks.text(RULE),
+    )
+
+
+def scored(study: Study) -> Block:
+    """Mean scores of every setting, with those of what nothing has trained."""
+    name, title = "scores", "Scores"
+    shown = present(study.mean, (*DISENTANGLEMENT, "explicitness_test", "dci_informativeness_test"))
+    if not shown:
+        return nothing(name, title, "No model has a score yet.")
+    words = (
+        "Mean over seeds ± standard deviation over seeds, of the mean representation. The highest "
+        "mean of each score is bold; that alone is no evidence of a difference. Grey rows are "
+        "representations that nothing has trained. Click a heading to sort."
+    )
+    parts = [blocks.text(words, "reading"), *without_references(study.mean)]
+    for dataset in study.datasets:
+        rows = study.mean[study.mean["dataset"] == dataset]
+        told = f"{len(learned(rows)):,} models, {cells(learned(rows))}."
+        parts.append(blocks.heading(label(dataset)))
+        if given := present(rows, shown):
+            parts.append(blocks.score_table(f"scores-{dataset}", score_table(rows, given)))
+        else:
+            told = f"No model has a score yet: {told}"
+        parts.append(blocks.text(told, "behind"))
+    parts.append(blocks.data(scores=score_table(study.mean, shown)))
+    return blocks.section(name, title, *parts)
+
+
+def curves(study: Study) -> Block:
+    """Training curves of every setting."""
+    stored = study.folder.table("curves").to_pandas()
+    summary = training_curves(learned(study.trials), stored)
+    if summary.empty:
+        return nothing("curves", "Training", "No training curves are stored.")
+    parts = []
+    for dataset, rows in summary.groupby("dataset", sort=False):
+        columns = rows["method"].nunique()
+        drawing = figure(
+            figures.draw_curves,
+            rows,
+            size=(1.1 + 2.0 * columns if columns > 1 else 3.8, 4.2),
+            grid=(2, columns),
+            sharex=True,
+            sharey="row",
+            squeeze=False,
+        )
+        caption = f"{label(str(dataset))}: mean over the seeds of each setting, darker is stronger."
+        parts.append(blocks.drawn(f"curves-{dataset}", drawing, caption))
+    return blocks.section("curves", "Training", *parts)
+
+
+def drawn(study: Study) -> Block:
+    """Pictures by the best and the median model of every data set."""
+    name, title = "pictures", "What the models draw"
+    shown = pictures(study.folder, study.mean, which=("best", "median"))
+    if not shown:
+        return nothing(name, title, "No pictures of these models are stored.")
+    words = (
+        f"The best and the median trained model by {label(str(ranking_score(study.mean)))}. "
+        "Reconstructions stand to the right of their originals; a traversal's row moves one latent "
+        f"from {MINUS}2 to 2, an interpolation's goes from one image's code to another's."
+    )
+    parts = [blocks.text(words, "reading")]
+    if missing := [kind for kind in KINDS if all(picture.kind != kind for picture in shown)]:
+        parts.append(blocks.text(f"No {' and no '.join(missing)} of them are stored.", "behind"))
+    for dataset, found in groupby(shown, key=lambda picture: picture.dataset):
+        addresses = [(blocks.inline(picture.png), picture.caption) for picture in found]
+        parts += [blocks.heading(label(dataset)), blocks.gallery(addresses, columns=2)]
+    return blocks.section(name, title, *parts)
+
+
+def codes(study: Study) -> Block:
+    """A map of the best model's codes."""
+    name, title = "codes", "One model's codes"
+    score = ranking_score(study.mean)
+    if score is None:
+        return nothing(name, title, "No model has a score yet, to be the best by.")
+    best = exemplars(study.mean, score).query("which == 'best'").iloc[0]
+    try:
+        stored = representation(study.folder, best["trial_id"])
+    except (ResultsError, StoreError):
+        why = f"The codes of the best model, {best['trial_id']}, are not stored."
+        return nothing(name, title, why)
+    summary = embedding(stored)
+    rows, columns = -(-(summary.shape[1] - 2) // 5), min(5, summary.shape[1] - 2)
+    drawing = figure(
+        figures.draw_embedding,
+        summary,
+        size=(1.9 * columns, 2.0 * rows),
+        grid=(rows, columns),
+        squeeze=False,
+    )
+    caption = (
+        f"{label(best['dataset'])}, {label(best['method'])} {setting_label(best['setting'])}, seed "
+        f"{best['seed']}: t-SNE of {len(summary):,} mean codes, coloured by each factor in turn."
+    )
+    return blocks.section(name, title, blocks.drawn("codes-map", drawing, caption))

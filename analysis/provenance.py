@@ -1,0 +1,92 @@
+"""Where a results folder's numbers come from, and how to tell that they are the same numbers."""
+
+import hashlib
+import io
+import json
+from pathlib import Path
+
+from pyarrow import csv
+
+from ..sweep.results import Results as ResultsFolder
+from . import blocks
+from .blocks import Block
+from .frames import DataFrame
+from .pieces import Study
+from .tables import Results, open_results
+
+# What identifies a score, then its value.
+HASHED = (
+    *("trial_id", "representation", "metric", "score"),
+    *("metric_version", "parameters_hash", "metric_seed", "value"),
+)
+
+TITLES = {
+    "teasel_version": "Teasel",
+    "jax_version": "JAX",
+    "numpy_version": "NumPy",
+    "sklearn_version": "scikit-learn",
+    "device": "Device",
+    "host": "Host",
+    "data_source": "Data source",
+    "data_fingerprint": "Data fingerprint",
+    "steps": "Training steps",
+}
+
+
+def fingerprints(results: Results | str | Path) -> DataFrame:
+    """SHA-256 of the study and of its scores: two folders with the same hashes say the same.
+
+    The scores' is over the rows (`HASHED` columns, sorted by them) as CSV without a header, so it
+    depends neither on how many files hold them nor on the order in which they were made.
+
+    Args:
+        results: a path, a URI or an open results folder.
+
+    Returns:
+        A row each for "study.json" (the file) and "scores": what, num_rows, sha256.
+    """
+    folder = open_results(results)
+    if isinstance(folder, ResultsFolder):
+        study = folder.store.read("study.json")
+    else:
+        study = json.dumps(folder.study, sort_keys=True).encode()
+    table = folder.table("scores").select(list(HASHED))
+    rows = io.BytesIO()
+    csv.write_csv(
+        table.sort_by([(name, "ascending") for name in HASHED]),
+        rows,
+        csv.WriteOptions(include_header=False),
+    )
+    found = [("study.json", 1, study), ("scores", len(table), rows.getbuffer())]
+    return DataFrame(
+        [(what, count, hashlib.sha256(content).hexdigest()) for what, count, content in found],
+        columns=["what", "num_rows", "sha256"],
+    )
+
+
+def provenance(study: Study) -> Block:
+    """Versions, hardware, hours, hashes."""
+    facts = []
+    for column, title in TITLES.items():
+        if column in study.trials:
+            counts = study.trials[column].dropna().value_counts()
+            values = [
+                f"{value:,}" if isinstance(value, int) else str(value) for value in counts.index
+            ]
+            facts.append((title, ", ".join(values)))
+    scores = study.folder.table("scores")
+    errors = len(scores) - scores["value"].drop_null().length()
+    requests = scores.group_by(["trial_id", "representation", "metric", "parameters_hash"])
+    seconds = requests.aggregate([("seconds", "max")])["seconds_max"].to_pandas().sum()
+    facts += [
+        ("Hours of training", f"{study.trials['train_seconds'].sum() / 3600:,.2f}"),
+        ("Hours of encoding", f"{study.trials['encode_seconds'].sum() / 3600:,.2f}"),
+        ("Hours of scoring", f"{seconds / 3600:,.2f}"),
+        ("Scores", f"{len(scores) - errors:,}, and {errors:,} that could not be computed"),
+        ("Failed attempts", f"{len(study.folder.table('failures')):,}"),
+    ]
+    for row in fingerprints(study.folder).itertuples():
+        facts.append((f"SHA-256 of {row.what}", row.sha256))
+    rows = DataFrame(facts, columns=["what", "value"])
+    table = blocks.table("provenance-table", rows, {"what": "", "value": " "})
+    return blocks.section("provenance", "Provenance", table)

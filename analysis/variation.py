@@ -1,0 +1,152 @@
+"""Figure 3 of the report: what a score varies with, the method, its setting or the seed."""
+
+from . import blocks, figures, paper
+from .blocks import Block
+from .drawing import figure
+from .frames import DataFrame, pd
+from .gallery import ranking_score
+from .importance import importance, variance_explained
+from .labels import label, percent
+from .pieces import Study, cells, comparison, drawn_matrix, nothing, panel_grid
+from .tables import learned
+from .verdict import beside_published
+from .wins import method_wins
+
+
+def what_matters(study: Study) -> Block:
+    """Figure 3: does a score depend on the method, its setting or the seed?"""
+    name, title = "importance", "Method, setting or seed?"
+    trained = learned(study.mean)
+    if not study.scores:
+        return nothing(name, title, "No model has a score yet.")
+    if trained["setting"].nunique() < 2:
+        return nothing(name, title, "All models have one setting: there is nothing to tell apart.")
+    summary = importance(trained, study.scores)
+    explained = variance_explained(trained, study.scores)
+    average = explained[explained["dataset"] == "average"].assign(column="average")
+    judged = []
+    if len(average):
+        beside = beside_published(average, "figure_3", trained, "share", more=study.more)
+        judged = comparison("verdict-figure_3", trained, beside, "share")
+    wins = pd.concat(
+        [method_wins(trained, score).assign(score=score) for score in study.scores],
+        ignore_index=True,
+    )
+    spreads = {
+        f"figure_3_by_{by}": paper.figure_3(study.mean, study.scores, by)
+        for by in ("method", "setting")
+    }
+    words = (
+        "How the variance of each score splits into the method, its setting, and the seed with all "
+        "the rest. Omega squared, which takes off what few seeds explain by chance; below zero it "
+        "is drawn as zero."
+    )
+    return blocks.section(
+        name,
+        title,
+        blocks.text(words, "reading"),
+        *_shares(summary, trained),
+        *judged,
+        blocks.heading("The spread of the scores"),
+        *_violins(study, *spreads.values()),
+        blocks.heading("Within a method, and between two"),
+        blocks.pair(*_within_methods(summary), *_wins(study, wins)),
+        blocks.data(importance=summary, variance_explained=explained, wins=wins, **spreads),
+    )
+
+
+def _shares(summary: DataFrame, trained: DataFrame) -> list[Block]:
+    overall = summary[summary["method"] == ""]
+    shown = overall[(overall["dataset"] != "average") & overall["corrected"].notna()]
+    if shown.empty:
+        return [blocks.text(f"No decomposition: {overall['note'].iat[0]}.", "behind")]
+    rows, columns = panel_grid(shown["dataset"].nunique(), most=3)
+    size = (1.4 + 2.6 * columns, 0.6 + (0.7 + 0.24 * shown["score"].nunique()) * rows)
+    drawing = figure(figures.draw_importance, shown, size=size, grid=(rows, columns), sharey=True)
+    seed = shown[shown["part"] == "seed"].groupby("score")["corrected"].mean()
+    half = (shown["high"] - shown["low"]) / 2
+    told = f"95 % intervals of up to ± {100 * half.max():.0f}" if half.notna().any() else ""
+    told = told or "; ".join(dict.fromkeys(shown["note"]))
+    return [
+        blocks.text(
+            f"The seed and the rest make between {percent(seed.min())} ({label(seed.idxmin())}) "
+            f"and {percent(seed.max())} ({label(seed.idxmax())}) of a score's variance, over "
+            "the data sets here."
+        ),
+        blocks.drawn("importance-shares", drawing, f"{_behind(trained)}; {told}."),
+    ]
+
+
+def _violins(study: Study, by_method: DataFrame, by_setting: DataFrame) -> list[Block]:
+    shown = []
+    for dataset in study.datasets:
+        rows = study.mean[study.mean["dataset"] == dataset]
+        summary = by_method[by_method["dataset"] == dataset]
+        settings = learned(by_setting[by_setting["dataset"] == dataset])
+        if settings.empty:
+            shown.append(blocks.text(f"{label(dataset)}: no model has a score yet.", "behind"))
+            continue
+        count = settings["score"].nunique()
+        lines, columns = panel_grid(count, most=3)
+        narrow = figure(
+            figures.draw_violins,
+            rows,
+            summary,
+            size=(0.6 + 2.9 * columns, 0.3 + 2.1 * lines),
+            grid=(lines, columns),
+        )
+        wide = figure(
+            figures.draw_violins,
+            rows,
+            settings,
+            size=(1.6 + 0.23 * len(settings) / count, 0.8 + 1.4 * count),
+            grid=(count, 1),
+            sharex=True,
+        )
+        words = (
+            f"{label(dataset)}, by method: {_behind(learned(rows))}. A dot is the mean"
+            f"{_with_interval(summary)}; grey is what nothing has trained."
+        )
+        shown.append(blocks.drawn(f"figure_3-method-{dataset}", narrow, words))
+        words = f"{label(dataset)}, by setting within each method."
+        picture = blocks.drawn(f"figure_3-setting-{dataset}", wide, words)
+        shown.append(blocks.folded(f"{label(dataset)} by setting", picture))
+    return shown
+
+
+def _with_interval(summary: DataFrame) -> str:
+    return " with its 95 % interval" if summary["low"].notna().any() else ""
+
+
+def _within_methods(summary: DataFrame) -> list[Block]:
+    own = summary[(summary["method"] != "") & (summary["part"] == "setting")]
+    own = own[own["corrected"].notna() & (own["score"] != "average")]
+    if own.empty:
+        return []
+    own = own.groupby(["method", "score"], sort=False)["corrected"].mean().reset_index()
+    own = own.rename(columns={"method": "row", "score": "column"})
+    caption = (
+        "Share of the variance within one method that its setting explains (omega squared), in "
+        "percent, mean over data sets."
+    )
+    return [drawn_matrix("importance-own", own, caption, "corrected")]
+
+
+def _wins(study: Study, wins: DataFrame) -> list[Block]:
+    score = str(ranking_score(study.mean))
+    shown = wins[wins["score"] == score]
+    if shown["row"].nunique() < 2:
+        return []
+    half = ((shown["high"] - shown["low"]) / 2).max()
+    told = f"95 % intervals of up to ± {100 * half:.0f}" if half > 0 else shown["note"].iat[0]
+    caption = (
+        f"How often a run of the row's method beats a run of the column's in {label(score)}, in "
+        f"percent, mean over data sets; {told}. The other scores are in wins.csv."
+    )
+    return [drawn_matrix("wins", shown, caption, "wins", neutral=0.5)]
+
+
+def _behind(trained: DataFrame) -> str:
+    count = trained["seed"].nunique()
+    seeds = "1 seed" if count == 1 else f"{count} seeds"
+    return f"{len(trained):,} models, {seeds}, {cells(trained)}"
