@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from .results import Results
-from .store import StoreError
+from .store import MissingFileError, StoreError
 
 
 class Checkpoint(NamedTuple):
@@ -49,6 +49,25 @@ def train_seconds(results: Results, name: str) -> float:
     return index["train_seconds"]
 
 
+def forget(results: Results, part: str, origin: str | None, trial_ids: list[str]) -> None:
+    """Removes what an attempt that has come to its end has saved, and what it went on from.
+
+    Args:
+        results: Where.
+        part: The attempt's name.
+        origin: The file it went on from; kept if it holds others than `trial_ids`.
+        trial_ids: Whom it has trained.
+    """
+    files = _of_attempt(results, part)
+    if origin:
+        index = origin.removesuffix(".safetensors") + ".json"
+        with contextlib.suppress(MissingFileError):  # another driver has removed it
+            if set(json.loads(results.store.read(index))["trial_ids"]) <= set(trial_ids):
+                files += [index, origin]
+    for file in files:
+        results.store.remove(file)
+
+
 def forget_trained(results: Results, trained: Collection[str]) -> None:
     """Removes the checkpoints whose trials have all been trained to the end."""
     for file, index in _indices(results):
@@ -87,9 +106,5 @@ def _state_file(index_file: str) -> str:
 
 def _of_attempt(results: Results, part: str) -> list[str]:
     """Its files, the indices before what they point at."""
-    return [
-        name
-        for suffix in (".json", ".safetensors")
-        for name in results.store.files("checkpoints", suffix)
-        if name.startswith(f"checkpoints/{part}-")
-    ]
+    names = [n for n in results.store.files("checkpoints") if n.startswith(f"checkpoints/{part}-")]
+    return sorted(names, key=lambda name: not name.endswith(".json"))

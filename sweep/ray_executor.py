@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import socket
 import sys
 import tempfile
 import time
@@ -58,12 +59,17 @@ class RayExecutor:
         address: A running cluster's address; by default RAY_ADDRESS, else a Ray of our own on
             this machine.
 
+    Attributes:
+        dashboard: The address of Ray's dashboard; None if `ray[default]` is not installed.
+
     Raises:
         ClusterError: If there is no Ray at the address.
     """
 
     def __init__(self, address: str | None = None) -> None:
         address = address or os.environ.get("RAY_ADDRESS")
+        if address:
+            _check_reachable(address)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         environment = {
@@ -71,13 +77,9 @@ class RayExecutor:
             for name, value in os.environ.items()
             if name.startswith("TEASEL_") or name in ("JAX_PLATFORMS", "XLA_FLAGS")
         }
-        options: dict[str, Any] = (
-            {}
-            if address
-            else {"include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
-        )
+        options: dict[str, Any] = {} if address else {"object_store_memory": _OBJECT_STORE_BYTES}
         try:
-            ray.init(
+            context = ray.init(
                 address=address or "local",
                 log_to_driver=False,
                 logging_level=logging.ERROR,
@@ -87,6 +89,7 @@ class RayExecutor:
         except (ConnectionError, OSError, RuntimeError, ValueError) as error:
             where = f"at {address}" if address else "on this machine"
             raise ClusterError(f"no Ray {where}: {error}") from error
+        self.dashboard: str | None = context.dashboard_url or None
         self._running: dict[ray.ObjectRef, Task] = {}
         self._asked_for = 0
 
@@ -170,6 +173,21 @@ class RayExecutor:
             with contextlib.suppress(RayError, OSError):  # Ray may be gone before us
                 request_resources(bundles=[])
         ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Knocks at the address, as Ray itself would for minutes.
+
+    Raises:
+        ClusterError: If nobody answers.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _PATIENCE_SECONDS).close()
+    except OSError as error:
+        raise ClusterError(f"no Ray at {address}: {error.strerror or error}") from error
 
 
 def _outcome(reference: ray.ObjectRef, task: Task) -> Outcome:

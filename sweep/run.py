@@ -173,7 +173,10 @@ def _carry_out(
 def _ray(address: str | None) -> Executor:
     from .ray_executor import RayExecutor
 
-    return RayExecutor(address)
+    executor = RayExecutor(address)
+    if executor.dashboard:
+        print(f"Ray's dashboard: http://{executor.dashboard}")
+    return executor
 
 
 def _said(done: int, failed: int, total: int) -> str:

@@ -398,7 +398,7 @@ class Simulation:
                 for trial in task.trials
             ]
             yield lambda: self._results.add("trials", task.part, rows)
-            yield lambda: checkpoints.forget_trained(self._results, ids)
+            yield lambda: checkpoints.forget(self._results, task.part, task.checkpoint, ids)
         elif isinstance(task, ScoreTrials):
             for trial, requests in zip(task.trials, task.requests, strict=True):
                 identity = {"trial_id": trial.trial_id, "score": "score", "value": 0.5}

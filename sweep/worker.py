@@ -89,7 +89,8 @@ def train(task: TrainPack) -> dict[str, Any]:
         for trial, evaluation in zip(task.trials, trained.evaluations, strict=True)
     ]
     results.add("trials", task.part, rows)
-    checkpoints.forget_trained(results, [trial.trial_id for trial in task.trials])
+    trial_ids = [trial.trial_id for trial in task.trials]
+    checkpoints.forget(results, task.part, task.checkpoint, trial_ids)
     failed = [row["trial_id"] for row in rows if row["status"] == "failed"]
     return {"interrupted": False, "failed": failed}
 

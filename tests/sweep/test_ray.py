@@ -1,5 +1,6 @@
 """The same runs on a real Ray of two CPUs."""
 
+import ast
 import os
 import signal
 import subprocess
@@ -107,3 +108,64 @@ def test_a_killed_worker_costs_an_attempt_and_nothing_else(grid_file: Path, tmp_
     assert set(results.done().values()) == {"done"}
     (failure,) = results.table("failures").to_pylist()
     assert failure["cause"] == "lost"
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [("127.0.0.1:1", "Connection refused"), ("ray://127.0.0.1:1", "Connection refused")],
+)
+def test_an_address_where_no_ray_answers_is_said_in_seconds(
+    grid_file: Path, tmp_path: Path, address: str, why: str
+) -> None:
+    began = time.monotonic()
+    run = teasel("run", str(grid_file), "--results", str(tmp_path), "--address", address)
+    output = run.communicate()[0]
+    assert run.returncode == 2
+    assert output.splitlines()[-1] == f"no Ray at {address}: {why}"
+    assert time.monotonic() - began < 30
+
+
+HALVES = """
+import os, sys, time
+from dataclasses import dataclass
+from teasel.sweep.ray_executor import RayExecutor
+from teasel.sweep.tasks import Demand, Task
+
+@dataclass(frozen=True)
+class Look(Task):
+    @property
+    def part(self): return f"look-{self.attempt}"
+    pack_id = "look"
+    def run(self):
+        began = time.time()
+        time.sleep(8)
+        fraction = os.environ.get("XLA_PYTHON_CLIENT_MEM_FRACTION")
+        device = os.environ["CUDA_VISIBLE_DEVICES"]
+        return [began, time.time(), fraction, device, "jax" in sys.modules]
+
+executor = RayExecutor()
+assert executor.machines() == [Demand(2, 1)], executor.machines()
+for attempt in range(2):
+    executor.submit(Look(sys.argv[1], "s", "r", (), attempt, Demand(1, 0.5)))
+looks = []
+while len(looks) < 2:
+    looks += [outcome.value for outcome in executor.wait(1.0)]
+print("looks =", looks)
+"""
+
+
+def test_two_packs_share_an_accelerator_and_its_memory(tmp_path: Path) -> None:
+    offered = {"RAY_OVERRIDE_RESOURCES": '{"CPU": 2, "GPU": 1}', "RAY_ADDRESS": ""}
+    run = subprocess.run(
+        [sys.executable, "-c", HALVES, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env=os.environ | offered,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr
+    first, second = ast.literal_eval(run.stdout.split("looks = ")[1])
+    assert max(first[0], second[0]) < min(first[1], second[1]), "one after the other"
+    for _, _, fraction, device, has_jax in (first, second):
+        assert (fraction, device) == ("0.450", "0")
+        assert not has_jax, "JAX was imported before the fraction was set"
