@@ -20,12 +20,26 @@ HEAD = {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0}
 @pytest.fixture
 def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A head without CPUs, and an autoscaler that begins with one of three workers."""
-    configuration = {
+    stages = ("initialization", "setup", "head_setup", "worker_setup")
+    configuration = {f"{stage}_commands": [] for stage in stages} | {
         "cluster_name": "pretended",
-        "provider": {"type": "fake_multinode"},
+        "provider": {
+            "type": "fake_multinode",
+            "gcs_address": f"{HOST}:{PORT}",
+            "disable_node_updaters": True,
+        },
         "available_node_types": {"ray.head.default": HEAD, "worker": WORKER},
         "head_node_type": "ray.head.default",
         "max_workers": 3,
+        "upscaling_speed": 1,
+        "idle_timeout_minutes": 5,
+        "auth": {"ssh_user": "nobody"},
+        "docker": {},
+        "file_mounts": {},
+        "cluster_synced_files": [],
+        "file_mounts_sync_continuously": False,
+        "head_start_ray_commands": [],
+        "worker_start_ray_commands": [],
     }
     for name, value in {
         "RAY_AUTH_MODE": "token",

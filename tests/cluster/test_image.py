@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 from pathlib import Path
 
 import yaml
@@ -47,10 +48,10 @@ def test_a_package_installed_from_what_is_copied_works(tmp_path: Path) -> None:
 
 
 def test_the_extras_it_installs_exist() -> None:
-    import tomllib
-
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     dockerfile = (ROOT / "Dockerfile").read_text()
     (asked,) = re.findall(r'"\.\[\$\{EXTRA\},(\w+)\]"', dockerfile)
     built = yaml.safe_load((ROOT / ".github/workflows/image.yaml").read_text())
-    assert {asked, *built["jobs"]["build"]["strategy"]["matrix"]["extra"]} <= set(extras)
+    assert {asked, *built["jobs"]["build"]["strategy"]["matrix"]["extra"]} <= set(
+        project["optional-dependencies"]
+    )
