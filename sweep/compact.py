@@ -125,11 +125,12 @@ def _codes(
 def _grouped(pieces: Iterable[pa.Table]) -> Iterator[list[pa.Table]]:
     """The pieces, as many to a file as fit; codes of one width."""
     group: list[pa.Table] = []
+    size = 0
     for piece in pieces:
-        size = sum(each.nbytes for each in group) + piece.nbytes
+        size += piece.nbytes
         if group and (size > _FILE_BYTES or not _together(group[0], piece)):
             yield group
-            group = []
+            group, size = [], piece.nbytes
         if len(piece):
             group.append(piece)
     if group:

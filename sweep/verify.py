@@ -1,5 +1,6 @@
 """`teasel verify`: says what is wrong with a results folder, and puts aside what is."""
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from .checks import Findings, verify
@@ -67,9 +68,10 @@ def put_aside(results: Results, found: Findings) -> None:
         if store.exists(file):
             store.write(f"quarantine/{file}", store.read(file))
             store.remove(file)
+    lost = pa.array(sorted(found.lost), pa.string())
     for file in parts(store, "tables/trials").files:
         rows = read_part(store, file)
-        kept = rows.filter(~pc.field("trial_id").isin(list(found.lost)))
+        kept = rows.filter(~pc.field("trial_id").isin(lost))
         if len(kept) < len(rows):
             store.write(f"quarantine/{file}", store.read(file))
             store.write_table(file, kept)

@@ -93,6 +93,7 @@ def test_a_part_is_found_and_the_same_run_makes_it_again(
     assert deleted_scores or file.exists() == (f"  {folder}/{file.name}" in said)
     main(["verify", results.uri, "--quarantine"])
     run([str(grid_file)], results=results.uri, executor=InProcess())
+    print_compacted(results.uri)  # trained again, a trial's curve and pictures stand twice
     left = kinds(results)
     only_shown = folder in ("tables/curves", "tables/pictures")
     assert left.keys() == ({"show gone"} if only_shown else set())
