@@ -112,6 +112,12 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="write a study's report, one HTML page")
     report.add_argument("results", metavar="DIR", help="the results folder")
     report.add_argument("--output", metavar="FILE", help="where to (default: DIR/report.html)")
+    report.add_argument("--published", metavar="JSON", help="published numbers of your own")
+    report.add_argument(
+        "--export",
+        metavar="FOLDER",
+        help="instead, write its scores (Parquet) and the report as Markdown there, to commit",
+    )
     report.set_defaults(command=_report)
 
     submit = commands.add_parser("submit", help="run a grid on Slurm, Kubernetes or a Ray cluster")
@@ -241,9 +247,12 @@ def _data_prepare(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from .analysis.report import write_report
+    from .analysis import export, write_report
 
-    page = write_report(arguments.results, arguments.output)
+    if arguments.export:
+        page = export(arguments.results, arguments.export, more=arguments.published)
+    else:
+        page = write_report(arguments.results, arguments.output, more=arguments.published)
     print(f"The report is at {page}")
     return DONE
 

@@ -7,6 +7,7 @@ be given. Drawing stands apart, in `drawing` and `figures`. `write_report` puts 
 
 from .correlation import dataset_correlation, rank_correlation, rank_correlations
 from .embedding import embedding
+from .export import export
 from .importance import importance, variance_explained
 from .paper import (
     figure_1,
@@ -36,6 +37,7 @@ __all__ = [
     "differences",
     "embedding",
     "exemplars",
+    "export",
     "figure_1",
     "figure_2",
     "figure_3",

@@ -20,7 +20,7 @@ def section(name: str, title: str, *blocks: Block | None) -> Block:
 
 
 def text(words: str, style: str = "") -> Block:
-    """A paragraph; `style` is a class of the stylesheet."""
+    """A paragraph; `style` is a class of the stylesheet, "page" for what only a page can do."""
     return {"kind": "text", "text": words, "style": style}
 
 

@@ -98,3 +98,9 @@ def save_pdf(drawn: Figure, path: Path) -> None:
     """Writes the figure as a PDF for a paper, the same bytes for the same figure."""
     with mpl.rc_context(STYLE):
         drawn.savefig(path, format="pdf", metadata={"CreationDate": None})
+
+
+def save_svg(drawn: Figure, path: Path) -> None:
+    """Writes the figure as an SVG of its own on white, the same bytes for the same figure."""
+    with mpl.rc_context(STYLE):
+        drawn.savefig(path, format="svg", metadata={"Date": None}, facecolor="white")

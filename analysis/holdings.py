@@ -59,11 +59,15 @@ def scored(study: Study) -> Block:
     if not shown:
         return nothing(name, title, "No model has a score yet.")
     words = (
-        "Mean over seeds ± standard deviation over seeds, of the mean representation. The highest "
-        "mean of each score is bold; that alone is no evidence of a difference. Grey rows are "
-        "representations that nothing has trained. Click a heading to sort."
+        "Mean over seeds ± standard deviation over seeds, of the mean representation. References, "
+        "which nothing has trained, stand last."
     )
-    parts = [blocks.text(words, "reading"), *without_references(study.mean)]
+    how = (
+        "The highest mean of each score is bold; that alone is no evidence of a difference. "
+        "References are grey. Click a heading to sort."
+    )
+    parts = [blocks.text(words, "reading"), blocks.text(how, "page")]
+    parts += without_references(study.mean)
     for dataset in study.datasets:
         rows = study.mean[study.mean["dataset"] == dataset]
         told = f"{len(learned(rows)):,} models, {cells(learned(rows))}."

@@ -108,9 +108,9 @@ def render(study: Study, sections: list[Block], source: str = "results", beside:
     """
     return _template().render(
         title=study.folder.study["study"],
-        lead=_lead(study),
+        lead=lead(study),
         facts=_facts(study),
-        notices=_notices(study),
+        notices=notices(study),
         sections=sections,
         version=version("teasel"),
         source=source,
@@ -124,7 +124,8 @@ def _template() -> jinja2.Template:
     return environment.get_template("report.html")
 
 
-def _lead(study: Study) -> str:
+def lead(study: Study) -> str:
+    """What the study is, in one sentence."""
     methods = [label(name) for name in learned(study.trials)["method"].unique()]
     datasets = [label(name) for name in study.datasets]
     return (
@@ -160,7 +161,8 @@ def _planned(folder: Results) -> int | None:
     return len(work(frozen_grids(folder)))
 
 
-def _notices(study: Study) -> list[str]:
+def notices(study: Study) -> list[str]:
+    """What its grids say of it, and in what it is not the paper's."""
     entries = study.folder.study.get("grids", [])
     notices = [entry["description"] for entry in entries if entry.get("description")]
     if found := differences(study.trials):

@@ -1,0 +1,58 @@
+"""Results made small enough to commit."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from teasel.analysis import export, figure_2, scores
+from teasel.analysis.synthetic import SyntheticResults
+
+COMMITTED = Path(__file__).parents[2] / "docs" / "results"
+
+
+@pytest.fixture(scope="module")
+def folder(made_results: SyntheticResults, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("export")
+    assert export(made_results, folder) == folder / "README.md"
+    return folder
+
+
+def test_exported_scores_are_the_scores(folder: Path, made_results: SyntheticResults) -> None:
+    table = pd.read_parquet(folder / "scores.parquet")
+    wide = scores(made_results, representation=None, wide=True)
+    wide = wide.drop(columns=["host", "pack_id"])
+    pd.testing.assert_frame_equal(table, wide, check_dtype=False)
+    assert len(pd.read_parquet(folder / "trials.parquet")) == 216
+
+
+def test_the_page_shows_figures_that_are_there_and_no_section_of_pictures(folder: Path) -> None:
+    text = (folder / "README.md").read_text()
+    shown = re.findall(r"\]\((\S+\.svg)\)", text)
+    assert {path.name for path in folder.glob("*.svg")} == set(shown)
+    assert len(shown) > 15
+    assert "## Are better scores more useful?" in text
+    assert "| not comparable |" in text
+    assert "What the models draw" not in text
+    assert "Click a heading" not in text
+
+
+def test_the_pages_own_example_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    example = re.search(r"```python\n(.*?)```", Path("README.md").read_text(), re.DOTALL)
+    assert example
+    *lines, last = example[1].strip().splitlines()
+    names: dict = {}
+    exec("\n".join(lines), names)
+    assert len(eval(last, names)) == 3 * 36
+
+
+@pytest.mark.skipif(not COMMITTED.exists(), reason="no results are committed")
+def test_the_committed_results_are_read_by_the_documented_call() -> None:
+    table = pd.read_parquet(COMMITTED / "scores.parquet")
+    mean = table[table["representation"] == "mean"]
+    found = figure_2(mean)
+    assert np.isfinite(found["correlation"]).any()
+    assert set(mean["trial_id"]) <= set(pd.read_parquet(COMMITTED / "trials.parquet")["trial_id"])
