@@ -67,10 +67,10 @@ def check(settings: Slurm, job: Job) -> None:
     if not shutil.which("sbatch"):
         raise SubmitError("no sbatch on the path: submit on a login node, or use --print")
     partitions = _call("sinfo", "--noheader", "--format=%R").split()
-    if settings.partition not in partitions:
-        what = hint(settings.partition, partitions)
-        raise SubmitError(f"Slurm has no partition '{settings.partition}'{what}")
-    if re.match(r"/(tmp|var/tmp|dev/shm|scratch/local)/", job.results):
+    for partition in settings.partition.split(","):
+        if partition not in partitions:
+            raise SubmitError(f"Slurm has no partition '{partition}'{hint(partition, partitions)}")
+    if re.match(r"/(tmp|var/tmp|dev/shm)/", job.results):
         what = f"{job.results} is probably this machine's own: every node must see the results"
         print(f"warning: {what}", file=sys.stderr)
 

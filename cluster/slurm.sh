@@ -54,25 +54,21 @@ export RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S=0
 
 # A node that is lost costs its own work: the others go on.
 srun --export=ALL --no-kill --kill-on-bad-exit=0 --cpu-bind=none \
-    --nodes="$SLURM_JOB_NUM_NODES" --ntasks-per-node=1 \
+    --nodes="$SLURM_JOB_NUM_NODES" --ntasks-per-node=1 --cpus-per-task="$SLURM_CPUS_PER_TASK" \
     bash -c "$(declare -p container); $(declare -f address listening ray_node); ray_node" &
 ray=$!
-until listening; do
-    if ! kill -0 "$ray" 2>/dev/null; then
-        echo "teasel: Ray has not started on $head:$port" >&2
-        exit 1
-    fi
-    sleep 1
-done
-
-"${container[@]}" "${study[@]}" --address "$head:$port" &
+drive() {
+    until listening; do sleep 1; done
+    exec "${container[@]}" "${study[@]}" --address "$head:$port"
+}
+drive &
 driver=$!
 trap 'kill -TERM "$driver" 2>/dev/null' TERM
 while kill -0 "$driver" 2>/dev/null && kill -0 "$ray" 2>/dev/null; do
     wait -n "$driver" "$ray"
 done
 if kill -0 "$driver" 2>/dev/null; then
-    echo "teasel: Ray is lost" >&2
+    echo "teasel: Ray has ended before the study" >&2
     kill -KILL "$driver"
     # In the first minute it is not lost but broken, and would be again.
     code=$((SECONDS > 60 ? 3 : 1))
@@ -91,8 +87,9 @@ timeout 20 tail --pid="$ray" --follow /dev/null
 kill "$ray" 2>/dev/null
 wait "$ray"
 
-# 3: interrupted, with work left. A job that somebody cancels is no longer RUNNING, and stays away.
-if ((code == 3)) && [[ $(squeue --noheader --jobs "$job" --format %T) == RUNNING ]]; then
+# Interrupted, with work left; 143 if it was too early to say so. A job that somebody cancels is no
+# longer RUNNING, and stays away.
+if ((code == 3 || code == 143)) && [[ $(squeue --noheader --jobs "$job" --format %T) == RUNNING ]]; then
     echo "teasel: back into the queue"
     scontrol requeue "$job"
 fi

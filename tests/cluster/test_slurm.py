@@ -65,7 +65,7 @@ def play(rendered: Callable[..., str], tmp_path: Path) -> Callable[..., tuple[in
             (stubs / name).chmod(0o755)
         script = rendered(setup=[f"PATH={stubs}:$PATH"], **changes)
         job = {"SLURM_JOB_ID": str(os.getpid()), "SLURMD_NODENAME": "n1"}
-        job |= {"SLURM_JOB_NUM_NODES": "1", "SLURM_CPUS_ON_NODE": "1"}
+        job |= {"SLURM_JOB_NUM_NODES": "1", "SLURM_CPUS_PER_TASK": "1"}
         if "array" in changes:
             job |= {"SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "2"}
             job |= {"SLURM_ARRAY_TASK_COUNT": "4"}
@@ -164,6 +164,14 @@ def test_a_warning_reaches_the_driver_and_the_job_waits_for_it(
     )
     assert code == 3
     assert calls[-2:] == ["saved", f"scontrol requeue {os.getpid()}"]
+
+
+def test_a_warning_that_comes_too_early_puts_the_job_back_too(
+    play: Callable[..., tuple[int, list[str]]],
+) -> None:
+    code, calls = play("kill -TERM $PPID; sleep 10 & wait")
+    assert code == 143
+    assert calls[-1] == f"scontrol requeue {os.getpid()}"
 
 
 def test_a_ray_that_breaks_at_once_fails_the_job_instead_of_circling(
