@@ -1,10 +1,12 @@
 """Grids: what they stand for, and what is said of a bad one."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from teasel.sweep.grid import check_grid, load_grid, packaged_grids
+from teasel.sweep.plan import print_plan
 from teasel.sweep.yaml_source import GridError, read_yaml
 
 GOOD = """\
@@ -200,3 +202,23 @@ def test_a_users_own_file_counts_by_its_content(grid_file: Path, tmp_path: Path)
 def test_a_users_missing_file_is_a_fault() -> None:
     text = GOOD.replace("[dsprites, dsprites_mini]", "[{name: mine, npz: nowhere.npz}]")
     assert "nowhere.npz: No such file" in faults_of(text)[0]
+
+
+@pytest.mark.parametrize("name", packaged_grids())
+def test_every_packaged_grid_loads_plans_and_states_its_cost(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grid, source = load_grid(name)
+    print_plan([name], None, None)
+    assert f"{len(grid.trials()):,} trials" in capsys.readouterr().out
+    comment = [line for line in source.text.splitlines() if line.startswith("#")]
+    assert re.search(r"[Ee]xpect|[Cc]ost|hours", " ".join(comment))
+
+
+def test_the_part_of_the_study_that_can_be_drawn_is_part_of_the_study() -> None:
+    whole, part = (
+        {trial.trial_id for trial in load_grid(name)[0].trials()}
+        for name in ("locatello2019", "locatello2019_offline")
+    )
+    assert len(part) == 7200  # four data sets of 6 methods x 6 settings x 50 seeds
+    assert part < whole
