@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from .. import TeaselError
 from ..sweep.grid import load_grid, packaged_grids
@@ -74,7 +75,7 @@ def prepare(names: Sequence[str], results: str | None, select: str | None) -> Jo
     Raises:
         GridError: If a grid is wrong.
         SelectionError: If the selection is wrong.
-        SubmitError: If the grids are of several studies.
+        SubmitError: If the grids are of several studies, or the URI has a secret in it.
     """
     loaded = [load_grid(name) for name in names]
     studies = sorted({grid.study for grid, _ in loaded})
@@ -84,6 +85,9 @@ def prepare(names: Sequence[str], results: str | None, select: str | None) -> Jo
     results = results or f"results/{studies[0]}"
     if "://" not in results:
         results = str(Path(results).expanduser().absolute())
+    elif "@" in urlsplit(results).netloc:
+        what = "expected no key or password in the URI: scripts and logs show it"
+        raise SubmitError(f"{what}; give it to the machines by their environment")
     packaged = packaged_grids()
     return Job(
         studies[0],

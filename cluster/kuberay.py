@@ -22,6 +22,17 @@ _SPOT_LABELS = {
 }
 """How the clouds mark a machine that they may take back."""
 
+_STEADY = {
+    "nodeSelectorTerms": [
+        {
+            "matchExpressions": [
+                {"key": key, "operator": "NotIn", "values": [value]}
+                for key, value in _SPOT_LABELS.items()
+            ]
+        }
+    ]
+}
+
 
 def render(settings: KubeRay, job: Job) -> str:
     """The manifests: a ConfigMap of the grids that are files, if any, and the RayJob."""
@@ -63,7 +74,6 @@ def _cluster(settings: KubeRay, grids: str | None) -> dict[str, Any]:
         "google.com/tpu": settings.tpus_per_worker,
     }
     accelerator = {resource: str(number) for resource, number in accelerator.items() if number}
-    small = {"object-store-memory": "134217728"}  # nothing large passes through it
     head = _pod("ray-head", settings, settings.head_cpus, settings.head_memory, {})
     head["affinity"] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": _STEADY}}
     worker = _pod(
@@ -85,8 +95,7 @@ def _cluster(settings: KubeRay, grids: str | None) -> dict[str, Any]:
         "autoscalerOptions": {"version": "v2", "idleTimeoutSeconds": 300},
         "headGroupSpec": {
             # The submitter sits in a pod of its own, so the dashboard must listen beyond the head.
-            "rayStartParams": {"num-cpus": "0", "num-gpus": "0", "dashboard-host": "0.0.0.0"}
-            | small,
+            "rayStartParams": {"num-cpus": "0", "num-gpus": "0", "dashboard-host": "0.0.0.0"},
             "template": {"spec": head},
         },
         "workerGroupSpecs": [
@@ -95,7 +104,7 @@ def _cluster(settings: KubeRay, grids: str | None) -> dict[str, Any]:
                 "minReplicas": settings.min_workers,
                 "replicas": settings.min_workers,
                 "maxReplicas": settings.workers,
-                "rayStartParams": small,
+                "rayStartParams": {"object-store-memory": "134217728"},  # little passes through it
                 "template": {"spec": worker},
             }
         ],
@@ -128,18 +137,6 @@ def _pod(
 def _pre_stop(grace_seconds: int) -> list[str]:
     """Before SIGTERM, which ends Ray at once: time for packs to be saved and the run to stop."""
     return ["/bin/sh", "-c", f"touch {_LEAVING} && sleep {grace_seconds - 5}"]
-
-
-_STEADY = {
-    "nodeSelectorTerms": [
-        {
-            "matchExpressions": [
-                {"key": key, "operator": "NotIn", "values": [value]}
-                for key, value in _SPOT_LABELS.items()
-            ]
-        }
-    ]
-}
 
 
 def check(settings: KubeRay, job: Job) -> None:

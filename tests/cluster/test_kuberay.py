@@ -165,6 +165,7 @@ def test_a_lost_head_is_tried_again_and_a_token_is_the_operators_own(
     [
         ((), {"results": "/mnt/results"}, "expected --results with a URI that every pod reaches"),
         ((), {"results": "file:///mnt"}, "expected --results with a URI that every pod reaches"),
+        ((), {"results": "s3://key:secret@bucket"}, "expected no key or password in the URI"),
         ((), {"tpus_per_worker": 1}, "a worker has GPUs or TPUs, not both"),
         ((), {"worker": 3}, "cluster.yaml:6:1: unknown key 'worker' (did you mean 'workers'?)"),
         (("tiny.yaml",), {}, "tiny.yaml: npz: noise.npz: expected an absolute path"),
@@ -179,7 +180,9 @@ def test_what_cannot_work_is_said_before_anything_is_submitted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert submit(*options, **changes) == 2
-    assert message in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert "secret@" not in printed
 
 
 def _kubectl(folder: Path, script: str) -> None:
