@@ -129,10 +129,15 @@ class RealSlurm:
         }
 
     def _kill(self, **variables: str) -> None:
-        for pid, environment in self._processes():
-            if variables.items() <= environment.items():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        pids = [
+            pid
+            for pid, environment in self._processes()
+            if variables.items() <= environment.items()
+        ]
+        # Slurm's own first: they would still report what happens to the others.
+        for pid in [*{parent for pid in pids if (parent := _step_daemon(pid))}, *pids]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def _processes(self) -> Iterator[tuple[int, dict[str, str]]]:
         """The jobs' processes, which have left their daemons: known by their environment."""
@@ -167,6 +172,15 @@ class RealSlurm:
             self._daemons[name or program] = subprocess.Popen(
                 command, env=self.environment, stdout=log, stderr=log
             )
+
+
+def _step_daemon(pid: int) -> int | None:
+    """The parent of a process, if it is a daemon of Slurm's for a step."""
+    with contextlib.suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        if Path(f"/proc/{fields[1]}/comm").read_text() == "slurmstepd\n":
+            return int(fields[1])
+    return None
 
 
 def _free_ports(num_ports: int) -> list[int]:
