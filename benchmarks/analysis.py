@@ -14,30 +14,30 @@ import numpy as np
 
 from teasel.analysis import (
     dataset_correlation,
+    figure_3,
     importance,
+    method_wins,
     rank_correlation,
+    rank_correlations,
     table_1,
     unsupervised_selection,
     write_report,
 )
-from teasel.analysis.synthetic import SyntheticResults, cell_means, coverage, synthetic_scores
+from teasel.analysis.coverage import coverage, true_shares
+from teasel.analysis.synthetic import SyntheticResults, cell_means, synthetic_scores
 
 SCORES = ["mig", "sap", "modularity"]
 ESTIMATORS = {
-    "rank_correlation": (
-        lambda table: rank_correlation(
-            table[table["dataset"] == "dsprites"], SCORES, num_resamples=200
+    "rank_correlations": (
+        lambda table: rank_correlations(
+            dict(list(table.groupby("dataset"))), SCORES, num_resamples=200
         ).query("row < column"),
         "correlation",
     ),
-    "importance": (
-        lambda table: importance(table, SCORES).query("score != 'average'"),
-        "corrected",
-    ),
-    "importance, averaged": (
-        lambda table: importance(table, SCORES).query("score == 'average'"),
-        "corrected",
-    ),
+    "figure_3": (lambda table: figure_3(table, SCORES), "value"),
+    "figure_3, by setting": (lambda table: figure_3(table, SCORES, "setting"), "value"),
+    "importance": (lambda table: importance(table, SCORES), "corrected"),
+    "method_wins": (lambda table: method_wins(table, "mig").query("row < column"), "wins"),
     "dataset_correlation": (
         lambda table: dataset_correlation(table, "mig").query("row < column"),
         "correlation",
@@ -86,6 +86,7 @@ def measure_coverage(num_studies: int) -> None:
                 rng,
                 num_seeds,
                 num_studies,
+                true_shares(means, SCORES) if name == "importance" else None,
                 means=means,
                 columns=SCORES,
                 seed_share=0.05,
@@ -94,7 +95,7 @@ def measure_coverage(num_studies: int) -> None:
             )
             shown = f"{held.mean():.3f}, {held.min():.3f}" if held.any() else "none shown"
             told.append(f"{num_seeds} seeds {shown}")
-        print(f"{name}: {'; '.join(told)}")
+        print(f"{name} ({len(held)} entries): {'; '.join(told)}", flush=True)
 
 
 if __name__ == "__main__":

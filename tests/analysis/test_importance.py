@@ -138,3 +138,13 @@ def test_how_often_one_method_beats_another_is_recovered() -> None:
 def test_ties_are_half_a_win() -> None:
     table = synthetic_scores(np.random.default_rng(10), num_seeds=2).assign(mig=1.0)
     assert set(method_wins(table, "mig")["wins"]) == {0.5}
+
+
+def test_wins_without_an_interval_say_why() -> None:
+    table = synthetic_scores(np.random.default_rng(11), num_seeds=3)
+    table.loc[table["method"] == "beta_vae", "mig"] = np.nan
+    found = method_wins(table, "mig").set_index(["row", "column"])
+    assert found["low"].isna().all()
+    assert found.loc[("beta_vae", "factor_vae"), "note"] == "no run has this score"
+    assert found.loc[("factor_vae", "dip_vae_i"), "note"].startswith("no interval with fewer")
+    assert method_wins(table[:0], "mig").empty

@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
+from scipy.stats import t
 
 from teasel.analysis import (
     dataset_correlation,
     embedding,
     figure_1,
     figure_2,
+    figure_3,
     figure_4,
     figure_4_datasets,
     figure_5,
@@ -127,3 +129,59 @@ def test_a_map_of_too_few_points_is_refused() -> None:
     few = np.zeros((5, 2))
     with pytest.raises(ValueError, match="at least 10 points, got 5"):
         embedding(Codes(few, few, few))
+
+
+def test_a_mean_by_setting_is_students_and_by_method_counts_seeds_not_models() -> None:
+    # With all variance in the seed's own effect, 6 settings of 12 seeds are 12 observations.
+    table = synthetic_scores(
+        np.random.default_rng(6),
+        np.zeros((1, 36, 1)),
+        num_seeds=12,
+        columns=["mig"],
+        seed_share=1.0,
+        noise_share=1e-9,
+    )
+    half = t.ppf(0.975, 11) * table["mig"].iloc[:12].std() / np.sqrt(12)
+    for by in ("method", "setting"):
+        found = figure_3(table, ["mig"], by).iloc[0]
+        assert found["value"] == pytest.approx(table["mig"].iloc[:12].mean(), abs=1e-3)
+        assert (found["high"] - found["low"]) / 2 == pytest.approx(half, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "seeds", "rows", "note"),
+    [
+        ({}, 1, 6, "no interval with fewer than 10 seeds (here 1)"),
+        ({"mig": 0.5}, 12, 6, ""),
+        ({"mig": np.nan}, 12, 0, ""),
+    ],
+)
+def test_means_of_few_constant_or_missing_scores_are_defined(
+    change: dict, seeds: int, rows: int, note: str
+) -> None:
+    table = synthetic_scores(np.random.default_rng(7), num_seeds=seeds).assign(**change)
+    found = figure_3(table[table["dataset"] == "cars3d"], ["mig", "absent"])
+    assert len(found) == rows
+    assert set(found["note"]) <= {note}
+    if "mig" in change:
+        np.testing.assert_allclose(found["low"], found["high"])
+
+
+def test_a_setting_with_fewer_seeds_than_the_others_has_no_interval() -> None:
+    table = synthetic_scores(np.random.default_rng(8), num_seeds=12)
+    table = table.query("setting != 'beta=16' or seed < 9")
+    found = figure_3(table, ["mig"], "setting").query("method == 'beta_vae'")
+    few = found["setting"] == "beta=16"
+    assert found["low"].isna().equals(few)
+    assert set(found.loc[few, "note"]) == {"no interval with fewer than 10 seeds (here 9)"}
+
+
+def test_the_mean_over_data_sets_has_an_interval_of_its_own() -> None:
+    # Independent data sets: the mean of seven is known better than one.
+    table = synthetic_scores(np.random.default_rng(9), num_seeds=20, columns=["mig", "sap"])
+    found = figure_2(table, ["mig", "sap"]).query("row < column").set_index("dataset")
+    width = found["high"] - found["low"]
+    assert 0 < width["average"] < width.drop("average").min()
+    few = figure_2(table.query("seed < 3"), ["mig", "sap"]).query("row < column").iloc[-1]
+    assert np.isnan(few["low"])
+    assert few["note"] == "mean over 7 data sets; no interval with fewer than 10 seeds (here 3)"

@@ -1,10 +1,13 @@
 """UDR over the models of a results folder."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from teasel.analysis.udr import udr_scores
+from teasel.analysis import trials
+from teasel.analysis.udr import udr_scores, with_udr
 
 
 class Folder:
@@ -51,3 +54,15 @@ def test_models_that_agree_up_to_order_and_sign_rank_high_and_a_lone_one_has_no_
     # and max^2 / sum of a row with one entry is that entry.
     assert table.filter(like="beta_vae", axis=0)["udr"].to_numpy() == pytest.approx(0.9, abs=0.02)
     assert np.isnan(table.loc["factor_vae-0", "udr"])
+
+
+def test_a_report_ranks_by_udr_unless_that_takes_too_long_or_nothing_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder: Any = Folder()
+    table = trials(folder)
+    ranked, why = with_udr(folder, table)
+    assert (why, ranked["udr"].notna().sum()) == ("", 5)
+    assert with_udr(folder, table[table["seed"] < 4])[1] == "no setting has 5 seeds"
+    monkeypatch.setattr("teasel.analysis.udr.MOST_PAIRS", 19)
+    assert with_udr(folder, table)[1].startswith("20 pairs of models, too many for a report")
