@@ -1,5 +1,6 @@
 """A study as a job of a real Ray cluster, with its token, from a wheel."""
 
+import logging
 import os
 import re
 import signal
@@ -15,10 +16,12 @@ import pytest
 import yaml
 
 from teasel.__main__ import main
+from teasel.sweep.results import Results
 
 TOKEN = "0123456789abcdef" * 4
 RAY = str(Path(sys.executable).parent / "ray")
 HOST = "127.0.0.9"
+SECRETS = ("a-key", "a-secret")  # of the object store; the cluster has them, the job does not
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +33,8 @@ def dashboard() -> Iterator[str]:
         environment.setenv("RAY_AUTH_MODE", "token")
         environment.setenv("RAY_AUTH_TOKEN", TOKEN)
         environment.setenv("PATH", f"{Path(RAY).parent}:{os.environ['PATH']}")
+        environment.setenv("AWS_ACCESS_KEY_ID", SECRETS[0])
+        environment.setenv("AWS_SECRET_ACCESS_KEY", SECRETS[1])
         environment.delenv("RAY_ADDRESS", raising=False)
         with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder:
             options = ["--head", "--node-ip-address", HOST, "--port", "20871", "--block"]
@@ -49,6 +54,23 @@ def dashboard() -> Iterator[str]:
             finally:
                 ray.send_signal(signal.SIGTERM)
                 ray.wait(60)
+
+
+@pytest.fixture
+def bucket() -> Iterator[str]:
+    """A URI in an object store: moto's server, on this machine, stands for S3."""
+    boto3 = pytest.importorskip("boto3")
+    moto = pytest.importorskip("moto.server")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    _, port = server.get_host_and_port()
+    keys = dict(zip(("aws_access_key_id", "aws_secret_access_key"), SECRETS, strict=True))
+    endpoint = f"http://127.0.0.1:{port}"
+    client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", **keys)
+    client.create_bucket(Bucket="studies")
+    yield f"s3://studies/tiny?endpoint_override=127.0.0.1:{port}&scheme=http"
+    server.stop()
 
 
 @pytest.fixture
@@ -112,6 +134,17 @@ def test_a_stopped_job_saves_itself_and_the_next_one_goes_on(
 
 
 @pytest.mark.slow
+def test_results_go_to_an_object_store(
+    submit: Callable[..., str], dashboard: str, bucket: str, grid_file: Path
+) -> None:
+    grid_file.write_text(grid_file.read_text().replace("steps: 1500", "steps: 25"))
+    (number,) = re.findall(r"Submitted (\w+)", submit("--results", bucket))
+    wait_for(lambda: "SUCCEEDED" in job("status", dashboard, number))
+    assert list(Results(bucket).done().values()) == ["done"] * 4
+    assert len(Results(bucket).table("scores")) == 4
+
+
+@pytest.mark.slow
 def test_the_job_runs_the_wheel_that_it_brought(submit: Callable[..., str], dashboard: str) -> None:
     from ray.job_submission import JobSubmissionClient
 
@@ -124,14 +157,17 @@ def test_the_job_runs_the_wheel_that_it_brought(submit: Callable[..., str], dash
 
 
 @pytest.mark.slow
-def test_a_wrong_token_is_refused_before_anything_is_sent(
-    submit: Callable[..., str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN[::-1])
-    assert main(["submit", "ray-job", "tiny.yaml", "--cluster", "cluster.yaml"]) == 2
-    assert "no Ray cluster at http://127.0.0.9:20872" in capsys.readouterr().err
+def test_a_wrong_token_is_refused_before_anything_is_sent(submit: Callable[..., str]) -> None:
+    command = [sys.executable, str(Path(sys.executable).parent / "teasel"), "submit", "ray-job"]
+    run = subprocess.run(
+        [*command, "tiny.yaml", "--cluster", "cluster.yaml"],
+        env=os.environ | {"RAY_AUTH_TOKEN": TOKEN[::-1]},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert "no Ray cluster at http://127.0.0.9:20872" in run.stderr
+    assert not run.stdout
 
 
 def test_an_address_where_nothing_answers_is_an_error(
