@@ -138,8 +138,9 @@ class Store:
         """
         with self._or_say("list", folder) as path:
             found = self._filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
+        prefix = f"{folder}/" if folder else ""
         return sorted(
-            f"{folder}/{info.base_name}" for info in found if info.type == fs.FileType.Directory
+            prefix + info.base_name for info in found if info.type == fs.FileType.Directory
         )
 
     def remove(self, name: str) -> None:
