@@ -1,8 +1,10 @@
 """A study as a job of a real Ray cluster, with its token, from a wheel."""
 
+import json
 import logging
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -73,13 +75,19 @@ def bucket() -> Iterator[str]:
     server.stop()
 
 
+# In processes of their own: Ray reads its token once.
+def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(Path(RAY).with_name("teasel")), "submit", "ray-job", *arguments],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
 @pytest.fixture
 def submit(
-    dashboard: str,
-    wheel: Path,
-    grid_file: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    dashboard: str, wheel: Path, grid_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., str]:
     """Submits the study, and says what the command printed."""
     monkeypatch.chdir(grid_file.parent)
@@ -89,8 +97,9 @@ def submit(
     Path("cluster.yaml").write_text(yaml.safe_dump(settings))
 
     def submitted(*options: str) -> str:
-        assert main(["submit", "ray-job", "tiny.yaml", "--cluster", "cluster.yaml", *options]) == 0
-        return capsys.readouterr().out
+        run = command("tiny.yaml", "--cluster", "cluster.yaml", *options)
+        assert run.returncode == 0, run.stderr
+        return run.stdout
 
     return submitted
 
@@ -146,25 +155,20 @@ def test_results_go_to_an_object_store(
 
 @pytest.mark.slow
 def test_the_job_runs_the_wheel_that_it_brought(submit: Callable[..., str], dashboard: str) -> None:
-    from ray.job_submission import JobSubmissionClient
-
-    environment = yaml.safe_load(submit("--print"))["runtime_env"]
-    client = JobSubmissionClient(dashboard)
-    command = "python -c 'import os, teasel; print(teasel.__file__, os.environ[\"TEASEL_SAID\"])'"
-    number = client.submit_job(entrypoint=command, runtime_env=environment)
-    wait_for(lambda: client.get_job_status(number).is_terminal())
-    assert re.search(r"py_modules_files/\S*/teasel/__init__.py yes", client.get_job_logs(number))
+    environment = json.dumps(yaml.safe_load(submit("--print"))["runtime_env"])
+    say = "import os, teasel; print(teasel.__file__, os.environ['TEASEL_SAID'])"
+    options = ["--address", dashboard, "--runtime-env-json", environment]
+    run = subprocess.run(
+        [RAY, "job", "submit", *options, "--", "python", "-c", shlex.quote(say)],
+        capture_output=True,
+        text=True,
+    )
+    assert re.search(r"py_modules_files/\S*/teasel/__init__.py yes", run.stdout), run.stderr
 
 
 @pytest.mark.slow
 def test_a_wrong_token_is_refused_before_anything_is_sent(submit: Callable[..., str]) -> None:
-    command = [sys.executable, str(Path(sys.executable).parent / "teasel"), "submit", "ray-job"]
-    run = subprocess.run(
-        [*command, "tiny.yaml", "--cluster", "cluster.yaml"],
-        env=os.environ | {"RAY_AUTH_TOKEN": TOKEN[::-1]},
-        capture_output=True,
-        text=True,
-    )
+    run = command("tiny.yaml", "--cluster", "cluster.yaml", RAY_AUTH_TOKEN=TOKEN[::-1])
     assert run.returncode == 2, run.stdout + run.stderr
     assert "no Ray cluster at http://127.0.0.9:20872" in run.stderr
     assert not run.stdout
