@@ -73,7 +73,7 @@ def submit(settings: RayJob, job: Job) -> str:
     with tempfile.TemporaryDirectory() as folder:
         for name, text in job.shipped().items():
             Path(folder, name).write_text(text, encoding="utf-8")
-        submission["runtime_env"]["working_dir"] = folder
+            submission["runtime_env"]["working_dir"] = folder
         try:
             number = _client(settings).submit_job(**submission)
         except (RuntimeError, ValueError) as error:
