@@ -7,16 +7,22 @@ def checked_codes(codes: np.ndarray) -> np.ndarray:
     """The codes as a float array (N, D).
 
     Raises:
-        ValueError: if they are not two-dimensional, empty, or not all finite.
+        ValueError: if they are not two-dimensional, empty, not real numbers, or not all
+            finite as float32.
     """
     codes = np.asarray(codes)
     if codes.ndim != 2 or 0 in codes.shape:
         raise ValueError(f"codes must be (N, D) with N, D >= 1, got shape {codes.shape}")
-    if codes.dtype.kind != "f":
+    if codes.dtype.kind not in "fiub":
+        raise ValueError(f"codes must be real numbers, got {codes.dtype}")
+    if codes.dtype not in (np.float32, np.float64):
         codes = codes.astype(np.float64)
-    if not np.isfinite(codes).all():
-        bad = np.flatnonzero(~np.isfinite(codes).all(axis=0))
-        raise ValueError(f"codes must be finite, got NaN or infinity in latents {bad.tolist()}")
+    # Solvers go round for ever on numbers whose squares overflow; networks give none above float32.
+    with np.errstate(over="ignore"):
+        finite = np.isfinite(codes.astype(np.float32, copy=False)).all(axis=0)
+    if not finite.all():
+        bad = np.flatnonzero(~finite).tolist()
+        raise ValueError(f"codes must be finite, as float32 too; in latents {bad} they are not")
     return codes
 
 

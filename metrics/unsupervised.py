@@ -33,7 +33,9 @@ def unsupervised_scores(codes: np.ndarray, num_bins: int = 20) -> UnsupervisedSc
     codes = checked_codes(codes)
     if len(codes) < 2:
         raise ValueError("a covariance needs two points, got one")
-    covariance = np.atleast_2d(np.cov(codes, rowvar=False))
+    # From the first point, so that the covariance of a constant latent is zero without rounding.
+    shifted = codes.astype(np.float64) - codes[0]
+    covariance = np.atleast_2d(np.cov(shifted, rowvar=False))
     wasserstein, variance = wasserstein_correlation(covariance), float(np.trace(covariance))
     return UnsupervisedScores(
         total_correlation(covariance),

@@ -64,7 +64,7 @@ def test_a_factor_of_one_value_or_a_single_factor_is_scored_or_refused(
         assert np.isfinite(list(scores.values())).all()
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e200])
 @pytest.mark.parametrize("name", METRICS)
 def test_codes_that_are_not_finite_are_refused_with_a_reason(name: str, bad: float) -> None:
     codes = STANDARD.copy()

@@ -211,3 +211,14 @@ def test_malformed_arrays_are_refused_with_a_reason(codes, factors, message: str
 def test_fewer_points_than_bins_have_a_score() -> None:
     assert 0 <= mig(FACTORS[:3], FACTORS[:3]) <= 1
     assert 0 <= dci(FACTORS[:3], FACTORS[:3], FACTORS, FACTORS).informativeness_test <= 1
+
+
+def test_constant_codes_that_rounding_would_make_vary_depend_on_nothing() -> None:
+    # The mean of 150 times 0.1 is not 0.1: each variance would be 1e-34, each correlation 1.
+    assert unsupervised_scores(np.full((150, 3), 0.1)) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("kind", [complex, object, str])
+def test_codes_that_are_no_real_numbers_are_refused(kind: type) -> None:
+    with pytest.raises(ValueError, match="real numbers"):
+        unsupervised_scores(np.ones((4, 2)).astype(kind))
