@@ -1,5 +1,6 @@
 """Objectives that must coincide, and the gradient of each in float64."""
 
+import math
 from importlib import import_module
 
 import jax
@@ -89,3 +90,32 @@ def test_the_gradient_of_each_regularizer_is_that_of_finite_differences(name, mo
 
         posterior = tuple(jnp.asarray(rng.normal(size=(4, 3))) for _ in range(2))
         check_grads(loss, posterior, order=1, modes=["rev"], eps=1e-7, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name == "beta_tc_vae" else pytest.param(name, marks=pytest.mark.slow)
+        for name in CASES
+    ],
+)
+def test_the_gradient_through_the_whole_networks_is_that_of_finite_differences(name) -> None:
+    """In float64, along the gradient of each network's parameters."""
+    method, rng = METHODS[name](**CASES[name]), np.random.default_rng(3)
+    with jax.enable_x64(True):
+        start = method.initial_parameters(KEY, (64, 64, 1), 3)
+        # Away from the biases of zero, where black pixels leave every ReLU on its edge.
+        start = jax.tree.map(lambda leaf: leaf + 0.01 * rng.normal(size=leaf.shape), start)
+        images = jnp.asarray(IMAGES[:2], jnp.float64)
+        losses = jax.jit(jax.value_and_grad(method.loss, has_aux=True))
+        _, gradient = losses(start, images, KEY, jnp.int32(3))
+        for network in ("encoder", "decoder"):
+            size = math.sqrt(sum(jnp.vdot(g, g) for g in jax.tree.leaves(gradient[network])))
+            values = []
+            for step in (1e-6, -1e-6):
+                moved = jax.tree.map(
+                    lambda leaf, g, by=step / size: leaf + by * g, start[network], gradient[network]
+                )
+                (value, _), _ = losses(start | {network: moved}, images, KEY, jnp.int32(3))
+                values.append(float(value))
+            assert (values[0] - values[1]) / 2e-6 == pytest.approx(size, rel=1e-5)

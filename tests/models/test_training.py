@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from teasel.models import METHODS, Replica, Settings, Trainer
+from teasel.models import METHODS, Replica, Settings, Trainer, hyperparameters
 
 SHAPE = (64, 64, 1)
 SETTINGS = Settings(steps=10, batch_size=4, num_latents=3, learning_rate=1e-3)
@@ -100,6 +100,31 @@ def test_training_interrupted_and_resumed_elsewhere_is_bit_identical(trainer) ->
     assert [replica.trial_id for replica in resumed.replicas] == ["c", "b", "a"]
     c, b, a = trainer.parameters(resumed)
     _alike([a, b, c], trainer.parameters(through))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name == "factor_vae" else pytest.param(name, marks=pytest.mark.slow)
+        for name in METHODS
+        if name != "untrained"
+    ],
+)
+def test_every_method_compiles_once_and_resumes_to_the_bit(name) -> None:
+    def replicas(first: float) -> list[Replica]:
+        return [
+            Replica(dict.fromkeys(hyperparameters(METHODS[name]), value), seed, f"{seed}")
+            for seed, value in enumerate((first, 3.5))
+        ]
+
+    trainer = Trainer(METHODS[name], SETTINGS, SHAPE, _draw, DATA)
+    through, _ = trainer.advance(trainer.start(replicas(1.0)), 2)
+    halfway, _ = trainer.advance(trainer.start(replicas(1.0)), 1)
+    resumed, _ = trainer.advance(trainer.restore(trainer.save(halfway), ["1", "0"]), 1)
+    _alike(trainer.parameters(through)[::-1], trainer.parameters(resumed))
+    _, curves = trainer.advance(trainer.start(replicas(20.0)), 1)
+    assert np.isfinite(curves["loss"]).all()
+    assert trainer.num_programs == 1
 
 
 def test_packs_at_different_steps_are_not_joined(trainer) -> None:
