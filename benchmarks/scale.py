@@ -8,20 +8,24 @@ import argparse
 import json
 import os
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from teasel.sweep.costs import ENCODINGS_PER_SECOND, METHOD_COST, SCORE_SECONDS, THREE_CHANNELS_COST
+from teasel.sweep.costs import (
+    ENCODINGS_PER_SECOND,
+    METHOD_COST,
+    SCORE_SECONDS,
+    THREE_CHANNELS_COST,
+)
 from teasel.sweep.data import definition
 from teasel.sweep.grid import load_grid
-from teasel.sweep.outstanding import outstanding
+from teasel.sweep.outstanding import Wanted, outstanding
 from teasel.sweep.results import Results
 from teasel.sweep.scheduler import Options, Scheduler
 from teasel.sweep.simulation import Durations, Faults, Simulation
 from teasel.sweep.study import work
-from teasel.sweep.tasks import Demand, ScoreTrials, Task, TrainPack
+from teasel.sweep.tasks import Demand, Task, TrainPack
 from teasel.sweep.trials import Trial
 
 FIGURE = Path(__file__).parents[1] / "docs" / "images" / "scale.png"
@@ -57,62 +61,69 @@ OBSERVATIONS = 2.9e6
 
 
 class Outcome(NamedTuple):
-    """What a simulated run came to: hours, shares of one, and models in a pack."""
+    """What a simulated run came to: hours until all is trained, shares of one, models in a pack."""
 
     trained: float
-    scored: float
     idle: float
     lost: float
     packs: int
     median_pack: int
-    driver_seconds: float
+
+
+def model_step(trial: Trial, rates: Rates) -> float:
+    """Seconds that a step of one model adds to that of its pack."""
+    channels = THREE_CHANNELS_COST if definition(trial).image_shape[-1] == 3 else 1.0
+    return METHOD_COST.get(trial.method, 1.0) * channels / rates.model_steps_per_second
+
+
+def model_seconds(everything: list[Wanted], rates: Rates) -> float:
+    """Seconds of one accelerator, if nothing but the models' own work took time."""
+    return sum(trial.training.steps * model_step(trial, rates) for trial, _ in everything)
 
 
 def durations(rates: Rates) -> Durations:
     """How long things take at these rates."""
 
-    def model_step(trial: Trial) -> float:
-        channels = THREE_CHANNELS_COST if definition(trial).image_shape[-1] == 3 else 1.0
-        return METHOD_COST.get(trial.method, 1.0) * channels / rates.model_steps_per_second
-
     def step(task: TrainPack) -> float:
-        return rates.launch_seconds + len(task.trials) * model_step(task.trials[0])
+        return rates.launch_seconds + len(task.trials) * model_step(task.trials[0], rates)
 
     def encode(task: TrainPack) -> float:
         # A third of a step's work on each batch of the evaluation and of all images.
         trial = task.trials[0]
         batches = trial.training.evaluation_batches + definition(trial).num_images / 64
-        return len(task.trials) * batches * model_step(trial) / 3
-
-    def score(task: ScoreTrials) -> float:
-        seconds = 0.0
-        for trial, requests in zip(task.trials, task.requests, strict=True):
-            seconds += sum(SCORE_SECONDS.get(request.metric, 1.0) for request in requests)
-            if definition(trial).appearance:
-                kinds = {request.representation for request in requests}
-                seconds += len(kinds) * OBSERVATIONS / rates.encodings_per_second
-        return seconds
+        return len(task.trials) * batches * model_step(trial, rates) / 3
 
     def start(task: Task) -> float:
         return rates.start_seconds
 
-    return Durations(start, lambda task: rates.compile_seconds, step, encode, score)
+    return Durations(start, lambda task: rates.compile_seconds, step, encode, lambda task: 0.0)
 
 
-def run(num_gpus: int, rates: Rates, faults: Faults, pack: int | str) -> Outcome:
+def scoring_hours(everything: list[Wanted], rates: Rates) -> float:
+    """Core-hours of all scores; most of them encode fresh observations of noisy data sets."""
+    seconds = 0.0
+    for trial, requests in everything:
+        seconds += sum(SCORE_SECONDS.get(request.metric, 1.0) for request in requests)
+        if definition(trial).appearance:
+            kinds = {request.representation for request in requests}
+            seconds += len(kinds) * OBSERVATIONS / rates.encodings_per_second
+    return seconds / HOUR
+
+
+def run(
+    everything: list[Wanted], num_gpus: int, rates: Rates, faults: Faults, pack: int | str
+) -> Outcome:
     """The whole study on nodes of up to eight accelerators with 24 CPU cores each."""
     per_node = min(8, num_gpus)
     machines = [Demand(cpus=24 * per_node, gpus=per_node)] * (num_gpus // per_node)
-    everything = work([load_grid("locatello2019")[0]])
     steps = sum(trial.training.steps for trial, _ in everything)
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         results = Results(folder)
         simulation = Simulation(
             results, machines, durations(rates), faults, seed=1, memory=rates.memory
         )
-        began = time.process_time()
         options = Options(pack=pack)
-        left = outstanding(results, everything)
+        left = outstanding(results, [Wanted(trial, ()) for trial, _ in everything])
         summary = Scheduler(
             results, "study", left, simulation, options, "run", clock=simulation.clock
         ).run()
@@ -121,43 +132,42 @@ def run(num_gpus: int, rates: Rates, faults: Faults, pack: int | str) -> Outcome
     sizes = sorted(account.pack_sizes)
     return Outcome(
         account.trained_at / HOUR,
-        simulation.now / HOUR,
         1 - account.busy / account.offered,
         account.lost_steps / steps,
         len(sizes),
         sizes[len(sizes) // 2],
-        time.process_time() - began,
     )
 
 
-def draw(outcomes: dict[tuple[int, str, str], Outcome], counts: list[int], rates: Rates) -> None:
-    """Draws the hours, and where the accelerators' time goes, against their number."""
+def draw(outcomes: dict[tuple[int, str, str], Outcome], counts: list[int], ideal: float) -> None:
+    """Draws hours, and where the accelerators' time goes, against their number.
+
+    Args:
+        outcomes: By number of accelerators, conditions and size of packs.
+        counts: Numbers of accelerators.
+        ideal: Hours of one accelerator without an idle second.
+    """
     import matplotlib.pyplot as plt
 
     figure, (hours, shares) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    hours.loglog(counts, [ideal / count for count in counts], "k--", lw=1, label="no idle second")
     for conditions, colour in (("calm", "C0"), ("spot", "C1")):
-        calm = [outcomes[count, conditions, "auto"] for count in counts]
-        hours.loglog(
+        runs = [outcomes[count, conditions, "auto"] for count in counts]
+        hours.loglog(counts, [run.trained for run in runs], "o-", color=colour, label=conditions)
+        shares.semilogx(
             counts,
-            [one.trained for one in calm],
+            [100 * run.idle for run in runs],
             "o-",
             color=colour,
-            label=f"{conditions}: trained",
-        )
-        hours.loglog(
-            counts, [one.scored for one in calm], "s:", color=colour, label=f"{conditions}: scored"
+            label=f"{conditions}, idle",
         )
         shares.semilogx(
             counts,
-            [100 * one.idle for one in calm],
-            "o-",
+            [100 * run.lost for run in runs],
+            "x:",
             color=colour,
-            label=f"{conditions}: idle",
+            label=f"{conditions}, again",
         )
-        shares.semilogx(
-            counts, [100 * one.lost for one in calm], "x:", color=colour,
-            label=f"{conditions}: done again",
-        )  # fmt: skip
     hours.set(xlabel="accelerators", ylabel="hours", xticks=counts, xticklabels=counts)
     shares.set(xlabel="accelerators", ylabel="% of their time", xticks=counts, xticklabels=counts)
     hours.legend(frameon=False)
@@ -174,22 +184,28 @@ def main() -> None:
     arguments = parser.parse_args()
     rates = Rates(**json.loads(Path(arguments.rates).read_text()) if arguments.rates else {})
     os.fsync = lambda descriptor: None  # what is written is thrown away
-    print("| accelerators | conditions | pack | trained, h | scored, h | idle | done again | packs"
-          " | median pack | driver, CPU-s |")  # fmt: skip
-    print("|" + " --- |" * 10)
+    everything = work([load_grid("locatello2019")[0]])
+    ideal = model_seconds(everything, rates) / HOUR
+    print(f"without an idle second: {ideal:.0f} hours of one accelerator to train;")
+    print(f"{scoring_hours(everything, rates):,.0f} core-hours to score")
+    print(
+        "| accelerators | conditions | pack | trained, h | idle | done again | packs | median pack"
+    )
+    print("|" + " --- |" * 8)
     outcomes = {}
     for count in arguments.counts:
         for conditions, faults in (("calm", Faults()), ("spot", SPOT)):
             for pack in arguments.packs if count >= 64 else arguments.packs[:1]:
                 size = pack if pack == "auto" else int(pack)
-                one = outcomes[count, conditions, pack] = run(count, rates, faults, size)
+                one = outcomes[count, conditions, pack] = run(
+                    everything, count, rates, faults, size
+                )
                 print(
-                    f"| {count} | {conditions} | {pack} | {one.trained:.2f} | {one.scored:.2f} | "
-                    f"{one.idle:.1%} | {one.lost:.1%} | {one.packs} | {one.median_pack} | "
-                    f"{one.driver_seconds:.0f} |",
+                    f"| {count} | {conditions} | {pack} | {one.trained:.2f} | {one.idle:.1%} | "
+                    f"{one.lost:.1%} | {one.packs} | {one.median_pack} |",
                     flush=True,
                 )
-    draw(outcomes, arguments.counts, rates)
+    draw(outcomes, arguments.counts, ideal)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def cost(
         save_models: Whether parameters are kept.
         measured: Seconds a model-step by (data set, method), from `measured_seconds`.
     """
-    train = sum(_train_seconds(trial, measured) for trial, _ in untrained)
+    train = sum(train_seconds(trial, measured) for trial, _ in untrained)
     score = sum(
         _score_seconds(request) for _, requests in (*untrained, *unscored) for request in requests
     )
@@ -85,7 +85,8 @@ def _score_seconds(request: MetricRequest) -> float:
     return share * SCORE_SECONDS.get(request.metric, 1.0)
 
 
-def _train_seconds(trial: Trial, measured: dict[tuple[str, str], float]) -> float:
+def train_seconds(trial: Trial, measured: dict[tuple[str, str], float]) -> float:
+    """CPU seconds of one training, and of encoding what it learned."""
     if trial.method in REFERENCES:
         return 0.0
     data = definition(trial)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ..models import METHODS, Memory, Settings, pack_memory, pack_size
 from .checkpoints import Checkpoint
+from .costs import train_seconds
 from .data import definition
 from .references import REFERENCES
 from .trials import Trial
@@ -47,9 +48,9 @@ class Slots(NamedTuple):
 class Backlog:
     """Trials that wait to be trained, in order.
 
-    A pack is formed when there is a slot for it, and is an equal share of all that is unfinished:
-    packs are as large as pays while much is left, and get smaller towards the end, so that no slot
-    idles while another one has a long pack to itself.
+    A pack is formed when there is a slot for it, and is an equal share of all that is unfinished,
+    in work: packs are as large as pays while much is left, and get smaller towards the end, so that
+    no slot idles while another one has a long pack to itself.
 
     Args:
         trials: In the order in which they should be done.
@@ -69,6 +70,8 @@ class Backlog:
         for trial in trials:
             key = (trial.program, saved.get(trial.trial_id))
             self._groups.setdefault(key, deque()).append(trial)
+        seconds = [len(group) * _seconds(group[0]) for group in self._groups.values()]
+        self._mean_seconds = sum(seconds) / max(1, len(trials))
 
     def __len__(self) -> int:
         again = sum(len(pack.trials) for pack in self._again)
@@ -137,7 +140,8 @@ class Backlog:
             return min(self._size, most or self._size)
         if most is None:
             most = self._most[trial.program] = largest_pack(trial, slots.accelerator_bytes)
-        return min(most, max(1, math.ceil(unfinished / slots.num)))
+        share = unfinished / slots.num * self._mean_seconds / _seconds(trial)
+        return min(most, max(1, math.ceil(share)))
 
 
 def make_packs(
@@ -149,6 +153,11 @@ def make_packs(
     while (pack := backlog.take(slots, len(trials), lambda trial: True)) is not None:
         packs.append(pack)
     return packs
+
+
+def _seconds(trial: Trial) -> float:
+    """What a training costs, to compare it with others; a reference costs hardly anything."""
+    return max(1.0, train_seconds(trial, measured={}))
 
 
 def largest_pack(trial: Trial, accelerator_bytes: int | None) -> int:

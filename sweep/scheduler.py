@@ -225,6 +225,10 @@ class Scheduler:
 
     def _start_what_fits(self) -> None:
         self._look_around()
+        demand = Demand(gpus=self._gpus)
+        slots = sum(machine.holds(demand) for machine in self._machines)
+        self._slots = Slots(max(1, slots), self._accelerator_bytes)
+        self._left_to_train = len(self._backlog) + self._unfinished
         while (task := self._next(self._offered - self._used)) is not None:
             self._attempts.update((task.kind, trial.trial_id) for trial in task.trials)
             self._running[task.part] = task
@@ -278,14 +282,10 @@ class Scheduler:
         if not any(fits(trial) for trial in self._backlog.heads):
             return None
         compiling = {task.program for task in self._packs.values()} - self._warm
-        demand = Demand(gpus=self._gpus)
-        slots = sum(machine.holds(demand) for machine in self._machines)
-        where = Slots(max(1, slots), self._accelerator_bytes)
-        unfinished = len(self._backlog) + self._unfinished
         # A program that is being compiled is left alone, so that others find it compiled; but no
         # slot stays empty for that.
-        pack = self._backlog.take(where, unfinished, is_ready)
-        pack = pack or self._backlog.take(where, unfinished, fits)
+        pack = self._backlog.take(self._slots, self._left_to_train, is_ready)
+        pack = pack or self._backlog.take(self._slots, self._left_to_train, fits)
         return self._train_pack(pack) if pack else None
 
     def _train_pack(self, pack: PackedTrials) -> TrainPack:

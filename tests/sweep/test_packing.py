@@ -1,0 +1,70 @@
+"""How trials are put into packs, before anything runs."""
+
+import pytest
+
+from teasel.sweep.costs import train_seconds
+from teasel.sweep.grid import load_grid
+from teasel.sweep.packing import Backlog, PackedTrials, Slots, make_packs
+from teasel.sweep.trials import Training, Trial, seeds_first
+
+MEMORY = 140 * 10**9
+
+
+@pytest.fixture(scope="module")
+def study() -> list[Trial]:
+    return seeds_first(load_grid("locatello2019")[0].trials())
+
+
+def trials_of(num: int, dataset: str = "dsprites") -> list[Trial]:
+    return [Trial(dataset, "beta_vae", {"beta": 1.0}, seed, Training()) for seed in range(num)]
+
+
+def test_a_slot_of_512_gets_one_pack_and_all_cost_about_the_same(study: list[Trial]) -> None:
+    packs = make_packs(study, {}, "auto", Slots(512, MEMORY))
+    assert 512 <= len(packs) <= 512 + 42  # each of the 42 programs may leave a rest
+    seconds = sorted(sum(train_seconds(trial, {}) for trial in pack.trials) for pack in packs)
+    assert seconds[-1] < 1.2 * seconds[len(seconds) // 2]
+
+
+def test_one_accelerator_gets_the_largest_packs(study: list[Trial]) -> None:
+    packs = make_packs(study, {}, "auto", Slots(1, MEMORY))
+    assert max(len(pack.trials) for pack in packs) == 64
+    assert len(packs) == 42 * 5  # 300 trials of a program: four times 64, and 44
+
+
+def test_packs_get_smaller_when_little_is_left() -> None:
+    backlog = Backlog(trials_of(100), {}, "auto")
+    slots = Slots(4, MEMORY)
+    sizes = [
+        len(pack.trials)
+        for unfinished in (400, 100, 10, 2)
+        if (pack := backlog.take(slots, unfinished, lambda trial: True))
+    ]
+    assert sizes == [64, 25, 3, 1]
+
+
+def test_a_program_that_does_not_fit_comes_in_smaller_packs_also_what_waits_to_be_tried_again() -> (
+    None
+):
+    trials = trials_of(12)
+    backlog = Backlog(trials[6:], {}, 6)
+    backlog.put_back([PackedTrials(tuple(trials[:6]), "saved")])
+    backlog.limit(trials[0].program, 4)
+    packs = [backlog.take(Slots(1), 12, lambda trial: True) for _ in range(4)]
+    assert [(len(pack.trials), pack.checkpoint) for pack in packs if pack] == [
+        (4, "saved"),
+        (2, "saved"),
+        (4, None),
+        (2, None),
+    ]
+    assert len(backlog) == 0
+
+
+def test_a_program_is_given_up_as_a_whole() -> None:
+    bad, good = trials_of(4), trials_of(3, "cars3d")
+    backlog = Backlog([*bad[1:], *good], {}, 2)
+    backlog.put_back([PackedTrials((bad[0],), None)])
+    assert {trial.trial_id for trial in backlog.give_up(bad[0].program)} == {
+        trial.trial_id for trial in bad
+    }
+    assert len(backlog) == len(good)
