@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from .. import TeaselError
-from .parts import FACTORS, compacted_codes, consistently, read_part, read_table
+from .parts import FACTORS, compacted_codes, consistently, read_part, read_table, row_numbers
 from .scoring import RequestKey
 from .store import MissingFileError, Store
 from .tables import COLUMNS, IDENTITY, REQUEST_KEY, SCHEMA_VERSION, texts, to_table
@@ -118,28 +118,21 @@ class Results:
         rows = read_table(self.store, "tables/scores", names, names, texts("scores"))
         if rows is None:
             return {}
-        columns = [rows[name].combine_chunks().dictionary_encode() for name in names]
-        trial_ids, *facts = (column.dictionary.to_pylist() for column in columns)
-        trial, *codes = (column.indices.to_numpy() for column in columns)
-        # One number per combination, then one per combination that occurs: few, over many rows.
-        sizes = [len(values) for values in facts]
-        number = np.ravel_multi_index(codes, sizes)
-        keys = np.flatnonzero(np.bincount(number, minlength=1))
-        found = np.zeros((len(trial_ids), len(keys)), bool)
-        found[trial, np.searchsorted(keys, number)] = True
-        named = list(
-            zip(
-                *(
-                    np.array(values, object)[of]
-                    for values, of in zip(facts, np.unravel_index(keys, sizes), strict=True)
-                ),
-                strict=True,
-            )
+        numbers = row_numbers(rows, REQUEST_KEY)
+        distinct = np.flatnonzero(np.bincount(numbers))
+        request = np.searchsorted(distinct, numbers)
+        example = np.zeros(len(distinct), int)
+        example[request] = np.arange(len(rows))
+        keys = list(
+            zip(*(rows[name].take(example).to_pylist() for name in REQUEST_KEY), strict=True)
         )
+        trial = rows["trial_id"].combine_chunks().dictionary_encode()
+        trial_ids = trial.dictionary.to_pylist()
+        found = np.zeros((len(trial_ids), len(keys)), bool)
+        found[trial.indices.to_numpy(), request] = True
+        # Many trials have the same requests, and share a set.
         patterns, pattern_of = np.unique(found, axis=0, return_inverse=True)
-        sets = [
-            frozenset(named[place] for place in np.flatnonzero(pattern)) for pattern in patterns
-        ]
+        sets = [frozenset(keys[place] for place in np.flatnonzero(row)) for row in patterns]
         return {
             trial_id: sets[place] for trial_id, place in zip(trial_ids, pattern_of, strict=True)
         }

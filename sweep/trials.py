@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -71,9 +71,14 @@ class Trial:
     @cached_property
     def trial_id(self) -> str:
         """The first 16 hex digits of the SHA-256 of the trial's canonical JSON."""
-        identity = {"protocol": PROTOCOL, **asdict(self)}
-        if identity.pop("file"):
-            identity["dataset"] = f"sha256:{self.file.sha256}"  # type: ignore[union-attr]
+        identity = {
+            "protocol": PROTOCOL,
+            "dataset": f"sha256:{self.file.sha256}" if self.file else self.dataset,
+            "method": self.method,
+            "hyperparameters": self.hyperparameters,
+            "seed": self.seed,
+            "training": vars(self.training),
+        }
         return hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:16]
 
     def __hash__(self) -> int:
