@@ -49,7 +49,8 @@ def rayjob_schema() -> dict[str, Any]:
     file = Path(given) if given else beside
     if not file.is_file():
         pytest.skip("no schema of KubeRay's: set TEASEL_KUBERAY_CRD to its ray.io_rayjobs.yaml")
-    versions = yaml.safe_load(file.read_text())["spec"]["versions"]
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a megabyte of YAML
+    versions = yaml.load(file.read_text(), loader)["spec"]["versions"]
     (schema,) = (v["schema"]["openAPIV3Schema"] for v in versions if v["name"] == "v1")
     return _closed(schema)
 
@@ -82,10 +83,10 @@ def test_the_manifest_follows_kuberays_schema(
 ) -> None:
     jsonschema = pytest.importorskip("jsonschema")
     (job,) = rendered(**changes)
-    jsonschema.validate(job, rayjob_schema)
+    validator = jsonschema.Draft202012Validator(rayjob_schema)
+    assert not list(validator.iter_errors(job))
     job["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]["maxReplica"] = 1
-    with pytest.raises(jsonschema.ValidationError, match="maxReplica"):
-        jsonschema.validate(job, rayjob_schema)
+    assert ["maxReplica" in error.message for error in validator.iter_errors(job)] == [True]
 
 
 def test_the_head_computes_nothing_and_never_sits_on_a_spot_machine(

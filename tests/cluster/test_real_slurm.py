@@ -154,4 +154,4 @@ def test_each_job_of_an_array_does_its_share_and_goes_back_alone(
     slurm.until(lambda: not slurm("squeue", "--noheader"), 6 * MINUTES)
     assert study.log().count("back into the queue") == 1
     assert_whole(study.results)
-    assert study.log().count("trials are done after") == 2
+    assert study.log().count("trials are done after") == 3  # one of them when it was interrupted
