@@ -357,6 +357,25 @@ def test_with_accelerators_training_comes_first_and_scoring_runs_beside_it(
     assert executor.most_at_once > 1
 
 
+def test_training_waits_when_the_scores_fall_far_behind(results: Results) -> None:
+    class SlowToScore(Script):
+        """Ends a training whenever one is under way."""
+
+        most_behind = 0
+
+        def wait(self, seconds: float) -> list[Outcome]:
+            self.waiting.sort(key=lambda task: task.kind, reverse=True)
+            behind = len(self.results.done()) - len(self.results.scored())
+            self.most_behind = max(self.most_behind, behind)
+            return super().wait(seconds)
+
+    executor = SlowToScore(results, offered=Demand(cpus=3, gpus=1))
+    summary = scheduler_of(results, executor, trials_of(5, 16), pack=4).run()
+    assert summary == Summary(80, 0, 0, interrupted=False)
+    # Eight a CPU may wait, eight are being scored on each of two, and a pack brings four more.
+    assert 8 * 3 < executor.most_behind <= 8 * 3 + 8 * 2 + 4
+
+
 def test_what_was_committed_before_the_worker_was_lost_is_not_done_again(results: Results) -> None:
     attempts = itertools.count()
     executor = Script(results)
