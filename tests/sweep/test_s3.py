@@ -3,7 +3,9 @@
 import logging
 from collections.abc import Iterator
 
+import pandas as pd
 import pytest
+from pyarrow import fs
 
 from teasel.__main__ import main
 from teasel.analysis import scores
@@ -77,6 +79,8 @@ def test_a_sweep_runs_resumes_and_is_read_there(
     numbers = ["trial_id", "loss", "kl", "mig", "modularity"]
     assert wide[numbers].equals(here[numbers])
     assert loose[numbers].equals(here[numbers])
+    store, root = fs.FileSystem.from_uri(uri)  # as docs/queries.md says
+    assert len(pd.read_parquet(f"{root}/tables/scores", filesystem=store)) == 4 * 2 * 2
     codes = Results(uri).representation(wide["trial_id"][0])[0]
     assert (codes == finished.representation(wide["trial_id"][0])[0]).all()
 

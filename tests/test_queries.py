@@ -1,0 +1,46 @@
+"""docs/queries.md does what it shows, on the made study that it speaks of."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from teasel.analysis.synthetic import SyntheticResults
+from teasel.sweep.compact import print_compacted
+from teasel.sweep.results import Results
+
+PAGE = (Path(__file__).parents[1] / "docs" / "queries.md").read_text()
+EXAMPLES = re.findall(r"```python\n(.*?)```\n```\n(.*?)```", PAGE, re.S)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which ``results/made`` lies."""
+    folder = tmp_path_factory.mktemp("queries")
+    made = SyntheticResults(np.random.default_rng(0), num_datasets=2, num_seeds=5, pictures=False)
+    results = Results(folder / "results" / "made")
+    results.write_study(made.study, "")
+    rows = made.table("trials").to_pylist()
+    for method in {row["method"] for row in rows}:
+        results.add("trials", method, [row for row in rows if row["method"] == method])
+    results.add("trials", "again", rows[:3])  # written twice: compact leaves one
+    results.add("scores", "part", made.table("scores").to_pylist())
+    print_compacted(results.uri)
+    return folder
+
+
+@pytest.mark.parametrize(("code", "shown"), EXAMPLES, ids=["pandas", "duckdb", "polars"])
+def test_an_example_prints_what_the_page_shows(
+    code: str,
+    shown: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip(re.findall(r"import (\w+)", code)[0])
+    monkeypatch.chdir(folder)
+    exec(code, {})
+    # Words and numbers, not the frames that each version draws in its own way.
+    printed, expected = (re.findall(r"[\w.-]+", text) for text in (capsys.readouterr().out, shown))
+    assert printed == expected
