@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     plan = commands.add_parser("plan", help="say what a grid stands for, and what it costs")
     _add_grid(plan)
     plan.add_argument("--results", metavar="DIR", help="count what is done there already")
+    plan.add_argument("--address", metavar="RAY", help="plan for this running Ray cluster")
     plan.set_defaults(command=_plan)
 
     run = commands.add_parser("run", help="do what is missing of a grid")
@@ -152,7 +153,7 @@ def _add_grid(parser: argparse.ArgumentParser, nargs: str = "+") -> None:
 def _plan(arguments: argparse.Namespace) -> int:
     from .sweep.plan import print_plan
 
-    print_plan(arguments.grid, arguments.select, arguments.results)
+    print_plan(arguments.grid, arguments.select, arguments.results, arguments.address)
     return DONE
 
 

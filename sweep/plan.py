@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from .checkpoints import latest
 from .costs import cost, measured_seconds
@@ -14,21 +15,33 @@ from .references import REFERENCES
 from .results import Results
 from .selection import select as select_trials
 from .study import work
+from .tasks import Demand
 from .trials import Trial, seeds_first
 
 
-def print_plan(names: Sequence[str], select: str | None, uri: str | None) -> None:
+class Cluster(NamedTuple):
+    """What a plan is made for: what each machine offers, and the memory of an accelerator."""
+
+    machines: list[Demand]
+    accelerator_bytes: int | None
+
+
+def print_plan(
+    names: Sequence[str], select: str | None, uri: str | None, address: str | None = None
+) -> None:
     """Prints what the grids stand for: trials, packs, programs, hours and bytes.
 
     Args:
         names: Packaged grids, or YAML files.
         select: Only the trials that meet these conditions.
         uri: A results folder whose finished trials are not counted again.
+        address: A running Ray cluster to plan for; by default this machine's CPUs.
 
     Raises:
         GridError: If a grid is wrong.
         SelectionError: If the selection is wrong.
         ResultsError: If the results folder cannot be read.
+        ClusterError: If there is no Ray at the address.
     """
     grids = [load_grid(name)[0] for name in names]
     first = grids[0]
@@ -51,11 +64,18 @@ def print_plan(names: Sequence[str], select: str | None, uri: str | None) -> Non
         )
     _print_counts("data set", Counter(trial.dataset for trial in trials))
     _print_counts("method", Counter(trial.method for trial in trials))
-    slots = os.cpu_count() or 1
+    cluster = _cluster(address) if address else Cluster([Demand(cpus=os.cpu_count() or 1)], None)
+    cores = int(sum(machine.cpus for machine in cluster.machines))
+    share = first.resources.gpus_per_pack
+    demand = Demand(gpus=share if any(machine.gpus for machine in cluster.machines) else 0.0)
+    slots = sum(machine.holds(demand) for machine in cluster.machines)
+    memory = cluster.accelerator_bytes
     saved = latest(results) if results is not None else {}
-    packs = make_packs(seeds_first(untrained), saved, first.resources.pack, Slots(slots))
+    room = Slots(max(1, slots), int(memory * share) if memory else None)
+    packs = make_packs(seeds_first(untrained), saved, first.resources.pack, room)
     programs = {trial.program for trial in untrained}
-    print(f"{len(packs):,} packs for {slots} CPU cores, {len(programs):,} programs to compile")
+    print(f"{len(packs):,} packs, {len(programs):,} programs to compile")
+    _print_places(cluster.machines, demand, slots)
     trained = [pack.trials for pack in packs if pack.trials[0].method not in REFERENCES]
     if trained:
         _print_memory(max(trained, key=len))
@@ -65,9 +85,29 @@ def print_plan(names: Sequence[str], select: str | None, uri: str | None) -> Non
     origin = "medians of this results folder" if measured else "rates of one CPU core"
     print(
         f"about {_hours(bill.train_seconds)} core-hours to train, {_hours(bill.score_seconds)} to "
-        f"score ({origin}): {duration(seconds / slots)} on {slots} cores"
+        f"score ({origin}): {duration(seconds / max(1, cores))} on {cores} cores"
     )
     print(f"about {bill.num_bytes / 1e9:,.2f} GB of results")
+
+
+def _cluster(address: str) -> Cluster:
+    from .ray_executor import RayExecutor
+
+    executor = RayExecutor(address)
+    try:
+        return Cluster(executor.machines(), executor.accelerator_bytes())
+    finally:
+        executor.shutdown()
+
+
+def _print_places(machines: Sequence[Demand], demand: Demand, slots: int) -> None:
+    """Whether the packs can be placed, and how many at a time."""
+    need = f"{demand.cpus:g} CPU" + (f" and {demand.gpus:g} accelerator" if demand.gpus else "")
+    cpus, gpus = (sum(getattr(each, kind) for each in machines) for kind in ("cpus", "gpus"))
+    offer = f"{len(machines)} machine{'s' * (len(machines) != 1)} with {cpus:g} CPUs"
+    offer += f" and {gpus:g} accelerators" if gpus else ""
+    answer = f"{slots:,} at a time" if slots else "no machine can place one"
+    print(f"  a pack needs {need}: {answer}, on {offer}")
 
 
 def _print_counts(what: str, counts: Counter[str]) -> None:

@@ -4,11 +4,13 @@ import time
 from collections import Counter
 
 from .control import Control
+from .drivers import Driver, drivers
 from .outstanding import outstanding
 from .results import Results
 from .study import frozen_grids, work
 
 _SILENT_SECONDS = 120.0
+_SILENT_DRIVER_SECONDS = 30.0
 
 
 def print_status(uri: str) -> None:
@@ -30,6 +32,11 @@ def print_status(uri: str) -> None:
     wanted = Counter((trial.dataset, trial.method) for trial in trials)
     for cell, count in wanted.items():
         print(f"  {cell[0]}, {cell[1]}: {done[cell]:,} of {count:,}")
+    working = [driver for driver in drivers(results.store).values() if not _gone(driver)]
+    for driver in working:
+        print(f"  a driver is at work: {driver}")
+    if not working:
+        print("  no driver is at work")
     for part, report in Control(results.store, "").reports().items():
         age = time.time() - report["at"]
         state = "working" if age < _SILENT_SECONDS else f"silent for {age / 60:.0f} min"
@@ -38,6 +45,10 @@ def print_status(uri: str) -> None:
     failures = len(results.table("failures", ["cause"]))
     if failures:
         print(f"  {failures:,} failed attempts: see `teasel failures {results.uri}`")
+
+
+def _gone(driver: Driver) -> bool:
+    return driver.dead or driver.silent_seconds > _SILENT_DRIVER_SECONDS
 
 
 def print_failures(uri: str) -> None:

@@ -1,0 +1,45 @@
+"""A plan says what fits where, and what is done already."""
+
+import pytest
+
+from teasel.sweep import plan
+from teasel.sweep.plan import Cluster, print_plan
+from teasel.sweep.results import Results
+from teasel.sweep.tasks import Demand
+
+
+@pytest.mark.parametrize(
+    ("machines", "line"),
+    [
+        (
+            [Demand(cpus=16, gpus=4), Demand(cpus=8)],
+            "a pack needs 1 CPU and 1 accelerator: 4 at a time, on 2 machines with 24 CPUs and "
+            "4 accelerators",
+        ),
+        ([Demand(cpus=3)], "a pack needs 1 CPU: 3 at a time, on 1 machine with 3 CPUs"),
+        (
+            [Demand(cpus=0, gpus=8)],
+            "a pack needs 1 CPU and 1 accelerator: no machine can place one, on 1 machine with "
+            "0 CPUs and 8 accelerators",
+        ),
+    ],
+)
+def test_it_says_how_many_packs_a_cluster_can_place(
+    machines: list[Demand],
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(plan, "_cluster", lambda address: Cluster(machines, 80 * 2**30))
+    print_plan(["quickstart"], None, None, "auto")
+    assert f"  {line}\n" in capsys.readouterr().out
+
+
+def test_it_counts_what_a_folder_has_and_takes_its_medians(
+    finished: Results, grid_file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_plan([str(grid_file)], None, finished.uri)
+    shown = capsys.readouterr().out
+    assert "4 done, 0 trained but not scored, 0 failed, 0 to train" in shown
+    assert "0 packs, 0 programs to compile" in shown
+    assert "medians of this results folder" in shown
