@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from teasel.sweep.conditions import CALM, Durations, Faults
 from teasel.sweep.costs import (
     ENCODINGS_PER_SECOND,
     METHOD_COST,
@@ -23,7 +24,7 @@ from teasel.sweep.grid import load_grid
 from teasel.sweep.outstanding import Wanted, outstanding
 from teasel.sweep.results import Results
 from teasel.sweep.scheduler import Options, Scheduler
-from teasel.sweep.simulation import Durations, Faults, Simulation
+from teasel.sweep.simulation import Simulation
 from teasel.sweep.study import work
 from teasel.sweep.tasks import Demand, Task, TrainPack
 from teasel.sweep.trials import Trial
@@ -194,7 +195,7 @@ def main() -> None:
     print("|" + " --- |" * 8)
     outcomes = {}
     for count in arguments.counts:
-        for conditions, faults in (("calm", Faults()), ("spot", SPOT)):
+        for conditions, faults in (("calm", CALM), ("spot", SPOT)):
             for pack in arguments.packs if count >= 64 else arguments.packs[:1]:
                 size = pack if pack == "auto" else int(pack)
                 one = outcomes[count, conditions, pack] = run(

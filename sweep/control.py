@@ -2,11 +2,14 @@
 
 import contextlib
 import json
+import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from .store import Store, StoreError
+
+_SHARE_OF_TIME = 0.02  # that the driver listens, however slow the store is
 
 
 class Control:
@@ -55,3 +58,35 @@ class Control:
     def close(self) -> None:
         """Removes the drain flag: the run has ended."""
         self._store.remove(self._flag)
+
+
+class Listener:
+    """What the running packs report, asked for no oftener than a slow store can bear.
+
+    Args:
+        control: Where they report.
+        clock: Seconds.
+    """
+
+    def __init__(self, control: Control, clock: Callable[[], float]) -> None:
+        self._control = control
+        self._clock = clock
+        self._reports: dict[str, dict[str, Any]] = {}
+        self._heard_at, self._pause = -math.inf, 0.0
+
+    def listen(self, parts: Collection[str]) -> None:
+        """Reads how far these attempts are, if it is time to."""
+        now = self._clock()
+        if not 0 <= now - self._heard_at < self._pause:
+            self._reports = self._control.reports(parts)
+            self._heard_at = self._clock()
+            self._pause = min(60.0, max(1.0, (self._heard_at - now) / _SHARE_OF_TIME))
+
+    def has_begun(self, part: str) -> bool:
+        """Whether an attempt has made a step."""
+        return part in self._reports
+
+    def left(self, part: str) -> float:
+        """The share of its steps that an attempt has not made yet."""
+        report = self._reports.get(part, {"step": 0, "steps": 1})
+        return 1 - report["step"] / max(1, report["steps"])

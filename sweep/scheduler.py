@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from .. import TeaselError
 from . import checkpoints, code_tables
-from .control import Control
+from .control import Control, Listener
 from .executor import Executor, Failure, Outcome
 from .outstanding import Outstanding, Wanted
 from .packing import Backlog, PackedTrials, Slots
@@ -25,7 +25,6 @@ from .trials import Trial, seeds_first
 _MAX_TRIALS_PER_SCORING = 8
 _MAX_WAITING_PER_CPU = 8
 _SHARE_OF_TRAINING = 0.8  # of the work on a trial; only the displayed progress depends on it
-_SHARE_OF_HEARING = 0.02  # of the driver's time, however slow the store is
 
 
 class DemandError(TeaselError):
@@ -115,6 +114,7 @@ class Scheduler:
         self._show = show
         self._clock = clock
         self._control = Control(results.store, run_id)
+        self._listener = Listener(self._control, clock)
         self._total = sum(len(group) for group in left)
         self._requests = {trial.trial_id: requests for trial, requests in left.untrained}
         self._requests |= {trial.trial_id: requests for trial, requests in left.unscored}
@@ -126,8 +126,6 @@ class Scheduler:
         self._attempts: Counter[tuple[str, str]] = Counter()
         self._retries = Retries()
         self._warm: set[object] = set()
-        self._reports: dict[str, dict[str, float]] = {}
-        self._heard_at, self._pause = -math.inf, 0.0
         self._scorable = deque(left.unscored)
         untrained = _in_order(left)
         self._backlog = Backlog(untrained, checkpoints.latest(results), options.pack)
@@ -161,7 +159,7 @@ class Scheduler:
                     break
                 for outcome in self._executor.wait(1.0):
                     self._take(outcome)
-                self._hear()
+                self._listener.listen(self._packs)
                 self._show(self.snapshot())
         finally:
             self._control.close()
@@ -196,22 +194,9 @@ class Scheduler:
     @property
     def _unfinished(self) -> float:
         """Trials in training, each by the share that is left of its steps."""
-        left = 0.0
-        for task in self._packs.values():
-            report = self._reports.get(task.part, {"step": 0, "steps": 1})
-            left += len(task.trials) * (1 - report["step"] / max(1, report["steps"]))
-        return left
-
-    def _hear(self) -> None:
-        """Reads how far the packs are; a program that has made a step is compiled."""
-        now = self._clock()
-        if not 0 <= now - self._heard_at < self._pause:
-            self._reports = self._control.reports(self._packs)
-            self._warm |= {
-                task.program for task in self._packs.values() if task.part in self._reports
-            }
-            self._heard_at = self._clock()
-            self._pause = min(60.0, max(1.0, (self._heard_at - now) / _SHARE_OF_HEARING))
+        return sum(
+            len(task.trials) * self._listener.left(part) for part, task in self._packs.items()
+        )
 
     # What runs next
 
@@ -281,12 +266,16 @@ class Scheduler:
 
         if not any(fits(trial) for trial in self._backlog.heads):
             return None
-        compiling = {task.program for task in self._packs.values()} - self._warm
+        for part, pack in self._packs.items():
+            if self._listener.has_begun(part):
+                self._warm.add(pack.program)
+        compiling = {pack.program for pack in self._packs.values()} - self._warm
         # A program that is being compiled is left alone, so that others find it compiled; but no
         # slot stays empty for that.
-        pack = self._backlog.take(self._slots, self._left_to_train, is_ready)
-        pack = pack or self._backlog.take(self._slots, self._left_to_train, fits)
-        return self._train_pack(pack) if pack else None
+        for suits in (is_ready, fits):
+            if packed := self._backlog.take(self._slots, self._left_to_train, suits):
+                return self._train_pack(packed)
+        return None
 
     def _train_pack(self, pack: PackedTrials) -> TrainPack:
         return TrainPack(

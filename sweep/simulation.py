@@ -10,11 +10,12 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from . import checkpoints, code_tables
+from .conditions import CALM, Durations, Faults
 from .control import Control
 from .executor import Failure, Outcome
 from .results import Results
@@ -24,51 +25,6 @@ from .tasks import Demand, ScoreTrials, Task, TrainPack
 
 class DriverKilledError(BaseException):
     """The driver is killed: as a signal would, it passes every handler of errors."""
-
-
-class Durations(NamedTuple):
-    """Seconds that things take on a machine of speed 1.
-
-    Attributes:
-        start: Of a process, until it has its data.
-        compile: Of a program that nobody has compiled for a pack of this size.
-        step: Of a pack.
-        encode: Of a pack, from its last step to its rows.
-        score: Of the trials of a scoring.
-    """
-
-    start: Callable[[Task], float]
-    compile: Callable[[TrainPack], float]
-    step: Callable[[TrainPack], float]
-    encode: Callable[[TrainPack], float]
-    score: Callable[[ScoreTrials], float]
-
-
-@dataclass(frozen=True)
-class Faults:
-    """What goes wrong, and how often.
-
-    Attributes:
-        crash: Share of attempts that raise something.
-        lose: Share of attempts whose worker is killed, half of them while they commit.
-        out_of_memory_above: The largest pack that fits.
-        node_life: Mean seconds until a node goes away; infinite by default.
-        node_absence: Mean seconds until one comes back.
-        slow: Share of nodes that are slow, and how many times slower.
-        orphans: Share of a killed driver's tasks that go on and commit.
-        clock_jumps: Seconds, a standard deviation, by which the driver's clock is off.
-        raises: What an attempt at a task always raises, if it does.
-    """
-
-    crash: float = 0.0
-    lose: float = 0.0
-    out_of_memory_above: float = np.inf
-    node_life: float = np.inf
-    node_absence: float = 600.0
-    slow: tuple[float, float] = (0.0, 1.0)
-    orphans: float = 0.5
-    clock_jumps: float = 0.0
-    raises: Callable[[Task], str | None] = lambda task: None
 
 
 @dataclass(eq=False)
@@ -143,7 +99,7 @@ class Simulation:
         results: Results,
         machines: Iterable[Demand],
         durations: Durations,
-        faults: Faults = Faults(),
+        faults: Faults = CALM,
         seed: int = 0,
         memory: int = 80 * 2**30,
     ) -> None:
@@ -418,14 +374,3 @@ def _step_of(checkpoint: str | None) -> int:
     """The step that the name of a checkpoint's file says."""
     match = re.search(r"-(\d+)\.safetensors$", checkpoint or "")
     return int(match[1]) if match else 0
-
-
-def constant(train: float, score: float) -> Durations:
-    """Durations that do not depend on the task: seconds of a pack, and of a trial's scores."""
-    return Durations(
-        start=lambda task: 5.0,
-        compile=lambda task: 20.0,
-        step=lambda task: train / max(1, task.trials[0].training.steps),
-        encode=lambda task: 1.0,
-        score=lambda task: score * len(task.trials),
-    )

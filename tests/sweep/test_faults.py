@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from teasel.sweep.conditions import Durations, Faults
 from teasel.sweep.outstanding import Wanted, outstanding
 from teasel.sweep.results import Results
 from teasel.sweep.scheduler import Options, Scheduler, Summary
 from teasel.sweep.scoring import MetricRequest
-from teasel.sweep.simulation import DriverKilledError, Faults, Simulation, constant
+from teasel.sweep.simulation import DriverKilledError, Simulation
 from teasel.sweep.tasks import Demand, Task, TrainPack
 from teasel.sweep.trials import Training, Trial
 
@@ -46,6 +47,14 @@ def raises(task: Task) -> str | None:
     return "ValueError: bad" if bad else None
 
 
+DURATIONS = Durations(
+    start=lambda task: 5.0,
+    compile=lambda task: 20.0,
+    step=lambda task: 1.2,
+    encode=lambda task: 1.0,
+    score=lambda task: 60.0 * len(task.trials),
+)
+
 FAULTS = Faults(
     crash=0.03,
     lose=0.05,
@@ -70,8 +79,7 @@ def carry_through(
 ) -> tuple[Summary, Simulation]:
     """Runs the study as a user would: whenever the driver is killed, the same command again."""
     wanted = [Wanted(trial, REQUESTS) for trial in trials]
-    durations = constant(train=1200.0, score=60.0)
-    simulation = Simulation(results, MACHINES, durations, FAULTS, seed)
+    simulation = Simulation(results, MACHINES, DURATIONS, FAULTS, seed)
     life = np.random.default_rng(seed)
     for run in itertools.count():
         simulation.killed_at = simulation.now + life.exponential(mean_life)
