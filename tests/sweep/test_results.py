@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from teasel.sweep.results import Results, ResultsError
-from teasel.sweep.tables import SCHEMA_VERSION
+from teasel.sweep.store import StoreError
+from teasel.sweep.tables import REQUEST_KEY, SCHEMA_VERSION, to_table
 
 
 def trial_row(trial_id: str, part: str, **more: object) -> dict:
@@ -72,3 +73,35 @@ def test_tables_of_a_newer_version_are_refused(tmp_path: Path) -> None:
     results.store.write("study.json", text)
     with pytest.raises(ResultsError, match="newer version of teasel"):
         _ = results.study
+
+
+def test_a_part_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    table = to_table("trials", [trial_row("x", "a")]).replace_schema_metadata(
+        {"schema_version": str(SCHEMA_VERSION + 1)}
+    )
+    results.store.write_table("tables/trials/a.parquet", table)
+    with pytest.raises(StoreError, match=r"a\.parquet: written by a newer version of teasel"):
+        results.table("trials")
+
+
+def test_a_damaged_study_is_one_clear_line(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    results.store.write("study.json", b'{"study": ')
+    with pytest.raises(ResultsError, match=r"study\.json is damaged"):
+        _ = results.study
+
+
+def test_the_requests_that_have_rows_are_known_by_trial(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    keys = [("mean", "mig", "h", 1), ("sampled", "mig", "h", 2), ("mean", "sap", "g", 1)]
+    wanted = {"x": frozenset(keys), "y": frozenset(keys[:1]), "z": frozenset(keys[1:])}
+    for trial_id, of_trial in wanted.items():
+        rows = [
+            {"trial_id": trial_id, "score": score} | dict(zip(REQUEST_KEY, key, strict=True))
+            for key in of_trial
+            for score in ("one", "other")
+        ]
+        results.add("scores", trial_id, rows)
+    assert results.scored() == wanted
+    assert Results(tmp_path / "empty").scored() == {}

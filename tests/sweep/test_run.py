@@ -1,5 +1,7 @@
 """Whole runs in this process: real trainings, real scores, a real results folder."""
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -306,3 +308,24 @@ def test_a_data_set_fed_from_the_host_gives_the_same_numbers(
         for results in (Results(tmp_path), finished)
     ]
     assert sorted_scores[0] == sorted_scores[1]
+
+
+def test_a_disk_that_fills_up_ends_the_run_in_one_line_and_the_next_run_goes_on(
+    finished: Results, grid_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync, full = os.fsync, []
+
+    def fill_up(descriptor: int) -> None:
+        if "/models/" in os.readlink(f"/proc/self/fd/{descriptor}") and not full:
+            full.append(True)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fill_up)
+    with pytest.raises(StoreError, match=r"cannot write .*/models/.*: No space left on device"):
+        run([str(grid_file)], str(tmp_path), select="seed<1", executor=InProcess())
+    assert not list(tmp_path.rglob(".*"))
+    assert run([str(grid_file)], str(tmp_path), select="seed<1", executor=InProcess()).done == 2
+    expected = numbers_of(finished)
+    found = numbers_of(Results(tmp_path))
+    assert found == {trial_id: expected[trial_id] for trial_id in found}
