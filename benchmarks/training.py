@@ -1,7 +1,8 @@
 """How fast packs train, beside PyTorch and the hardware's limit.
 
     taskset -c 0 .venv/bin/python benchmarks/training.py            # CPU: one core
-    .venv/bin/python benchmarks/training.py --dataset dsprites      # GPU, where JAX finds one
+    .venv/bin/python benchmarks/training.py --dataset dsprites      # GPU, where JAX finds one;
+                                                   # again until everything has been measured
 
 Prints tables and writes them into the section "Training" of benchmarks/RESULTS.md. On a CPU all
 contestants run in turns in one process, and time is CPU time; PyTorch takes part where it is
@@ -11,6 +12,7 @@ installed (`pip install torch`). On an accelerator time is wall time.
 import argparse
 import functools
 import importlib.util
+import json
 import platform
 import re
 import time
@@ -30,6 +32,11 @@ from teasel.models.networks import initial_parameters
 RESULTS = Path(__file__).with_name("RESULTS.md")
 SETTINGS = Settings()
 PACKS = (1, 8, 32, 64, 128, 256)
+ARITHMETICS = {  # by name: the precision of products, the type of activations
+    "TF32": ("tensorfloat32", "float32"),
+    "float32": ("float32", "float32"),
+    "bfloat16": ("tensorfloat32", "bfloat16"),
+}
 EXAMPLES = {
     "beta_vae": {"beta": 4.0},
     "factor_vae": {"gamma": 10.0},
@@ -178,37 +185,75 @@ def cpu_tables(rounds: int) -> str:
     return heading + _table(columns, rows)
 
 
-def accelerator_tables(dataset_name: str, colour_name: str, seconds: float) -> str:
+def accelerator_tables(
+    dataset_name: str, colour_name: str, seconds: float, minutes: float, kept: Path
+) -> str:
+    """Measures what is not in `kept` yet, a JSON line each, and returns the table of all."""
+    end = time.monotonic() + 60 * minutes
+    rows = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
+    done = {tuple(row["case"]) for row in rows}
+    datasets: dict[str, Any] = {}
+    for case in _cases(dataset_name, colour_name):
+        if case in done:
+            continue
+        if time.monotonic() > end:
+            print("time is up: the same command goes on here")
+            break
+        name, method, form, arithmetic, size = case
+        if name not in datasets:
+            dataset = load(name)
+            datasets[name] = dataset, jax.device_put(dataset.device_data())
+        dataset, data = datasets[name]
+        precision, activations = ARITHMETICS[arithmetic]
+        with jax.default_matmul_precision(precision):
+            options = {"form": form, "activations": activations}
+            shape = dataset.image_shape
+            rate = _timed(method, dataset.draw, data, shape, size, seconds, **options)
+        rows.append({"case": case, "rate": rate, "shape": shape})
+        print(*case, rate, flush=True)
+        with kept.open("a") as file:
+            file.write(json.dumps(rows[-1]) + "\n")
     bandwidth = _copy_bandwidth()
-    text = (
-        f"Copy bandwidth {bandwidth / 1e12:.2f} TB/s, matrix product "
-        f"{product_limit(time.perf_counter, 8192) / 1e3:.0f} TFLOP/s in the default float32.\n\n"
-    )
-    rows: list[tuple[str, ...]] = []
-    for name in (dataset_name, colour_name):
-        dataset = load(name)
-        data, shape = jax.device_put(dataset.device_data()), dataset.image_shape
-        methods = tuple(EXAMPLES) if name == dataset_name else ("beta_vae",)
-        for method in methods:
-            alone = _timed(method, dataset.draw, data, shape, 1, seconds, form="lax")
-            rows.append((name, method, "lax, one call a step", "float32", "1", *_cells(alone)))
-            forms = [f for f in FORMS if FORMS[f].packs]
-            for form in forms if method == "beta_vae" else forms[:1]:
-                for activations in ("float32", "bfloat16"):
-                    for size in PACKS:
-                        options = {"form": form, "activations": activations}
-                        rate = _timed(method, dataset.draw, data, shape, size, seconds, **options)
-                        bytes_per_step = pack_memory(
-                            METHODS[method], SETTINGS, shape, 0, 1, on_cpu=False
-                        ).activations
-                        cells = _cells(rate, alone, bytes_per_step, bandwidth)
-                        rows.append((name, method, form, activations, str(size), *cells))
-                        print(*rows[-1], flush=True)
     columns = (
-        *("data set", "method", "form", "activations", "R"),
-        *("model-steps / s", "to one alone", "bandwidth at two passes over the activations"),
+        *("data set", "method", "form", "arithmetic", "R", "model-steps / s", "to one alone"),
+        "bandwidth at two passes over the activations",
     )
-    return text + _table(columns, rows)
+    return (
+        f"Copy bandwidth {bandwidth / 1e12:.2f} TB/s, matrix product "
+        f"{product_limit(time.perf_counter, 8192) / 1e3:.0f} TFLOP/s in the default float32. One "
+        "alone is `lax` with one call a step.\n\n"
+    ) + _table(columns, _lines(rows, bandwidth))
+
+
+def _cases(dataset_name: str, colour_name: str) -> list[tuple[str, str, str, str, int]]:
+    """Data set, method, form, arithmetic and R, the most telling first."""
+    mapped = [form for form in FORMS if FORMS[form].packs]
+    cases = []
+    for name, methods in ((dataset_name, list(EXAMPLES)), (colour_name, ["beta_vae"])):
+        for method in methods:
+            cases.append((name, method, "lax", "TF32", 1))
+            for form in mapped if method == "beta_vae" else mapped[:1]:
+                for arithmetic in ARITHMETICS if method == "beta_vae" else ("TF32", "bfloat16"):
+                    cases += [(name, method, form, arithmetic, size) for size in PACKS]
+    return cases
+
+
+def _lines(rows: list[dict[str, Any]], bandwidth: float) -> list[tuple[str, ...]]:
+    alone = {tuple(row["case"][:2]): row["rate"] for row in rows if row["case"][2] == "lax"}
+    lines = []
+    for row in rows:
+        (name, method, form, arithmetic, size), rate = row["case"], row["rate"]
+        cells = ("out of memory", "-", "-")
+        if rate:
+            activations, shape = ARITHMETICS[arithmetic][1], tuple(row["shape"])
+            needed = pack_memory(
+                METHODS[method], SETTINGS, shape, 0, 1, on_cpu=False, activations=activations
+            )
+            one = alone.get((name, method))
+            share = f"{2 * rate * needed.activations / bandwidth:.0%}" if form != "lax" else "-"
+            cells = (f"{rate:.0f}", f"{rate / one:.1f}" if one else "-", share)
+        lines.append((name, method, form, arithmetic, str(size), *cells))
+    return lines
 
 
 def _timed(method, draw, data, shape, size, seconds, **options) -> float | None:
@@ -224,14 +269,6 @@ def _timed(method, draw, data, shape, size, seconds, **options) -> float | None:
             raise
         return None
     return contestant.rate
-
-
-def _cells(rate, alone=None, bytes_per_step=None, bandwidth=None) -> tuple[str, str, str]:
-    if rate is None:
-        return "out of memory", "-", "-"
-    ratio = f"{rate / alone:.1f}" if alone else "1"
-    share = f"{2 * rate * bytes_per_step / bandwidth:.0%}" if bytes_per_step else "-"
-    return f"{rate:.0f}", ratio, share
 
 
 def _copy_bandwidth() -> float:
@@ -270,9 +307,11 @@ def write_section(title: str, body: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7, help="CPU: rounds of all contestants")
     parser.add_argument("--seconds", type=float, default=3.0, help="GPU: seconds a measurement")
+    parser.add_argument("--minutes", type=float, default=9.0, help="GPU: of one call")
+    parser.add_argument("--kept", type=Path, default=Path("training.jsonl"), help="GPU: measured")
     parser.add_argument("--dataset", default="dsprites", help="GPU: trained on by every method")
     parser.add_argument("--colour", default="color_dsprites", help="GPU: of three channels")
     arguments = parser.parse_args()
@@ -286,7 +325,13 @@ def main() -> None:
     else:
         title, where = f"Training on {device.device_kind}", device.device_kind
         command = f".venv/bin/python benchmarks/training.py --dataset {arguments.dataset}"
-        tables = accelerator_tables(arguments.dataset, arguments.colour, arguments.seconds)
+        tables = accelerator_tables(
+            arguments.dataset,
+            arguments.colour,
+            arguments.seconds,
+            arguments.minutes,
+            arguments.kept,
+        )
     body = f"`{command}`, jax {jax.__version__}, {where}.\n\n{tables}"
     print(body)
     write_section(title, body)
