@@ -190,7 +190,7 @@ def main() -> None:
     print(f"without an idle second: {ideal:.0f} hours of one accelerator to train;")
     print(f"{scoring_hours(everything, rates):,.0f} core-hours to score")
     print(
-        "| accelerators | conditions | pack | trained, h | idle | done again | packs | median pack"
+        "| accelerators | conditions | pack | trained, h | idle | done again | packs | median pack |"
     )
     print("|" + " --- |" * 8)
     outcomes = {}
