@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -159,7 +158,7 @@ def test_the_job_runs_the_wheel_that_it_brought(submit: Callable[..., str], dash
     say = "import os, teasel; print(teasel.__file__, os.environ['TEASEL_SAID'])"
     options = ["--address", dashboard, "--runtime-env-json", environment]
     run = subprocess.run(
-        [RAY, "job", "submit", *options, "--", "python", "-c", shlex.quote(say)],
+        [RAY, "job", "submit", *options, "--", "python", "-c", say],
         capture_output=True,
         text=True,
     )
