@@ -189,9 +189,7 @@ def main() -> None:
     ideal = model_seconds(everything, rates) / HOUR
     print(f"without an idle second: {ideal:.0f} hours of one accelerator to train;")
     print(f"{scoring_hours(everything, rates):,.0f} core-hours to score")
-    print(
-        "| accelerators | conditions | pack | trained, h | idle | done again | packs | median pack |"
-    )
+    print("| accelerators | conditions | pack | trained, h | idle | again | packs | median |")
     print("|" + " --- |" * 8)
     outcomes = {}
     for count in arguments.counts:
