@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from .drawing import svg
 from .frames import DataFrame
-from .labels import DASH, MINUS, label
+from .labels import DASH, MINUS, label, setting_label
 
 Block = dict[str, Any]
 
@@ -112,14 +112,13 @@ VERDICTS = {"agrees": "agrees", "differs": "differs"}
 
 def score_table(name: str, summary: DataFrame) -> Block:
     """`summary.score_table` of one data set: mean ± spread, references in a body of their own."""
-    from .labels import setting_label
-
     fixed = ["dataset", "method", "setting", "num_models", "reference"]
     scores = [
         column
         for column in summary.columns
         if column not in fixed and not column.endswith("_spread")
     ]
+    settings = summary["setting"].ne("").any()
     learned = summary[~summary["reference"]]
     best = {score: learned[score].max() for score in scores}
     bodies = []
@@ -127,7 +126,7 @@ def score_table(name: str, summary: DataFrame) -> Block:
         rows = [
             [
                 cell(label(row["method"])),
-                cell(setting_label(row["setting"])),
+                *([cell(setting_label(row["setting"]))] if settings else []),
                 cell(int(row["num_models"])),
                 *(
                     cell(
@@ -142,7 +141,7 @@ def score_table(name: str, summary: DataFrame) -> Block:
         ]
         if rows:
             bodies.append({"rows": rows, "references": references})
-    titles = [("Method", False), ("Setting", False), ("Models", True)]
+    titles = [("Method", False), *([("Setting", False)] if settings else []), ("Models", True)]
     titles += [(label(score), True) for score in scores]
     return {
         "kind": "table",

@@ -11,6 +11,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 from .drawing import COLORS, FAINT, INK, SOFT
 from .frames import DataFrame
 from .labels import DASH, MINUS, label
+from .summary import in_study_order
 from .tables import DISENTANGLEMENT
 
 FEWEST_IN_VIOLIN, MOST_MARKS = 6, 20
@@ -137,11 +138,18 @@ def draw_violins(table: DataFrame, summary: DataFrame, axes: np.ndarray) -> np.n
         axes: one per score.
     """
     by = "setting" if "setting" in summary else "method"
-    groups = summary.groupby("score", sort=False)
-    for panel, (score, rows) in zip(_panels(axes, len(groups)), groups, strict=True):
-        # A gap stands between the settings of two methods.
-        methods = rows["method"].ne(rows["method"].shift()).cumsum().to_numpy()
-        places = np.arange(len(rows)) + 0.6 * methods * (by == "setting")
+    groups = in_study_order(summary.drop_duplicates(["method", by]))
+    # A gap stands between the settings of two methods.
+    place = (
+        np.arange(len(groups))
+        + 0.6 * (by == "setting") * groups["method"].ne(groups["method"].shift()).cumsum()
+    )
+    groups = groups[list(dict.fromkeys(["method", by]))].assign(place=place)
+    for panel, (score, rows) in zip(
+        _panels(axes, summary["score"].nunique()),
+        summary.merge(groups, sort=False).groupby("score", sort=False),
+        strict=True,
+    ):
         values = [
             table.loc[
                 (table["method"] == row["method"]) & (table[by] == row[by]), str(score)
@@ -149,18 +157,19 @@ def draw_violins(table: DataFrame, summary: DataFrame, axes: np.ndarray) -> np.n
             for row in rows.to_dict("records")
         ]
         colors = [COLORS.get(method, SOFT) for method in rows["method"]]
-        _draw_bodies(panel, places, values, colors)
-        panel.vlines(places, rows["low"], rows["high"], colors=colors, lw=1.2)
-        panel.scatter(places, rows["value"], c=colors, s=8, zorder=3)
-        names = [label(name) for name in rows["method"]]
-        if by == "setting":
-            panel.set_xticks(places, [f"{value:g}" for value in rows["hyperparameter_value"]])
-            starts = DataFrame({"name": names, "place": places}).groupby("name", sort=False)
-            panel.set_xticks(starts["place"].mean(), list(starts.groups), minor=True)
-            panel.tick_params(axis="x", which="minor", length=0, pad=14)
-        else:
-            panel.set_xticks(places, names, rotation=35, ha="right")
+        _draw_bodies(panel, rows["place"], values, colors)
+        panel.vlines(rows["place"], rows["low"], rows["high"], colors=colors, lw=1.2)
+        panel.scatter(rows["place"], rows["value"], c=colors, s=8, zorder=3)
         panel.set_title(label(str(score)))
+        middles = groups.groupby("method", sort=False)["place"].mean()
+        names = [label(str(name)) for name in middles.index]
+        if by == "method":
+            panel.set_xticks(middles, names, rotation=35, ha="right")
+        else:
+            panel.set_xticks(groups["place"], [name.split("=", 1)[-1] for name in groups[by]])
+            panel.xaxis.remove_overlapping_locs = False
+            panel.set_xticks(middles, names, minor=True)
+            panel.tick_params(axis="x", which="minor", length=0, pad=14)
     return axes
 
 
@@ -179,7 +188,7 @@ def _draw_bodies(
             shaped.append(color)
         if len(of_group) <= MOST_MARKS:
             marks = np.full(len(of_group), place)
-            axes.scatter(marks, of_group, marker="_", c=color, s=25, lw=0.5, alpha=0.6)
+            axes.scatter(marks, of_group, marker="_", c=color, s=25, lw=0.8, alpha=0.8)
     axes.add_collection(PolyCollection(shapes, facecolors=shaped, alpha=0.35, edgecolors="none"))
 
 

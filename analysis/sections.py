@@ -79,9 +79,8 @@ def strength(study: Study) -> Block:
         drawing = figure(
             figures.draw_strength,
             rows,
-            size=(1.2 + 1.95 * columns, 2.3),
+            size=(1.2 + 1.95 * columns, 2.4),
             grid=(1, columns),
-            sharey=True,
         )
         table = learned(study.mean[study.mean["dataset"] == dataset])
         what = "mean (with its 95 % interval) and standard deviation"
