@@ -178,6 +178,7 @@ class Simulation:
     def shutdown(self) -> None:
         """Ends what still runs."""
         self._pending.clear()
+        self._outcomes.clear()
         for node in self.nodes:
             for attempt in list(node.attempts):
                 self._end(attempt)

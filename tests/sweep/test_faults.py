@@ -77,21 +77,34 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Results:
 def carry_through(
     results: Results, trials: list[Trial], seed: int, mean_life: float
 ) -> tuple[Summary, Simulation]:
-    """Runs the study as a user would: whenever the driver is killed, the same command again."""
+    """Runs the study as a user would: after each kill and each stop the same command again."""
     wanted = [Wanted(trial, REQUESTS) for trial in trials]
     simulation = Simulation(results, MACHINES, DURATIONS, FAULTS, seed)
     life = np.random.default_rng(seed)
     for run in itertools.count():
         simulation.killed_at = simulation.now + life.exponential(mean_life)
+        stop_at = simulation.now + life.exponential(2 * mean_life)
         left = outstanding(results, wanted)
         options = Options(pack=PACK, checkpoint_seconds=300.0)
         scheduler = Scheduler(
-            results, "s", left, simulation, options, f"run{run}", clock=simulation.clock
+            results,
+            "s",
+            left,
+            simulation,
+            options,
+            f"run{run}",
+            signals=lambda stop_at=stop_at: int(simulation.now > stop_at),
+            clock=simulation.clock,
         )
         try:
-            return scheduler.run(), simulation
+            summary = scheduler.run()
+            if not summary.missing:
+                return summary, simulation
+            assert summary.interrupted
+            simulation.shutdown()
         except DriverKilledError:
-            mean_life *= 1.5
+            pass
+        mean_life *= 1.5
     raise AssertionError
 
 

@@ -3,6 +3,7 @@
 import itertools
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -100,8 +101,8 @@ def scheduler_of(
     results: Results, executor: Script, trials: list[Trial], **options: object
 ) -> Scheduler:
     left = outstanding(results, [Wanted(trial, (REQUEST,)) for trial in trials])
-    signals = options.pop("signals", lambda: 0)
-    return Scheduler(results, "s", left, executor, Options(**options), "run", signals=signals)
+    signals, run_id = options.pop("signals", lambda: 0), options.pop("run_id", "run")
+    return Scheduler(results, "s", left, executor, Options(**options), run_id, signals=signals)
 
 
 def finished(results: Results) -> Counter[str]:
@@ -147,6 +148,16 @@ def test_a_second_run_does_only_what_is_missing(results: Results) -> None:
     scheduler_of(results, executor, trials).run()
     assert set(finished(results).values()) == {1}
     assert {t for task in executor.begun for t in task.trials} == set(trials[5:])
+
+
+def test_two_drivers_at_once_lose_nothing(results: Results) -> None:
+    trials = trials_of()
+    drivers = [scheduler_of(results, Script(results), trials, pack=2, run_id=name) for name in "ab"]
+    with ThreadPoolExecutor(2) as threads:
+        summaries = list(threads.map(Scheduler.run, drivers))
+    assert summaries == 2 * [Summary(12, 0, 0, interrupted=False)]
+    assert len(results.table("trials")) == len(results.scored()) == 12
+    assert results.table("failures").num_rows == 0
 
 
 def test_out_of_memory_halves_the_packs_of_that_program(results: Results) -> None:
