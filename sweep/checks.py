@@ -59,8 +59,8 @@ class _Check:
     """One look at a results folder."""
 
     def __init__(self, results: Results) -> None:
+        self._results = results
         self._store = results.store
-        self._folders = results.code_folders()
         self._save_models = all(grid.save_models for grid in frozen_grids(results))
         self._found = Findings(defaultdict(list), [], set())
 
@@ -152,7 +152,7 @@ class _Check:
 
     def _codes(self, trials: pa.Table) -> None:
         kept: set[tuple[str, str]] = set()
-        for folder in self._folders:
+        for folder in self._results.code_folders():
             for file in self._files(folder):
                 part = "" if is_compacted(file) else file.rpartition("/")[2][: -len(".parquet")]
                 for trial_id, finite in self._read(file, _codes_of) or ():

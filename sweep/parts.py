@@ -112,7 +112,10 @@ def read_table(
 
     def read() -> pa.Table | None:
         found = parts(store, folder)
-        read_one = _reader(store, columns, list(dictionaries))
+
+        def read_one(file: str) -> pa.Table:
+            return read_part(store, file, columns, read_dictionary=list(dictionaries))
+
         if store.local:
             tables = [read_one(file) for file in found.files]
         else:
@@ -127,12 +130,6 @@ def read_table(
         return whole if len(first) == len(whole) else whole.take(first)
 
     return consistently(read)
-
-
-def _reader(
-    store: Store, columns: list[str] | None, dictionaries: list[str]
-) -> Callable[[str], pa.Table]:
-    return lambda file: read_part(store, file, columns, read_dictionary=dictionaries)
 
 
 def read_part(

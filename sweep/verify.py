@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 from .checks import Findings, verify
 from .drivers import drivers
 from .outstanding import outstanding
-from .parts import parts, read_part
+from .parts import manifest, parts, read_part, write_manifest
 from .results import Results, ResultsError
 from .study import frozen_grids, work
 
@@ -68,6 +68,9 @@ def put_aside(results: Results, found: Findings) -> None:
         if store.exists(file):
             store.write(f"quarantine/{file}", store.read(file))
             store.remove(file)
+    for folder in {file.rpartition("/")[0] for file in found.damaged}:
+        if manifest(store, folder):
+            write_manifest(store, folder, parts(store, folder).compacted)
     lost = pa.array(sorted(found.lost), pa.string())
     for file in parts(store, "tables/trials").files:
         rows = read_part(store, file)

@@ -65,18 +65,19 @@ def flip_a_bit(file: Path) -> None:
     file.write_bytes(content)
 
 
-@pytest.mark.parametrize(
-    "folder",
-    [
-        "tables/trials",
-        "tables/scores",
-        "tables/curves",
-        "tables/pictures",
-        "representations/squares",
-        "models",
-    ],
-)
-@pytest.mark.parametrize("harm", [halve, Path.unlink], ids=["cut in half", "deleted"])
+PARTS = ("trials", "scores", "curves", "pictures")
+HARMS = [
+    pytest.param(folder, harm, id=f"{folder} {what}", marks=[pytest.mark.slow] if slow else [])
+    for harm, what, slow_ones in (
+        (halve, "cut in half", ["representations/squares"]),
+        (Path.unlink, "deleted", ["tables/trials", "models"]),
+    )
+    for folder in (*(f"tables/{part}" for part in PARTS), "representations/squares", "models")
+    for slow in [folder in slow_ones]  # those that train again as another one does
+]
+
+
+@pytest.mark.parametrize(("folder", "harm"), HARMS)
 def test_a_part_is_found_and_the_same_run_makes_it_again(
     finished: Results,
     results: Results,
@@ -108,6 +109,18 @@ def test_a_part_is_found_and_the_same_run_makes_it_again(
 def numbers(results: Results, table: str) -> list[str]:
     columns = {"trials": ["trial_id", "loss", "kl"], "scores": ["trial_id", "metric", "value"]}
     return sorted(map(str, results.table(table).select(columns[table]).to_pylist()))
+
+
+def test_a_compacted_file_that_is_gone_is_missed_and_forgotten(
+    results: Results, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_compacted(results.uri)
+    (file,) = Path(results.uri, "tables/scores").glob("compact-*.parquet")
+    file.unlink()
+    assert main(["verify", results.uri]) == 1
+    assert f"tables/scores/{file.name}: there is no such file" in capsys.readouterr().out
+    assert main(["verify", results.uri, "--quarantine"]) == 0
+    assert "not done yet: 0 to train, 4 to score" in capsys.readouterr().out
 
 
 def test_a_flipped_bit_is_found(results: Results) -> None:
