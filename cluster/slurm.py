@@ -53,7 +53,6 @@ def _options(settings: Slurm, job: Job) -> list[str]:
     return [
         *(f"--{name}={shlex.quote(str(value))}" for name, value in values.items() if value),
         "--requeue",
-        "--no-kill",
         *(name + equals + (shlex.quote(value) if equals else "") for name, equals, value in own),
     ]
 

@@ -52,8 +52,9 @@ export RAY_AUTH_MODE=token RAY_AUTH_TOKEN interface head port
 # When Ray is asked to end there is nothing left to wait for.
 export RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S=0
 
-# A node that is lost costs its own work: the others go on.
-srun --export=ALL --no-kill --kill-on-bad-exit=0 --cpu-bind=none \
+# Where Ray ends on one node, the others go on. If the node itself is lost, Slurm takes the whole job
+# back into the queue: told to keep it (--no-kill), it would keep it without this script, too.
+srun --export=ALL --kill-on-bad-exit=0 --cpu-bind=none \
     --nodes="$SLURM_JOB_NUM_NODES" --ntasks-per-node=1 --cpus-per-task="$SLURM_CPUS_PER_TASK" \
     bash -c "$(declare -p container); $(declare -f address listening ray_node); ray_node" &
 ray=$!

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from teasel.__main__ import main
-from teasel.sweep.results import Results
 
 pytestmark = pytest.mark.slow
 
@@ -103,7 +102,7 @@ def test_a_job_whose_time_is_up_goes_back_into_the_queue_and_goes_on(
 
 
 @pytest.mark.parametrize("node", ["n1", "n2"])
-def test_a_node_that_dies_costs_no_more_than_its_own_work(
+def test_a_node_that_dies_puts_the_job_back_and_it_goes_on(
     node: str,
     submit: Callable[..., Submitted],
     slurm: Any,
@@ -114,12 +113,7 @@ def test_a_node_that_dies_costs_no_more_than_its_own_work(
     slurm.stop_node(node)
     slurm("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")
     try:
-        if node == "n1":  # the head and the driver are gone, and the job is queued again
-            slurm.until(lambda: slurm.state(study.job) == "PENDING", MINUTES)
-        else:
-            study.wait()
-            causes = Results(study.results).table("failures")["cause"].to_pylist()
-            assert causes == ["lost"]
+        slurm.until(lambda: slurm.state(study.job) == "PENDING", MINUTES)
     finally:
         slurm.start_node(node)
         slurm("scontrol", "update", f"NodeName={node}", "State=RESUME")

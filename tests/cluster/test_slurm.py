@@ -94,7 +94,6 @@ def test_the_script_asks_for_what_the_file_says(rendered: Callable[..., str]) ->
         "--output=teasel-quickstart-%j.out",
         "--open-mode=append",
         "--requeue",
-        "--no-kill",
         "--qos=high",
         "--exclusive",
     ]
