@@ -115,7 +115,8 @@ def comparison(
     titles |= {"num_models": "Models", "published": "Published, %", "difference": "Difference"}
     titles |= {"verdict": "Verdict"}
     titles |= {"why": "Why"} if any(own) else {}
-    words = [f"Not comparable: {'; '.join(common)}."] if common else []
+    of_all = "Not comparable" if set(shown["verdict"]) == {"not comparable"} else "Of all"
+    words = [f"{of_all}: {'; '.join(common)}."] if common else []
     words += [f"Behind it: {cells(table)}."]
     words += [f"Published numbers: {sources}."] if sources else []
     table_block = blocks.table(name, rows, titles, digits=1)
@@ -144,11 +145,10 @@ def matrix(
         reasons = "; ".join(dict.fromkeys(rows["note"]))
         return blocks.text(f"{label(dataset)}: no correlation over {behind} ({reasons}).", "behind")
     off = rows[(rows["row"] != rows["column"]) & rows["correlation"].notna()]
-    if dataset == "average":
+    title = "Mean over data sets" if dataset == "average" else label(dataset)
+    if dataset == "average" and len(off):
         spread = (off["highest"] - off["lowest"]).max()
-        title = f"Mean over data sets, between which an entry differs by up to {100 * spread:.0f}"
-    else:
-        title = label(dataset)
+        title += f", between which an entry differs by up to {100 * spread:.0f}"
     half = (off["high"] - off["low"]) / 2
     told = [behind, *(note for note in dict.fromkeys(rows["note"]) if note)]
     if half.notna().any():

@@ -199,6 +199,21 @@ def test_results_without_references_say_so(page: str) -> None:
     assert words in section(page, "usefulness")
 
 
+def test_references_alone_make_a_report(tmp_path: Path) -> None:
+    made = SyntheticResults(np.random.default_rng(7), num_seeds=1)
+    folder = Results(tmp_path)
+    folder.write_study(made.study, "study: synthetic\n")
+    rows = made.table("trials").to_pylist()[:2]
+    names = ("untrained", "pca")
+    models = [row | {"method": name, "beta": None} for row, name in zip(rows, names, strict=True)]
+    folder.add("trials", "part", models)
+    folder.add("scores", "part", made.table("scores").to_pylist())
+    page = made_page(folder)
+    assert "0 trained models (none)" in page
+    assert "PCA" in section(page, "scores")
+    assert "No model has a score yet." in section(page, "agreement")
+
+
 def test_one_model_alone_makes_a_report(tmp_path: Path) -> None:
     made = SyntheticResults(np.random.default_rng(4), num_seeds=1)
     folder = Results(tmp_path)
