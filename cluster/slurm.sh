@@ -31,7 +31,7 @@ ray_node() {
     )
     if ((SLURM_NODEID == 0)); then
         options+=(--head --port "$port" --ray-client-server-port $((port + 1)))
-        options+=(--include-dashboard false)
+        options+=(--include-dashboard false --dashboard-port $((port + 2)))
     else
         until listening || ((SECONDS > 300)); do sleep 1; done
         options+=(--address "$head:$port")
@@ -40,7 +40,7 @@ ray_node() {
 }
 
 head=$(address)
-port=$((20000 + SLURM_JOB_ID % 6000 * 2))
+port=$((20000 + SLURM_JOB_ID % 4000 * 3))
 if [[ -z $head ]]; then
     echo "teasel: no address of ${interface:-$SLURMD_NODENAME}" >&2
     exit 1
