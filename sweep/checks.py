@@ -72,8 +72,10 @@ class _Check:
         models = done.filter(~pc.field("method").isin(list(REFERENCES)))
         self._numbers(models, "trials")
         self._lack("row", scores, _ids(trials), "rows gone")
-        self._lack("curve", models.filter(pc.field("steps") > 0), _ids(curves), "show gone")
-        self._lack("pictures", models, _ids(pictures), "show gone")
+        self._lack(
+            "curve", models.filter(pc.field("steps") > 0), _ids(curves), "pictures or curves gone"
+        )
+        self._lack("pictures", models, _ids(pictures), "pictures or curves gone")
         self._codes(done.filter(pc.field("method") != "raw_pixels"))
         if self._save_models:
             self._models(models)

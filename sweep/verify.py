@@ -17,7 +17,7 @@ ADVICE = {
     "them again, and keeps their scores",
     "rows gone": "the same run trains these trials again, and keeps their scores",
     "points gone": "the next training on this data set writes them again",
-    "show gone": "the report goes without; all else of these trials is there",
+    "pictures or curves gone": "the report goes without; all else of these trials is there",
     "rows that stand twice": "teasel reads one of them, other readers all; `teasel compact {uri}` "
     "leaves one",
     "rows that disagree": "attempts on different devices, say; the first stands",

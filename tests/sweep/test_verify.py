@@ -97,7 +97,7 @@ def test_a_part_is_found_and_the_same_run_makes_it_again(
     print_compacted(results.uri)  # trained again, a trial's curve and pictures stand twice
     left = kinds(results)
     only_shown = folder in ("tables/curves", "tables/pictures")
-    assert left.keys() == ({"show gone"} if only_shown else set())
+    assert left.keys() == ({"pictures or curves gone"} if only_shown else set())
     for name in ("trials", "scores"):
         assert numbers(results, name) == numbers(finished, name)
     for trial_id in results.done():
