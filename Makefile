@@ -29,7 +29,9 @@ bench: $(INSTALLED_DEV)  ## Speed, as ratios; minutes each. RESULTS.md keeps wha
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/metrics.py
 	$(BIN)/python benchmarks/datasets.py
-	$(BIN)/python benchmarks/analysis.py
+	$(BIN)/python benchmarks/analysis.py speed
+	$(BIN)/python benchmarks/store.py
+	$(BIN)/python benchmarks/sweep_scheduling.py
 
 $(BIN)/python:
 	$(PYTHON) -c "import sys; sys.exit('Teasel needs Python 3.11 or newer; this is ' + sys.version.split()[0] + '. Set PYTHON=python3.x.' if sys.version_info < (3, 11) else 0)"
