@@ -17,8 +17,9 @@ from .factor_vae import factor_vae
 from .memory import Memory, device_memory, pack_memory, pack_size
 from .method import Bounds, Factory, Method, check_hyperparameters, hyperparameters
 from .networks import Posterior
+from .program import Settings
 from .randomness import Purpose
-from .training import Pack, Replica, Settings, Trainer
+from .training import Pack, Replica, Trainer
 from .untrained import untrained
 
 METHODS: dict[str, Factory] = {

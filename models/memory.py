@@ -11,7 +11,7 @@ import jax
 
 from .method import Factory, hyperparameters
 from .networks import IMAGE_SIZE
-from .training import Settings
+from .program import Settings
 
 COPIES = {"direct": 2.6, "blocks": 6.65, "patches": 6.1}
 """Bytes that a step needs at once, as a multiple of those of all layers' outputs, by form.

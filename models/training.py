@@ -21,26 +21,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from . import checkpoint
 from .allocator import keep_freed_memory
-from .convolution import FORMS, arithmetic, backend_form, check_arithmetic
-from .method import Factory, Info, check_hyperparameters, hyperparameters
+from .convolution import FORMS, backend_form, check_arithmetic
+from .method import Factory, check_hyperparameters, hyperparameters
 from .networks import Parameters
+from .program import CURVES, Draw, Program, Settings, State
 from .randomness import Purpose, key_for
-
-Draw = Callable[[Any, jax.Array, int], jax.Array]
-"""(data, key, batch_size) -> (B, H, W, C) images: pure, and fit for jit and vmap."""
-
-
-class Settings(NamedTuple):
-    """How a model is trained; the defaults are the study's."""
-
-    steps: int = 300_000
-    batch_size: int = 64
-    num_latents: int = 10
-    learning_rate: float = 1e-4
 
 
 class Replica(NamedTuple):
@@ -49,13 +37,6 @@ class Replica(NamedTuple):
     hyperparameters: Mapping[str, float]
     seed: int
     trial_id: str = ""
-
-
-class State(NamedTuple):
-    """What the next step of one model needs, besides the step's number."""
-
-    parameters: Any
-    optimizer: optax.OptState
 
 
 class Pack(NamedTuple):
@@ -105,23 +86,23 @@ class Trainer:
     ):
         keep_freed_memory()
         _check_settings(settings)
-        self._factory, self._settings, self._draw = method, settings, draw
+        arithmetic = (form or backend_form(), activations)
+        check_arithmetic(*arithmetic)
+        self._program = Program(method, settings, tuple(image_shape), draw, arithmetic)
         self._data = jax.tree.map(jnp.asarray, data)
-        self._image_shape = tuple(image_shape)
-        self._arithmetic = (form or backend_form(), activations)
-        check_arithmetic(*self._arithmetic)
-        self._mapped = FORMS[self._arithmetic[0]].packs
+        self._mapped = FORMS[arithmetic[0]].packs
         self.num_programs = 0
         self._check_images()
-        self._example = jax.eval_shape(self._initial, jnp.uint32(0), self._placeholders())
-        self.steps = settings.steps if self._method(self._placeholders()).trainable else 0
-        self._start_one = jax.jit(self._initial)
+        placeholders = {name: jnp.float32(1) for name in hyperparameters(method)}
+        self._example = jax.eval_shape(self._program.start, jnp.uint32(0), placeholders)
+        self.steps = settings.steps if self._program.method(placeholders).trainable else 0
+        self._start_one = jax.jit(self._program.start)
         if self._mapped:
-            self._advance = jax.jit(self._advance_all, donate_argnums=0)
-            self._evaluate = jax.jit(self._evaluate_all)
+            self._advance = jax.jit(self._counted(self._program.advance_all), donate_argnums=0)
+            self._evaluate = jax.jit(self._program.evaluate_all)
         else:
-            self._advance = jax.jit(self._advance_one, donate_argnums=(0, 1))
-            self._evaluate = jax.jit(self._evaluate_one)
+            self._advance = jax.jit(self._counted(self._program.advance), donate_argnums=(0, 1))
+            self._evaluate = jax.jit(self._program.evaluate)
 
     def start(self, replicas: Sequence[Replica]) -> Pack:
         """Returns the pack at step 0, each model with the initial weights of its seed.
@@ -285,61 +266,12 @@ class Trainer:
         states = [state for pack in packs for state in self._states(pack)]
         return self._packed(replicas, steps.pop(), states)
 
-    # One step of one model, and the two ways to take many.
+    def _counted(self, function: Callable) -> Callable:
+        def counted(*arguments):
+            self.num_programs += 1  # at tracing, which happens once per program
+            return function(*arguments)
 
-    def _initial(self, seed: jax.Array, values: dict[str, jax.Array]) -> State:
-        method = self._method(values)
-        key = key_for(seed, Purpose.WEIGHTS)
-        parameters = method.initial_parameters(key, self._image_shape, self._settings.num_latents)
-        optimizer = method.optimizer(self._settings.learning_rate)
-        return State(parameters, optimizer.init(parameters))
-
-    def _step(self, state, data, seed, values, step):
-        method = self._method(values)
-        images = self._draw(data, key_for(seed, Purpose.BATCH, step), self._settings.batch_size)
-        noise = key_for(seed, Purpose.NOISE, step)
-        with arithmetic(*self._arithmetic):
-            (loss, info), gradients = jax.value_and_grad(method.loss, has_aux=True)(
-                state.parameters, images, noise, step
-            )
-        optimizer = method.optimizer(self._settings.learning_rate)
-        updates, moments = optimizer.update(gradients, state.optimizer, state.parameters)
-        return State(optax.apply_updates(state.parameters, updates), moments), _row(loss, info)
-
-    def _advance_one(self, state, total, data, seed, values, step):
-        self.num_programs += 1  # at tracing, which happens once per program
-        state, row = self._step(state, data, seed, values, step)
-        return state, total + row
-
-    def _advance_all(self, states, data, seeds, values, first, num_steps):
-        self.num_programs += 1
-        one_step = jax.vmap(self._step, in_axes=(0, None, 0, 0, None))
-
-        def body(step, carry):
-            states, totals = carry
-            states, rows = one_step(states, data, seeds, values, step)
-            return states, totals + rows
-
-        carry = (states, jnp.zeros((len(seeds), len(CURVES))))
-        return jax.lax.fori_loop(first, first + num_steps, body, carry)
-
-    def _evaluate_one(self, parameters, data, seed, values, step, batch):
-        images = self._draw(
-            data, key_for(seed, Purpose.EVALUATION, batch), self._settings.batch_size
-        )
-        noise = key_for(seed, Purpose.EVALUATION_NOISE, batch)
-        with arithmetic(*self._arithmetic):
-            loss, info = self._method(values).loss(parameters, images, noise, step)
-        return jnp.concatenate([_row(loss, info), info.kl_per_latent])
-
-    def _evaluate_all(self, parameters, data, seeds, values, step, first, num_batches):
-        one_batch = jax.vmap(self._evaluate_one, in_axes=(0, None, 0, 0, None, None))
-
-        def body(batch, totals):
-            return totals + one_batch(parameters, data, seeds, values, step, batch)
-
-        zeros = jnp.zeros((len(seeds), len(CURVES) + self._settings.num_latents))
-        return jax.lax.fori_loop(first, first + num_batches, body, zeros)
+        return counted
 
     # Between lists of states and packs.
 
@@ -356,37 +288,23 @@ class Trainer:
 
     # Checks.
 
-    def _method(self, values: Mapping[str, Any]):
-        return self._factory(**values)
-
-    def _placeholders(self) -> dict[str, jax.Array]:
-        return {name: jnp.float32(1) for name in hyperparameters(self._factory)}
-
     def _checked(self, replica: Replica) -> Replica:
-        name = self._factory.__name__
+        factory = self._program.factory
         if not 0 <= replica.seed < 2**32:
             raise ValueError(f"seed is {replica.seed}; it must be at least 0 and under 2**32")
-        values = check_hyperparameters(name, self._factory, replica.hyperparameters)
+        values = check_hyperparameters(factory.__name__, factory, replica.hyperparameters)
         return replica._replace(hyperparameters=values)
 
     def _check_images(self) -> None:
-        key = key_for(0, Purpose.BATCH)
-        batch_size = self._settings.batch_size
-        drawn = jax.eval_shape(lambda data: self._draw(data, key, batch_size), self._data)
-        expected = (batch_size, *self._image_shape)
+        program, key = self._program, key_for(0, Purpose.BATCH)
+        batch_size = program.settings.batch_size
+        drawn = jax.eval_shape(lambda data: program.draw(data, key, batch_size), self._data)
+        expected = (batch_size, *program.image_shape)
         if drawn.shape != expected or drawn.dtype != jnp.float32:
             raise ValueError(
                 f"draw gives {drawn.dtype} images of shape {drawn.shape}; "
                 f"expected float32 of shape {expected}"
             )
-
-
-CURVES: tuple[str, ...] = ("loss", "reconstruction", "kl", "regularizer")
-"""What `advance` and `evaluate` report of every model."""
-
-
-def _row(loss: jax.Array, info: Info) -> jax.Array:
-    return jnp.stack([loss, info.reconstruction, info.kl, info.regularizer])
 
 
 def _floats(replica: Replica) -> dict[str, jax.Array]:
