@@ -195,12 +195,14 @@ PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
 
 def _without_secrets(uri: str) -> str:
-    """The URI without user and password.
+    """The URI without user and password, which may have slashes in it.
 
     >>> _without_secrets("s3://key:secret@bucket/study?region=eu-west-1")
     's3://bucket/study?region=eu-west-1'
+    >>> _without_secrets("s3://key:se/cr@et@bucket/study")
+    's3://bucket/study'
     """
-    return re.sub(r"(?<=://)[^/]*@", "", uri)
+    return re.sub(r"(?<=://).*@", "", uri)
 
 
 def _write_and_rename(path: Path, content: bytes | pa.Buffer) -> None:

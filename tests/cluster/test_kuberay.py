@@ -1,6 +1,7 @@
 """The manifests for Kubernetes: against KubeRay's schema, and for what a schema cannot say."""
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ def test_the_manifest_follows_kuberays_schema(
     rayjob_schema: dict[str, Any],
 ) -> None:
     jsonschema = pytest.importorskip("jsonschema")
-    (job,) = rendered(**changes)
+    _, job = rendered(**changes)
     validator = jsonschema.Draft202012Validator(rayjob_schema)
     assert not list(validator.iter_errors(job))
     job["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]["maxReplica"] = 1
@@ -92,7 +93,7 @@ def test_the_manifest_follows_kuberays_schema(
 def test_the_head_computes_nothing_and_never_sits_on_a_spot_machine(
     rendered: Callable[..., list[dict[str, Any]]],
 ) -> None:
-    (job,) = rendered()
+    _, job = rendered()
     cluster = job["spec"]["rayClusterSpec"]
     head = cluster["headGroupSpec"]
     assert head["rayStartParams"]["num-cpus"] == "0"
@@ -113,7 +114,7 @@ def test_a_worker_has_the_accelerators_it_asks_for_and_time_to_save_itself(
     resource: str, rendered: Callable[..., list[dict[str, Any]]]
 ) -> None:
     gpus, tpus = (4, 0) if resource == "nvidia.com/gpu" else (0, 4)
-    (job,) = rendered(gpus_per_worker=gpus, tpus_per_worker=tpus, grace_seconds=40)
+    _, job = rendered(gpus_per_worker=gpus, tpus_per_worker=tpus, grace_seconds=40)
     (workers,) = job["spec"]["rayClusterSpec"]["workerGroupSpecs"]
     pod = workers["template"]["spec"]
     (container,) = pod["containers"]
@@ -134,22 +135,48 @@ def test_the_entrypoint_is_a_run_of_the_grids_that_the_head_mounts(
         grid_file.read_text().replace("noise.npz", str(grid_file.with_name("noise.npz")))
     )
     config, job = rendered(str(grid_file), "--select", "seed<1")
-    assert job["spec"]["entrypoint"] == (
-        "teasel run /etc/teasel/grids/tiny.yaml"
-        """ --results 's3://bucket/the study'"'"'s $results' --select 'seed<1' --grace 60"""
-    )
-    assert config["data"] == {"tiny.yaml": grid_file.read_text()}
+    assert job["spec"]["entrypoint"] == "sh /etc/teasel/run.sh"
+    assert (
+        "\nteasel run /etc/teasel/tiny.yaml"
+        """ --results 's3://bucket/the study'"'"'s $results' --select 'seed<1' --grace 60\n"""
+    ) in config["data"]["run.sh"]
+    assert config["data"]["tiny.yaml"] == grid_file.read_text()
     head = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]
     (volume,) = head["volumes"]
     (mount,) = head["containers"][0]["volumeMounts"]
     assert volume["configMap"]["name"] == config["metadata"]["name"]
-    assert mount == {"name": volume["name"], "mountPath": "/etc/teasel/grids"}
+    assert mount == {"name": volume["name"], "mountPath": "/etc/teasel"}
+
+
+@pytest.mark.parametrize(
+    ("code", "ends", "said"),
+    [
+        (0, 0, ""),
+        (1, 0, "teasel: some trials failed, and would again: not begun again\n"),
+        (2, 0, "teasel: the run was refused, and would be again: not begun again\n"),
+        (3, 3, ""),
+        (137, 137, ""),
+    ],
+)
+def test_only_what_a_new_cluster_can_mend_is_begun_again(
+    code: int,
+    ends: int,
+    said: str,
+    rendered: Callable[..., list[dict[str, Any]]],
+    tmp_path: Path,
+) -> None:
+    config, _ = rendered()
+    _program(tmp_path, "teasel", f"exit {code}")
+    path = f"{tmp_path}:/bin:/usr/bin"
+    command = ["sh", "-c", config["data"]["run.sh"]]
+    run = subprocess.run(command, env={"PATH": path}, capture_output=True, text=True)
+    assert (run.returncode, run.stdout) == (ends, said)
 
 
 def test_a_lost_head_is_tried_again_and_a_token_is_the_operators_own(
     rendered: Callable[..., list[dict[str, Any]]],
 ) -> None:
-    (job,) = rendered(secrets=["object-storage"])
+    _, job = rendered(secrets=["object-storage"])
     assert job["spec"]["backoffLimit"] == 20
     assert job["spec"]["submissionMode"] == "K8sJobMode"
     assert job["spec"]["shutdownAfterJobFinishes"] is True
@@ -167,6 +194,7 @@ def test_a_lost_head_is_tried_again_and_a_token_is_the_operators_own(
         ((), {"results": "/mnt/results"}, "expected --results with a URI that every pod reaches"),
         ((), {"results": "file:///mnt"}, "expected --results with a URI that every pod reaches"),
         ((), {"results": "s3://key:secret@bucket"}, "expected no key or password in the URI"),
+        ((), {"results": "s3://key:sec/ret@bucket"}, "expected no key or password in the URI"),
         ((), {"tpus_per_worker": 1}, "a worker has GPUs or TPUs, not both"),
         ((), {"worker": 3}, "cluster.yaml:6:1: unknown key 'worker' (did you mean 'workers'?)"),
         (("tiny.yaml",), {}, "tiny.yaml: npz: noise.npz: expected an absolute path"),
@@ -186,8 +214,8 @@ def test_what_cannot_work_is_said_before_anything_is_submitted(
     assert "secret@" not in printed
 
 
-def _kubectl(folder: Path, script: str) -> None:
-    file = folder / "kubectl"
+def _program(folder: Path, name: str, script: str) -> None:
+    file = folder / name
     file.write_text(f"#!/bin/sh\n{script}\n")
     file.chmod(0o755)
 
@@ -201,7 +229,7 @@ def test_without_kubectl_or_rights_nothing_is_submitted(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert submit() == 2
     assert "no kubectl on the path" in capsys.readouterr().err
-    _kubectl(tmp_path, 'echo "$@" >> calls; echo no; exit 1')
+    _program(tmp_path, "kubectl", 'echo "$@" >> calls; echo no; exit 1')
     assert submit(namespace="theirs") == 2
     message = "you may not create rayjobs.ray.io in the namespace 'theirs': no"
     assert message in capsys.readouterr().err
@@ -216,12 +244,12 @@ def test_a_dry_run_asks_the_server_and_a_submission_says_how_to_follow_it(
 ) -> None:
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     script = 'if [ "$1" = auth ]; then echo yes; else echo "$@"; cat > given.yaml; fi'
-    _kubectl(tmp_path, script)
+    _program(tmp_path, "kubectl", script)
     assert submit("quickstart", "--dry-run") == 0
     assert "create --dry-run=server -n default -f -" in capsys.readouterr().out
     assert submit() == 0
     output = capsys.readouterr().out
     assert output.startswith("create -n default -f -\n")
     assert "kubectl get rayjob teasel-quickstart -n default" in output
-    job = yaml.safe_load((tmp_path / "given.yaml").read_text())
+    _, job = yaml.safe_load_all((tmp_path / "given.yaml").read_text())
     assert job["metadata"] == {"name": "teasel-quickstart", "namespace": "default"}

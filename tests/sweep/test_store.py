@@ -65,6 +65,14 @@ def test_an_unknown_kind_of_store_is_refused() -> None:
         Store("ftp://x/y")
 
 
+@pytest.mark.parametrize("secret", ["secret", "sec/ret", "se@cr/et"])
+def test_a_secret_is_not_shown(secret: str) -> None:
+    with pytest.raises(StoreError) as caught:
+        Store(f"ftp://key:{secret}@bucket/x")
+    assert str(caught.value).startswith("ftp://bucket/x: ")
+    assert secret not in str(caught.value)
+
+
 def test_a_store_travels_to_another_process(tmp_path: Path) -> None:
     import pickle
 
