@@ -57,3 +57,28 @@ def checked(codes: np.ndarray, factors: np.ndarray) -> tuple[np.ndarray, np.ndar
     if len(codes) != len(factors):
         raise ValueError(f"got {len(codes)} codes and {len(factors)} factors: expected as many")
     return codes, factors
+
+
+def checked_pair(
+    train_codes: np.ndarray,
+    train_factors: np.ndarray,
+    test_codes: np.ndarray,
+    test_factors: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Training and test points of the same latents and factors.
+
+    Raises:
+        ValueError: as `checked`, or if the two D or the two K differ.
+    """
+    train_codes, train_factors = checked(train_codes, train_factors)
+    test_codes, test_factors = checked(test_codes, test_factors)
+    for what, train, test in (
+        ("latents", train_codes, test_codes),
+        ("factors", train_factors, test_factors),
+    ):
+        if train.shape[1] != test.shape[1]:
+            raise ValueError(
+                f"got {train.shape[1]} {what} in training and {test.shape[1]} in testing: "
+                "expected as many"
+            )
+    return train_codes, train_factors, test_codes, test_factors

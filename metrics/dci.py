@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arrays import checked
+from .arrays import checked_pair
 from .metric import Count
 from .representation import Representation, Rng, draw_integers
 from .trees import boosted_trees
@@ -44,8 +44,9 @@ def dci(
     Raises:
         ValueError: if the arrays are malformed.
     """
-    train_codes, train_factors = checked(train_codes, train_factors)
-    test_codes, test_factors = checked(test_codes, test_factors)
+    train_codes, train_factors, test_codes, test_factors = checked_pair(
+        train_codes, train_factors, test_codes, test_factors
+    )
     importance = np.zeros((train_codes.shape[1], train_factors.shape[1]))
     accuracy = np.ones((2, train_factors.shape[1]))
     for factor, (train_labels, test_labels) in enumerate(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .arrays import checked
+from .arrays import checked_pair
 from .logistic import cross_validated_logistic_regression
 from .metric import Count
 from .representation import Representation, Rng, draw_integers
@@ -63,10 +63,7 @@ def _draw(
 ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     """Training codes and factors of each size, each with test codes and factors of its own."""
     return [
-        (
-            *checked(*representation.sample(rng, size)),
-            *checked(*representation.sample(rng, num_test)),
-        )
+        checked_pair(*representation.sample(rng, size), *representation.sample(rng, num_test))
         for size in sizes
     ]
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arrays import checked
+from .arrays import checked_pair
 from .logistic import logistic_regression
 from .metric import Count
 from .representation import Representation, Rng
@@ -41,8 +41,9 @@ def explicitness(
         ValueError: if no factor takes two values in training and testing, or the arrays are
             malformed.
     """
-    train_codes, train_factors = checked(train_codes, train_factors)
-    test_codes, test_factors = checked(test_codes, test_factors)
+    train_codes, train_factors, test_codes, test_factors = checked_pair(
+        train_codes, train_factors, test_codes, test_factors
+    )
     center, scale = train_codes.mean(axis=0), train_codes.std(axis=0)
     # Differs from the original: a constant latent, 0/0 and an error there, tells nothing.
     varied = train_codes.min(axis=0) < train_codes.max(axis=0)

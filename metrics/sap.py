@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from .arrays import checked
+from .arrays import checked_pair
 from .metric import Count
 from .mig import top_two_gap
 from .representation import Representation, Rng
@@ -50,8 +50,9 @@ def sap_matrix(
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import LinearSVC
 
-    train_codes, train_factors = checked(train_codes, train_factors)
-    test_codes, test_factors = checked(test_codes, test_factors)
+    train_codes, train_factors, test_codes, test_factors = checked_pair(
+        train_codes, train_factors, test_codes, test_factors
+    )
     matrix = np.zeros((train_codes.shape[1], train_factors.shape[1]))
     for latent, factor in np.ndindex(*matrix.shape):
         train_values, column = train_factors[:, factor], slice(latent, latent + 1)

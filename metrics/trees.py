@@ -19,9 +19,16 @@ class BoostedTrees(NamedTuple):
     leaves: np.ndarray  # (rounds, T, 8)
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
-        """Labels (N,) of inputs (N, D)."""
+        """Labels (N,) of inputs (N, D).
+
+        Raises:
+            ValueError: if D is not that of the training inputs.
+        """
         from .boosting import add_trees
 
+        if inputs.ndim != 2 or inputs.shape[1] != len(self.importance):
+            # Compiled code checks no bounds: it would read what lies beside the inputs.
+            raise ValueError(f"expected (N, {len(self.importance)}), got shape {inputs.shape}")
         scores = np.repeat(self.start[:, None], len(inputs), axis=1)
         columns = np.ascontiguousarray(inputs.T, dtype=np.float32)
         add_trees(columns, self.features, self.thresholds, self.leaves, _LEARNING_RATE, scores)

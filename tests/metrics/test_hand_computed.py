@@ -208,6 +208,14 @@ def test_malformed_arrays_are_refused_with_a_reason(codes, factors, message: str
         mig(codes, factors)
 
 
+@pytest.mark.parametrize("score", [dci, sap, explicitness])
+def test_testing_on_other_latents_or_factors_than_in_training_is_refused(score) -> None:
+    with pytest.raises(ValueError, match="2 latents in training and 1 in testing"):
+        score(FACTORS, FACTORS, FACTORS[:, :1], FACTORS)
+    with pytest.raises(ValueError, match="2 factors in training and 1 in testing"):
+        score(FACTORS, FACTORS, FACTORS, FACTORS[:, :1])
+
+
 def test_fewer_points_than_bins_have_a_score() -> None:
     assert 0 <= mig(FACTORS[:3], FACTORS[:3]) <= 1
     assert 0 <= dci(FACTORS[:3], FACTORS[:3], FACTORS, FACTORS).informativeness_test <= 1

@@ -203,6 +203,12 @@ def test_one_label_is_refused() -> None:
         boosted_trees(np.zeros((5, 2)), np.ones(5, int))
 
 
+def test_inputs_of_another_width_are_not_predicted() -> None:
+    trees = boosted_trees(np.arange(8.0).reshape(4, 2), np.array([0, 0, 1, 1]), num_rounds=1)
+    with pytest.raises(ValueError, match=r"expected \(N, 2\), got shape \(4, 1\)"):
+        trees.predict(np.zeros((4, 1)))
+
+
 def test_inputs_too_large_for_float32_are_refused() -> None:
     with pytest.raises(ValueError, match="float32"):
         boosted_trees(np.array([[0.0], [1e300]]), np.array([0, 1]))
