@@ -63,9 +63,13 @@ class Retries:
         """What becomes of the trials that `task` has left undone."""
         size = len(task.trials)
         if failure.cause == "out_of_memory" and size > 1:
+            if (
+                task.kind == "score"
+            ):  # no pack, but a group that would form again: alone from now on
+                self._strike(task, left)
             most = (size + 1) // 2
             return Verdict(left.cut(most), [], most=most)
-        self._strikes.update((task.kind, trial.trial_id) for trial in left.trials)
+        self._strike(task, left)
         lost = failure.cause == "lost"
         if not lost and self._is_the_programs_fault(task, failure):
             return Verdict([], list(left.trials), stop=True)
@@ -74,6 +78,9 @@ class Retries:
             return Verdict([], list(left.trials))
         whole = lost and strikes < MAX_EXCEPTIONS
         return Verdict(left.cut(len(left.trials) if whole else (size + 1) // 2), [])
+
+    def _strike(self, task: Task, left: PackedTrials) -> None:
+        self._strikes.update((task.kind, trial.trial_id) for trial in left.trials)
 
     def _is_the_programs_fault(self, task: Task, failure: Failure) -> bool:
         key = (task.kind, task.program, failure.exception.replace(task.part, ""))

@@ -419,6 +419,26 @@ def test_a_trial_that_cannot_be_scored_fails_alone(results: Results) -> None:
     assert bad.trial_id not in results.scored()
 
 
+def test_scoring_that_runs_out_of_memory_is_tried_alone_and_three_times_at_the_most(
+    results: Results,
+) -> None:
+    trials = trials_of(2, 8)
+    bad = trials[3]
+
+    def too_large(task: Task) -> Failure | None:
+        if isinstance(task, ScoreTrials) and (bad in task.trials or len(task.trials) > 2):
+            return Failure("out_of_memory", f"MemoryError: {task.part}")
+        return None
+
+    executor = Script(results, too_large)
+    summary = scheduler_of(results, executor, trials, pack=16).run()
+    assert summary == Summary(done=15, failed=1, missing=0, interrupted=False)
+    tries = [
+        len(t.trials) for t in executor.begun if isinstance(t, ScoreTrials) and bad in t.trials
+    ]
+    assert tries == [8, 1, 1]
+
+
 def test_a_full_disk_ends_the_run_with_one_clear_line(results: Results) -> None:
     full = "StoreError: cannot write /r/models/x: No space left on device"
     executor = Script(results, lambda task: Failure("store", full))
