@@ -17,7 +17,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from .executor import ClusterError, Failure, Outcome, carry_out
 from .machine import prepare, release_cpus
-from .store import Store
+from .store import Store, StoreError
 from .tasks import Demand, Task
 
 _PATIENCE_SECONDS = 5.0  # for a network file system to show a new file
@@ -226,4 +226,5 @@ def _logged(store: Store, name: str) -> Iterator[None]:
             log.seek(0)
             content = log.read()
             if content:
-                store.write(name, content)
+                with contextlib.suppress(StoreError):  # how the attempt ended matters more
+                    store.write(name, content)

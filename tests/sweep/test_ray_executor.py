@@ -1,0 +1,20 @@
+"""What the tasks' own processes do, without a Ray."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from teasel.sweep import ray_executor
+from teasel.sweep.store import Store, StoreError
+
+
+def test_a_log_that_cannot_be_kept_does_not_replace_what_it_is_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Store, name: str, content: bytes) -> None:
+        raise StoreError(f"cannot write {name}: {errno.ENOSPC}")
+
+    monkeypatch.setattr(Store, "write", refuse)
+    with ray_executor._logged(Store(tmp_path), "logs/part.log"):
+        print("half a line")
