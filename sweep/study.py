@@ -1,5 +1,6 @@
 """A study in its results folder: frozen when begun, and only ever added to."""
 
+import json
 import platform
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
@@ -35,7 +36,8 @@ def freeze(results: Results, loaded: Sequence[tuple[Grid, Source]]) -> None:
     else:
         before, study = None, _header(loaded[0][0]) | {"grids": []}
     for grid, source in loaded:
-        entry = {"yaml": source.text, "name": source.name} | resolved(grid)
+        # As the folder will give it back, to be compared with what it holds: lists, no tuples.
+        entry = json.loads(json.dumps({"yaml": source.text, "name": source.name} | resolved(grid)))
         differences = _differences(study, grid, entry)
         if differences:
             lines = "".join(f"\n  {line}" for line in differences)
