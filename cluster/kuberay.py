@@ -12,7 +12,19 @@ from .job import Job, SubmitError
 from .ray_job import ENVIRONMENT, GRACE_SECONDS
 from .schema import KubeRay
 
-_GRIDS = "/etc/teasel/grids"
+_FOLDER = "/etc/teasel"
+_SCRIPT = """\
+trap : TERM # the run ends first
+{run}
+code=$?
+case $code in
+1) echo "teasel: some trials failed, and would again: not begun again" ;;
+2) echo "teasel: the run was refused, and would be again: not begun again" ;;
+*) exit $code ;;
+esac
+"""
+"""What the head runs: a failure that another cluster would only repeat is no failure of the job."""
+
 _LEAVING = "/tmp/teasel-leaving"
 _SPOT_LABELS = {
     "cloud.google.com/gke-spot": "true",
@@ -35,7 +47,7 @@ _STEADY = {
 
 
 def render(settings: KubeRay, job: Job) -> str:
-    """The manifests: a ConfigMap of the grids that are files, if any, and the RayJob."""
+    """The manifests: a ConfigMap of the script and the grids that are files, and the RayJob."""
     return yaml.safe_dump_all(manifests(settings, job), sort_keys=False)
 
 
@@ -50,25 +62,26 @@ def manifests(settings: KubeRay, job: Job) -> list[dict[str, Any]]:
         raise SubmitError(f"{what}, got {job.results}")
     name = f"teasel-{job.study}".lower().replace("_", "-").replace(".", "-")[:40].rstrip("-")
     metadata = {"name": name, "namespace": settings.namespace}
-    grids = job.shipped()
+    run = join(["teasel", *job.arguments(_FOLDER), "--grace", str(GRACE_SECONDS)])
+    files = {"run.sh": _SCRIPT.format(run=run)} | job.shipped()
     spec = {
-        "entrypoint": join(["teasel", *job.arguments(_GRIDS), "--grace", str(GRACE_SECONDS)]),
+        # A file: on its way to the head, a command is parsed by two shells, and quoted for none.
+        "entrypoint": f"sh {_FOLDER}/run.sh",
         "runtimeEnvYAML": yaml.safe_dump({"env_vars": ENVIRONMENT}),
         "submissionMode": "K8sJobMode",
         # Each retry is a new cluster that goes on from the results folder.
         "backoffLimit": settings.retries,
         "shutdownAfterJobFinishes": True,
         "ttlSecondsAfterFinished": 300,
-        "rayClusterSpec": _cluster(settings, name if grids else None),
+        "rayClusterSpec": _cluster(settings, name),
     }
-    objects = [{"apiVersion": "ray.io/v1", "kind": "RayJob", "metadata": metadata, "spec": spec}]
-    if grids:
-        config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": grids}
-        objects.insert(0, config)
-    return objects
+    return [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": files},
+        {"apiVersion": "ray.io/v1", "kind": "RayJob", "metadata": metadata, "spec": spec},
+    ]
 
 
-def _cluster(settings: KubeRay, grids: str | None) -> dict[str, Any]:
+def _cluster(settings: KubeRay, files: str) -> dict[str, Any]:
     accelerator = {
         "nvidia.com/gpu": settings.gpus_per_worker,
         "google.com/tpu": settings.tpus_per_worker,
@@ -84,9 +97,8 @@ def _cluster(settings: KubeRay, grids: str | None) -> dict[str, Any]:
         {"key": key, "operator": "Exists", "effect": "NoSchedule"}
         for key in (*accelerator, *(_SPOT_LABELS if settings.spot else ()))
     ]
-    if grids:
-        head["volumes"] = [{"name": "grids", "configMap": {"name": grids}}]
-        head["containers"][0]["volumeMounts"] = [{"name": "grids", "mountPath": _GRIDS}]
+    head["volumes"] = [{"name": "study", "configMap": {"name": files}}]
+    head["containers"][0]["volumeMounts"] = [{"name": "study", "mountPath": _FOLDER}]
     return {
         "rayVersion": version("ray"),
         # The operator makes a token, keeps it in a Secret and gives it to every pod.
@@ -148,8 +160,7 @@ def check(settings: KubeRay, job: Job) -> None:
     manifests(settings, job)
     if not shutil.which("kubectl"):
         raise SubmitError("no kubectl on the path: install it, or use --print")
-    kinds = ["rayjobs.ray.io", *(["configmaps"] if job.shipped() else [])]
-    for kind in kinds:
+    for kind in ("rayjobs.ray.io", "configmaps"):
         command = ["kubectl", "auth", "can-i", "create", kind, "-n", settings.namespace]
         run = subprocess.run(command, capture_output=True, text=True)
         if run.stdout.strip() != "yes":
