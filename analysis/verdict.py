@@ -4,9 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from .frames import DataFrame
+from .correlation import complete_models
+from .frames import DataFrame, pd
 from .published import differences, filled, published, study_grid
 from .resampling import MIN_SEEDS
+from .tables import DISENTANGLEMENT, learned
+
+AVERAGED = ("figure_3", "table_1")
+"""Figures whose numbers are over all of the study's scores at once."""
 
 RULE = (
     "A number is compared only where it was made as the study made it: the same data, training "
@@ -46,13 +51,14 @@ def beside_published(
     known = known[["row", "column", "published", "source", "caveat"]]
     beside = summary.merge(known, how="left", on=["row", "column"])
     beside["difference"] = beside[value] - beside["published"]
+    table, lacking = _behind(summary, figure, table, score)
     num_seeds = table["seed"].nunique()
     reasons = {name: obstacles(rows) for name, rows in table.groupby("dataset", sort=False)}
     missing = [name for name in study_grid()["datasets"] if name not in reasons]
     judged = []
     for entry in beside.to_dict("records"):
         pair = [name for name in (entry["row"], entry["column"]) if name in reasons]
-        found = [reason for name in pair or reasons for reason in reasons[name]]
+        found = [*lacking, *(reason for name in pair or reasons for reason in reasons[name])]
         if not pair and not dataset and missing:
             found.append(f"no models on {', '.join(missing)}")
         judged.append(_judge(entry, entry[value], found, num_seeds))
@@ -74,6 +80,20 @@ def obstacles(table: DataFrame) -> list[str]:
     if fewest < MIN_SEEDS:
         reasons.append(f"{fewest} {'seed' if fewest == 1 else 'seeds'}, {MIN_SEEDS} needed")
     return reasons
+
+
+def _behind(
+    summary: DataFrame, figure: str, table: DataFrame, score: str
+) -> tuple[DataFrame, list[str]]:
+    """The models that a figure's numbers are over, and which of the study's scores nobody has."""
+    if figure not in AVERAGED and not score:
+        names = dict.fromkeys([*summary["row"], *summary["column"]])
+        parts = [complete_models(rows, list(names))[0] for _, rows in table.groupby("dataset")]
+        return (pd.concat(parts) if parts else table), []
+    table, wanted = learned(table), [score] if score else DISENTANGLEMENT
+    given = [name for name in wanted if name in table and table[name].notna().any()]
+    lacking = f"only {len(given)} of the study's {len(wanted)} scores"
+    return table.dropna(subset=given), [lacking] * (len(given) < len(wanted))
 
 
 def _judge(entry: dict, value: float, reasons: list[str], num_seeds: int) -> tuple[str, str]:

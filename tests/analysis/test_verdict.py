@@ -66,6 +66,28 @@ def test_an_unfinished_study_gets_no_verdict(study: DataFrame, rows: str, why: s
     assert why in found["why"]
 
 
+def test_models_without_the_score_are_no_models_of_the_number(study: DataFrame) -> None:
+    annealed = study["method"] == "annealed_vae"
+    without = study.assign(mig=study["mig"].mask(annealed))
+    found = judged(without, 0.807)
+    assert found["verdict"] == "not comparable"
+    assert "30 of 36 settings on dsprites" in found["why"]
+    entry = {"row": "mig", "column": "sap", "correlation": 0.42, "low": 0.4, "high": 0.44}
+    here = without[without["dataset"] == "noisy_dsprites"]
+    pairs = DataFrame([entry | {"note": ""}])
+    found = beside_published(pairs, "figure_2", here, "correlation", "noisy_dsprites").iloc[0]
+    assert "30 of 36 settings on noisy_dsprites" in found["why"]
+
+
+def test_an_average_over_other_scores_than_the_studys_gets_no_verdict(study: DataFrame) -> None:
+    unscored = ["beta_vae_score", "factor_vae_score", "dci_disentanglement", "modularity"]
+    found = judged(study.drop(columns=unscored), 0.807)
+    assert (found["verdict"], found["why"]) == (
+        "not comparable",
+        "only 2 of the study's 6 scores",
+    )
+
+
 def test_without_an_interval_there_is_no_verdict(study: DataFrame) -> None:
     found = judged(study, 0.807, half=np.nan, note="no interval")
     assert (found["verdict"], found["why"]) == ("not comparable", "no interval")
