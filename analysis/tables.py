@@ -35,6 +35,12 @@ DOWNSTREAM = (
 # Representations that no method learned: shown apart, and left out of every statistic.
 REFERENCES = ("untrained", "random_codes", "raw_pixels", "pca", "ica", "ground_truth")
 
+STUDY_PARAMETERS = {
+    "explicitness": {"one_vs_rest": True},
+    "downstream_lr": {"one_vs_rest": True},
+}
+"""Where the study's parameters of a metric are not the catalogue's defaults."""
+
 
 class Results(Protocol):
     """What is asked of a results folder: `teasel.sweep.results.Results`, or a made one."""
@@ -90,7 +96,7 @@ def scores(
             ``dci_disentanglement``, ``downstream_lr_100``, ...), beside losses, the derived
             ``efficiency_lr`` and ``efficiency_gbt`` (accuracy at 100 / accuracy at 10,000), the
             columns of `trials`, and ``other_parameters``, which lists the metrics that were not
-            computed with the study's parameters.
+            computed with the study's parameters (`STUDY_PARAMETERS`).
 
     Raises:
         ValueError: if `representation` is none of the three.
@@ -167,16 +173,17 @@ def _one_version_per_metric(table: pa.Table) -> pa.Table:
 
 
 def _other_parameters(table: pa.Table) -> str:
-    """The metrics whose parameters are not the catalogue's defaults, which are the study's."""
+    """The metrics whose parameters are not the study's."""
     given = table.group_by(["metric", "parameters"]).aggregate([]).to_pylist()
     others = set()
     for row in given:
-        if row["metric"] in METRICS and row["parameters"]:
+        if row["metric"] in METRICS:
             usual = METRICS[row["metric"]].parameters
-            stated = json.loads(row["parameters"])
             # Through JSON, in which a tuple is a list.
-            defaults = json.loads(json.dumps({name: usual[name].default for name in stated}))
-            if defaults != stated:
+            defaults = {name: usual[name].default for name in usual}
+            defaults = json.loads(json.dumps(defaults))
+            stated = defaults | json.loads(row["parameters"] or "{}")
+            if stated != defaults | STUDY_PARAMETERS.get(row["metric"], {}):
                 others.add(row["metric"])
     return ", ".join(sorted(others))
 

@@ -113,6 +113,25 @@ def test_scores_made_with_other_parameters_are_left_out_with_a_warning() -> None
         assert scores(Tables(trials=rows, scores=made))["value"].tolist() == [0.5, 0.6]
 
 
+@pytest.mark.parametrize(
+    ("metric", "parameters", "others"),
+    [
+        ("mig", "{}", ""),
+        ("mig", '{"num_train": 7}', "mig"),
+        ("downstream_lr", '{"one_vs_rest": true}', ""),
+        ("downstream_lr", '{"one_vs_rest": false}', "downstream_lr"),
+        ("explicitness", "", "explicitness"),
+    ],
+)
+def test_metrics_with_other_parameters_than_the_studys_are_named(
+    metric: str, parameters: str, others: str
+) -> None:
+    made = Tables(
+        trials=[model("a", method="m")], scores=[score("a", 0.5, metric, parameters=parameters)]
+    )
+    assert scores(made, wide=True)["other_parameters"].tolist() == [others]
+
+
 def test_an_unknown_representation_is_refused(made_results: SyntheticResults) -> None:
     with pytest.raises(ValueError, match='\'median\': expected "mean", "sampled" or None'):
         scores(made_results, representation="median")
