@@ -1,12 +1,13 @@
 """The numbers the study published in 2019, with where each was read, and its grid."""
 
 import json
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 from .frames import DataFrame
-from .tables import learned
+from .tables import UNSUPERVISED, learned
 
 # Data that count as the study's own: the publishers' files, or dSprites redrawn to their bits.
 SOURCES = ("published file", "drawn")
@@ -62,11 +63,12 @@ def published(figure: str, more: str | Path | None = None) -> DataFrame:
     return found.drop_duplicates(key, keep="last", ignore_index=True)
 
 
-def differences(trials: DataFrame) -> list[str]:
+def differences(trials: DataFrame, scores: Iterable[str] | None = None) -> list[str]:
     """In what these models are not the study's: one phrase each, empty if in nothing.
 
     Args:
         trials: rows of `trials(results)` (or wide scores), of one data set or of several.
+        scores: columns whose metrics' parameters count; all metrics' if None.
     """
     grid, trained = study_grid(), learned(trials)
     found = []
@@ -84,14 +86,32 @@ def differences(trials: DataFrame) -> list[str]:
             if fewer := sorted(set(rows["steps"]) - {wanted}):
                 shown = " and ".join(f"{steps:,.0f}" for steps in fewer)
                 found.append(f"{shown} steps of {method} (the study: {wanted:,})")
-    if "other_parameters" in trained:
-        for names in trained["other_parameters"].unique():
-            if names:
-                found.append(f"other parameters of {names} than the study's")
+    found += other_parameters(trained, scores)
     for name in ("batch_size", "learning_rate", "num_latents"):
         if name in trained and set(trained[name].dropna()) - {grid[name]}:
             found.append(f"another {name.replace('_', ' ')} than {grid[name]:g}")
     return found
+
+
+def other_parameters(table: DataFrame, scores: Iterable[str] | None = None) -> list[str]:
+    """A phrase about the metrics that were not computed with the study's parameters.
+
+    Args:
+        table: wide scores.
+        scores: columns whose metrics count; all metrics if None.
+    """
+    given = table["other_parameters"].unique() if "other_parameters" in table else []
+    others = dict.fromkeys(name for names in given for name in names.split(", ") if name)
+    named = ", ".join(name for name in others if scores is None or _made(name, scores))
+    return [f"other parameters of {named} than the study's"] if named else []
+
+
+def _made(metric: str, columns: Iterable[str]) -> bool:
+    """Whether a metric made one of these wide columns."""
+    if metric == "unsupervised":
+        return not set(columns).isdisjoint(UNSUPERVISED)
+    columns = [name.replace("efficiency_", "downstream_") for name in columns]
+    return any(name == metric or name.startswith(f"{metric}_") for name in columns)
 
 
 def filled(table: DataFrame) -> DataFrame:

@@ -1,12 +1,13 @@
 """Whether a number agrees with the published one, by a rule that is written down."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from .correlation import complete_models
 from .frames import DataFrame, pd
-from .published import differences, filled, published, study_grid
+from .published import differences, filled, other_parameters, published, study_grid
 from .resampling import MIN_SEEDS
 from .tables import DISENTANGLEMENT, learned
 
@@ -53,12 +54,14 @@ def beside_published(
     beside["difference"] = beside[value] - beside["published"]
     table, lacking = _behind(summary, figure, table, score)
     num_seeds = table["seed"].nunique()
-    reasons = {name: obstacles(rows) for name, rows in table.groupby("dataset", sort=False)}
+    groups = table.groupby("dataset", sort=False)
+    reasons = {name: obstacles(rows, scores=()) for name, rows in groups}
     missing = [name for name in study_grid()["datasets"] if name not in reasons]
     judged = []
     for entry in beside.to_dict("records"):
         pair = [name for name in (entry["row"], entry["column"]) if name in reasons]
         found = [*lacking, *(reason for name in pair or reasons for reason in reasons[name])]
+        found += other_parameters(table, _scores(figure, score) or (entry["row"], entry["column"]))
         if not pair and not dataset and missing:
             found.append(f"no models on {', '.join(missing)}")
         judged.append(_judge(entry, entry[value], found, num_seeds))
@@ -68,9 +71,14 @@ def beside_published(
     return beside.drop(columns="caveat")
 
 
-def obstacles(table: DataFrame) -> list[str]:
-    """Why the numbers of these models cannot be compared with the study's; empty if they can."""
-    reasons = differences(table)
+def obstacles(table: DataFrame, scores: Iterable[str] | None = None) -> list[str]:
+    """Why the numbers of these models cannot be compared with the study's; empty if they can.
+
+    Args:
+        table: wide scores.
+        scores: columns whose metrics' parameters count; all metrics' if None.
+    """
+    reasons = differences(table, scores)
     grid, cells = study_grid(), filled(table)
     wanted = sum(len(values) for swept in grid["methods"].values() for values in swept.values())
     for cell in cells.to_dict("records"):
@@ -86,14 +94,19 @@ def _behind(
     summary: DataFrame, figure: str, table: DataFrame, score: str
 ) -> tuple[DataFrame, list[str]]:
     """The models that a figure's numbers are over, and which of the study's scores nobody has."""
-    if figure not in AVERAGED and not score:
+    table, wanted = learned(table), _scores(figure, score)
+    if not wanted:
         names = dict.fromkeys([*summary["row"], *summary["column"]])
         parts = [complete_models(rows, list(names))[0] for _, rows in table.groupby("dataset")]
         return (pd.concat(parts) if parts else table), []
-    table, wanted = learned(table), [score] if score else DISENTANGLEMENT
     given = [name for name in wanted if name in table and table[name].notna().any()]
     lacking = f"only {len(given)} of the study's {len(wanted)} scores"
     return table.dropna(subset=given), [lacking] * (len(given) < len(wanted))
+
+
+def _scores(figure: str, score: str) -> Sequence[str]:
+    """The scores behind every number of a figure; none if each number has its own."""
+    return [score] if score else DISENTANGLEMENT if figure in AVERAGED else ()
 
 
 def _judge(entry: dict, value: float, reasons: list[str], num_seeds: int) -> tuple[str, str]:

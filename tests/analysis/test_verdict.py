@@ -88,6 +88,21 @@ def test_an_average_over_other_scores_than_the_studys_gets_no_verdict(study: Dat
     )
 
 
+def test_only_the_metrics_behind_a_number_need_the_studys_parameters(study: DataFrame) -> None:
+    table = study.assign(other_parameters="downstream_lr, explicitness, irs")
+    assert judged(table, 0.807)["verdict"] == "agrees"
+    entries = [
+        {"row": "mig", "column": f"downstream_{classifier}_100", "note": ""}
+        | {"correlation": value, "low": value - 0.02, "high": value + 0.02}
+        for classifier, value in (("lr", 0.63), ("gbt", 0.86))
+    ]
+    here = table[table["dataset"] == "dsprites"]
+    here = here.assign(downstream_lr_100=here["mig"], downstream_gbt_100=here["mig"])
+    found = beside_published(DataFrame(entries), "figure_5", here, "correlation", "dsprites")
+    assert found["verdict"].tolist() == ["not comparable", "agrees"]
+    assert found["why"].iat[0] == "other parameters of downstream_lr than the study's"
+
+
 def test_without_an_interval_there_is_no_verdict(study: DataFrame) -> None:
     found = judged(study, 0.807, half=np.nan, note="no interval")
     assert (found["verdict"], found["why"]) == ("not comparable", "no interval")
