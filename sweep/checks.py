@@ -189,10 +189,12 @@ class _Check:
         """The trials in a file of parameters, as its header says."""
         try:
             length = int.from_bytes(self._store.read(file, 8), "little")
+            if 8 + length > size:
+                raise ValueError(f"it should have {length:,} bytes, the file has {size:,}")
             header = json.loads(self._store.read(file, 8 + length)[8:])
             header.pop("__metadata__", None)
             end = max(tensor["data_offsets"][1] for tensor in header.values())
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             self._damaged(file, f"its header is no header: {error}")
             return set()
         if size != 8 + length + end:

@@ -123,6 +123,14 @@ def test_a_compacted_file_that_is_gone_is_missed_and_forgotten(
     assert "not done yet: 0 to train, 4 to score" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "content", [b"\xff" * 64, b"\x00" * 7 + b"\x70" + b"x" * 64, b"\x02" + bytes(7) + b"[]"]
+)
+def test_parameters_that_are_garbage_are_damaged(results: Results, content: bytes) -> None:
+    files(results, "models")[0].write_bytes(content)
+    assert kinds(results) == {"damaged": 1, "gone": 2}
+
+
 def test_a_flipped_bit_is_found(results: Results) -> None:
     flip_a_bit(files(results, "representations/squares")[0])
     assert kinds(results)["damaged"] == 1
