@@ -19,7 +19,7 @@ class Outstanding(NamedTuple):
     """Every trial of a study in one of four places.
 
     Attributes:
-        untrained: Without a row, with all the scores wanted.
+        untrained: Without a row, with the scores that are missing; a forgotten one has some.
         unscored: Trained, with the scores that are missing.
         done: Trained and scored.
         failed: Trained to no usable model; the row says why.
@@ -39,14 +39,14 @@ class Outstanding(NamedTuple):
 def outstanding(results: Results, wanted: Iterable[Wanted]) -> Outstanding:
     """Compares what is wanted with what the folder holds."""
     trained = results.done()
-    scored = results.scored() if trained else {}
+    scored = results.scored()
     left = Outstanding([], [], [], [])
     for trial, requests in wanted:
         status = trained.get(trial.trial_id)
         have = scored.get(trial.trial_id, set())
         missing = tuple(request for request in requests if request.key not in have)
         if status is None:
-            left.untrained.append(Wanted(trial, requests))
+            left.untrained.append(Wanted(trial, missing))
         elif status == "failed":
             left.failed.append(trial)
         elif missing:

@@ -1,0 +1,19 @@
+"""What a folder lacks of a study."""
+
+from pathlib import Path
+
+from teasel.sweep.grid import load_grid
+from teasel.sweep.outstanding import outstanding
+from teasel.sweep.results import Results
+from teasel.sweep.study import work
+from teasel.sweep.tables import REQUEST_KEY
+
+
+def test_a_training_that_was_forgotten_keeps_its_scores(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    (first, *others) = work([load_grid("smoke")[0]])
+    kept, *missing = first.requests
+    row = {"trial_id": first.trial.trial_id, "score": "score"}
+    results.add("scores", "a", [row | dict(zip(REQUEST_KEY, kept.key, strict=True))])
+    left = outstanding(results, [first, *others])
+    assert left.untrained == [first._replace(requests=tuple(missing)), *others]
