@@ -81,7 +81,9 @@ def differences(trials: DataFrame, scores: Iterable[str] | None = None) -> list[
     for method, rows in trained.groupby("method"):
         if method not in grid["methods"]:
             found.append(f"{method}: no method of the study")
-        elif "steps" in rows:
+            continue
+        found += _other_settings(str(method), rows)
+        if "steps" in rows:
             wanted = grid["steps"].get(method, grid["steps"]["default"])
             if fewer := sorted(set(rows["steps"]) - {wanted}):
                 shown = " and ".join(f"{steps:,.0f}" for steps in fewer)
@@ -90,6 +92,18 @@ def differences(trials: DataFrame, scores: Iterable[str] | None = None) -> list[
     for name in ("batch_size", "learning_rate", "num_latents"):
         if name in trained and set(trained[name].dropna()) - {grid[name]}:
             found.append(f"another {name.replace('_', ' ')} than {grid[name]:g}")
+    return found
+
+
+def _other_settings(method: str, rows: DataFrame) -> list[str]:
+    grid, found = study_grid(), []
+    constants = {name: [value] for name, value in grid["constants"].get(method, {}).items()}
+    for name, values in (grid["methods"][method] | constants).items():
+        swept = rows["hyperparameter_value"].where(rows["hyperparameter"] == name)
+        given = rows.get(name, swept)
+        if others := sorted(set(given.dropna()) - set(values)):
+            shown = " and ".join(f"{value:g}" for value in others)
+            found.append(f"{name}={shown} of {method}: no setting of the study")
     return found
 
 

@@ -57,6 +57,9 @@ def test_the_studys_own_settings_differ_in_nothing(made_results: SyntheticResult
         ({"data_source": "stand-in"}, r"stand-in data \(stand-in\)"),
         ({"method": "mine"}, "mine: no method of the study"),
         ({"steps": 600}, r"600 steps of beta_vae \(the study: 300,000\)"),
+        ({"beta": 3}, "beta=3 of beta_vae: no setting of the study"),
+        ({"lambda_d_factor": 1}, "lambda_d_factor=1 of dip_vae_i: no setting of the study"),
+        ({"gamma": 5}, "gamma=5 of annealed_vae: no setting of the study"),
         ({"batch_size": 32}, "another batch size than 64"),
     ],
 )
