@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from .frames import DataFrame
+from .frames import DataFrame, pd
 from .tables import UNSUPERVISED, learned
 
 # Data that count as the study's own: the publishers' files, or dSprites redrawn to their bits.
@@ -74,10 +74,11 @@ def differences(trials: DataFrame, scores: Iterable[str] | None = None) -> list[
     found = []
     if others := sorted(set(trained["dataset"]) - set(grid["datasets"])):
         found.append(f"{' and '.join(others)}: no data set of the study")
-    if "data_source" in trained:
-        sources = trained["data_source"].dropna().unique()
-        if made := [source for source in sources if source not in SOURCES]:
-            found.append(f"stand-in data ({', '.join(sorted(made))})")
+    sources = trained.get("data_source", pd.Series([None]))
+    if made := [source for source in sources.dropna().unique() if source not in SOURCES]:
+        found.append(f"stand-in data ({', '.join(sorted(made))})")
+    if sources.isna().any():
+        found.append("data source unknown")
     for method, rows in trained.groupby("method"):
         if method not in grid["methods"]:
             found.append(f"{method}: no method of the study")

@@ -55,6 +55,7 @@ def test_the_studys_own_settings_differ_in_nothing(made_results: SyntheticResult
     [
         ({"dataset": "dsprites_mini"}, "dsprites_mini: no data set of the study"),
         ({"data_source": "stand-in"}, r"stand-in data \(stand-in\)"),
+        ({"data_source": None}, "data source unknown"),
         ({"method": "mine"}, "mine: no method of the study"),
         ({"steps": 600}, r"600 steps of beta_vae \(the study: 300,000\)"),
         ({"beta": 3}, "beta=3 of beta_vae: no setting of the study"),

@@ -103,6 +103,11 @@ def test_only_the_metrics_behind_a_number_need_the_studys_parameters(study: Data
     assert found["why"].iat[0] == "other parameters of downstream_lr than the study's"
 
 
+def test_data_of_an_unknown_source_are_not_the_studys(study: DataFrame) -> None:
+    found = judged(study.drop(columns="data_source"), 0.807)
+    assert (found["verdict"], found["why"]) == ("not comparable", "data source unknown")
+
+
 def test_without_an_interval_there_is_no_verdict(study: DataFrame) -> None:
     found = judged(study, 0.807, half=np.nan, note="no interval")
     assert (found["verdict"], found["why"]) == ("not comparable", "no interval")
