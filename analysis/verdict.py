@@ -120,7 +120,8 @@ def _judge(entry: dict, value: float, reasons: list[str], num_seeds: int) -> tup
         reasons.append("the published number is unverified")
     if reasons:
         return "not comparable", "; ".join(dict.fromkeys(reasons))
-    half = (entry["high"] - entry["low"]) / 2
+    # The longer side: an interval is symmetric until a correlation's is cut at 1 or -1.
+    half = max(entry["high"] - value, value - entry["low"])
     allowed = half * np.sqrt(1 + num_seeds / study_grid()["seeds"]) + 0.005
     verdict = "agrees" if abs(entry["difference"]) <= allowed else "differs"
     return verdict, f"within {allowed:.3f}" if verdict == "agrees" else entry["caveat"]

@@ -108,6 +108,16 @@ def test_data_of_an_unknown_source_are_not_the_studys(study: DataFrame) -> None:
     assert (found["verdict"], found["why"]) == ("not comparable", "data source unknown")
 
 
+def test_an_interval_cut_at_one_is_no_narrower(study: DataFrame) -> None:
+    # Half-width .06, of which .01 are left above: the rule allows sqrt(2) * .06 + .005 = .0899.
+    entry = {"row": "cars3d", "column": "scream_dsprites", "correlation": 0.99, "note": ""}
+    summary = DataFrame([entry | {"low": 0.93, "high": 1.0}])
+    found = beside_published(
+        summary, "figure_4_datasets", study, "correlation", score="dci_disentanglement"
+    )
+    assert (found["verdict"].item(), found["why"].item()) == ("agrees", "within 0.090")
+
+
 def test_without_an_interval_there_is_no_verdict(study: DataFrame) -> None:
     found = judged(study, 0.807, half=np.nan, note="no interval")
     assert (found["verdict"], found["why"]) == ("not comparable", "no interval")
