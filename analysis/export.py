@@ -87,6 +87,6 @@ def _markdown(block: Block, folder: Path) -> Iterator[str]:
                     [cell["text"] + spread for cell, spread in zip(cells, spreads, strict=True)]
                 )
         yield "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    elif kind == "pair":
+    elif kind in ("pair", "folded"):
         for part in block["parts"]:
             yield from _markdown(part, folder)

@@ -39,6 +39,14 @@ def test_the_page_shows_figures_that_are_there_and_no_section_of_pictures(folder
     assert "Click a heading" not in text
 
 
+def test_what_the_report_folds_away_is_on_the_page_too(folder: Path) -> None:
+    text = (folder / "README.md").read_text()
+    assert "(figure_3-setting-dsprites.svg)" in text
+    # Figure 5 has 6 rows of 10 numbers, beside the published ones.
+    usefulness = text.split("## Are better scores more useful?")[1].split("\n## ")[0]
+    assert usefulness.count("| not comparable |") == 60
+
+
 def test_the_pages_own_example_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     example = re.search(r"```python\n(.*?)```", Path("README.md").read_text(), re.DOTALL)
