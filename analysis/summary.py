@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from .frames import DataFrame
 from .published import study_grid
 from .tables import DISENTANGLEMENT, REFERENCES, learned
+from .top import LOWER_IS_BETTER
 
 CELL = ["dataset", "method", "setting"]
 
@@ -76,7 +77,7 @@ def exemplars(table: DataFrame, score: str, by: Sequence[str] = ("dataset",)) ->
     ranked = in_study_order(learned(table)).dropna(subset=[score])
     found = []
     for group, rows in ranked.groupby(list(by), sort=False):
-        rows = rows.sort_values(score, ascending=False, kind="stable")
+        rows = rows.sort_values(score, ascending=score in LOWER_IS_BETTER, kind="stable")
         for which, place in (("best", 0), ("median", (len(rows) - 1) // 2), ("worst", -1)):
             model = rows.iloc[place][["trial_id", "method", "setting", "seed", score]]
             found.append({**dict(zip(by, group, strict=True)), "which": which, **model})

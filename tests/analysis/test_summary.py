@@ -49,6 +49,12 @@ def test_the_median_of_an_even_number_is_the_better_of_two() -> None:
     assert found["trial_id"].tolist() == ["t1", "t2", "t0"]
 
 
+def test_the_best_by_a_loss_is_the_lowest() -> None:
+    table = by_hand(method=["beta_vae"] * 2, setting=["beta=1"] * 2, seed=[0, 1])
+    found = exemplars(table.assign(kl=[9.0, 4.0]), "kl").set_index("which")
+    assert found["kl"].to_dict() == {"best": 4.0, "median": 4.0, "worst": 9.0}
+
+
 def test_models_without_the_score_are_no_exemplars() -> None:
     table = by_hand(method=["beta_vae"], setting=["beta=1"], seed=[0]).assign(mig=np.nan)
     assert exemplars(table, "mig").empty
