@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from teasel.analysis import export, figure_2, scores
+from teasel.analysis import export, figure_2, scores, variance_explained
+from teasel.analysis.labels import MINUS
 from teasel.analysis.synthetic import SyntheticResults
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "results"
@@ -45,6 +46,16 @@ def test_what_the_report_folds_away_is_on_the_page_too(folder: Path) -> None:
     # Figure 5 has 6 rows of 10 numbers, beside the published ones.
     usefulness = text.split("## Are better scores more useful?")[1].split("\n## ")[0]
     assert usefulness.count("| not comparable |") == 60
+
+
+def test_figure_3_is_compared_by_the_share_that_its_interval_is_of(
+    folder: Path, made_results: SyntheticResults
+) -> None:
+    explained = variance_explained(scores(made_results, wide=True))
+    ours = explained.query("dataset == 'average' and row == 'method'").iloc[0]
+    line = re.search(r"\| [Mm]ethod \|.*not comparable.*", (folder / "README.md").read_text())
+    assert line
+    assert f"| {100 * ours['corrected']:.1f} |".replace("-", MINUS) in line[0]
 
 
 def test_the_pages_own_example_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
