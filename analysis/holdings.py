@@ -8,6 +8,7 @@ from . import blocks, figures
 from .blocks import Block
 from .drawing import figure
 from .embedding import embedding
+from .frames import DataFrame
 from .gallery import KINDS, pictures, ranking_score
 from .labels import MINUS, label, setting_label
 from .pieces import Study, cells, nothing, present, without_references
@@ -73,12 +74,23 @@ def scored(study: Study) -> Block:
         told = f"{len(learned(rows)):,} models, {cells(learned(rows))}."
         parts.append(blocks.heading(label(dataset)))
         if given := present(rows, shown):
-            parts.append(blocks.score_table(f"scores-{dataset}", score_table(rows, given)))
+            summary = score_table(rows, given)
+            summary = summary.drop(columns=[f"{name}_count" for name in given])
+            parts.append(blocks.score_table(f"scores-{dataset}", summary))
+            told += _scored_by_fewer(rows, given)
         else:
             told = f"No model has a score yet: {told}"
         parts.append(blocks.text(told, "behind"))
     parts.append(blocks.data(scores=score_table(study.mean, shown)))
     return blocks.section(name, title, *parts)
+
+
+def _scored_by_fewer(rows: DataFrame, columns: list[str]) -> str:
+    counts = rows[columns].count()
+    fewer = [f"{label(name)} {counts[name]:,}" for name in columns if counts[name] < len(rows)]
+    return f" Of all {len(rows):,}, not every one has every score: {', '.join(fewer)}." * bool(
+        fewer
+    )
 
 
 def curves(study: Study) -> Block:

@@ -92,7 +92,10 @@ def strength(study: Study) -> Block:
         name,
         title,
         *parts,
-        nothing_published("figure 1", published("figure_1", study.more)),
+        blocks.text(
+            "Figure 1 is not compared with published numbers, neither the paper's nor yours.",
+            "behind",
+        ),
         blocks.data(figure_1=summary),
     )
 
@@ -170,7 +173,9 @@ def _accuracies(study: Study, downstream: list[str]) -> list[Block]:
     ]
     for dataset, rows in study.mean.groupby("dataset", sort=False):
         summary = score_table(rows.assign(setting=""), downstream)
-        summary = summary.drop(columns=[f"{name}_spread" for name in downstream])
+        summary = summary.drop(
+            columns=[f"{name}_{of}" for name in downstream for of in ("spread", "count")]
+        )
         table = blocks.score_table(f"downstream-{dataset}", summary)
         trained = learned(rows)
         told = f"{label(str(dataset))}: {len(trained):,} models, {cells(trained)}."

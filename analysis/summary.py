@@ -39,14 +39,14 @@ def score_table(table: DataFrame, columns: Sequence[str] = DISENTANGLEMENT) -> D
 
     Returns:
         A row per data set, method and setting: num_models, reference (True for representations
-        nobody learned), and for each score its mean and, as ``<score>_spread``, the standard
-        deviation over seeds (ddof 1; NaN with one seed).
+        nobody learned), and for each score its mean, as ``<score>_spread`` the standard deviation
+        over seeds (ddof 1; NaN with one seed) and as ``<score>_count`` how many models have it.
     """
     columns = [name for name in columns if name in table]
     ordered = in_study_order(table)
     groups = ordered.groupby(CELL, sort=False)
     means, spreads = groups[columns].mean(), groups[columns].std().add_suffix("_spread")
-    summary = means.join(spreads)
+    summary = means.join(spreads).join(groups[columns].count().add_suffix("_count"))
     summary.insert(0, "num_models", groups.size())
     summary.insert(1, "reference", summary.index.get_level_values("method").isin(REFERENCES))
     return summary.reset_index()

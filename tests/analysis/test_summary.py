@@ -25,6 +25,13 @@ def test_a_cell_has_its_mean_and_spread_over_seeds() -> None:
     assert "absent" not in summary
 
 
+def test_models_are_counted_for_every_score() -> None:
+    table = by_hand(method=["beta_vae"] * 3, setting=["beta=1"] * 3, seed=[0, 1, 2])
+    summary = score_table(table.assign(mig=[0.2, None, None], sap=0.1), ["mig", "sap"])
+    columns = ["num_models", "mig_count", "sap_count"]
+    assert summary[columns].iloc[0].tolist() == [3, 1, 3]
+
+
 def test_references_are_marked_and_stand_last() -> None:
     table = by_hand(
         method=["untrained", "my_method", "annealed_vae"], setting=[""] * 3, seed=[0] * 3
