@@ -6,12 +6,19 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
+
+from .. import TeaselError
 from .frames import DataFrame, pd
 from .tables import UNSUPERVISED, learned
 
 # Data that count as the study's own: the publishers' files, or dSprites redrawn to their bits.
 SOURCES = ("published file", "drawn")
 MODELS_PER_DATASET = 1800  # 36 settings with 50 seeds
+
+
+class PublishedError(TeaselError):
+    """A file of published numbers cannot be used; says which entry and why."""
 
 
 @cache
@@ -35,13 +42,16 @@ def published(figure: str, more: str | Path | None = None) -> DataFrame:
     Returns:
         figure, dataset, score, row, column, published (a fraction), source, caveat.
 
+    Raises:
+        PublishedError: if the file can't be read or an entry of it is not in that form.
+
     >>> published("table_1").query("row == 'same_metric' and column == 'same_dataset'").published
     0    0.807
     Name: published, dtype: float64
     """
     tables = _packaged()["tables"]
     if more is not None:
-        tables = tables + json.loads(Path(more).read_text())["tables"]
+        tables = tables + _read(Path(more))
     entries = [
         {
             "figure": figure,
@@ -61,6 +71,33 @@ def published(figure: str, more: str | Path | None = None) -> DataFrame:
     key = ["figure", "dataset", "score", "row", "column"]
     found = DataFrame(entries, columns=[*key, "published", "source", "caveat"])
     return found.drop_duplicates(key, keep="last", ignore_index=True)
+
+
+def _read(path: Path) -> list[dict]:
+    """The tables of a file of the user's own, in the form of the packaged one."""
+    try:
+        tables = json.loads(path.read_text(encoding="utf-8"))["tables"]
+        numbered = list(enumerate(tables, 1))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PublishedError(f'{path}: expected JSON of {{"tables": [...]}} ({error!r})') from None
+    for number, table in numbered:
+        try:
+            shape = np.shape(np.asarray(table["percent"], float))
+            wanted = (len(table["rows"]), len(table["columns"]))
+            _ = table["figure"] + table["source"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise PublishedError(f"{path}, table {number}: {_fault(error)}") from None
+        if shape != wanted:
+            raise PublishedError(
+                f"{path}, table {number}: percent is {shape}, its rows and columns are {wanted}"
+            )
+    return tables
+
+
+def _fault(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"it lacks {error}"
+    return "percent must be rows of numbers, all as long as columns; figure and source texts"
 
 
 def differences(trials: DataFrame, scores: Iterable[str] | None = None) -> list[str]:

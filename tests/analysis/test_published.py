@@ -4,6 +4,7 @@ import re
 import numpy as np
 import pytest
 
+from teasel import TeaselError
 from teasel.analysis import differences, published
 from teasel.analysis.published import study_grid
 from teasel.analysis.synthetic import SyntheticResults
@@ -38,6 +39,28 @@ def test_numbers_of_a_users_own_file_replace_packaged_ones(tmp_path) -> None:
     table = published("table_1", more=tmp_path / "own.json").set_index(["row", "column"])
     assert table.loc[("same_metric", "same_dataset"), "published"] == pytest.approx(0.79)
     assert table.loc[("same_metric", "other_dataset"), "published"] == pytest.approx(0.593)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "own.json: expected JSON"),
+        ("{", "own.json: expected JSON"),
+        ("{}", "own.json: expected JSON"),
+        ({"figure": "table_1"}, "own.json, table 1: it lacks 'percent'"),
+        ({"percent": [[1], [2, 3]]}, "own.json, table 1: percent must be rows"),
+        (
+            {"percent": [[1, 2]], "rows": ["a"], "columns": ["b"], "figure": "f", "source": "s"},
+            r"own.json, table 1: percent is \(1, 2\), its rows and columns are \(1, 1\)",
+        ),
+    ],
+)
+def test_a_faulty_file_of_ones_own_is_named_with_its_entry(text, words: str, tmp_path) -> None:
+    path = tmp_path / "own.json"
+    if text is not None:
+        path.write_text(text if isinstance(text, str) else json.dumps({"tables": [text]}))
+    with pytest.raises(TeaselError, match=words):
+        published("table_1", more=path)
 
 
 def test_the_grid_has_12600_models() -> None:
