@@ -96,9 +96,10 @@ def draw_strength(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
     groups = summary.groupby("method", sort=False)
     axes = _panels(axes, len(groups))
     for panel, (method, rows) in zip(axes, groups, strict=True):
+        settings = list(rows["setting"].unique())
         for kind, (dash, marker, name) in styles.items():
             line = rows[rows["representation"] == kind]
-            places = np.arange(len(line))
+            places = [settings.index(setting) for setting in line["setting"]]
             color = COLORS.get(method, INK)
             half = (line["high"] - line["low"]) / 2
             panel.errorbar(

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from scipy.stats import t
 
 from teasel.analysis import (
@@ -16,6 +17,7 @@ from teasel.analysis import (
     scores,
     with_unsupervised_of_samples,
 )
+from teasel.analysis.figures import draw_strength
 from teasel.analysis.frames import DataFrame
 from teasel.analysis.synthetic import SyntheticResults, cell_means, synthetic_scores
 from teasel.analysis.tables import Codes
@@ -185,3 +187,14 @@ def test_the_mean_over_data_sets_has_an_interval_of_its_own() -> None:
     few = figure_2(table.query("seed < 3"), ["mig", "sap"]).query("row < column").iloc[-1]
     assert np.isnan(few["low"])
     assert few["note"] == "mean over 7 data sets; no interval with fewer than 10 seeds (here 3)"
+
+
+def test_figure_1_draws_a_lone_setting_at_its_own_tick() -> None:
+    rows = [("beta=1", 1.0, "mean"), ("beta=4", 4.0, "mean"), ("beta=4", 4.0, "sampled")]
+    summary = DataFrame(rows, columns=["setting", "hyperparameter_value", "representation"])
+    summary = summary.assign(method="beta_vae", hyperparameter="beta", score="mutual_info_score")
+    summary = summary.assign(value=1.0, spread=0.1, low=0.9, high=1.1)
+    axes = draw_strength(summary, np.array([Figure().add_subplot()]))
+    places = {line.get_marker(): list(line.get_xdata()) for line in axes[0].lines}
+    assert places["o"] == [1]
+    assert places["s"] == [0, 1]
