@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from importlib.metadata import version
+from secrets import token_hex
 from shlex import join
 from typing import Any
 
@@ -60,10 +61,15 @@ def manifests(settings: KubeRay, job: Job) -> list[dict[str, Any]]:
     if "://" not in job.results or job.results.startswith("file:"):
         what = "expected --results with a URI that every pod reaches, as in s3://bucket/folder"
         raise SubmitError(f"{what}, got {job.results}")
-    name = f"teasel-{job.study}".lower().replace("_", "-").replace(".", "-")[:40].rstrip("-")
+    study = job.study.lower().replace("_", "-").replace(".", "-")[:32].rstrip("-")
+    # Of this submission alone: the same study may be submitted again beside what is left of it.
+    name = f"teasel-{study}-{token_hex(3)}"
     metadata = {"name": name, "namespace": settings.namespace}
     run = join(["teasel", *job.arguments(_FOLDER), "--grace", str(GRACE_SECONDS)])
-    files = {"run.sh": _SCRIPT.format(run=run)} | job.shipped()
+    # A key may not have every character that a file's name has.
+    names = {"run.sh": "run.sh"} | {f"grid-{n}": name for n, name in enumerate(job.shipped())}
+    files = {"run.sh": _SCRIPT.format(run=run)}
+    files |= {f"grid-{n}": text for n, text in enumerate(job.shipped().values())}
     spec = {
         # A file: on its way to the head, a command is parsed by two shells, and quoted for none.
         "entrypoint": f"sh {_FOLDER}/run.sh",
@@ -73,7 +79,7 @@ def manifests(settings: KubeRay, job: Job) -> list[dict[str, Any]]:
         "backoffLimit": settings.retries,
         "shutdownAfterJobFinishes": True,
         "ttlSecondsAfterFinished": 300,
-        "rayClusterSpec": _cluster(settings, name),
+        "rayClusterSpec": _cluster(settings, name, names),
     }
     return [
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": files},
@@ -81,7 +87,7 @@ def manifests(settings: KubeRay, job: Job) -> list[dict[str, Any]]:
     ]
 
 
-def _cluster(settings: KubeRay, files: str) -> dict[str, Any]:
+def _cluster(settings: KubeRay, files: str, names: dict[str, str]) -> dict[str, Any]:
     accelerator = {
         "nvidia.com/gpu": settings.gpus_per_worker,
         "google.com/tpu": settings.tpus_per_worker,
@@ -97,7 +103,8 @@ def _cluster(settings: KubeRay, files: str) -> dict[str, Any]:
         {"key": key, "operator": "Exists", "effect": "NoSchedule"}
         for key in (*accelerator, *(_SPOT_LABELS if settings.spot else ()))
     ]
-    head["volumes"] = [{"name": "study", "configMap": {"name": files}}]
+    items = [{"key": key, "path": path} for key, path in names.items()]
+    head["volumes"] = [{"name": "study", "configMap": {"name": files, "items": items}}]
     head["containers"][0]["volumeMounts"] = [{"name": "study", "mountPath": _FOLDER}]
     return {
         "rayVersion": version("ray"),
@@ -175,7 +182,7 @@ def rehearse(settings: KubeRay, job: Job) -> str:
     Raises:
         SubmitError: If it would refuse them.
     """
-    return _create(settings, job, "--dry-run=server")
+    return _create(settings, manifests(settings, job), "--dry-run=server")
 
 
 def submit(settings: KubeRay, job: Job) -> str:
@@ -184,19 +191,21 @@ def submit(settings: KubeRay, job: Job) -> str:
     Raises:
         SubmitError: If the cluster refuses them.
     """
-    said = _create(settings, job)
-    name = manifests(settings, job)[-1]["metadata"]["name"]
+    objects = manifests(settings, job)
+    said = _create(settings, objects)
+    name = objects[-1]["metadata"]["name"]
     return (
         f"{said.strip()}\n"
         f"  kubectl get rayjob {name} -n {settings.namespace}\n"
         f"  kubectl logs -f -l job-name={name} -n {settings.namespace}\n"
-        f"  kubectl delete rayjob,configmap {name} -n {settings.namespace}    # to submit it again"
+        f"  kubectl delete rayjob,configmap {name} -n {settings.namespace}    # stops it"
     )
 
 
-def _create(settings: KubeRay, job: Job, *options: str) -> str:
+def _create(settings: KubeRay, objects: list[dict[str, Any]], *options: str) -> str:
     command = ["kubectl", "create", *options, "-n", settings.namespace, "-f", "-"]
-    run = subprocess.run(command, input=render(settings, job), capture_output=True, text=True)
+    text = yaml.safe_dump_all(objects, sort_keys=False)
+    run = subprocess.run(command, input=text, capture_output=True, text=True)
     if run.returncode:
         raise SubmitError(f"kubectl refuses: {run.stderr.strip()}")
     return run.stdout

@@ -1,6 +1,7 @@
 """The manifests for Kubernetes: against KubeRay's schema, and for what a schema cannot say."""
 
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -140,12 +141,24 @@ def test_the_entrypoint_is_a_run_of_the_grids_that_the_head_mounts(
         "\nteasel run /etc/teasel/tiny.yaml"
         """ --results 's3://bucket/the study'"'"'s $results' --select 'seed<1' --grace 60\n"""
     ) in config["data"]["run.sh"]
-    assert config["data"]["tiny.yaml"] == grid_file.read_text()
+    assert config["data"]["grid-0"] == grid_file.read_text()
     head = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]
     (volume,) = head["volumes"]
     (mount,) = head["containers"][0]["volumeMounts"]
     assert volume["configMap"]["name"] == config["metadata"]["name"]
+    assert {"key": "grid-0", "path": "tiny.yaml"} in volume["configMap"]["items"]
     assert mount == {"name": volume["name"], "mountPath": "/etc/teasel"}
+
+
+def test_a_grid_may_have_any_name(
+    rendered: Callable[..., list[dict[str, Any]]], grid_file: Path
+) -> None:
+    text = grid_file.read_text().replace("noise.npz", str(grid_file.with_name("noise.npz")))
+    file = grid_file.with_name("a grid (2).yaml")
+    file.write_text(text)
+    config, _ = rendered(str(file))
+    assert all(re.fullmatch(r"[-._a-zA-Z0-9]+", key) for key in config["data"])
+    assert "run '/etc/teasel/a grid (2).yaml' --results" in config["data"]["run.sh"]
 
 
 @pytest.mark.parametrize(
@@ -250,6 +263,11 @@ def test_a_dry_run_asks_the_server_and_a_submission_says_how_to_follow_it(
     assert submit() == 0
     output = capsys.readouterr().out
     assert output.startswith("create -n default -f -\n")
-    assert "kubectl get rayjob teasel-quickstart -n default" in output
-    _, job = yaml.safe_load_all((tmp_path / "given.yaml").read_text())
-    assert job["metadata"] == {"name": "teasel-quickstart", "namespace": "default"}
+    first, job = yaml.safe_load_all((tmp_path / "given.yaml").read_text())
+    name = job["metadata"]["name"]
+    assert re.fullmatch("teasel-quickstart-[0-9a-f]{6}", name)
+    assert first["metadata"] == job["metadata"] == {"name": name, "namespace": "default"}
+    assert f"kubectl get rayjob {name} -n default" in output
+    assert submit() == 0
+    again, _ = yaml.safe_load_all((tmp_path / "given.yaml").read_text())
+    assert again["metadata"] != first["metadata"]
