@@ -19,9 +19,18 @@ def discretize(codes: np.ndarray, num_bins: int = 20) -> np.ndarray:
     codes = checked_codes(codes)
     bins = np.empty(codes.shape, np.int64)
     for latent, column in enumerate(codes.T):
-        edges = np.histogram_bin_edges(column, num_bins)
+        edges = _edges(column, num_bins)
         bins[:, latent] = np.digitize(column, edges[:-1]) - 1
     return bins
+
+
+def _edges(column: np.ndarray, num_bins: int) -> np.ndarray:
+    try:
+        return np.histogram_bin_edges(column, num_bins)
+    except ValueError:
+        # Differs from the original: values too close for so many edges between them, an error
+        # there, have edges in float64, some alike if even that is too coarse.
+        return np.linspace(float(column.min()), float(column.max()), num_bins + 1)
 
 
 def mutual_information(first: np.ndarray, second: np.ndarray) -> np.ndarray:

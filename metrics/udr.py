@@ -41,8 +41,12 @@ def udr(
             raise ValueError(
                 f"got codes {model.shape} and KL {kl.shape}: expected ({len(codes[0])}, D), (D,)"
             )
-        kept = model[:, (kl > smallest_kl) & (model.min(axis=0) < model.max(axis=0))]
-        informative.append((kept - kept.mean(axis=0)) / kept.std(axis=0))
+        # The squares of tiny codes underflow in float32, and an overflow would follow.
+        model = model.astype(np.float64)
+        center, scale = model.mean(axis=0), model.std(axis=0)
+        varied = (model.min(axis=0) < model.max(axis=0)) & (scale > 0)
+        kept = (kl > smallest_kl) & varied
+        informative.append((model - center)[:, kept] / scale[kept])
     compare = {"lasso": _lasso_sizes, "spearman": _rank_correlations}[similarity]
     pairwise = np.full((len(codes), len(codes)), np.nan)
     for first, second in np.ndindex(*pairwise.shape):

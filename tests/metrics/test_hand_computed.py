@@ -56,6 +56,13 @@ def test_a_value_on_an_edge_belongs_to_the_bin_above() -> None:
     assert bins.ravel().tolist() == [0, 1, 2, 3, 3]
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_values_too_close_for_bins_between_them_are_told_apart(kind: type) -> None:
+    near = np.array([1, np.nextafter(kind(1), kind(2))], kind)[FACTORS]
+    assert mig(near, FACTORS) == pytest.approx(1)
+    assert np.ptp(discretize(np.full((5, 1), 1e9, kind))) == 0
+
+
 def test_sap_of_one_latent_per_factor_is_the_distance_to_chance() -> None:
     # Balanced classes: the other latent, independent of the factor, predicts half the points.
     assert sap(FACTORS * 2 - 1.0, FACTORS, FACTORS * 2 - 1.0, FACTORS) == pytest.approx(0.5)
@@ -206,6 +213,16 @@ def test_a_table_of_other_shape_is_refused() -> None:
 def test_malformed_arrays_are_refused_with_a_reason(codes, factors, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         mig(codes, factors)
+
+
+def test_the_size_of_the_codes_does_not_matter_however_small() -> None:
+    tiny = (1e-25 * FACTORS).astype(np.float32)
+    assert explicitness(tiny, FACTORS, tiny, FACTORS) == (1, 1)
+    np.testing.assert_allclose(
+        udr([tiny] * 2, [np.ones(2)] * 2), udr([FACTORS] * 2, [np.ones(2)] * 2)
+    )
+    nothing = 1e-300 * FACTORS  # whose squares underflow in float64 too
+    assert explicitness(nothing, FACTORS, nothing, FACTORS) == (0.5, 0.5)
 
 
 @pytest.mark.parametrize("score", [dci, sap, explicitness])
