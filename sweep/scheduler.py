@@ -75,6 +75,11 @@ def _in_order(left: Outstanding) -> list[Trial]:
     return [trial for trial in every if trial.trial_id not in known]
 
 
+def _is_of_a_bad_checkpoint(failure: Failure) -> bool:
+    """Whether an attempt failed because the file it should go on from cannot be: damaged, say."""
+    return failure.exception.startswith("ValueError: ") and ", in restore\n" in failure.traceback
+
+
 class Scheduler:
     """Brings every trial of a study to its row and its scores.
 
@@ -365,6 +370,11 @@ class Scheduler:
         return left
 
     def _train_again(self, task: TrainPack, left: list[Trial], failure: Failure) -> None:
+        if task.checkpoint and _is_of_a_bad_checkpoint(failure):
+            for name in (task.checkpoint.removesuffix(".safetensors") + ".json", task.checkpoint):
+                self._results.store.remove(name)  # else the next run would pick it again
+            self._backlog.put_back([PackedTrials(tuple(left), None)])
+            return
         saved = checkpoints.newest(self._results, task.part)
         if saved:
             self._retries.progressed(task)

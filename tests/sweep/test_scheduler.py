@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 
 from teasel.sweep import checkpoints
-from teasel.sweep.executor import Failure, Outcome
+from teasel.sweep.executor import Failure, InProcess, Outcome
+from teasel.sweep.grid import load_grid
 from teasel.sweep.outstanding import Wanted, outstanding
 from teasel.sweep.results import Results
 from teasel.sweep.retries import MAX_LOST
+from teasel.sweep.run import run
 from teasel.sweep.scheduler import DemandError, Options, Scheduler, Summary
 from teasel.sweep.scoring import MetricRequest
 from teasel.sweep.store import Store, StoreError
+from teasel.sweep.study import work
 from teasel.sweep.tasks import Demand, ScoreTrials, Task, TrainPack
 from teasel.sweep.trials import Training, Trial
 
@@ -271,6 +274,21 @@ def test_an_attempt_whose_checkpoint_is_gone_begins_anew(results: Results) -> No
     assert [task.checkpoint for task in executor.begun if isinstance(task, TrainPack)] == [
         "checkpoints/old-50.safetensors",
         None,
+    ]
+
+
+def test_trials_whose_checkpoints_are_damaged_begin_anew_and_the_files_are_gone(
+    grid_file: Path, tmp_path: Path
+) -> None:
+    trials = [wanted.trial for wanted in work([load_grid(str(grid_file))[0]])]
+    results = Results(tmp_path)
+    for trial in trials:
+        checkpoints.save(results, f"old{trial.trial_id}", 3, [trial.trial_id], 1.0, b"damaged")
+    summary = run([str(grid_file)], str(tmp_path), executor=InProcess())
+    assert summary == Summary(4, 0, 0, interrupted=False)
+    assert checkpoints.latest(results) == {}
+    assert results.table("failures")["exception"].to_pylist() == 4 * [
+        "ValueError: not a checkpoint of a pack"
     ]
 
 
