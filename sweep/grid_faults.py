@@ -1,8 +1,8 @@
 """What is wrong with a grid, in words: pydantic's errors turned into faults of a YAML file."""
 
 import difflib
-from collections.abc import Sequence
-from typing import get_args
+from collections.abc import Iterator, Sequence
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -55,7 +55,14 @@ def _model_at(root: type[BaseModel], path: KeyPath) -> type[BaseModel]:
     """The model that describes the mapping at `path`."""
     model = root
     for key in path:
-        annotation = model.model_fields[str(key)].annotation
-        alternatives = [annotation, *get_args(annotation)]
-        model = next(a for a in alternatives if isinstance(a, type) and issubclass(a, BaseModel))
+        if isinstance(key, str):  # else the place in a list, whose model is found already
+            model = next(_models_in(model.model_fields[key].annotation))
     return model
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that an annotation names, however deep in lists, unions and `Annotated`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)

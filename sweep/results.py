@@ -65,6 +65,8 @@ class Results:
             study = json.loads(self.store.read("study.json"))
         except ValueError as error:
             raise ResultsError(f"{self.uri}/study.json is damaged: {error}") from error
+        if not isinstance(study, dict) or not {"study", "schema_version", "grids"} <= study.keys():
+            raise ResultsError(f"{self.uri}/study.json is damaged: this is no study")
         if study["schema_version"] > SCHEMA_VERSION:
             raise ResultsError(
                 f"{self.uri}: written by a newer version of teasel (tables of version "

@@ -25,6 +25,9 @@ from .references import REFERENCES
 from .signatures import arguments
 from .trials import Training
 
+MOST_SEEDS = 1_000_000
+"""More are a slip of the pen, and would fill the memory."""
+
 
 class Strict(BaseModel):
     """Unknown keys are errors, and so is a string that looks like a number."""
@@ -61,6 +64,12 @@ def _seeds(value: Any) -> Any:
             "seeds",
             "expected a count, a list, or a mapping with 'from' and 'count', got {given}",
             {"given": repr(value)},
+        )
+    if span["count"] > MOST_SEEDS:
+        raise PydanticCustomError(
+            "seeds",
+            "expected at most {most} seeds, got {given}",
+            {"most": f"{MOST_SEEDS:,}", "given": repr(value)},
         )
     return list(range(span["from"], span["from"] + span["count"]))
 

@@ -86,10 +86,10 @@ def read_yaml(text: str, name: str) -> Source:
     Raises:
         GridError: If it is not YAML, is empty, or a mapping has the same key twice.
     """
-    loader = _Loader(text)
     source = Source(name, text, None, {}, {})
     faults: list[Fault] = []
     try:
+        loader = _Loader(text)
         root = loader.get_single_node()
         if root is None:
             raise GridError(f"{name}:1:1: the file is empty")
@@ -98,10 +98,13 @@ def read_yaml(text: str, name: str) -> Source:
         mark = error.problem_mark
         where = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
         raise GridError(f"{name}:{where}: not YAML: {error.problem or error.context}") from error
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        where = f"{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
+        what = f"character {error.character!r}: {error.reason}"
+        raise GridError(f"{name}:{where}: not YAML: {what}") from error
     except RecursionError:
         raise GridError(f"{name}:1:1: not YAML: an alias stands inside its own anchor") from None
-    finally:
-        loader.dispose()
     if faults:
         raise source.error(faults)
     return source._replace(value=value)
@@ -120,8 +123,8 @@ def _construct(
     if not isinstance(node, yaml.MappingNode):
         try:
             return loader.construct_object(node, deep=True)
-        except ValueError as error:
-            faults.append(Fault(path, f"not YAML: {error}"))
+        except (ValueError, LookupError, AttributeError) as error:
+            faults.append(Fault(path, f"not YAML: no {node.tag.rpartition(':')[2]}: {error}"))
             return None
     mapping: dict[str, Any] = {}
     for key_node, value_node in node.value:

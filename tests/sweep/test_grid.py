@@ -127,6 +127,30 @@ def test_a_bad_axis_is_a_fault(text: str, fault: str) -> None:
     assert fault in line
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        (
+            "[dsprites, dsprites_mini]",
+            "{a: b}",
+            "2:11: unknown key 'a' (one of: name, npz, sha256)",
+        ),
+        (
+            "[dsprites, dsprites_mini]",
+            "[{name: dsprites, foo: 1}]",
+            "2:29: unknown key 'foo' (one of: name, npz, sha256)",
+        ),
+        ("3", "100000000000000", "3:8: seeds: expected at most 1,000,000 seeds"),
+        ("3", "'\x07'", "3:9: not YAML: character"),
+        ("3", '!!int ""', "3:8: not YAML: no int"),
+        ("3", "!!timestamp x", "3:8: not YAML: no timestamp"),
+    ],
+)
+def test_what_is_not_expected_is_a_fault_with_its_place(old: str, new: str, fault: str) -> None:
+    lines = faults_of(GOOD.replace(f": {old}\n", f": {new}\n"))
+    assert any(line.startswith(f"study.yaml:{fault}") for line in lines), lines
+
+
 def test_a_duplicate_key_is_a_fault_that_names_both_lines() -> None:
     text = GOOD + "seeds: 4\n"
     assert faults_of(text) == ["study.yaml:8:1: duplicate key 'seeds', first on line 3"]

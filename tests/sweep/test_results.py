@@ -66,7 +66,7 @@ def test_a_folder_without_a_study_says_so(tmp_path: Path) -> None:
 
 def test_tables_of_a_newer_version_are_refused(tmp_path: Path) -> None:
     results = Results(tmp_path)
-    results.write_study({"study": "s"}, "")
+    results.write_study({"study": "s", "grids": []}, "")
     text = results.store.read("study.json").replace(
         f'"schema_version": {SCHEMA_VERSION}'.encode(), b'"schema_version": 99'
     )
@@ -85,9 +85,10 @@ def test_a_part_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         results.table("trials")
 
 
-def test_a_damaged_study_is_one_clear_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [b'{"study": ', b"{}", b"[]", b'{"schema_version": 1}'])
+def test_a_damaged_study_is_one_clear_line(tmp_path: Path, text: bytes) -> None:
     results = Results(tmp_path)
-    results.store.write("study.json", b'{"study": ')
+    results.store.write("study.json", text)
     with pytest.raises(ResultsError, match=r"study\.json is damaged"):
         _ = results.study
 
