@@ -65,7 +65,7 @@ class Results:
             study = json.loads(self.store.read("study.json"))
         except ValueError as error:
             raise ResultsError(f"{self.uri}/study.json is damaged: {error}") from error
-        if not isinstance(study, dict) or not {"study", "schema_version", "grids"} <= study.keys():
+        if not isinstance(study, dict) or not {"study", "schema_version"} <= study.keys():
             raise ResultsError(f"{self.uri}/study.json is damaged: this is no study")
         if study["schema_version"] > SCHEMA_VERSION:
             raise ResultsError(

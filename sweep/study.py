@@ -55,7 +55,7 @@ def frozen_grids(results: Results) -> list[Grid]:
         ResultsError: If there is no study.
     """
     grids = []
-    for entry in results.study["grids"]:
+    for entry in results.study.get("grids", []):
         source = read_yaml(entry["yaml"], f"{results.uri}/study.yaml")
         # As they were found then: a user's file may have moved since, its hash stays.
         source.value["datasets"] = entry["datasets"]

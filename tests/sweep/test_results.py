@@ -66,7 +66,7 @@ def test_a_folder_without_a_study_says_so(tmp_path: Path) -> None:
 
 def test_tables_of_a_newer_version_are_refused(tmp_path: Path) -> None:
     results = Results(tmp_path)
-    results.write_study({"study": "s", "grids": []}, "")
+    results.write_study({"study": "s"}, "")
     text = results.store.read("study.json").replace(
         f'"schema_version": {SCHEMA_VERSION}'.encode(), b'"schema_version": 99'
     )
