@@ -70,6 +70,6 @@ def print_top(uri: str, **choice) -> None:
     _ = folder.study
     table = top(folder, **choice)
     if table.empty:
-        print(f"{folder.uri}: no model has this score yet")
+        print("No model has this score yet.")
     else:
         print(table.to_string(index=False, float_format="{:.4f}".format))
