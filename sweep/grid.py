@@ -200,4 +200,5 @@ def resolved(grid: Grid) -> dict[str, Any]:
         "training": grid.training.model_dump(),
         "exclude": grid.exclude,
         "metrics": [asdict(request) for request in grid.requests()],
+        "save_models": grid.save_models,
     }

@@ -103,7 +103,11 @@ class Results:
         return to_table(name, []).select(wanted or list(COLUMNS[name])) if whole is None else whole
 
     def rows_of(self, table: str, part: str) -> list[dict[str, Any]]:
-        """The rows that an attempt has committed; none if it has not."""
+        """The rows that an attempt has committed.
+
+        None if it has not, or if `teasel compact` has folded them since: who then makes the
+        attempt again gets the same numbers, of which readers keep one.
+        """
         try:
             return read_part(self.store, f"tables/{table}/{part}.parquet").to_pylist()
         except MissingFileError:

@@ -31,6 +31,12 @@ def freeze(results: Results, loaded: Sequence[tuple[Grid, Source]]) -> None:
     """
     if results.exists():
         study = before = results.study
+        missing = {"protocol", "grids"} - study.keys()
+        if missing:
+            raise ResultsError(
+                f"{results.uri}/study.json has no {' and no '.join(sorted(missing))}: it was made "
+                f"by hand, can be read, and not be added to"
+            )
     elif results.store.files("tables/trials"):
         raise ResultsError(f"{results.uri}: has tables but no study.json; it is damaged")
     else:
@@ -133,5 +139,5 @@ def _training_differences(method: str, old: dict[str, Any], new: dict[str, Any])
 
 def _cells(entry: dict[str, Any]) -> dict[str, Any]:
     """What an entry asks for, however its YAML was written."""
-    keys = ("datasets", "seeds", "methods", "training", "exclude", "metrics")
-    return {key: entry[key] for key in keys}
+    keys = ("datasets", "seeds", "methods", "training", "exclude", "metrics", "save_models")
+    return {key: entry.get(key) for key in keys}

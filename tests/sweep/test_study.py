@@ -2,12 +2,31 @@
 
 from pathlib import Path
 
-from teasel.sweep.grid import load_grid
-from teasel.sweep.results import Results
-from teasel.sweep.study import freeze
+import pytest
+
+from teasel.sweep.grid import check_grid, load_grid
+from teasel.sweep.results import Results, ResultsError
+from teasel.sweep.study import freeze, frozen_grids
+from teasel.sweep.yaml_source import read_yaml
 
 
 def test_a_grid_that_is_resumed_is_frozen_once(tmp_path: Path) -> None:
     for _ in range(20):
         freeze(Results(tmp_path), [load_grid("mini")])
     assert len(Results(tmp_path).study["grids"]) == 1
+
+
+def test_models_that_are_kept_no_more_are_a_grid_of_their_own(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    kept, source = load_grid("mini")
+    thrown = read_yaml(source.text + "save_models: false\n", "mini.yaml")
+    freeze(results, [(kept, source)])
+    freeze(results, [(check_grid(thrown), thrown)])
+    assert [grid.save_models for grid in frozen_grids(results)] == [True, False]
+
+
+def test_a_study_that_was_made_by_hand_is_not_added_to(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    results.write_study({"study": "mini"}, "")
+    with pytest.raises(ResultsError, match="no grids and no protocol: it was made by hand"):
+        freeze(results, [load_grid("mini")])
