@@ -9,6 +9,7 @@ from ..sweep.grid import load_grid, packaged_grids
 from ..sweep.selection import select as select_trials
 from ..sweep.study import work
 from ..sweep.yaml_source import Source
+from .secrecy import shows_secret
 
 
 class SubmitError(TeaselError):
@@ -84,7 +85,7 @@ def prepare(names: Sequence[str], results: str | None, select: str | None) -> Jo
     results = results or f"results/{studies[0]}"
     if "://" not in results:
         results = str(Path(results).expanduser().absolute())
-    elif "@" in results:  # a secret may have slashes in it, so it need not be in the URI's host
+    elif shows_secret(results):
         what = "expected no key or password in the URI: scripts and logs show it"
         raise SubmitError(f"{what}; give it to the machines by their environment")
     packaged = packaged_grids()

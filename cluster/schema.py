@@ -1,6 +1,6 @@
 """The shape of a cluster file: which keys it may have for each kind of cluster."""
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo
 from pydantic_core import PydanticCustomError
@@ -8,10 +8,30 @@ from pydantic_core import PydanticCustomError
 from ..sweep.grid_faults import faults
 from ..sweep.schema import Count, Strict
 from ..sweep.yaml_source import read_yaml_file
+from .secrecy import is_secret, shows_secret
+
+
+def _no_secret(instead: str) -> AfterValidator:
+    """Refuses a line, or variables by name, that would show a secret; `instead` is what to do."""
+
+    def check(value: Any) -> Any:
+        for name, text in value.items() if isinstance(value, dict) else [("", value)]:
+            if is_secret(name) or shows_secret(text):
+                told = {"of": f" ({name})" * bool(name), "instead": instead}
+                raise PydanticCustomError(
+                    "secret", "others could read this secret{of}: {instead}", told
+                )
+        return value
+
+    return AfterValidator(check)
+
 
 Line = Annotated[str, Field(pattern=r"^[^\n]+$")]
 Memory = Annotated[str, Field(pattern=r"^\d+(Mi|Gi|Ti)$")]
-Option = Annotated[str, Field(pattern=r"^--[a-z][^\n]*$")]
+Inherited = _no_secret("set it in the shell that submits, whose environment the job inherits")
+OnNodes = _no_secret("set it in the environment that the cluster's nodes are started with")
+ByName = _no_secret("put it into a Kubernetes Secret, and name that under 'secrets'")
+Option = Annotated[str, Field(pattern=r"^--[a-z][^\n]*$"), Inherited]
 
 
 def _one_node(array: int | None, info: ValidationInfo) -> int | None:
@@ -41,7 +61,7 @@ class Slurm(Strict):
         300, validate_default=True
     )
     interface: Line | None = None
-    setup: list[Line] = Field([])
+    setup: list[Annotated[Line, Inherited]] = Field([])
     container: Line | None = None
     options: list[Option] = Field([])
 
@@ -51,7 +71,7 @@ class RayJob(Strict):
 
     address: Annotated[str, Field(pattern=r"^https?://")]
     wheel: Line | None = None
-    environment: dict[str, str] = Field({})
+    environment: Annotated[dict[str, str], OnNodes] = Field({})
 
 
 def _only_one(number: int, info: ValidationInfo) -> int:
@@ -78,7 +98,7 @@ class KubeRay(Strict):
     head_memory: Memory = "8Gi"
     service_account: Line | None = None
     secrets: list[Line] = Field([])
-    environment: dict[str, str] = Field({})
+    environment: Annotated[dict[str, str], ByName] = Field({})
     retries: Annotated[int, Field(ge=0)] = 20
 
 

@@ -31,12 +31,12 @@ def faults(error: ValidationError, root: type[BaseModel]) -> list[Fault]:
         else:
             place = ".".join(str(part) for part in path if isinstance(part, str))
             what = detail["msg"][:1].lower() + detail["msg"][1:]
-            given = "" if kind in _SAYS_WHAT_WAS_GIVEN else f", got {detail['input']!r}"
+            given = "" if kind in _SAYS_ENOUGH else f", got {detail['input']!r}"
             found.append(Fault(path, f"{place or 'the file'}: {what}{given}"))
     return found
 
 
-_SAYS_WHAT_WAS_GIVEN = {"unknown_name", "unreadable", "taken", "repeated", "seeds", "pack"}
+_SAYS_ENOUGH = {"unknown_name", "unreadable", "taken", "repeated", "seeds", "pack", "secret"}
 
 
 def _noun(path: KeyPath) -> str:

@@ -208,6 +208,11 @@ def test_a_lost_head_is_tried_again_and_a_token_is_the_operators_own(
         ((), {"results": "file:///mnt"}, "expected --results with a URI that every pod reaches"),
         ((), {"results": "s3://key:secret@bucket"}, "expected no key or password in the URI"),
         ((), {"results": "s3://key:sec/ret@bucket"}, "expected no key or password in the URI"),
+        (
+            (),
+            {"environment": {"MONKEY_PATCH": "1", "AWS_SECRET_ACCESS_KEY": "secret@"}},
+            "environment: others could read this secret (AWS_SECRET_ACCESS_KEY): put it into a Kub",
+        ),
         ((), {"tpus_per_worker": 1}, "a worker has GPUs or TPUs, not both"),
         ((), {"worker": 3}, "cluster.yaml:6:1: unknown key 'worker' (did you mean 'workers'?)"),
         (("tiny.yaml",), {}, "tiny.yaml: npz: noise.npz: expected an absolute path"),

@@ -181,3 +181,14 @@ def test_an_address_where_nothing_answers_is_an_error(
     cluster.write_text("address: http://127.0.0.1:1\n")
     assert main(["submit", "ray-job", "quickstart", "--cluster", str(cluster)]) == 2
     assert "no Ray cluster at http://127.0.0.1:1" in capsys.readouterr().err
+
+
+def test_a_secret_in_the_file_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = tmp_path / "cluster.yaml"
+    cluster.write_text("address: http://127.0.0.1:1\nenvironment: {RAY_AUTH_TOKEN: abc}\n")
+    assert main(["submit", "ray-job", "quickstart", "--cluster", str(cluster)]) == 2
+    error = capsys.readouterr().err
+    assert "others could read this secret (RAY_AUTH_TOKEN): set it in the environment" in error
+    assert "abc" not in error

@@ -206,6 +206,11 @@ def test_every_target_has_an_example_that_is_valid(
             "warning_seconds: 3600",
             "cluster.yaml:4:18: warning_seconds: the warning must come after",
         ),
+        (
+            "setup: [export API_TOKEN=abc]",
+            "cluster.yaml:4:9: setup: others could read this secret: set it in the shell that",
+        ),
+        ('options: ["--export=ALL,PASSWORD=abc"]', "options: others could read this secret"),
         ("options: [qos=high]", "cluster.yaml:4:11: options: string should match pattern '^--"),
     ],
 )
@@ -219,7 +224,9 @@ def test_faults_of_the_file_are_pointed_at(
     monkeypatch.chdir(tmp_path)
     Path("cluster.yaml").write_text(f"partition: gpu\nhours: 1\ncpus_per_node: 1\n{line}\n")
     assert main(["submit", "slurm", "quickstart", "--cluster", "cluster.yaml"]) == 2
-    assert message in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert message in error
+    assert "abc" not in error
 
 
 def test_without_sbatch_or_with_an_unknown_partition_nothing_is_submitted(

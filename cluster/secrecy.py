@@ -1,0 +1,31 @@
+"""What must not stand in a script, a manifest or a log: too many people read those."""
+
+import re
+
+_WORDS = re.compile(
+    r"(?i)(^|[-_])(secret|token|password|passwd|passphrase|(api|access)?key|sig)s?([-_]|$)"
+)
+_ELSEWHERE = re.compile(r"(?i)_(file|path|dir)$")
+_GIVEN = re.compile(r"([\w-]+)=(?![\"']?[$`])[\"']?[^\s\"'&;]")
+_USER = re.compile(r"://[^/\s@]*:[^\s@]*@")  # a secret may have slashes in it
+
+
+def is_secret(name: str) -> bool:
+    """Whether a variable of this name holds a secret, word by word; where one lies is none.
+
+    >>> [is_secret(name) for name in ("AWS_SECRET_ACCESS_KEY", "MONKEY_PATCH", "RAY_TOKEN_PATH")]
+    [True, False, False]
+    """
+    return bool(_WORDS.search(name)) and not _ELSEWHERE.search(name)
+
+
+def shows_secret(text: str) -> bool:
+    """Whether a URI or a line of a shell has a secret in it; one it looks up elsewhere is none.
+
+    >>> [shows_secret(text) for text in ("s3://key:secret@bucket", "s3://bucket/a@b")]
+    [True, False]
+    >>> [shows_secret(text) for text in ("export API_KEY=abc", "export API_KEY=$(cat ~/key)")]
+    [True, False]
+    """
+    given = (match[1] for match in _GIVEN.finditer(text))
+    return bool(_USER.search(text)) or any(is_secret(name) for name in given)
