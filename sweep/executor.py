@@ -1,5 +1,6 @@
 """Who carries tasks out: the protocol that the scheduler speaks, and this process."""
 
+import errno
 import time
 import traceback
 import uuid
@@ -12,6 +13,9 @@ from .store import MissingFileError, Store, StoreError
 from .tasks import Demand, Task
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
 class ClusterError(TeaselError):
     """There is no usable cluster; says what was tried."""
 
@@ -22,8 +26,8 @@ class Failure:
 
     Attributes:
         cause: "exception" (the code's fault), "out_of_memory", "lost" (the worker's or the node's
-            end, or that of a file that another driver has removed: nobody's fault), or "store"
-            (the results folder refuses, a full disk say).
+            end, or that of a file that another driver has removed: nobody's fault), "full" (the
+            results folder takes no more from anybody), or "store" (it refused for another reason).
         exception: One line: type and message.
         traceback: The tail of the traceback.
     """
@@ -144,6 +148,6 @@ def _cause(error: Exception) -> str:
     if isinstance(error, MissingFileError):
         return "lost"
     if isinstance(error, StoreError):
-        return "store"
+        return "full" if getattr(error.__cause__, "errno", None) in _FULL else "store"
     exhausted = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
     return "out_of_memory" if exhausted else "exception"

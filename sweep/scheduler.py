@@ -19,6 +19,7 @@ from .references import REFERENCES
 from .results import Results
 from .retries import Retries
 from .store import StoreError
+from .study import check_writable
 from .tasks import Demand, ScoreTrials, Task, TrainPack
 from .trials import Trial, seeds_first
 
@@ -341,11 +342,13 @@ class Scheduler:
         """Writes down what went wrong, and queues what the attempt left undone.
 
         Raises:
-            StoreError: If it went wrong because the results folder refused: so would all else.
+            StoreError: If it went wrong because the results folder refuses: so would all else.
         """
         self._write_failure(task, failure)
-        if failure.cause == "store":
+        if failure.cause == "full" or (failure.cause == "store" and not self._can_write()):
             raise StoreError(failure.exception.removeprefix("StoreError: "))
+        if failure.cause == "store":  # for a moment, or only there
+            failure = replace(failure, cause="lost")
         left = self._take_committed(task)
         if left and self._options.fail_fast:
             self._backlog.clear()
@@ -355,6 +358,13 @@ class Scheduler:
             self._train_again(task, left, failure)
         elif left:
             self._score_again(task, left, failure)
+
+    def _can_write(self) -> bool:
+        try:
+            check_writable(self._results)
+        except StoreError:
+            return False
+        return True
 
     def _take_committed(self, task: Task) -> list[Trial]:
         """Counts what a failed attempt has committed all the same; returns what it has not."""

@@ -310,18 +310,33 @@ def test_a_data_set_fed_from_the_host_gives_the_same_numbers(
     assert sorted_scores[0] == sorted_scores[1]
 
 
+def refuse_a_model(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the first writing of parameters fail with this error of the system."""
+    fsync, refused = os.fsync, []
+
+    def refuse(descriptor: int) -> None:
+        if "/models/" in os.readlink(f"/proc/self/fd/{descriptor}") and not refused:
+            refused.append(True)
+            raise OSError(number, os.strerror(number))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+
+
+def test_a_store_that_fails_once_costs_an_attempt_and_no_run(
+    grid_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_a_model(errno.EIO, monkeypatch)
+    assert run([str(grid_file)], str(tmp_path), select="seed<1", executor=InProcess()).done == 2
+    (failure,) = Results(tmp_path).table("failures").to_pylist()
+    assert failure["cause"] == "store"
+    assert failure["exception"].endswith("Input/output error")
+
+
 def test_a_disk_that_fills_up_ends_the_run_in_one_line_and_the_next_run_goes_on(
     finished: Results, grid_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fsync, full = os.fsync, []
-
-    def fill_up(descriptor: int) -> None:
-        if "/models/" in os.readlink(f"/proc/self/fd/{descriptor}") and not full:
-            full.append(True)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        fsync(descriptor)
-
-    monkeypatch.setattr(os, "fsync", fill_up)
+    refuse_a_model(errno.ENOSPC, monkeypatch)
     with pytest.raises(StoreError, match=r"cannot write .*/models/.*: No space left on device"):
         run([str(grid_file)], str(tmp_path), select="seed<1", executor=InProcess())
     assert not list(tmp_path.rglob(".*"))

@@ -459,10 +459,30 @@ def test_scoring_that_runs_out_of_memory_is_tried_alone_and_three_times_at_the_m
 
 def test_a_full_disk_ends_the_run_with_one_clear_line(results: Results) -> None:
     full = "StoreError: cannot write /r/models/x: No space left on device"
-    executor = Script(results, lambda task: Failure("store", full))
+    executor = Script(results, lambda task: Failure("full", full))
     with pytest.raises(StoreError, match=r"^cannot write /r/models/x: No space left on device$"):
         scheduler_of(results, executor, trials_of(), pack=1).run()
     assert len(executor.begun) <= 2
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_store_that_refuses_a_worker_ends_the_run_only_if_it_refuses_the_driver_too(
+    results: Results, monkeypatch: pytest.MonkeyPatch, broken: bool
+) -> None:
+    def refuse(asked: Results) -> None:
+        raise StoreError("cannot write /r/running/probe: Input/output error")
+
+    attempts = itertools.count()
+    reset = Failure("store", "StoreError: cannot read /r/models/x: Connection reset by peer")
+    executor = Script(results, lambda task: reset if next(attempts) < 4 else None)
+    scheduler = scheduler_of(results, executor, trials_of(), pack=4)
+    if broken:
+        monkeypatch.setattr("teasel.sweep.scheduler.check_writable", refuse)
+        with pytest.raises(StoreError, match=r"^cannot read /r/models/x: Connection reset"):
+            scheduler.run()
+    else:
+        assert scheduler.run() == Summary(12, 0, 0, interrupted=False)
+        assert results.table("failures")["cause"].to_pylist() == 4 * ["store"]
 
 
 def test_packs_wait_for_an_accelerator_that_went_away(results: Results) -> None:
