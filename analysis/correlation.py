@@ -8,7 +8,7 @@ import numpy as np
 from .cube import cube
 from .frames import DataFrame, pd
 from .labels import label
-from .resampling import bootstrap_error, interval, no_interval
+from .resampling import MIN_SEEDS, bootstrap_error, fewest_seeds, interval, no_interval
 from .tables import DISENTANGLEMENT, learned
 
 MIN_SETTINGS = 3
@@ -77,14 +77,14 @@ def rank_correlations(
 
     estimate = statistic(np.ones(len(seeds)))
     error = np.full(estimate.shape, np.nan)
-    if num_resamples and not no_interval(len(seeds)):
+    if num_resamples and max(part.num_seeds for part in parts) >= MIN_SEEDS:
         error = bootstrap_error(statistic, len(seeds), num_resamples, rng)
     found = []
     for number, dataset in enumerate([*tables, *(["average"] if len(parts) > 1 else [])]):
         behind = [number] if number < len(parts) else list(range(len(parts)))
-        num_seeds = min(len(np.unique(parts[place].seeds)) for place in behind)
+        num_seeds = min(parts[place].num_seeds for place in behind)
         few = no_interval(num_seeds) if num_resamples else ""
-        low, high = interval(estimate[number], error[number] * (np.nan if few else 1), num_seeds)
+        low, high = interval(estimate[number], error[number], num_seeds)
         each = DataFrame(estimate[behind])
         if len(behind) > 1:
             notes = [f"mean over {count} data sets" for count in each.count()]
@@ -113,6 +113,8 @@ class _Models:
     def __init__(self, table: DataFrame, names: Sequence[str]):
         self.models, self._notes = complete_models(table, names)
         self.seeds = self.models["seed"].to_numpy()
+        settings = self.models.groupby(["method", "setting"])["seed"].nunique()
+        self.num_seeds = settings.min() if len(settings) else 0
         kept = [place for place, name in enumerate(names) if name not in self._notes]
         self._kept = np.ix_(kept, kept)
         self._ranks = _Ranks(self.models[[names[place] for place in kept]].to_numpy(float))
@@ -168,20 +170,21 @@ def dataset_correlation(
         return matrix
 
     estimate = statistic(np.ones(num_seeds))
-    low = high = np.full(estimate.shape, np.nan)
-    note = no_interval(num_seeds)
-    if not note:
+    error = np.full(estimate.shape, np.nan)
+    both = np.minimum(data.num_seeds[:, None, :, 0], data.num_seeds[..., 0])
+    fewest, shared = fewest_seeds(both), (both > 0).sum(axis=-1)
+    if (fewest >= MIN_SEEDS).any():
         error = bootstrap_error(statistic, num_seeds, num_resamples, rng)
-        low, high = (np.clip(end, -1, 1) for end in interval(estimate, error, num_seeds))
-    there = np.isfinite(values).any(axis=-1).astype(int)
-    shared = there @ there.T
+    low, high = (np.clip(end, -1, 1) for end in interval(estimate, error, fewest))
     models = np.isfinite(values).sum(axis=(1, 2))
     entries = []
     for i, row in enumerate(data.datasets):
         for j, column in enumerate(data.datasets):
-            few = f"{shared[i, j]} settings in common, {MIN_SETTINGS} needed"
-            constant = "one value for all settings" if np.isnan(estimate[i, j]) else note
-            why = few if shared[i, j] < MIN_SETTINGS else constant
+            why = no_interval(fewest[i, j])
+            if np.isnan(estimate[i, j]):
+                why = "one value for all settings"
+            if shared[i, j] < MIN_SETTINGS:
+                why = f"{shared[i, j]} settings in common, {MIN_SETTINGS} needed"
             size = models[i] + (models[j] if i != j else 0)
             ends = (low[i, j], high[i, j])
             entries.append((row, column, estimate[i, j], *ends, size, shared[i, j], why))

@@ -33,9 +33,14 @@ class Cube(NamedTuple):
         return np.array([method for method, _ in self.settings])
 
     @property
+    def num_seeds(self) -> np.ndarray:
+        """(data sets, settings, scores): how many seeds of a setting have a score."""
+        return np.isfinite(self.values).sum(axis=2)
+
+    @property
     def num_models(self) -> np.ndarray:
         """(data sets, scores): how many models have a score."""
-        return np.isfinite(self.values).sum(axis=(1, 2))
+        return self.num_seeds.sum(axis=1)
 
 
 def cube(table: DataFrame, scores: Sequence[str]) -> Cube:

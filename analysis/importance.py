@@ -6,7 +6,7 @@ import numpy as np
 
 from .cube import Cube, cube
 from .frames import DataFrame, pd
-from .resampling import interval, jackknife_error, no_interval
+from .resampling import fewest_seeds, interval, jackknife_error, no_interval
 from .tables import DISENTANGLEMENT
 
 PARTS = ("method", "setting", "seed")
@@ -42,19 +42,17 @@ def importance(table: DataFrame, scores: Sequence[str] = DISENTANGLEMENT) -> Dat
             average = _mean(shares)
         return np.concatenate([shares.reshape(len(groups), -1, 3, 2), average[:, 0, :]], axis=1)
 
-    num_seeds = len(data.seeds)
-    estimate = statistic(np.ones(num_seeds))
-    low = high = np.full(estimate.shape[:-1], np.nan)
-    if not (note := no_interval(num_seeds)):
-        error = jackknife_error(lambda counts: statistic(counts)[..., 1], num_seeds)
-        low, high = interval(estimate[..., 1], error, num_seeds)
+    estimate = statistic(np.ones(len(data.seeds)))
+    error = jackknife_error(lambda counts: statistic(counts)[..., 1], len(data.seeds))
+    num_seeds = np.array([_fewest_seeds(data, group) for group in groups])
+    low, high = interval(estimate[..., 1], error, num_seeds[..., None])
     names = [(dataset, score) for dataset in data.datasets for score in data.scores]
     names.append(("average", "average"))
     counted = np.array([_count(data, group) for group in groups])
     rows = [
         [
             *(*name, group, part, *estimate[g, n, p], low[g, n, p], high[g, n, p]),
-            *(counted[g, n], _why(estimate[g, n, p], counted[g, n]) or note),
+            *(counted[g, n], _why(estimate[g, n, p], counted[g, n], num_seeds[g, n])),
         ]
         for n, name in enumerate(names)
         for g, group in enumerate(groups)
@@ -83,12 +81,20 @@ def _count(data: Cube, group: str) -> np.ndarray:
     return np.append(counts, counts.max(axis=1).sum())
 
 
-def _why(shares: np.ndarray, num_models: int) -> str:
+def _fewest_seeds(data: Cube, group: str) -> np.ndarray:
+    chosen = data.num_seeds[:, (data.methods == group) | (group == "")]
+    each = fewest_seeds(np.moveaxis(chosen, 2, 1)).ravel()
+    return np.append(each, fewest_seeds(each))
+
+
+def _why(shares: np.ndarray, num_models: int, num_seeds: int) -> str:
     if num_models == 0:
         return "no model has this score"
     if np.isnan(shares[0]):
         return "one value for all models"
-    return "one seed per setting: seeds cannot be told from settings" if np.isnan(shares[1]) else ""
+    if np.isnan(shares[1]):
+        return "one seed per setting: seeds cannot be told from settings"
+    return no_interval(num_seeds)
 
 
 def _shares(data: Cube, counts: np.ndarray, group: str) -> np.ndarray:

@@ -133,23 +133,27 @@ def _means(table: DataFrame, by: Sequence[str], scores: Sequence[str]) -> DataFr
     """Means over models by group and score, with intervals for what other seeds would give."""
     rows = in_study_order(table)
     given = [name for name in scores if name in rows]
-    long = rows.melt([*by, "seed"], given, var_name="score").dropna(subset="value")
+    cell = list(dict.fromkeys([*by, "setting", "seed"]))
+    long = rows.melt(cell, given, var_name="score").dropna(subset="value")
+    settings = long.groupby([*cell[:-1], "score"], sort=False, dropna=False)
+    long["num_seeds"] = settings["seed"].transform("nunique")
     groups = long.groupby([*by, "score"], sort=False, dropna=False)
     summary = groups.agg(
-        value=("value", "mean"), spread=("value", "std"), num_models=("value", "size")
+        value=("value", "mean"),
+        spread=("value", "std"),
+        num_models=("value", "size"),
+        num_seeds=("num_seeds", "min"),
     ).reset_index()
+    num_seeds = summary.pop("num_seeds").to_numpy()
     seeds, seed = np.unique(long["seed"].to_numpy(int), return_inverse=True)
     place = (groups.ngroup().to_numpy(), seed)
     total, size = np.zeros((2, len(summary), len(seeds)))
     np.add.at(total, place, long["value"])
     np.add.at(size, place, 1)
-    num_seeds = (size > 0).sum(axis=1)
     summary["note"] = [no_interval(count) for count in num_seeds]
-    error = np.full(len(summary), np.nan)
-    if (shown := summary["note"].eq("")).any():
-        error[shown] = jackknife_error(
-            lambda counts: (total @ counts / (size @ counts))[shown], len(seeds)
-        )
+    error = jackknife_error(
+        lambda counts: total @ counts / np.where(size @ counts, size @ counts, np.nan), len(seeds)
+    )
     summary["low"], summary["high"] = interval(summary["value"].to_numpy(), error, num_seeds)
     place = {name: number for number, name in enumerate(summary["dataset"].unique())}
     return summary.sort_values("dataset", key=lambda names: names.map(place), kind="stable")

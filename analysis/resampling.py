@@ -51,18 +51,42 @@ def jackknife_error(statistic: Statistic, num_seeds: int) -> np.ndarray:
 
     Args:
         statistic: of the counts (S,) of each seed, here 0 or 1.
-        num_seeds: S.
+        num_seeds: S; the error is NaN with fewer than two.
     """
+    if num_seeds < 2:
+        return statistic(np.ones(num_seeds)) * np.nan
     groups = np.arange(num_seeds) % min(num_seeds, 100)
     values = np.array([statistic((groups != left_out) * 1.0) for left_out in np.unique(groups)])
     return np.sqrt((len(values) - 1) * values.var(axis=0))
 
 
+def fewest_seeds(counts: np.ndarray) -> np.ndarray:
+    """The smallest count of seeds (..., settings) that is not 0, or 0 if all are.
+
+    In a study half filled some settings have many seeds and others few; an interval is no better
+    than the poorest of what it is made of.
+
+    >>> fewest_seeds(np.array([[50, 2, 0], [0, 0, 0]]))
+    array([2, 0])
+    """
+    fewest = counts.min(axis=-1, initial=np.iinfo(int).max, where=counts > 0)
+    return np.where(counts.any(axis=-1), fewest, 0)
+
+
 def interval(
-    estimate: np.ndarray, error: np.ndarray, num_seeds: int, level: float = 0.95
+    estimate: np.ndarray, error: np.ndarray, num_seeds: np.ndarray | int, fewest: int = MIN_SEEDS
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lower and upper end of the two-sided Student interval with S - 1 degrees of freedom."""
-    half = stats.t.ppf((1 + level) / 2, num_seeds - 1) * error
+    """Lower and upper end of the 95 % Student interval with S - 1 degrees of freedom.
+
+    Args:
+        estimate: any shape.
+        error: its standard error.
+        num_seeds: S, see `fewest_seeds`.
+        fewest: seeds that an interval needs; both ends are NaN where there are fewer.
+    """
+    num_seeds = np.asarray(num_seeds)
+    freedom = np.where(num_seeds >= fewest, num_seeds - 1, np.nan)
+    half = stats.t.ppf(0.975, freedom) * error
     return estimate - half, estimate + half
 
 

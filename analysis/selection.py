@@ -12,7 +12,7 @@ import numpy as np
 
 from .cube import cube
 from .frames import DataFrame
-from .resampling import interval, jackknife_error, no_interval
+from .resampling import fewest_seeds, interval, jackknife_error, no_interval
 from .tables import DISENTANGLEMENT
 
 # Which end of an unsupervised score is said to be good.
@@ -74,11 +74,9 @@ def table_1(table: DataFrame, scores: Sequence[str] = DISENTANGLEMENT) -> DataFr
         return np.array(cells)
 
     estimate = statistic(np.ones(num_seeds))
-    low = high = np.full(len(estimate), np.nan)
-    note = no_interval(num_seeds)
-    if not note:
-        error = jackknife_error(lambda counts: statistic(counts)[:, 0], num_seeds)
-        low, high = interval(estimate[:, 0], error, num_seeds)
+    error = jackknife_error(lambda counts: statistic(counts)[:, 0], num_seeds)
+    fewest = int(fewest_seeds(data.num_seeds.ravel()))
+    low, high = interval(estimate[:, 0], error, fewest)
     blind = _mean(outcome.success)
     rows = []
     for number, (metric, place) in enumerate(
@@ -86,7 +84,7 @@ def table_1(table: DataFrame, scores: Sequence[str] = DISENTANGLEMENT) -> DataFr
         for metric in ("same_metric", "other_metric")
         for place in ("same_dataset", "other_dataset")
     ):
-        why = note
+        why = no_interval(fewest)
         if np.isnan(estimate[number, 0]):
             needs = ["a second seed"] if num_seeds < 2 else []
             needs += ["a second score"] if metric[0] == "o" and num_scores < 2 else []
@@ -131,14 +129,14 @@ def unsupervised_selection(
 
         success, regret = (_Transfer(choice, what, to_other_seeds=False) for what in outcome)
         estimate = np.stack([of.mean(np.ones(num_seeds)) for of in (success, regret)])
-        low = high = np.full(estimate.shape[1:], np.nan)
-        if not no_interval(num_seeds, FEWEST_SEEDS):
-            error = jackknife_error(success.mean, num_seeds)
-            low, high = interval(estimate[0], error, num_seeds)
+        there = np.isfinite(np.moveaxis(data.values[number], 2, 0))
+        fewest = fewest_seeds((there[: len(given), None] & there[len(given) :]).sum(axis=-1))
+        error = jackknife_error(success.mean, num_seeds)
+        low, high = interval(estimate[0], error, fewest, FEWEST_SEEDS)
         for i, by in enumerate(given):
             for j, score in enumerate(scores):
                 chance, lost = estimate[:, i, j]
-                note = _why_not(chance, num_seeds)
+                note = _why_not(chance, fewest[i, j])
                 ends = (low[i, j], high[i, j])
                 blind, size = _mean(outcome.success[j]), data.num_models[number, len(given) + j]
                 rows.append((dataset, by, score, chance, *ends, blind, lost, size, note))

@@ -53,7 +53,7 @@ def beside_published(
     beside = summary.merge(known, how="left", on=["row", "column"])
     beside["difference"] = beside[value] - beside["published"]
     table, lacking = _behind(summary, figure, table, score)
-    num_seeds = table["seed"].nunique()
+    num_seeds = int(filled(table)["num_seeds"].min()) if len(table) else 0
     groups = table.groupby("dataset", sort=False)
     reasons = {name: obstacles(rows, scores=()) for name, rows in groups}
     missing = [name for name in study_grid()["datasets"] if name not in reasons]

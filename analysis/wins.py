@@ -4,7 +4,7 @@ import numpy as np
 
 from .cube import cube
 from .frames import DataFrame
-from .resampling import interval, jackknife_error, no_interval
+from .resampling import fewest_seeds, interval, jackknife_error, no_interval
 
 
 def method_wins(table: DataFrame, score: str) -> DataFrame:
@@ -32,13 +32,12 @@ def method_wins(table: DataFrame, score: str) -> DataFrame:
         there = np.isfinite(wins).sum(axis=0)
         return np.nansum(wins, axis=0) / np.where(there, there, np.nan)
 
-    num_seeds = len(data.seeds)
-    few = no_interval(num_seeds)
-    wins = statistic(np.ones(num_seeds)) if duels else np.full(len(pairs), np.nan)
-    error = np.nan if few else jackknife_error(statistic, num_seeds)
-    low, high = (
-        np.clip(end, 0, 1) for end in interval(wins, error * np.ones(len(pairs)), num_seeds)
-    )
+    wins = statistic(np.ones(len(data.seeds))) if duels else np.full(len(pairs), np.nan)
+    error = jackknife_error(statistic, len(data.seeds)) if duels else wins
+    settings = data.num_seeds[..., 0]
+    each = np.array([fewest_seeds(settings[:, data.methods == method]) for method in methods])
+    num_seeds = [int(fewest_seeds(np.minimum(each[i], each[j]))) for i, j in pairs]
+    low, high = (np.clip(end, 0, 1) for end in interval(wins, error, np.array(num_seeds)))
     sizes = [
         sum(len(of[i].values) + (len(of[j].values) if i != j else 0) for of in runs)
         for i, j in pairs
@@ -51,7 +50,10 @@ def method_wins(table: DataFrame, score: str) -> DataFrame:
             "low": low,
             "high": high,
             "num_models": sizes,
-            "note": ["no run has this score" if np.isnan(won) else few for won in wins],
+            "note": [
+                "no run has this score" if np.isnan(won) else no_interval(fewest)
+                for won, fewest in zip(wins, num_seeds, strict=True)
+            ],
         }
     )
 

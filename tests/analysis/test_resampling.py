@@ -33,9 +33,10 @@ def test_the_bootstrap_error_of_a_mean_approaches_the_textbook_one() -> None:
 
 
 def test_an_interval_of_a_mean_is_students() -> None:
-    # Student's t of 4 degrees of freedom is 2.7764 at 97.5 % (any table).
-    low, high = interval(np.array(1.0), np.array(0.1), num_seeds=5)
-    assert (low, high) == (pytest.approx(1 - 0.27764, abs=1e-5), pytest.approx(1.27764, abs=1e-5))
+    # Student's t of 9 degrees of freedom is 2.2622 at 97.5 % (any table).
+    low, high = interval(np.ones(2), np.array(0.1), num_seeds=np.array([10, 9]))
+    np.testing.assert_allclose(low, [1 - 0.22622, np.nan], atol=1e-5)
+    np.testing.assert_allclose(high, [1.22622, np.nan], atol=1e-5)
 
 
 def test_the_same_call_gives_the_same_interval_and_a_generator_another() -> None:
@@ -82,6 +83,23 @@ INTERVALS = {
         "success",
     ),
 }
+
+
+@pytest.mark.parametrize("name", INTERVALS)
+def test_an_interval_needs_as_many_seeds_of_every_setting_behind_it(name: str) -> None:
+    table = synthetic_scores(np.random.default_rng(8), num_seeds=20, columns=SCORES)
+    table = table[table["dataset"].isin(["dsprites", "cars3d"])]
+    few = (table["setting"] == "beta=4") & (table["dataset"] == "cars3d") & (table["seed"] > 1)
+    estimate, _ = INTERVALS[name]
+    whole, found = estimate(table), estimate(table[~few])
+    assert whole["low"].notna().all()
+    poor = found["note"].str.contains("no interval with fewer than [12]0 seeds .here 2.")
+    assert poor.any()
+    np.testing.assert_array_equal(found["low"].isna(), poor)
+    if name == "importance":  # of one method alone
+        assert not poor[found["method"] == "dip_vae_i"].any()
+
+
 NOISE = 0.0154  # the simulation's own error of one entry, of 200 studies
 
 
