@@ -41,8 +41,9 @@ def _one_node(array: int | None, info: ValidationInfo) -> int | None:
 
 
 def _in_time(seconds: int, info: ValidationInfo) -> int:
-    if seconds >= 3600 * info.data.get("hours", 1e9):
-        raise PydanticCustomError("late", "the warning must come after the start: raise 'hours'")
+    if seconds + 300 > 3600 * info.data.get("hours", 1e9):  # else it would do nothing but restart
+        what = "the warning must come five minutes after the start or later: raise 'hours'"
+        raise PydanticCustomError("late", what)
     return seconds
 
 
@@ -50,7 +51,7 @@ class Slurm(Strict):
     """A Slurm cluster: one job of some nodes, or an array of jobs of one node."""
 
     partition: Line
-    hours: Annotated[float, Field(gt=0)]
+    hours: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     cpus_per_node: Count
     gpus_per_node: Annotated[int, Field(ge=0)] = 0
     nodes: Count = 1
