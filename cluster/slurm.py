@@ -24,13 +24,20 @@ def render(settings: Slurm, job: Job) -> str:
         *(f"#SBATCH {option}" for option in _options(settings, job)),
         # Where teasel and ray are; a line of the setup or a container may know better.
         f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH",
-        *settings.setup,
+        "warned=",
+        "trap warned=yes TERM",
+        *(line for own in settings.setup for line in (own, _or_stop(own))),
         f"interface={shlex.quote(settings.interface or '')}",
         f"container=({shlex.join(container)})",
         f"study=({shlex.join(command)}{f' --share {share}' if settings.array else ''})",
     ]
     body = (resources.files("teasel.cluster") / "slurm.sh").read_text(encoding="utf-8")
     return "\n".join(lines) + "\n\n" + body
+
+
+def _or_stop(line: str) -> str:
+    words = shlex.quote(f"teasel: this line of the setup fails: {line}")
+    return f"[[ $? == 0 ]] || {{ echo {words} >&2; exit 1; }}"
 
 
 def _options(settings: Slurm, job: Job) -> list[str]:
@@ -65,7 +72,7 @@ def check(settings: Slurm, job: Job) -> None:
     """
     if not shutil.which("sbatch"):
         raise SubmitError("no sbatch on the path: submit on a login node, or use --print")
-    partitions = _call("sinfo", "--noheader", "--format=%R").split()
+    partitions = _call("sinfo", "--all", "--noheader", "--format=%R").split()
     for partition in settings.partition.split(","):
         if partition not in partitions:
             raise SubmitError(f"Slurm has no partition '{partition}'{hint(partition, partitions)}")

@@ -36,15 +36,16 @@ ray_node() {
         until listening || ((SECONDS > 300)); do sleep 1; done
         options+=(--address "$head:$port")
     fi
-    "${container[@]}" ray start "${options[@]}"
+    ${container[@]+"${container[@]}"} ray start "${options[@]}"
 }
 
 head=$(address)
-port=$((20000 + SLURM_JOB_ID % 4000 * 3))
 if [[ -z $head ]]; then
-    echo "teasel: no address of ${interface:-$SLURMD_NODENAME}" >&2
+    echo "teasel: no IPv4 address of ${interface:-$SLURMD_NODENAME}" >&2
     exit 1
 fi
+port=$((20000 + SLURM_JOB_ID % 4000 * 3))
+while listening; do port=$((port + 3)); done
 
 # The token lives in the environment of this job's processes and nowhere else.
 RAY_AUTH_TOKEN=$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')
@@ -60,22 +61,25 @@ srun --export=ALL --kill-on-bad-exit=0 --cpu-bind=none \
 ray=$!
 drive() {
     until listening; do sleep 1; done
-    exec "${container[@]}" "${study[@]}" --address "$head:$port"
+    exec ${container[@]+"${container[@]}"} "${study[@]}" --address "$head:$port"
 }
 drive &
 driver=$!
-trap 'kill -TERM "$driver" 2>/dev/null' TERM
+# Once: warned again, the driver would stop without saving.
+trap 'kill -TERM "$driver" 2>/dev/null; trap : TERM' TERM
+[[ -n $warned ]] && kill -TERM "$driver"
 while kill -0 "$driver" 2>/dev/null && kill -0 "$ray" 2>/dev/null; do
-    wait -n "$driver" "$ray"
+    sleep 1 &
+    wait $! # which a warning interrupts
 done
-if kill -0 "$driver" 2>/dev/null; then
+kill -KILL "$driver" 2>/dev/null
+wait "$driver"
+code=$?
+# 1 is also how a driver ends that has lost the head of its Ray, 137 how one does that was killed here.
+if ((code == 1 || code == 137)) && ! listening; then
     echo "teasel: Ray has ended before the study" >&2
-    kill -KILL "$driver"
-    # In the first minute it is not lost but broken, and would be again.
-    code=$((SECONDS > 60 ? 3 : 1))
-else
-    wait "$driver"
-    code=$?
+    # In the first ten minutes, before anything is saved, it would only do so again.
+    code=$((SECONDS > 600 ? 3 : 1))
 fi
 
 # Of an array, the last job has the number of the whole.

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -49,7 +50,11 @@ def play(rendered: Callable[..., str], tmp_path: Path) -> Callable[..., tuple[in
     """Runs the script in a job whose commands are played: its exit code, and the calls it made."""
 
     def played(
-        teasel: str, state: str = "RUNNING", ray_seconds: int = 60, **changes: object
+        teasel: str,
+        state: str = "RUNNING",
+        ray_seconds: int = 60,
+        setup: str = "",
+        **changes: object,
     ) -> tuple[int, list[str]]:
         stubs = tmp_path / "stubs"
         stubs.mkdir()
@@ -63,7 +68,7 @@ def play(rendered: Callable[..., str], tmp_path: Path) -> Callable[..., tuple[in
         for name, body in played.items():
             (stubs / name).write_text(f"#!/bin/bash\n{body}\n")
             (stubs / name).chmod(0o755)
-        script = rendered(setup=[f"PATH={stubs}:$PATH"], **changes)
+        script = rendered(setup=[f"PATH={stubs}:$PATH", setup or ": none"], **changes)
         job = {"SLURM_JOB_ID": str(os.getpid()), "SLURMD_NODENAME": "n1"}
         job |= {"SLURM_JOB_NUM_NODES": "1", "SLURM_CPUS_PER_TASK": "1"}
         if "array" in changes:
@@ -158,27 +163,48 @@ def test_a_warning_reaches_the_driver_and_the_job_waits_for_it(
     play: Callable[..., tuple[int, list[str]]],
 ) -> None:
     code, calls = play(
-        "trap 'sleep 1; echo saved >> calls; exit 3' TERM\n"
-        "kill -TERM $PPID\nwhile :; do sleep 0.1; done"
+        "trap 'echo warned >> calls' TERM\n"
+        "for i in 1 2; do kill -TERM $PPID; sleep 1; done\necho saved >> calls; exit 3"
     )
     assert code == 3
-    assert calls[-2:] == ["saved", f"scontrol requeue {os.getpid()}"]
+    assert calls[-3:] == ["warned", "saved", f"scontrol requeue {os.getpid()}"]
 
 
 def test_a_warning_that_comes_too_early_puts_the_job_back_too(
     play: Callable[..., tuple[int, list[str]]],
 ) -> None:
-    code, calls = play("kill -TERM $PPID; sleep 10 & wait")
+    code, calls = play("sleep 10 & wait", setup="kill -TERM $$")
     assert code == 143
     assert calls[-1] == f"scontrol requeue {os.getpid()}"
 
 
-def test_a_ray_that_breaks_at_once_fails_the_job_instead_of_circling(
-    play: Callable[..., tuple[int, list[str]]],
+@pytest.mark.parametrize("driver", ["sleep 30", "kill $(cat srun.pid); exit 1"])
+@pytest.mark.parametrize("seconds", [0, 600])
+def test_a_ray_that_is_lost_puts_the_job_back_unless_it_would_only_circle(
+    driver: str, seconds: int, play: Callable[..., tuple[int, list[str]]]
 ) -> None:
-    code, calls = play("sleep 30", ray_seconds=3)
+    code, calls = play(driver, ray_seconds=3, setup=f"SECONDS={seconds}")
+    assert code == (3 if seconds else 1)
+    assert any("requeue" in call for call in calls) == (seconds > 0)
+
+
+def test_a_line_of_the_setup_that_fails_stops_the_job(
+    play: Callable[..., tuple[int, list[str]]], tmp_path: Path
+) -> None:
+    line = "exec 2> said; touch calls; false # the lab's"
+    code, calls = play("exit 0", setup=line)
     assert code == 1
-    assert not any("requeue" in call for call in calls)
+    assert not calls
+    message = f"teasel: this line of the setup fails: {line}\n"
+    assert (tmp_path / "said").read_text() == message
+
+
+def test_a_port_in_use_is_left_alone(play: Callable[..., tuple[int, list[str]]]) -> None:
+    port = 20000 + os.getpid() % 4000 * 3
+    with socket.create_server(("127.0.0.1", port)):
+        code, calls = play("exit 0")
+    assert code == 0
+    assert f"|127.0.0.1:{port + 3}|" in calls[1]
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -204,8 +230,9 @@ def test_every_target_has_an_example_that_is_valid(
         ("nodes: 2\narray: 4", "cluster.yaml:5:8: array: each job of an array has one node"),
         (
             "warning_seconds: 3600",
-            "cluster.yaml:4:18: warning_seconds: the warning must come after",
+            "cluster.yaml:4:18: warning_seconds: the warning must come five minutes after",
         ),
+        ("hours: .inf", "cluster.yaml:4:8: hours: input should be a finite number, got inf"),
         (
             "setup: [export API_TOKEN=abc]",
             "cluster.yaml:4:9: setup: others could read this secret: set it in the shell that",
@@ -222,7 +249,8 @@ def test_faults_of_the_file_are_pointed_at(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("cluster.yaml").write_text(f"partition: gpu\nhours: 1\ncpus_per_node: 1\n{line}\n")
+    hours = "" if line.startswith("hours") else "hours: 1"
+    Path("cluster.yaml").write_text(f"partition: gpu\n{hours}\ncpus_per_node: 1\n{line}\n")
     assert main(["submit", "slurm", "quickstart", "--cluster", "cluster.yaml"]) == 2
     error = capsys.readouterr().err
     assert message in error
@@ -239,7 +267,8 @@ def test_without_sbatch_or_with_an_unknown_partition_nothing_is_submitted(
     assert main(command) == 2
     assert "no sbatch on the path" in capsys.readouterr().err
     for name in ("sbatch", "sinfo"):
-        (tmp_path / name).write_text("#!/bin/sh\necho cpu\necho gpu\n")
+        script = """#!/bin/sh\necho cpu\ncase "$*" in *--all*) echo gpu; esac\n"""
+        (tmp_path / name).write_text(script)
         (tmp_path / name).chmod(0o755)
     assert main(command) == 2
     assert "Slurm has no partition 'gpus' (did you mean 'gpu'?)" in capsys.readouterr().err
