@@ -1,6 +1,7 @@
 """Who carries tasks out: the protocol that the scheduler speaks, and this process."""
 
 import errno
+import platform
 import time
 import traceback
 import uuid
@@ -12,7 +13,7 @@ from .. import TeaselError
 from .store import MissingFileError, Store, StoreError
 from .tasks import Demand, Task
 
-
+_PATIENCE_SECONDS = 5.0  # for a network file system to show a new file
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -27,7 +28,8 @@ class Failure:
     Attributes:
         cause: "exception" (the code's fault), "out_of_memory", "lost" (the worker's or the node's
             end, or that of a file that another driver has removed: nobody's fault), "full" (the
-            results folder takes no more from anybody), or "store" (it refused for another reason).
+            results folder takes no more from anybody), "store" (it refused for another reason), or
+            "cluster" (the node is not set up as it must be).
         exception: One line: type and message.
         traceback: The tail of the traceback.
     """
@@ -128,15 +130,30 @@ def check_shared(store: Store, executor: Executor) -> None:
     finally:
         store.remove(name)
     if blind:
-        raise ClusterError(
-            f"results folder {store.uri} is not shared with node {', '.join(sorted(blind))}: give "
-            "--results a folder that all nodes see, or the URI of an object store"
-        )
+        raise _unshared(store, sorted(blind))
+
+
+def sees(store: Store, name: str) -> bool:
+    """Whether this machine sees a file of a store, at once or a little later."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not (seen := store.exists(name)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return seen
+
+
+def _unshared(store: Store, nodes: list[str]) -> ClusterError:
+    return ClusterError(
+        f"results folder {store.uri} is not shared with node {', '.join(nodes)}: give --results a "
+        "folder that all nodes see, or the URI of an object store"
+    )
 
 
 def carry_out(task: Task) -> Outcome:
     """Runs a task in this process, and says how it ended."""
     try:
+        store = Store(task.results)
+        if store.local and not sees(store, "study.json"):  # its node came after `check_shared`
+            raise _unshared(store, [platform.node()])
         return Outcome(task, value=task.run())
     except Exception as error:
         line = f"{type(error).__name__}: {error}".split("\n")[0]
@@ -145,6 +162,8 @@ def carry_out(task: Task) -> Outcome:
 
 
 def _cause(error: Exception) -> str:
+    if isinstance(error, ClusterError):
+        return "cluster"
     if isinstance(error, MissingFileError):
         return "lost"
     if isinstance(error, StoreError):

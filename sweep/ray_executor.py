@@ -15,12 +15,12 @@ from ray.autoscaler.sdk import request_resources
 from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from .executor import ClusterError, Failure, Outcome, carry_out
+from .executor import ClusterError, Failure, Outcome, carry_out, sees
 from .machine import prepare, release_cpus
 from .store import Store, StoreError
 from .tasks import Demand, Task
 
-_PATIENCE_SECONDS = 5.0  # for a network file system to show a new file
+_PATIENCE_SECONDS = 5.0  # for an address to answer
 _OBJECT_STORE_BYTES = 128 * 2**20  # what passes through it is small: rows go to the results folder
 
 
@@ -46,10 +46,7 @@ def _device_memory() -> int:
 
 @ray.remote(num_cpus=0, max_retries=3)
 def _sees(store: Store, name: str) -> bool:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not store.exists(name) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return store.exists(name)
+    return sees(store, name)
 
 
 class RayExecutor:

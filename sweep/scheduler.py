@@ -11,7 +11,7 @@ from typing import NamedTuple
 from .. import TeaselError
 from . import checkpoints, code_tables
 from .control import Control, Listener
-from .executor import Executor, Failure, Outcome
+from .executor import ClusterError, Executor, Failure, Outcome
 from .outstanding import Outstanding, Wanted
 from .packing import Backlog, PackedTrials, Slots
 from .progress import Snapshot
@@ -149,6 +149,7 @@ class Scheduler:
         Raises:
             DemandError: If no machine can place a task; nothing has begun then.
             StoreError: If the results folder cannot be written.
+            ClusterError: If a node does not see the folder, or JAX its accelerator.
         """
         self._check_demand()
         asked_at: float | None = None
@@ -343,8 +344,11 @@ class Scheduler:
 
         Raises:
             StoreError: If it went wrong because the results folder refuses: so would all else.
+            ClusterError: If its node is not set up as it must be.
         """
         self._write_failure(task, failure)
+        if failure.cause == "cluster":
+            raise ClusterError(failure.exception.removeprefix("ClusterError: "))
         if failure.cause == "full" or (failure.cause == "store" and not self._can_write()):
             raise StoreError(failure.exception.removeprefix("StoreError: "))
         if failure.cause == "store":  # for a moment, or only there

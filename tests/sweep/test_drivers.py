@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from teasel.sweep.results import Results
 from teasel.sweep.run import run
 from teasel.sweep.shares import Share
 from teasel.sweep.store import Store
+from teasel.sweep.tasks import Task
 
 
 @pytest.fixture
@@ -128,6 +130,28 @@ def test_a_folder_that_a_node_does_not_see_is_named_with_the_node(
     with pytest.raises(ClusterError, match=line):
         run([str(grid_file)], results=results.uri, executor=Blind())
     assert results.store.files("running") == []
+
+
+class Elsewhere(InProcess):
+    """Its tasks run on a node that came later, and sees another folder of the same name."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def submit(self, task: Task) -> None:
+        super().submit(replace(task, results=str(self.folder)))
+
+
+def test_a_node_that_comes_later_and_does_not_see_the_folder_is_named(
+    results: Results, grid_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("teasel.sweep.executor._PATIENCE_SECONDS", 0.3)
+    elsewhere = tmp_path / "elsewhere"
+    line = rf"results folder {elsewhere} is not shared with node {os.uname().nodename}: give"
+    with pytest.raises(ClusterError, match=line):
+        run([str(grid_file)], results=results.uri, executor=Elsewhere(elsewhere))
+    assert not elsewhere.exists()
 
 
 def test_one_machine_shares_its_folder_with_itself(results: Results) -> None:

@@ -155,6 +155,7 @@ print("looks =", looks)
 
 
 def test_two_packs_share_an_accelerator_and_its_memory(tmp_path: Path) -> None:
+    (tmp_path / "study.json").touch()
     offered = {"RAY_OVERRIDE_RESOURCES": '{"CPU": 2, "GPU": 1}', "RAY_ADDRESS": ""}
     run = subprocess.run(
         [sys.executable, "-c", HALVES, str(tmp_path)],
