@@ -132,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_grid(target, nargs="*")
         target.add_argument("--cluster", metavar="FILE", help="what to ask of the cluster")
         target.add_argument(
-            "--results", metavar="DIR", help="folder or URI (default: results/STUDY)"
+            "--results", metavar="DIR", help="folder or URI (default: FILE's, or results/STUDY)"
         )
         target.add_argument("--example", action="store_true", help="print a FILE to start from")
         target.add_argument("--print", action="store_true", help="print what would be submitted")

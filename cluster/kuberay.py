@@ -59,7 +59,7 @@ def manifests(settings: KubeRay, job: Job) -> list[dict[str, Any]]:
         SubmitError: If the results are not at a URI, or a grid cannot be shipped.
     """
     if "://" not in job.results or job.results.startswith("file:"):
-        what = "expected --results with a URI that every pod reaches, as in s3://bucket/folder"
+        what = "expected results at a URI that every pod reaches, as in s3://bucket/folder"
         raise SubmitError(f"{what}, got {job.results}")
     study = job.study.lower().replace("_", "-").replace(".", "-")[:32].rstrip("-")
     # Of this submission alone: the same study may be submitted again beside what is left of it.

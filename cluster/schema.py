@@ -29,9 +29,15 @@ def _no_secret(instead: str) -> AfterValidator:
 Line = Annotated[str, Field(pattern=r"^[^\n]+$")]
 Memory = Annotated[str, Field(pattern=r"^\d+(Mi|Gi|Ti)$")]
 Inherited = _no_secret("set it in the shell that submits, whose environment the job inherits")
-OnNodes = _no_secret("set it in the environment that the cluster's nodes are started with")
+OnNodes = _no_secret("give it to the machines by the environment they are started with")
 ByName = _no_secret("put it into a Kubernetes Secret, and name that under 'secrets'")
 Option = Annotated[str, Field(pattern=r"^--[a-z][^\n]*$"), Inherited]
+
+
+class Cluster(Strict):
+    """What every kind of cluster may say: where results go, unless the command line does."""
+
+    results: Annotated[str, Field(pattern=r"^(/|~/|[a-z0-9]+://)[^\n]+$"), OnNodes] | None = None
 
 
 def _one_node(array: int | None, info: ValidationInfo) -> int | None:
@@ -47,7 +53,7 @@ def _in_time(seconds: int, info: ValidationInfo) -> int:
     return seconds
 
 
-class Slurm(Strict):
+class Slurm(Cluster):
     """A Slurm cluster: one job of some nodes, or an array of jobs of one node."""
 
     partition: Line
@@ -67,7 +73,7 @@ class Slurm(Strict):
     options: list[Option] = Field([])
 
 
-class RayJob(Strict):
+class RayJob(Cluster):
     """A running Ray cluster, reached through its dashboard."""
 
     address: Annotated[str, Field(pattern=r"^https?://")]
@@ -81,7 +87,7 @@ def _only_one(number: int, info: ValidationInfo) -> int:
     return number
 
 
-class KubeRay(Strict):
+class KubeRay(Cluster):
     """A Kubernetes cluster with the KubeRay operator."""
 
     namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
@@ -103,7 +109,7 @@ class KubeRay(Strict):
     retries: Annotated[int, Field(ge=0)] = 20
 
 
-Shape = TypeVar("Shape", bound=Strict)
+Shape = TypeVar("Shape", bound=Cluster)
 
 
 def load_cluster(path: str, shape: type[Shape]) -> Shape:

@@ -5,16 +5,15 @@ from importlib import resources
 from types import ModuleType
 from typing import NamedTuple
 
-from ..sweep.schema import Strict
 from . import kuberay, ray_job, slurm
 from .job import prepare
-from .schema import KubeRay, RayJob, Slurm, load_cluster
+from .schema import Cluster, KubeRay, RayJob, Slurm, load_cluster
 
 
 class Target(NamedTuple):
     """A kind of cluster: what its file says, and the module that renders, checks and submits."""
 
-    shape: type[Strict]
+    shape: type[Cluster]
     module: ModuleType
 
 
@@ -40,7 +39,8 @@ def submit(
         target: A key of `TARGETS`.
         names: Packaged grids, or YAML files, of one study.
         cluster: The file that describes the cluster.
-        results: Folder or URI; by default ``results/<study>`` below the current folder.
+        results: Folder or URI; by default that of the cluster's file, else ``results/<study>``
+            below the current folder.
         select: Only the trials that meet these conditions.
         show: Print what would be submitted, and no more.
         dry_run: Check it, here and by the cluster, and no more.
@@ -52,7 +52,7 @@ def submit(
     """
     shape, module = TARGETS[target]
     settings = load_cluster(cluster, shape)
-    job = prepare(names, results, select)
+    job = prepare(names, results or settings.results, select)
     if show:
         print(module.render(settings, job))
         return

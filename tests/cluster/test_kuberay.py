@@ -204,8 +204,8 @@ def test_a_lost_head_is_tried_again_and_a_token_is_the_operators_own(
 @pytest.mark.parametrize(
     ("options", "changes", "message"),
     [
-        ((), {"results": "/mnt/results"}, "expected --results with a URI that every pod reaches"),
-        ((), {"results": "file:///mnt"}, "expected --results with a URI that every pod reaches"),
+        ((), {"results": "/mnt/results"}, "expected results at a URI that every pod reaches"),
+        ((), {"results": "file:///mnt"}, "expected results at a URI that every pod reaches"),
         ((), {"results": "s3://key:secret@bucket"}, "expected no key or password in the URI"),
         ((), {"results": "s3://key:sec/ret@bucket"}, "expected no key or password in the URI"),
         (

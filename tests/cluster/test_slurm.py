@@ -207,6 +207,18 @@ def test_a_port_in_use_is_left_alone(play: Callable[..., tuple[int, list[str]]])
     assert f"|127.0.0.1:{port + 3}|" in calls[1]
 
 
+def test_results_go_where_the_file_says_unless_the_command_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "cluster.yaml"
+    file.write_text(example("slurm") + "results: s3://bucket/folder\n")
+    command = ["submit", "slurm", "quickstart", "--cluster", str(file), "--print"]
+    assert main(command) == 0
+    assert " --results s3://bucket/folder --grace" in capsys.readouterr().out
+    assert main([*command, "--results", "/elsewhere"]) == 0
+    assert " --results /elsewhere --grace" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_target_has_an_example_that_is_valid(
     target: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
@@ -238,6 +250,8 @@ def test_every_target_has_an_example_that_is_valid(
             "cluster.yaml:4:9: setup: others could read this secret: set it in the shell that",
         ),
         ('options: ["--export=ALL,PASSWORD=abc"]', "options: others could read this secret"),
+        ("results: here", "cluster.yaml:4:10: results: string should match pattern"),
+        ("results: s3://a:abc@b", "cluster.yaml:4:10: results: others could read this secret"),
         ("options: [qos=high]", "cluster.yaml:4:11: options: string should match pattern '^--"),
     ],
 )
