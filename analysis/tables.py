@@ -18,6 +18,7 @@ from .frames import DataFrame, pd
 
 # Settings of a training that are no hyper-parameters of its method.
 TRAINING = ("steps", "batch_size", "learning_rate", "num_latents")
+MADE_BY = ("metric_version", "parameters_hash", "parameters")
 SCORE_COLUMNS = ("representation", "metric", "score", "value", "metric_seed", "num_points")
 
 DISENTANGLEMENT = (
@@ -107,9 +108,10 @@ def scores(
         )
     folder = open_results(results)
     models = _with_settings(folder.table("trials").to_pandas())
-    table = folder.table("scores").filter(pc.field("value").is_valid())
+    wanted = pc.field("value").is_valid()
     if representation:
-        table = table.filter(pc.field("representation") == representation)
+        wanted &= pc.field("representation") == representation
+    table = folder.table("scores").select(["trial_id", *SCORE_COLUMNS, *MADE_BY]).filter(wanted)
     table = _one_version_per_metric(table)
     if not wide:
         return _tidy(models, table)

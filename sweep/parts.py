@@ -16,7 +16,7 @@ COMPACT = "compact-"  # how the names of compacted files begin
 FACTORS = "factors.parquet"  # beside the codes of a data set
 
 _PATIENCE = 5  # compactions that end between a listing and the reading of what it names
-_AT_ONCE = 16  # requests to an object store
+_AT_ONCE = 16  # files that are read
 
 Read = TypeVar("Read")
 
@@ -116,11 +116,8 @@ def read_table(
         def read_one(file: str) -> pa.Table:
             return read_part(store, file, columns, read_dictionary=list(dictionaries))
 
-        if store.local:
-            tables = [read_one(file) for file in found.files]
-        else:
-            with ThreadPoolExecutor(_AT_ONCE) as pool:
-                tables = list(pool.map(read_one, found.files))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            tables = list(pool.map(read_one, found.files))
         if not tables:
             return None
         whole = joined(tables)
