@@ -2,10 +2,13 @@
 
 import contextlib
 import os
+import platform
 import tempfile
 import time
 from pathlib import Path
 from typing import IO
+
+from .executor import ClusterError
 
 _THREADS = (
     *("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"),
@@ -85,6 +88,21 @@ def prepare(cpus: float, gpus: float) -> None:
     for name in _THREADS:
         os.environ[name] = str(num_threads)
     claim_cpus(num_threads)
+
+
+def check_accelerator() -> None:
+    """Makes sure that JAX uses the accelerator that this process was given.
+
+    Raises:
+        ClusterError: If it would use the CPU, and nobody has asked it to by JAX_PLATFORMS.
+    """
+    import jax
+
+    if jax.default_backend() == "cpu" and "cpu" not in os.environ.get("JAX_PLATFORMS", ""):
+        raise ClusterError(
+            f"node {platform.node()} has an accelerator, but its JAX only the CPU: install "
+            "teasel[cuda] (or teasel[tpu]) there, or set JAX_PLATFORMS=cpu to train on CPUs"
+        )
 
 
 def leaving() -> bool:

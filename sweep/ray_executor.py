@@ -16,11 +16,12 @@ from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from .executor import ClusterError, Failure, Outcome, carry_out, sees
-from .machine import prepare, release_cpus
+from .machine import check_accelerator, prepare, release_cpus
 from .store import Store, StoreError
 from .tasks import Demand, Task
 
 _PATIENCE_SECONDS = 5.0  # for an address to answer
+_START_SECONDS = 180.0  # for JAX to start on an accelerator, from a slow file system
 _OBJECT_STORE_BYTES = 128 * 2**20  # what passes through it is small: rows go to the results folder
 
 
@@ -39,6 +40,7 @@ def _attempt(task: Task) -> Outcome:
 @ray.remote(max_calls=1, max_retries=0)
 def _device_memory() -> int:
     prepare(cpus=1, gpus=1)
+    check_accelerator()
     from ..models import device_memory
 
     return device_memory()
@@ -105,10 +107,20 @@ class RayExecutor:
         return "TPU" if "TPU" in offered and "GPU" not in offered else "GPU"
 
     def accelerator_bytes(self) -> int | None:
-        """The memory of one accelerator, as JAX sees it on some node that has one."""
+        """The memory of one accelerator, as JAX sees it on some node that has one.
+
+        Raises:
+            ClusterError: If none can say, or not in a few minutes.
+        """
         if not any(machine.gpus for machine in self.machines()):
             return None
-        return ray.get(_device_memory.options(**self.request(Demand(gpus=1))).remote())
+        asked = _device_memory.options(**self.request(Demand(gpus=1))).remote()
+        try:
+            return ray.get(asked, timeout=_START_SECONDS)
+        except RayTaskError as error:
+            raise ClusterError(str(error.cause)) from error
+        except RayError as error:  # a timeout is one, too
+            raise ClusterError(f"no node tells the memory of its accelerator: {error}") from error
 
     def request(self, demand: Demand) -> dict[str, Any]:
         """The options of Ray that ask for what a task needs."""

@@ -27,7 +27,7 @@ from .control import Control
 from .data import definition
 from .encoding import codes_of_points, draw_pictures, fixed_points
 from .locatello2019 import model_numbers
-from .machine import leaving
+from .machine import check_accelerator, leaving
 from .references import REFERENCES, codes_of_reference
 from .results import Results
 from .supply import Supply
@@ -70,10 +70,13 @@ def train(task: TrainPack) -> dict[str, Any]:
     The `trials` rows are written last: they say that everything else of these trials is there.
 
     Raises:
+        ClusterError: If JAX does not use the accelerator that the pack was given.
         DataError: If the data set cannot be had.
         StoreError: If the results folder cannot be written.
     """
     _set_up_jax()
+    if task.demand.gpus:
+        check_accelerator()
     results = Results(task.results)
     dataset = definition(task.trials[0])()
     refer = task.trials[0].method in REFERENCES

@@ -77,3 +77,25 @@ def test_a_task_without_an_accelerator_sees_none_and_a_share_of_one_leaves_the_r
     )
     assert python(code.format(gpus=0), tmp_path, JAX_PLATFORMS="") == "cpu None"
     assert python(code.format(gpus=0.5), tmp_path, JAX_PLATFORMS="cuda") == "cuda 0.450"
+
+
+@pytest.mark.parametrize(
+    ("platforms", "answer"),
+    [("", "node NODE has an accelerator, but its JAX only the CPU: install"), ("cpu", "fine")],
+)
+def test_a_pack_does_not_train_on_the_cpu_beside_its_accelerator_unless_told_to(
+    tmp_path: Path, platforms: str, answer: str
+) -> None:
+    code = (
+        "import jax\n"
+        "from teasel.sweep.executor import ClusterError\n"
+        "from teasel.sweep.machine import check_accelerator\n"
+        "jax.default_backend = lambda: 'cpu'\n"
+        "try:\n"
+        "    check_accelerator()\n"
+        "    print('fine')\n"
+        "except ClusterError as error:\n"
+        "    print(error)\n"
+    )
+    said = python(code, tmp_path, JAX_PLATFORMS=platforms)
+    assert said.startswith(answer.replace("NODE", os.uname().nodename))

@@ -128,6 +128,8 @@ def test_an_address_where_no_ray_answers_is_said_in_seconds(
 HALVES = """
 import os, sys, time
 from dataclasses import dataclass
+from teasel.sweep import ray_executor
+from teasel.sweep.executor import ClusterError
 from teasel.sweep.ray_executor import RayExecutor
 from teasel.sweep.tasks import Demand, Task
 
@@ -141,8 +143,10 @@ class Look(Task):
         time.sleep(8)
         fraction = os.environ.get("XLA_PYTHON_CLIENT_MEM_FRACTION")
         device = os.environ["CUDA_VISIBLE_DEVICES"]
-        return [began, time.time(), fraction, device, "jax" in sys.modules]
+        mode = os.environ.get("RAY_AUTH_MODE")
+        return [began, time.time(), fraction, device, "jax" in sys.modules, mode]
 
+ray_executor._START_SECONDS = 0.1
 executor = RayExecutor()
 assert executor.machines() == [Demand(2, 1)], executor.machines()
 for attempt in range(2):
@@ -151,22 +155,32 @@ looks = []
 while len(looks) < 2:
     looks += [outcome.value for outcome in executor.wait(1.0)]
 print("looks =", looks)
+try:
+    executor.accelerator_bytes()
+except ClusterError as error:
+    print("\\nsaid =", error)
 """
 
 
-def test_two_packs_share_an_accelerator_and_its_memory(tmp_path: Path) -> None:
+def test_two_packs_share_an_accelerator_and_its_memory_is_asked_for_with_patience(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "study.json").touch()
+    environment = {k: v for k, v in os.environ.items() if k != "RAY_AUTH_MODE"}
     offered = {"RAY_OVERRIDE_RESOURCES": '{"CPU": 2, "GPU": 1}', "RAY_ADDRESS": ""}
     run = subprocess.run(
         [sys.executable, "-c", HALVES, str(tmp_path)],
         capture_output=True,
         text=True,
-        env=os.environ | offered,
+        env=environment | offered,
         timeout=120,
     )
     assert run.returncode == 0, run.stderr
-    first, second = ast.literal_eval(run.stdout.split("looks = ")[1])
+    looks, said = run.stdout.split("looks = ")[1].split("said = ")
+    assert said.startswith("no node tells the memory of its accelerator: ")
+    first, second = ast.literal_eval(looks.strip())
     assert max(first[0], second[0]) < min(first[1], second[1]), "one after the other"
-    for _, _, fraction, device, has_jax in (first, second):
+    for _, _, fraction, device, has_jax, mode in (first, second):
         assert (fraction, device) == ("0.450", "0")
+        assert mode == "token", "anybody on the network may use this Ray"
         assert not has_jax, "JAX was imported before the fraction was set"
