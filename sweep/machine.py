@@ -1,12 +1,11 @@
 """The machine a task runs on: one CPU of its own, and the environment JAX reads when imported."""
 
-import contextlib
+import math
 import os
 import platform
 import tempfile
 import time
 from pathlib import Path
-from typing import IO
 
 from .executor import ClusterError
 
@@ -18,15 +17,15 @@ scheduler granted. XLA's sums depend on it in the last bit, so a trial's numbers
 
 _PATIENCE_SECONDS = 10.0  # for the process before this one to end
 
-_held: list[IO[str]] = []
+_held: list[int] = []
 
 
 def claim_cpus(num_cpus: int, patience: float = _PATIENCE_SECONDS) -> list[int]:
     """Pins this process to `num_cpus` CPUs that no other task of this user holds.
 
     A CPU is held by a file lock until it is released or the process ends, however it ends. Where
-    not enough are free for as long as `patience` seconds, or the system cannot pin, nothing
-    changes.
+    not enough are free for as long as `patience` seconds, the folder of the locks is not this
+    user's alone, or the system cannot pin, nothing changes.
 
     Returns:
         The CPUs claimed; empty if there were not enough.
@@ -35,11 +34,13 @@ def claim_cpus(num_cpus: int, patience: float = _PATIENCE_SECONDS) -> list[int]:
         return []
     deadline = time.monotonic() + patience
     while True:
-        claimed = _free_cpus(num_cpus)
-        if len(claimed) == num_cpus:
-            with contextlib.suppress(OSError):
+        try:
+            claimed = _free_cpus(num_cpus)
+            if len(claimed) == num_cpus:
                 os.sched_setaffinity(0, claimed)
-            return claimed
+                return claimed
+        except OSError:
+            deadline = -math.inf
         release_cpus()
         if time.monotonic() > deadline:
             return []
@@ -49,27 +50,37 @@ def claim_cpus(num_cpus: int, patience: float = _PATIENCE_SECONDS) -> list[int]:
 def release_cpus() -> None:
     """Gives up the CPUs this process holds: its work is done."""
     while _held:
-        _held.pop().close()
+        os.close(_held.pop())
 
 
 def _free_cpus(most: int) -> list[int]:
-    """Locks CPUs that nobody holds, `most` of them at the most."""
+    """Locks CPUs that nobody holds, `most` of them at the most.
+
+    Raises:
+        OSError: If another user has made the folder of the locks, or a link stands in its place.
+    """
     import fcntl
 
-    folder = Path(tempfile.gettempdir()) / f"teasel-cpus-{os.getuid()}"
-    folder.mkdir(exist_ok=True)
+    path = Path(tempfile.gettempdir()) / f"teasel-cpus-{os.getuid()}"
+    path.mkdir(mode=0o700, exist_ok=True)
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     claimed: list[int] = []
-    for cpu in sorted(os.sched_getaffinity(0)):
-        if len(claimed) == most:
-            break
-        lock = (folder / str(cpu)).open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.close()
-            continue
-        _held.append(lock)
-        claimed.append(cpu)
+    try:
+        if os.fstat(folder).st_uid != os.getuid():
+            raise PermissionError(f"{path} is another user's")
+        os.fchmod(folder, 0o700)
+        for cpu in sorted(os.sched_getaffinity(0)):
+            if len(claimed) == most:
+                break
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+            _held.append(os.open(str(cpu), flags, mode=0o600, dir_fd=folder))
+            try:
+                fcntl.flock(_held[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+                claimed.append(cpu)
+            except BlockingIOError:
+                os.close(_held.pop())
+    finally:
+        os.close(folder)
     return claimed
 
 

@@ -36,6 +36,7 @@ def test_a_claimed_cpu_is_nobody_elses_until_it_is_released(
     try:
         mine = machine.claim_cpus(len(before), patience=0)
         assert set(mine) == before
+        assert (tmp_path / f"teasel-cpus-{os.getuid()}").stat().st_mode & 0o777 == 0o700
         claim = "from teasel.sweep.machine import claim_cpus; print(claim_cpus(1, patience=0))"
         assert python(claim, tmp_path) == "[]"
         machine.release_cpus()
@@ -43,6 +44,37 @@ def test_a_claimed_cpu_is_nobody_elses_until_it_is_released(
     finally:
         machine.release_cpus()
         os.sched_setaffinity(0, before)
+
+
+@needs_affinity
+@pytest.mark.parametrize(
+    "trick", ["a link for the folder", "a link for a lock", "another's folder"]
+)
+def test_cpus_are_not_claimed_in_a_folder_that_somebody_else_has_laid_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trick: str
+) -> None:
+    from teasel.sweep import machine
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = os.sched_getaffinity(0)
+    folder, mine = tmp_path / f"teasel-cpus-{os.getuid()}", tmp_path / "mine"
+    mine.mkdir()
+    (mine / "precious").write_text("kept")
+    if trick == "a link for the folder":
+        folder.symlink_to(mine)
+    else:
+        folder.mkdir(mode=0o777)
+    if trick == "a link for a lock":
+        for cpu in before:
+            (folder / str(cpu)).symlink_to(mine / "precious")
+    elif trick == "another's folder":
+        if os.getuid():
+            pytest.skip("only root can give a folder away")
+        os.chown(folder, 12345, -1)
+    assert machine.claim_cpus(1, patience=60) == []
+    assert os.sched_getaffinity(0) == before
+    assert (mine / "precious").read_text() == "kept"
+    assert [path.name for path in mine.iterdir()] == ["precious"]
 
 
 def test_a_training_has_the_same_bits_however_many_cpus_there_are(tmp_path: Path) -> None:
