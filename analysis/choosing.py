@@ -8,6 +8,7 @@ from .labels import label, percent
 from .pieces import Study, above_diagonal, cells, comparison, drawn_matrix, matrix, nothing, present
 from .selection import table_1, unsupervised_selection
 from .tables import UNSUPERVISED, learned
+from .udr import with_udr
 from .verdict import beside_published
 
 
@@ -19,7 +20,8 @@ def selection(study: Study) -> Block:
         return nothing(name, title, "No model has a score yet.")
     if trained["setting"].nunique() < 2:
         return nothing(name, title, "All models have one setting: there is nothing to choose.")
-    table = paper.with_unsupervised_of_samples(trained, learned(study.sampled))
+    ranked, no_udr = with_udr(study.folder, trained)
+    table = paper.with_unsupervised_of_samples(ranked, learned(study.sampled))
     unsupervised = [*present(table, UNSUPERVISED), *present(table, ["udr"])]
     correlations = paper.figure_4(table, unsupervised, study.scores)
     chosen = unsupervised_selection(table, scores=study.scores)
@@ -50,7 +52,7 @@ def selection(study: Study) -> Block:
         blocks.text(words, "reading"),
         blocks.pair(*maps),
         blocks.heading("What a choice without labels brings"),
-        *_choices(chosen, study.no_udr, trained),
+        *_choices(chosen, no_udr, trained),
         blocks.pair(*successes),
         *_between_datasets(study, trained),
         blocks.heading("Table 1: how often a transferred choice beats a random one"),

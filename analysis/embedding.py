@@ -18,7 +18,7 @@ def embedding(codes: Codes, num_points: int = 1000, seed: int = 0) -> DataFrame:
         A row per point: x, y, and the value of every factor as "factor 1", "factor 2", ...
 
     Raises:
-        ValueError: if there are fewer than 10 points.
+        ValueError: if there are fewer than 10 points, or some are not finite.
     """
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
@@ -26,6 +26,8 @@ def embedding(codes: Codes, num_points: int = 1000, seed: int = 0) -> DataFrame:
     means = np.asarray(codes.means[:num_points], float)
     if len(means) < 10:
         raise ValueError(f"a map needs at least 10 points, got {len(means)}")
+    if not np.isfinite(means).all():
+        raise ValueError("a map needs finite codes")
     perplexity = min(30.0, (len(means) - 1) / 3)
     with threadpool_limits(1):  # so few points only make threads wait for each other
         places = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(means)

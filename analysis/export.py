@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .blocks import Block
 from .drawing import save_svg
-from .report import lead, make_sections, notices, read
+from .report import lead, make_sections, notices, raise_failed, read
 from .tables import Results, open_results, scores, trials
 
 SECTIONS = (
@@ -57,12 +57,14 @@ def export(
     lines = [f"# {study.folder.study['study']}: what its results show", lead(study)]
     lines += [f"> {words}" for words in notices(study)]
     lines += ["Made by `teasel report DIR --export FOLDER`; do not edit it by hand.", READING]
-    for section in make_sections(study):
+    sections = make_sections(study)
+    for section in sections:
         if section["name"] in SECTIONS:
             lines += [f"## {section['title']}"]
             lines += [words for block in section["blocks"] for words in _markdown(block, folder)]
     page = folder / "README.md"
     page.write_text("\n\n".join(lines) + "\n", encoding="utf-8")
+    raise_failed(sections)
     return page
 
 

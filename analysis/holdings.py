@@ -148,7 +148,11 @@ def codes(study: Study) -> Block:
     except (ResultsError, StoreError):
         why = f"The codes of the best model, {best['trial_id']}, are not stored."
         return nothing(name, title, why)
-    summary = embedding(stored)
+    try:
+        summary = embedding(stored)
+    except ValueError as error:
+        why = f"The codes of the best model, {best['trial_id']}, give no map: {error}."
+        return nothing(name, title, why)
     rows, columns = -(-(summary.shape[1] - 2) // 5), min(5, summary.shape[1] - 2)
     drawing = figure(
         figures.draw_embedding,

@@ -28,7 +28,6 @@ class Study(NamedTuple):
         mean: their wide scores of the mean representation.
         sampled: their wide scores of the sampled one.
         more: a file with published numbers of the reader's own.
-        no_udr: why `mean` has no column udr, or an empty string.
     """
 
     folder: Results
@@ -36,7 +35,6 @@ class Study(NamedTuple):
     mean: DataFrame
     sampled: DataFrame
     more: str | Path | None = None
-    no_udr: str = ""
 
     @property
     def datasets(self) -> list[str]:

@@ -1,5 +1,6 @@
 """One static page that says what a results folder shows."""
 
+from collections.abc import Callable
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -18,10 +19,9 @@ from .gallery import pictures, ranking_score
 from .labels import DASH, TIMES, label, percent
 from .pieces import Study
 from .provenance import provenance
-from .published import differences
+from .published import differences, published
 from .summary import in_study_order
 from .tables import Results, learned, open_results, scores, trials
-from .udr import with_udr
 from .variation import what_matters
 
 
@@ -57,6 +57,7 @@ def write_report(
     _write_gallery(study, beside)
     page = render(study, sections, source=Path(str(results)).name, beside=beside.name)
     path.write_text(page, encoding="utf-8")
+    raise_failed(sections)
     return path
 
 
@@ -65,6 +66,7 @@ def read(folder: Results, more: str | Path | None = None) -> Study:
 
     Raises:
         ResultsError: if there is no study, or no model is done.
+        PublishedError: if `more` is no such file.
     """
     _ = folder.study  # raises if there is none
     models = in_study_order(trials(folder))
@@ -75,26 +77,48 @@ def read(folder: Results, more: str | Path | None = None) -> Study:
         in_study_order(scores(folder, representation=kind, wide=True))
         for kind in ("mean", "sampled")
     )
-    mean, no_udr = with_udr(folder, mean)
-    return Study(folder, models, mean, sampled, more, no_udr)
+    _ = published("", more)  # raises if the reader's own file is faulty
+    return Study(folder, models, mean, sampled, more)
+
+
+SECTIONS: dict[str, Callable[[Study], Block]] = {
+    "progress": holdings.progress,
+    "scores": holdings.scored,
+    "agreement": questions.agreement,
+    "importance": what_matters,
+    "strength": questions.strength,
+    "selection": selection,
+    "usefulness": questions.usefulness,
+    "power": questions.power,
+    "curves": holdings.curves,
+    "pictures": holdings.drawn,
+    "codes": holdings.codes,
+    "provenance": provenance,
+}
 
 
 def make_sections(study: Study) -> list[Block]:
-    """All sections of the page; one that has nothing to show says why."""
-    return [
-        holdings.progress(study),
-        holdings.scored(study),
-        questions.agreement(study),
-        what_matters(study),
-        questions.strength(study),
-        selection(study),
-        questions.usefulness(study),
-        questions.power(study),
-        holdings.curves(study),
-        holdings.drawn(study),
-        holdings.codes(study),
-        provenance(study),
-    ]
+    """All sections of the page; one that has nothing to show says why.
+
+    One that fails costs none of the others: it says so, and has the exception as "error".
+    """
+    return [_section(name, make, study) for name, make in SECTIONS.items()]
+
+
+def _section(name: str, make: Callable[[Study], Block], study: Study) -> Block:
+    try:
+        return make(study)
+    except Exception as error:
+        why = f"This section could not be made, by a fault of Teasel's: {error!r}."
+        failed = blocks.section(name, name.capitalize(), blocks.text(why, "notice"))
+        return failed | {"error": error}
+
+
+def raise_failed(sections: list[Block]) -> None:
+    """Raises what the first section that could not be made failed with, if one did."""
+    for section in sections:
+        if "error" in section:
+            raise section["error"]
 
 
 def render(study: Study, sections: list[Block], source: str = "results", beside: str = "") -> str:

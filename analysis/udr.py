@@ -1,5 +1,6 @@
 """Unsupervised Disentanglement Ranking of a results folder's models: later work than the study."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +25,14 @@ def udr_scores(results: Results | str | Path) -> DataFrame:
 
     A model is compared with those that differ from it in nothing but the seed, on the mean codes
     of the first 1,000 stored points; that takes a lasso for each pair of models and each latent.
+    Models whose codes are not finite are left out.
 
     Args:
         results: a path, a URI or an open results folder.
 
     Returns:
-        A row per model: trial_id, dataset, method, setting, seed, num_seeds, udr; NaN where fewer
-        than five seeds share a setting.
+        A row per model: trial_id, dataset, method, setting, seed, num_seeds, udr; NaN where its
+        codes are not finite, or fewer than five models of a setting have finite ones.
     """
     folder = open_results(results)
     models = learned(trials(folder))
@@ -39,10 +41,14 @@ def udr_scores(results: Results | str | Path) -> DataFrame:
     rows = models[["trial_id", *cell, "seed"]].assign(udr=np.nan)
     rows["num_seeds"] = models.groupby(cell)["seed"].transform("nunique")
     for _, group in models.groupby(cell, sort=False):
-        if len(group) >= FEWEST_SEEDS:
-            codes = [folder.representation(trial)[0][:NUM_POINTS] for trial in group["trial_id"]]
-            kl = [np.asarray(per_latent) for per_latent in group["kl_per_latent"]]
-            rows.loc[group.index, "udr"] = udr(codes, kl)
+        if len(group) < FEWEST_SEEDS:
+            continue
+        codes = [folder.representation(trial)[0][:NUM_POINTS] for trial in group["trial_id"]]
+        finite = [bool(np.isfinite(means).all()) for means in codes]
+        if sum(finite) >= FEWEST_SEEDS:
+            kl = [np.asarray(per_latent) for per_latent in group["kl_per_latent"][finite]]
+            ranked = udr(list(itertools.compress(codes, finite)), kl)
+            rows.loc[group.index[finite], "udr"] = ranked
     return pd.DataFrame(rows).reset_index(drop=True)
 
 
@@ -64,4 +70,6 @@ def with_udr(results: Results, table: DataFrame) -> tuple[DataFrame, str]:
         ranked = udr_scores(results)
     except (ResultsError, StoreError):
         return table, "the models' codes are not stored"
+    if ranked["udr"].isna().all():
+        return table, f"no setting has {FEWEST_SEEDS} models with finite codes"
     return table.merge(ranked[["trial_id", "udr"]], how="left", on="trial_id"), ""

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from teasel.analysis import write_report
-from teasel.analysis.report import make_sections, read, render
+from teasel.analysis import blocks, write_report
+from teasel.analysis.report import SECTIONS, make_sections, raise_failed, read, render
 from teasel.analysis.synthetic import SyntheticResults
 from teasel.sweep.results import Results, ResultsError
 
@@ -32,7 +32,9 @@ class Page(HTMLParser):
 
 def made_page(results: SyntheticResults) -> str:
     study = read(results)
-    return render(study, make_sections(study))
+    sections = make_sections(study)
+    raise_failed(sections)
+    return render(study, sections)
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +60,6 @@ def test_made_results_are_said_to_be_no_study(page: str) -> None:
     assert "This is not the study of Locatello et al. (2019): stand-in data (synthetic)" in page
 
 
-SECTIONS = [
-    *("progress", "scores", "agreement", "importance", "strength", "selection", "usefulness"),
-    *("power", "curves", "pictures", "codes", "provenance"),
-]
-
-
 def section(page: str, name: str) -> str:
     """What a reader reads in a section."""
     text = page[page.index(f'<section id="{name}"') :]
@@ -71,12 +67,12 @@ def section(page: str, name: str) -> str:
 
 
 def test_every_question_has_its_section(page: str) -> None:
-    assert re.findall(r'<section id="(\w+)"', page) == SECTIONS
+    assert re.findall(r'<section id="(\w+)"', page) == list(SECTIONS)
 
 
 def test_every_question_says_what_share_of_the_papers_cells_is_behind_it(page: str) -> None:
     # 3 of 50 seeds in each of the 36 settings.
-    for name in SECTIONS[1:8]:
+    for name in list(SECTIONS)[1:8]:
         assert "6.0 % of the paper's" in section(page, name)
 
 
@@ -151,7 +147,7 @@ def test_models_without_scores_curves_or_pictures_still_make_a_report(tmp_path: 
     folder.write_study(made.study, "study: synthetic\n")
     folder.add("trials", "part", made.table("trials").to_pylist())
     page = made_page(folder)
-    assert re.findall(r'<section id="(\w+)"', page) == SECTIONS
+    assert re.findall(r'<section id="(\w+)"', page) == list(SECTIONS)
     for name in ("scores", "agreement", "importance", "selection"):
         assert "No model has a score yet." in section(page, name)
     assert "No model has its latents' dependence scored" in section(page, "strength")
@@ -206,6 +202,40 @@ def test_results_without_references_say_so(page: str) -> None:
     words = "Not among these results, to hold the methods against: Untrained networks, Random codes"
     assert words in section(page, "scores")
     assert words in section(page, "usefulness")
+
+
+def test_a_section_that_fails_costs_no_other_and_the_failure_is_raised_once_the_page_is_there(
+    made_results: SyntheticResults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(study: object) -> dict:
+        raise ZeroDivisionError("of odd data")
+
+    for name in list(SECTIONS)[:-2]:
+        monkeypatch.setitem(SECTIONS, name, lambda study, name=name: blocks.section(name, name))
+    monkeypatch.setitem(SECTIONS, "selection", fails)
+    with pytest.raises(ZeroDivisionError, match="of odd data"):
+        write_report(made_results, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert re.findall(r'<section id="(\w+)"', page) == list(SECTIONS)
+    assert "could not be made" in section(page, "selection")
+    assert "ZeroDivisionError('of odd data')" in section(page, "selection")
+    assert "SHA-256" in section(page, "provenance")
+
+
+@pytest.mark.parametrize(
+    ("codes", "reason"),
+    [
+        (np.full((15, 10), np.nan), "a map needs finite codes"),
+        (np.ones((9, 10)), "a map needs at least 10 points, got 9"),
+    ],
+)
+def test_codes_that_make_no_map_and_no_ranking_cost_a_line(codes, reason: str) -> None:
+    made = SyntheticResults(np.random.default_rng(8), num_seeds=5, pictures=False)
+    made.representation = lambda trial_id: (codes, codes, np.zeros((len(codes), 2), int))
+    study = read(made)
+    assert reason in str(SECTIONS["codes"](study))
+    told = str(SECTIONS["selection"](study))
+    assert ("no setting has 5 models with finite codes" in told) == bool(np.isnan(codes).any())
 
 
 def test_references_alone_make_a_report(tmp_path: Path) -> None:
