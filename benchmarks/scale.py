@@ -13,12 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from teasel.sweep.conditions import CALM, Durations, Faults
-from teasel.sweep.costs import (
-    ENCODINGS_PER_SECOND,
-    METHOD_COST,
-    SCORE_SECONDS,
-    THREE_CHANNELS_COST,
-)
+from teasel.sweep.costs import cost, relative_step
 from teasel.sweep.data import definition
 from teasel.sweep.grid import load_grid
 from teasel.sweep.outstanding import Wanted, outstanding
@@ -42,7 +37,6 @@ class Rates:
         launch_seconds: A step's part that no pack makes smaller.
         compile_seconds: Of one program for one size of pack.
         start_seconds: Of a process, until its first step or score.
-        encodings_per_second: Images that one CPU core encodes.
         memory: Bytes of an accelerator.
     """
 
@@ -50,15 +44,11 @@ class Rates:
     launch_seconds: float = 1e-3
     compile_seconds: float = 60.0
     start_seconds: float = 10.0
-    encodings_per_second: float = ENCODINGS_PER_SECOND
     memory: int = 140 * 10**9
 
 
 SPOT = Faults(node_life=6 * HOUR, node_absence=HOUR / 4, slow=(0.05, 1.5), lose=0.002)
 """Spot nodes: taken away every six hours, one in twenty slower, now and then a worker dies."""
-
-OBSERVATIONS = 2.9e6
-"""Images that the sampling metrics encode for one representation, where each visit is fresh."""
 
 
 class Outcome(NamedTuple):
@@ -73,8 +63,7 @@ class Outcome(NamedTuple):
 
 def model_step(trial: Trial, rates: Rates) -> float:
     """Seconds that a step of one model adds to that of its pack."""
-    channels = THREE_CHANNELS_COST if definition(trial).image_shape[-1] == 3 else 1.0
-    return METHOD_COST.get(trial.method, 1.0) * channels / rates.model_steps_per_second
+    return relative_step(trial) / rates.model_steps_per_second
 
 
 def model_seconds(everything: list[Wanted], rates: Rates) -> float:
@@ -98,17 +87,6 @@ def durations(rates: Rates) -> Durations:
         return rates.start_seconds
 
     return Durations(start, lambda task: rates.compile_seconds, step, encode, lambda task: 0.0)
-
-
-def scoring_hours(everything: list[Wanted], rates: Rates) -> float:
-    """Core-hours of all scores; most of them encode fresh observations of noisy data sets."""
-    seconds = 0.0
-    for trial, requests in everything:
-        seconds += sum(SCORE_SECONDS.get(request.metric, 1.0) for request in requests)
-        if definition(trial).appearance:
-            kinds = {request.representation for request in requests}
-            seconds += len(kinds) * OBSERVATIONS / rates.encodings_per_second
-    return seconds / HOUR
 
 
 def run(
@@ -188,7 +166,8 @@ def main() -> None:
     everything = work([load_grid("locatello2019")[0]])
     ideal = model_seconds(everything, rates) / HOUR
     print(f"without an idle second: {ideal:.0f} hours of one accelerator to train;")
-    print(f"{scoring_hours(everything, rates):,.0f} core-hours to score")
+    scoring = cost((), everything, save_models=False, measured={}).score_seconds / HOUR
+    print(f"{scoring:,.0f} core-hours to score: {scoring / ideal:.1f} cores for each accelerator")
     print("| accelerators | conditions | pack | trained, h | idle | again | packs | median |")
     print("|" + " --- |" * 8)
     outcomes = {}

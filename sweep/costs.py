@@ -1,4 +1,4 @@
-"""What a trial costs in CPU seconds and bytes: measured medians, else the table below.
+"""What a trial costs in seconds and bytes: measured medians, else the table below.
 
 The table stands in benchmarks/RESULTS.md, measured on one core of an x86 server CPU. It is there to
 tell an hour from a month, not 10 hours from 12.
@@ -28,6 +28,9 @@ ENCODINGS_PER_SECOND = 4000.0
 SCORE_SECONDS = {"downstream_lr": 14.0, "downstream_gbt": 7.4, "dci": 4.8, "beta_vae_score": 1.7}
 """CPU seconds of a metric at the study's size; 1 where nothing else is said."""
 
+SCORE_OBSERVATIONS = {"beta_vae_score": 15_000 * 64 * 2, "factor_vae_score": 15_000 * 64 + 10_000}
+"""Images that a metric visits at the study's size; 15,000 where nothing else is said."""
+
 _STUDY_POINTS = 10_000
 _STORED_POINTS = 15_000
 _PARAMETER_BYTES = 4 * 700_000
@@ -35,7 +38,7 @@ _OTHER_BYTES = 100_000  # rows, curves and pictures of one trial
 
 
 class Cost(NamedTuple):
-    """CPU seconds of training, with encoding, and of scoring; bytes in the results folder."""
+    """Seconds of a pack's slot to train and encode, of a core to score; bytes of results."""
 
     train_seconds: float
     score_seconds: float
@@ -58,7 +61,9 @@ def cost(
     """
     train = sum(train_seconds(trial, measured) for trial, _ in untrained)
     score = sum(
-        _score_seconds(request) for _, requests in (*untrained, *unscored) for request in requests
+        _score_seconds(trial, request)
+        for trial, requests in (*untrained, *unscored)
+        for request in requests
     )
     kept = sum(
         2 * 4 * _STORED_POINTS * trial.training.num_latents
@@ -69,33 +74,40 @@ def cost(
     return Cost(train, score, kept)
 
 
-def measured_seconds(results: Results) -> dict[tuple[str, str], float]:
-    """The median seconds a model-step of a finished pack, by (data set, method)."""
-    columns = ["dataset", "method", "steps", "pack_size", "train_seconds"]
+def measured_seconds(results: Results, on_cpu: bool) -> dict[tuple[str, str], float]:
+    """The median seconds a model-step by (data set, method), on CPUs or else on accelerators."""
+    columns = ["dataset", "method", "steps", "pack_size", "train_seconds", "device"]
     seconds: dict[tuple[str, str], list[float]] = {}
     for row in results.table("trials", columns).to_pylist():
-        if row["steps"]:
+        if row["steps"] and (row["device"] == "cpu") == on_cpu:
             share = row["train_seconds"] / (row["steps"] * row["pack_size"])
             seconds.setdefault((row["dataset"], row["method"]), []).append(share)
     return {cell: median(values) for cell, values in seconds.items()}
 
 
-def _score_seconds(request: MetricRequest) -> float:
+def _score_seconds(trial: Trial, request: MetricRequest) -> float:
     share = (request.num_points or _STUDY_POINTS) / _STUDY_POINTS
-    return share * SCORE_SECONDS.get(request.metric, 1.0)
+    seconds = SCORE_SECONDS.get(request.metric, 1.0)
+    if definition(trial).appearance:  # each visit is a new observation, to be encoded
+        visits = SCORE_OBSERVATIONS.get(request.metric, _STORED_POINTS)
+        seconds += visits / ENCODINGS_PER_SECOND
+    return share * seconds
+
+
+def relative_step(trial: Trial) -> float:
+    """The cost of an update, as a multiple of beta-VAE's at batch 64 and one channel."""
+    channels = THREE_CHANNELS_COST if definition(trial).image_shape[-1] == 3 else 1.0
+    return METHOD_COST.get(trial.method, 1.0) * channels * trial.training.batch_size / 64
 
 
 def train_seconds(trial: Trial, measured: dict[tuple[str, str], float]) -> float:
-    """CPU seconds of one training, and of encoding what it learned."""
+    """Seconds of one training, and of encoding what it learned."""
     if trial.method in REFERENCES:
         return 0.0
     data = definition(trial)
     step = measured.get((trial.dataset, trial.method))
     if step is None:
-        step = METHOD_COST.get(trial.method, 1.0) / STEPS_PER_SECOND
-        step *= trial.training.batch_size / 64
-        if data.image_shape[-1] == 3:
-            step *= THREE_CHANNELS_COST
+        step = relative_step(trial) / STEPS_PER_SECOND
     evaluation = trial.training.evaluation_batches / EVALUATIONS_PER_SECOND
-    encoding = data.num_images / ENCODINGS_PER_SECOND
+    encoding = (_STORED_POINTS if data.appearance else data.num_images) / ENCODINGS_PER_SECOND
     return trial.training.steps * step + evaluation + encoding

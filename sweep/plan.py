@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .checkpoints import latest
-from .costs import cost, measured_seconds
+from .costs import Cost, cost, measured_seconds
 from .grid import load_grid
 from .outstanding import Outstanding, outstanding
 from .packing import Slots, make_packs, memory_of
@@ -50,10 +50,10 @@ def print_plan(
     chosen = {trial.trial_id for trial in trials}
     wanted = [some for some in everything if some.trial.trial_id in chosen]
     left = Outstanding(wanted, [], [], [])
-    results, measured = None, {}
+    results = None
     if uri is not None:
         results = Results(uri)
-        left, measured = outstanding(results, wanted), measured_seconds(results)
+        left = outstanding(results, wanted)
     untrained = [trial for trial, _ in left.untrained]
     print(f"{first.study}: {first.description}" if first.description else first.study)
     print(f"{len(trials):,} trials, {len({trial.setting for trial in trials}):,} settings")
@@ -80,13 +80,14 @@ def print_plan(
     if trained:
         _print_memory(max(trained, key=len))
     print(f"{sum(len(requests) for _, requests in wanted):,} metric runs")
+    measured = measured_seconds(results, on_cpu=not demand.gpus) if results is not None else {}
     bill = cost(left.untrained, left.unscored, first.save_models, measured)
-    seconds = bill.train_seconds + bill.score_seconds
-    origin = "medians of this results folder" if measured else "rates of one CPU core"
-    print(
-        f"about {_hours(bill.train_seconds)} core-hours to train, {_hours(bill.score_seconds)} to "
-        f"score ({origin}): {duration(seconds / max(1, cores))} on {cores} cores"
-    )
+    cells = {(t.dataset, t.method) for t in untrained if t.training.steps}
+    if demand.gpus and not cells <= measured.keys():
+        print(f"about {_hours(bill.score_seconds)} core-hours to score; to train, not known before")
+        print("  each data set and method has trained a pack on an accelerator here")
+    else:
+        _print_hours(bill, bool(measured), max(1, slots) if demand.gpus else None, max(1, cores))
     print(f"about {bill.num_bytes / 1e9:,.2f} GB of results")
 
 
@@ -108,6 +109,21 @@ def _print_places(machines: Sequence[Demand], demand: Demand, slots: int) -> Non
     offer += f" and {gpus:g} accelerators" if gpus else ""
     answer = f"{slots:,} at a time" if slots else "no machine can place one"
     print(f"  a pack needs {need}: {answer}, on {offer}")
+
+
+def _print_hours(bill: Cost, measured: bool, slots: int | None, cores: int) -> None:
+    """How long it takes: on cores alone, or on accelerators with cores that score beside them."""
+    if slots is None:
+        unit, where = "core-hours", f"{cores} cores"
+        seconds = (bill.train_seconds + bill.score_seconds) / cores
+    else:
+        unit, where = "pack-hours", f"accelerators, {slots} packs at a time, and {cores} cores"
+        seconds = max(bill.train_seconds / slots, bill.score_seconds / cores)
+    origin = "medians of this results folder" if measured else "rates of one CPU core"
+    print(
+        f"about {_hours(bill.train_seconds)} {unit} to train, {_hours(bill.score_seconds)} "
+        f"core-hours to score ({origin}): {duration(seconds)} on {where}"
+    )
 
 
 def _print_counts(what: str, counts: Counter[str]) -> None:

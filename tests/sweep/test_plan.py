@@ -1,5 +1,7 @@
 """A plan says what fits where, and what is done already."""
 
+from pathlib import Path
+
 import pytest
 
 from teasel.sweep import plan
@@ -33,6 +35,22 @@ def test_it_says_how_many_packs_a_cluster_can_place(
     monkeypatch.setattr(plan, "_cluster", lambda address: Cluster(machines, 80 * 2**30))
     print_plan(["quickstart"], None, None, "auto")
     assert f"  {line}\n" in capsys.readouterr().out
+
+
+def test_accelerators_share_the_training_and_cores_the_scores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machines = [Demand(cpus=10_000, gpus=4)]
+    monkeypatch.setattr(plan, "_cluster", lambda address: Cluster(machines, 80 * 2**30))
+    print_plan(["quickstart"], None, None, "auto")
+    assert "core-hours to score; to train, not known before" in capsys.readouterr().out
+    # Four models of 600 steps (quickstart.yaml), an hour a step: 2,400 hours on 4 accelerators.
+    measured = {("dsprites_mini", "beta_vae"): 3600.0}
+    monkeypatch.setattr(plan, "measured_seconds", lambda results, on_cpu: measured)
+    print_plan(["quickstart"], None, str(tmp_path), "auto")
+    shown = capsys.readouterr().out
+    assert "about 2,400 pack-hours to train" in shown
+    assert "25 d 0 h on accelerators, 4 packs at a time, and 10000 cores" in shown
 
 
 def test_it_counts_what_a_folder_has_and_takes_its_medians(
