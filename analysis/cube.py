@@ -44,8 +44,18 @@ class Cube(NamedTuple):
 
 
 def cube(table: DataFrame, scores: Sequence[str]) -> Cube:
-    """The array of some scores of a wide table; a score it lacks is all NaN."""
+    """The array of some scores of a wide table; a score it lacks is all NaN.
+
+    Raises:
+        ValueError: if two rows share data set, method, setting and seed.
+    """
     table = in_study_order(learned(table))
+    cell = ["dataset", "method", "setting", "seed"]
+    if len(twice := table[table.duplicated(cell)]):
+        raise ValueError(
+            f"two rows of {', '.join(map(str, twice.iloc[0][cell]))}: expected the wide scores of "
+            "one representation, a row per model"
+        )
     cells = list(zip(table["method"], table["setting"], strict=True))
     axes = [table["dataset"].tolist(), cells, table["seed"].tolist()]
     names = [list(dict.fromkeys(axis)) for axis in axes]

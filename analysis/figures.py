@@ -10,7 +10,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from .drawing import COLORS, FAINT, INK, SOFT
 from .frames import DataFrame
-from .labels import DASH, MINUS, label
+from .labels import DASH, MINUS, label, strength
 from .summary import in_study_order
 from .tables import DISENTANGLEMENT
 
@@ -120,7 +120,7 @@ def draw_strength(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
                 linewidth=0,
             )
         values = rows.drop_duplicates("setting")["hyperparameter_value"]
-        panel.set_xticks(np.arange(len(values)), [f"{value:g}" for value in values])
+        panel.set_xticks(np.arange(len(values)), [strength(value) for value in values])
         if method == "annealed_vae":
             panel.invert_xaxis()
         panel.set_title(label(method))

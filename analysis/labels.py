@@ -1,5 +1,7 @@
 """Names as a reader of the paper knows them."""
 
+import numpy as np
+
 MINUS, DASH, TIMES = "\u2212", "\u2013", "\u00d7"
 
 LABELS = {
@@ -72,6 +74,15 @@ def setting_label(setting: str) -> str:
     """
     parts = [part.split("=") for part in setting.split(", ") if part]
     return ", ".join(f"{label(name)} = {value}" for name, value in parts)
+
+
+def strength(value: float) -> str:
+    """A hyper-parameter with all its digits, so that no two print alike.
+
+    >>> strength(4.0), strength(1e-4), strength(1_000_001)
+    ('4', '0.0001', '1000001')
+    """
+    return np.format_float_positional(value, trim="-")
 
 
 def percent(share: float, digits: int = 0) -> str:

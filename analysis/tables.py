@@ -15,9 +15,10 @@ from ..metrics import METRICS
 from ..sweep.results import Results as Folder
 from ..sweep.tables import TRIALS
 from .frames import DataFrame, pd
+from .labels import strength
 
 # Settings of a training that are no hyper-parameters of its method.
-TRAINING = ("steps", "batch_size", "learning_rate", "num_latents")
+TRAINING = ("steps", "batch_size", "learning_rate", "num_latents", "evaluation_batches")
 MADE_BY = ("metric_version", "parameters_hash", "parameters")
 SCORE_COLUMNS = ("representation", "metric", "score", "value", "metric_seed", "num_points")
 
@@ -144,13 +145,14 @@ def _with_settings(table: DataFrame) -> DataFrame:
     setting = pd.Series("", index=table.index, dtype=object)
     for _, rows in table.groupby("method", sort=False):
         owned = [name for name in hyperparameters if rows[name].notna().any()]
-        varying = [name for name in (*owned, *TRAINING) if rows[name].nunique() > 1]
+        given = [name for name in (*owned, *TRAINING) if name in rows]
+        varying = [name for name in given if rows[name].nunique() > 1]
         name = next((name for name in owned if name in varying), owned[0] if owned else None)
         if name is not None:
             swept[rows.index] = name
             value[rows.index] = rows[name].astype(float)
         shown = varying or ([name] if name else [])
-        parts = [rows[part].map(lambda number, part=part: f"{part}={number:g}") for part in shown]
+        parts = [f"{part}=" + rows[part].map(strength) for part in shown]
         setting[rows.index] = [", ".join(words) for words in zip(*parts, strict=True)] or ""
     return table.assign(hyperparameter=swept, hyperparameter_value=value, setting=setting)
 

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import norm
 
 from teasel.analysis import importance, method_wins, variance_explained
-from teasel.analysis.frames import DataFrame
+from teasel.analysis.frames import DataFrame, pd
 from teasel.analysis.synthetic import cell_means, synthetic_scores
 
 
@@ -138,6 +138,13 @@ def test_how_often_one_method_beats_another_is_recovered() -> None:
 def test_ties_are_half_a_win() -> None:
     table = synthetic_scores(np.random.default_rng(10), num_seeds=2).assign(mig=1.0)
     assert set(method_wins(table, "mig")["wins"]) == {0.5}
+
+
+def test_two_rows_of_one_model_are_refused() -> None:
+    table = synthetic_scores(np.random.default_rng(12), num_seeds=2)
+    words = "two rows of dsprites, beta_vae, beta=1, 0: expected the wide scores of one repr"
+    with pytest.raises(ValueError, match=words):
+        importance(pd.concat([table, table[:1]]), ["mig"])
 
 
 def test_wins_without_an_interval_say_why() -> None:

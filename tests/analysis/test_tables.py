@@ -96,6 +96,11 @@ def test_models_that_differ_in_a_training_setting_are_different_settings() -> No
     assert trials(Tables(trials=rows))["setting"].tolist() == ["steps=600", "steps=300000"]
 
 
+def test_strengths_that_differ_in_their_last_digit_are_different_settings() -> None:
+    rows = [model(str(beta), method="plain", beta=beta, steps=1) for beta in (4.0, 4.0000001)]
+    assert trials(Tables(trials=rows))["setting"].tolist() == ["beta=4", "beta=4.0000001"]
+
+
 def test_error_rows_and_failed_trials_are_no_scores() -> None:
     rows = [model("a", method="m"), model("b", method="m"), model("c", method="m", status="failed")]
     errors = [score("a", 0.5), score("b", None, error="constant code"), score("c", 0.1)]
