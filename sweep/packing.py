@@ -129,11 +129,6 @@ class Backlog:
             trials += self._groups.pop(key)
         return trials
 
-    def clear(self) -> None:
-        """Forgets all that waits."""
-        self._again.clear()
-        self._groups.clear()
-
     def _pack_size(self, trial: Trial, slots: Slots, unfinished: float) -> int:
         most = self._most.get(trial.program)
         if not isinstance(self._size, str):

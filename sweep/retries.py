@@ -39,9 +39,13 @@ class Retries:
     or a node that vanishes is nobody's fault at first; a pack that it happens to again and again,
     without a checkpoint in between, is cut in two as well. A program is stopped when the same
     exception comes again and again and no one trial can be to blame.
+
+    Args:
+        fail_fast: Whether what raises has failed at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fail_fast: bool = False) -> None:
+        self._fail_fast = fail_fast
         self._strikes: Counter[tuple[str, str]] = Counter()
         self._raised: dict[tuple[Any, ...], list[set[str]]] = {}
 
@@ -71,6 +75,8 @@ class Retries:
             return Verdict(left.cut(most), [], most=most)
         self._strike(task, left)
         lost = failure.cause == "lost"
+        if not lost and self._fail_fast:
+            return Verdict([], list(left.trials))
         if not lost and self._is_the_programs_fault(task, failure):
             return Verdict([], list(left.trials), stop=True)
         strikes = max(self._strikes[task.kind, trial.trial_id] for trial in left.trials)

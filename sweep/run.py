@@ -40,7 +40,7 @@ def run(
         results: Folder or URI; by default ``results/<study>`` below the current folder.
         select: Only the trials that meet these conditions.
         address: A running Ray cluster; by default a Ray of our own on this machine.
-        fail_fast: Stop at the first failure.
+        fail_fast: Save and stop as soon as a trial has failed.
         grace_seconds: How long workers may take to save when interrupted.
         share: Only this share of the trials; other drivers do the others.
         executor: Who carries the work out; by default Ray.
@@ -188,8 +188,9 @@ def _conclusion(summary: Summary, folder: Results, seconds: float) -> str:
     words = f"{_said(summary.done, summary.failed, total)} after {duration(seconds)}."
     if summary.failed:
         words += f" See `teasel failures {folder.uri}`."
-    if summary.interrupted and summary.missing:
-        words += " Interrupted: the same command goes on from here."
+    if summary.missing:
+        how = "Interrupted" if summary.interrupted else "Stopped"
+        words += f" {how}: the same command goes on from here."
     return words
 
 

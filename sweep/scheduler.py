@@ -41,7 +41,7 @@ class Options:
         gpus_per_pack: The share of an accelerator that a pack gets.
         checkpoint_seconds: How often a training is saved.
         save_models: Whether parameters are kept.
-        fail_fast: Whether to stop at the first failure.
+        fail_fast: Whether to save and stop as soon as a trial has failed.
         grace_seconds: How long workers get to save themselves when the run is interrupted.
     """
 
@@ -130,7 +130,7 @@ class Scheduler:
         self._packs: dict[str, TrainPack] = {}  # those of them that train
         self._used = Demand(0)
         self._attempts: Counter[tuple[str, str]] = Counter()
-        self._retries = Retries()
+        self._retries = Retries(options.fail_fast)
         self._warm: set[object] = set()
         self._scorable = deque(left.unscored)
         untrained = _in_order(left)
@@ -144,7 +144,7 @@ class Scheduler:
         code_tables.forget_all(results, [*left.done, *left.failed])
 
     def run(self) -> Summary:
-        """Works until everything is done or failed, or the user asks to stop.
+        """Works until everything is done or failed, or the user or a failure asks to stop.
 
         Raises:
             DemandError: If no machine can place a task; nothing has begun then.
@@ -153,9 +153,11 @@ class Scheduler:
         """
         self._check_demand()
         asked_at: float | None = None
+        failed_before = len(self._failed)
         try:
             while True:
-                if self._signals() and asked_at is None:
+                fail = self._options.fail_fast and len(self._failed) > failed_before
+                if asked_at is None and (self._signals() or fail):
                     asked_at = self._clock()
                     self._control.drain()
                 if asked_at is None:
@@ -173,7 +175,7 @@ class Scheduler:
             for part in self._running:
                 self._control.forget(part)
         missing = self._total - len(self._done) - len(self._failed)
-        return Summary(len(self._done), len(self._failed), missing, asked_at is not None)
+        return Summary(len(self._done), len(self._failed), missing, bool(self._signals()))
 
     @property
     def _waiting(self) -> bool:
@@ -354,11 +356,7 @@ class Scheduler:
         if failure.cause == "store":  # for a moment, or only there
             failure = replace(failure, cause="lost")
         left = self._take_committed(task)
-        if left and self._options.fail_fast:
-            self._backlog.clear()
-            self._scorable.clear()
-            self._failed |= {trial.trial_id for trial in left}
-        elif left and isinstance(task, TrainPack):
+        if left and isinstance(task, TrainPack):
             self._train_again(task, left, failure)
         elif left:
             self._score_again(task, left, failure)

@@ -315,11 +315,44 @@ def test_a_task_must_fit_into_one_machine(results: Results) -> None:
         scheduler_of(results, executor, trials_of()).run()
 
 
-def test_fail_fast_stops_at_the_first_failure(results: Results) -> None:
-    executor = Script(results, lambda task: Failure("exception", "ValueError: no"))
+def raised(executor: Script, task: Task) -> Outcome:
+    return Outcome(task, failure=Failure("exception", "ValueError: no"))
+
+
+def turned_to_nan(executor: Script, task: Task) -> Outcome:
+    rows = [
+        {"trial_id": trial.trial_id, "dataset": "d", "part": task.part, "status": "failed"}
+        for trial in task.trials
+    ]
+    executor.results.add("trials", task.part, rows)
+    return Outcome(task, value=DONE | {"failed": [trial.trial_id for trial in task.trials]})
+
+
+@pytest.mark.parametrize("end", [raised, turned_to_nan])
+def test_fail_fast_lets_what_runs_save_itself_as_soon_as_a_trial_has_failed(
+    results: Results, end: Callable[[Script, Task], Outcome]
+) -> None:
+    class Saves(Script):
+        """The fifth attempt fails for good, after one that is lost; the others see the flag."""
+
+        saved = 0
+
+        def wait(self, seconds: float) -> list[Outcome]:
+            task = self.waiting[0]
+            if results.store.exists(f"running/drain-{task.run_id}"):
+                self.saved += 1
+                return [Outcome(self.waiting.pop(0), value=DONE | {"interrupted": True})]
+            if task in self.begun[4:5]:
+                return [end(self, self.waiting.pop(0))]
+            return super().wait(seconds)
+
+    executor = Saves(results, lambda task: None if task.attempt > 1 else Failure("lost", "gone"))
+    executor.offered = Demand(cpus=3)
     summary = scheduler_of(results, executor, trials_of(), pack=1, fail_fast=True).run()
-    assert summary.failed
-    assert len(executor.begun) <= 2
+    assert summary == Summary(done=summary.done, failed=1, missing=11 - summary.done,
+                              interrupted=False)  # fmt: skip
+    assert (executor.saved, executor.waiting) == (2, [])
+    assert summary.missing > 2
 
 
 def test_an_interruption_starts_nothing_more_and_leaves_the_rest_for_later(
