@@ -65,14 +65,18 @@ def _spread(values: np.ndarray) -> float:
 
 
 def _paired_spread(values: np.ndarray) -> float:
-    """Standard deviation over seeds of the difference between two settings, over seeds in all."""
-    values = values[np.isfinite(values).any(axis=1)]
-    values = values[:, np.isfinite(values).all(axis=0)]
-    if min(values.shape, default=0) < 2:
-        return np.nan
-    rest = values - values.mean(axis=0) - values.mean(axis=1, keepdims=True) + values.mean()
-    freedom = (values.shape[0] - 1) * (values.shape[1] - 1)
-    return float(np.sqrt(2 * (rest**2).sum() / freedom))
+    """Standard deviation over seeds of the difference between two settings, over all pairs.
+
+    A pair counts with the seeds that both have, by its degrees of freedom.
+    """
+    squares = freedom = 0
+    for place, one in enumerate(values):
+        apart = values[place + 1 :] - one
+        seeds = np.isfinite(apart).sum(axis=1)
+        apart = apart[seeds > 1]
+        squares += (np.nanvar(apart, axis=1) * seeds[seeds > 1]).sum()
+        freedom += (seeds[seeds > 1] - 1).sum()
+    return float(np.sqrt(squares / freedom)) if freedom else np.nan
 
 
 def _seeds(effect: float, groups: int, power: float, level: float) -> float:

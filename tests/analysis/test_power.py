@@ -47,10 +47,21 @@ def test_one_seed_tells_no_spread_and_says_so() -> None:
     assert set(found["note"]) == {"no setting has two seeds with this score"}
 
 
+def test_a_pair_counts_with_the_seeds_that_both_settings_have() -> None:
+    # No seed is of all settings: each lacks one of 36 seeds, and is as good as another.
+    table = synthetic_scores(np.random.default_rng(7), num_seeds=36, columns=["mig"])
+    lacking = table.groupby(["method", "setting"], sort=False).ngroup()
+    whole, found = (
+        seeds_needed(rows, ["mig"], deltas=[0.2])["num_seeds_paired"]
+        for rows in (table, table[table["seed"] != lacking])
+    )
+    np.testing.assert_allclose(found, whole, rtol=0.05)
+
+
 def test_seeds_that_settings_do_not_share_give_no_paired_count() -> None:
     table = synthetic_scores(np.random.default_rng(5), num_seeds=4)
-    odd = table.groupby("setting").ngroup() % 2
-    table = table[table["seed"] // 2 == odd]
+    first = (table["setting"] == "c_max=5") & (table["seed"] < 2)
+    table = table[first | (table["setting"] == "c_max=10") & (table["seed"] > 1)]
     found = seeds_needed(table, ["mig"])
     assert found["num_seeds"].notna().all()
     assert found["num_seeds_paired"].isna().all()
