@@ -14,7 +14,7 @@ from .progress import duration
 from .references import REFERENCES
 from .results import Results
 from .selection import select as select_trials
-from .study import work
+from .study import check_together, work
 from .tasks import Demand
 from .trials import Trial, seeds_first
 
@@ -40,10 +40,13 @@ def print_plan(
     Raises:
         GridError: If a grid is wrong.
         SelectionError: If the selection is wrong.
-        ResultsError: If the results folder cannot be read.
+        ResultsError: If the grids cannot stand in one results folder, or the one given cannot be
+            read.
         ClusterError: If there is no Ray at the address.
     """
-    grids = [load_grid(name)[0] for name in names]
+    loaded = [load_grid(name) for name in names]
+    check_together(loaded)
+    grids = [grid for grid, _ in loaded]
     first = grids[0]
     everything = work(grids)
     trials = select_trials([trial for trial, _ in everything], select)

@@ -40,18 +40,47 @@ def freeze(results: Results, loaded: Sequence[tuple[Grid, Source]]) -> None:
     elif results.store.files("tables/trials"):
         raise ResultsError(f"{results.uri}: has tables but no study.json; it is damaged")
     else:
-        before, study = None, _header(loaded[0][0]) | {"grids": []}
+        before, study = None, _begun(loaded[0][0])
+    after = _added(study, loaded, results.uri)
+    if after != before:
+        results.write_study(after, loaded[-1][1].text)
+
+
+def check_together(loaded: Sequence[tuple[Grid, Source]]) -> None:
+    """Does nothing if the grids can stand in one results folder.
+
+    Raises:
+        ResultsError: If they are of several studies, or train differently; says how.
+    """
+    _added(_begun(loaded[0][0]), loaded, loaded[0][1].name)
+
+
+def _begun(grid: Grid) -> dict[str, Any]:
+    """A study that has no cells yet."""
+    packages = ("jax", "jaxlib", "flax", "optax", "numpy", "scikit-learn", "ray", "pyarrow")
+    return {
+        "study": grid.study,
+        "protocol": PROTOCOL,
+        "versions": {"teasel": __version__, "python": platform.python_version()}
+        | {package: version(package) for package in packages},
+        "grids": [],
+    }
+
+
+def _added(
+    study: dict[str, Any], loaded: Sequence[tuple[Grid, Source]], where: str
+) -> dict[str, Any]:
+    """The study `where` with the grids' cells; an error if they don't belong there."""
     for grid, source in loaded:
         # As the folder will give it back, to be compared with what it holds: lists, no tuples.
         entry = json.loads(json.dumps({"yaml": source.text, "name": source.name} | resolved(grid)))
         differences = _differences(study, grid, entry)
         if differences:
             lines = "".join(f"\n  {line}" for line in differences)
-            raise ResultsError(f"{results.uri}: belongs to another study{lines}")
+            raise ResultsError(f"{where}: belongs to another study than {source.name}{lines}")
         if all(_cells(known) != _cells(entry) for known in study["grids"]):
             study = study | {"grids": [*study["grids"], entry]}
-    if study != before:
-        results.write_study(study, loaded[-1][1].text)
+    return study
 
 
 def frozen_grids(results: Results) -> list[Grid]:
@@ -98,21 +127,11 @@ def check_writable(results: Results) -> None:
         raise StoreError(f"cannot write to {results.uri}: {error}") from error
 
 
-def _header(grid: Grid) -> dict[str, Any]:
-    packages = ("jax", "jaxlib", "flax", "optax", "numpy", "scikit-learn", "ray", "pyarrow")
-    return {
-        "study": grid.study,
-        "protocol": PROTOCOL,
-        "versions": {"teasel": __version__, "python": platform.python_version()}
-        | {package: version(package) for package in packages},
-    }
-
-
 def _differences(study: dict[str, Any], grid: Grid, entry: dict[str, Any]) -> list[str]:
     """What keeps the grid out of the study: another name, protocol or training."""
     wanted = {"study": grid.study, "protocol": PROTOCOL}
     found = [
-        f"{key}: the folder has {study[key]!r}, the grid {wanted[key]!r}"
+        f"{key}: the study has {study[key]!r}, the grid {wanted[key]!r}"
         for key in wanted
         if study[key] != wanted[key]
     ]
@@ -121,7 +140,7 @@ def _differences(study: dict[str, Any], grid: Grid, entry: dict[str, Any]) -> li
         for data in entry["datasets"]:
             old, new = files.get(data["name"], data.get("sha256")), data.get("sha256")
             if old != new:
-                found.append(f"{data['name']}: the folder has the file {old}, the grid {new}")
+                found.append(f"{data['name']}: the study has the file {old}, the grid {new}")
         for method, cells in entry["methods"].items():
             old = known["methods"].get(method)
             if old:
@@ -131,7 +150,7 @@ def _differences(study: dict[str, Any], grid: Grid, entry: dict[str, Any]) -> li
 
 def _training_differences(method: str, old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     return [
-        f"{method}, {name}: the folder has {old[name]}, the grid {new[name]}"
+        f"{method}, {name}: the study has {old[name]}, the grid {new[name]}"
         for name in new
         if old[name] != new[name]
     ]

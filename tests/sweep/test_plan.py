@@ -6,7 +6,7 @@ import pytest
 
 from teasel.sweep import plan
 from teasel.sweep.plan import Cluster, print_plan
-from teasel.sweep.results import Results
+from teasel.sweep.results import Results, ResultsError
 from teasel.sweep.tasks import Demand
 
 
@@ -61,3 +61,9 @@ def test_it_counts_what_a_folder_has_and_takes_its_medians(
     assert "4 done, 0 trained but not scored, 0 failed, 0 to train" in shown
     assert "0 packs, 0 programs to compile" in shown
     assert "medians of this results folder" in shown
+
+
+def test_it_refuses_grids_that_cannot_stand_in_one_folder() -> None:
+    differing = "mini.yaml: belongs to another study than smoke.yaml\n  study: the study has 'mini'"
+    with pytest.raises(ResultsError, match=differing):
+        print_plan(["mini", "smoke"], None, None)

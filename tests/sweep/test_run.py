@@ -107,8 +107,8 @@ def test_a_new_metric_is_an_addition_and_no_new_training(
 @pytest.mark.parametrize(
     ("old", "new", "difference"),
     [
-        ("study: tiny", "study: other", "study: the folder has 'tiny', the grid 'other'"),
-        ("steps: 6", "steps: 7", "beta_vae, steps: the folder has 6, the grid 7"),
+        ("study: tiny", "study: other", "study: the study has 'tiny', the grid 'other'"),
+        ("steps: 6", "steps: 7", "beta_vae, steps: the study has 6, the grid 7"),
     ],
 )
 def test_another_study_is_refused_with_the_difference_and_nothing_is_written(
