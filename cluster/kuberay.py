@@ -134,7 +134,7 @@ def _pod(
     name: str, settings: KubeRay, cpus: int, memory: str, accelerator: dict[str, str]
 ) -> dict[str, Any]:
     resources = {"cpu": str(cpus), "memory": memory} | accelerator
-    environment = {"TEASEL_LEAVING": _LEAVING} | settings.environment
+    environment = settings.environment | {"TEASEL_LEAVING": _LEAVING}
     container: dict[str, Any] = {
         "name": name,
         "image": settings.image,

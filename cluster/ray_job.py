@@ -76,7 +76,7 @@ def submit(settings: RayJob, job: Job) -> str:
             submission["runtime_env"]["working_dir"] = folder
         try:
             number = _client(settings).submit_job(**submission)
-        except (RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise SubmitError(f"{settings.address} refuses the job: {error}") from error
     return f"Submitted {number}:\n" + "\n".join(
         f"  ray job {verb} --address {settings.address} {number}"
@@ -92,5 +92,5 @@ def _client(settings: RayJob) -> "JobSubmissionClient":
     logging.getLogger("ray.dashboard.modules.dashboard_sdk").setLevel(logging.ERROR)
     try:
         return JobSubmissionClient(settings.address)
-    except (ConnectionError, RuntimeError, RayError) as error:
+    except (OSError, RuntimeError, RayError) as error:
         raise SubmitError(f"no Ray cluster at {settings.address}: {error}") from error

@@ -115,7 +115,8 @@ def test_a_worker_has_the_accelerators_it_asks_for_and_time_to_save_itself(
     resource: str, rendered: Callable[..., list[dict[str, Any]]]
 ) -> None:
     gpus, tpus = (4, 0) if resource == "nvidia.com/gpu" else (0, 4)
-    _, job = rendered(gpus_per_worker=gpus, tpus_per_worker=tpus, grace_seconds=40)
+    own = {"TEASEL_LEAVING": "nowhere"}
+    _, job = rendered(gpus_per_worker=gpus, tpus_per_worker=tpus, grace_seconds=40, environment=own)
     (workers,) = job["spec"]["rayClusterSpec"]["workerGroupSpecs"]
     pod = workers["template"]["spec"]
     (container,) = pod["containers"]
