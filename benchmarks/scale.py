@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from teasel.sweep.conditions import CALM, Durations, Faults
-from teasel.sweep.costs import cost, relative_step
-from teasel.sweep.data import definition
+from teasel.sweep.costs import cost, num_encoded, relative_step
 from teasel.sweep.grid import load_grid
 from teasel.sweep.outstanding import Wanted, outstanding
 from teasel.sweep.results import Results
@@ -78,9 +77,9 @@ def durations(rates: Rates) -> Durations:
         return rates.launch_seconds + len(task.trials) * model_step(task.trials[0], rates)
 
     def encode(task: TrainPack) -> float:
-        # A third of a step's work on each batch of the evaluation and of all images.
+        # A third of a step's work on each batch of the evaluation and of what is kept.
         trial = task.trials[0]
-        batches = trial.training.evaluation_batches + definition(trial).num_images / 64
+        batches = trial.training.evaluation_batches + num_encoded(trial) / 64
         return len(task.trials) * batches * model_step(trial, rates) / 3
 
     def start(task: Task) -> float:

@@ -100,14 +100,19 @@ def relative_step(trial: Trial) -> float:
     return METHOD_COST.get(trial.method, 1.0) * channels * trial.training.batch_size / 64
 
 
+def num_encoded(trial: Trial) -> int:
+    """How many images are encoded after training: all, or where each is new only those kept."""
+    data = definition(trial)
+    return _STORED_POINTS if data.appearance else data.num_images
+
+
 def train_seconds(trial: Trial, measured: dict[tuple[str, str], float]) -> float:
     """Seconds of one training, and of encoding what it learned."""
     if trial.method in REFERENCES:
         return 0.0
-    data = definition(trial)
     step = measured.get((trial.dataset, trial.method))
     if step is None:
         step = relative_step(trial) / STEPS_PER_SECOND
     evaluation = trial.training.evaluation_batches / EVALUATIONS_PER_SECOND
-    encoding = (_STORED_POINTS if data.appearance else data.num_images) / ENCODINGS_PER_SECOND
+    encoding = num_encoded(trial) / ENCODINGS_PER_SECOND
     return trial.training.steps * step + evaluation + encoding
