@@ -12,6 +12,7 @@ import platform
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from .. import TeaselError
@@ -38,6 +39,8 @@ class Driver(NamedTuple):
         share: Number and count of the share of the study that it does, or None: all.
         beat: How often it has written the file.
         at: When it last did, in its machine's seconds since 1970.
+        pids: Whose numbers of processes `pid` is one of: a machine's, or a container's.
+        begun: Whether it has made sure that no other is at work.
     """
 
     host: str
@@ -46,6 +49,8 @@ class Driver(NamedTuple):
     share: tuple[int, int] | None
     beat: int
     at: float
+    pids: str = ""
+    begun: bool = True
 
     def __str__(self) -> str:
         share = f"share {Share(*self.share)}, " if self.share else ""
@@ -59,7 +64,7 @@ class Driver(NamedTuple):
     @property
     def dead(self) -> bool:
         """Whether its process is known to have ended: only its own machine knows."""
-        if self.host != platform.node():
+        if self.pids != _pids():
             return False
         try:
             os.kill(self.pid, 0)
@@ -67,7 +72,7 @@ class Driver(NamedTuple):
             return True
         except PermissionError:
             return False
-        return self.pid == os.getpid()  # of a machine that has since been started again
+        return self.pid == os.getpid()  # the number has come to us since
 
     def leaves_room_for(self, share: Share | None) -> bool:
         """Whether `share` is of the same partition, and not this driver's."""
@@ -75,6 +80,15 @@ class Driver(NamedTuple):
             return False
         number, count = self.share
         return share.count == count and share.number != number
+
+
+def _pids() -> str:
+    """Whose numbers of processes ours is one of; containers may share the name of their machine."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return platform.node()
 
 
 def drivers(store: Store) -> dict[str, Driver]:
@@ -93,15 +107,15 @@ def at_work(results: Results, run_id: str, share: Share | None = None) -> Iterat
     Raises:
         DriverError: If another is at work on the same trials.
     """
-    _make_room(results, share)
-    ended = threading.Event()
+    ended, begun = threading.Event(), threading.Event()
     since = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     name = f"running/drivers/{run_id}.json"
+    own = (share.number, share.count) if share else None
 
     def beat(count: int) -> None:
-        own = (share.number, share.count) if share else None
-        driver = Driver(platform.node(), os.getpid(), since, own, count, time.time())
+        me = (platform.node(), os.getpid(), since, own, count, time.time(), _pids())
         with contextlib.suppress(StoreError):
+            driver = Driver(*me, begun=begun.is_set())
             results.store.write(name, json.dumps(driver._asdict()).encode())
 
     def keep_beating() -> None:
@@ -114,6 +128,9 @@ def at_work(results: Results, run_id: str, share: Share | None = None) -> Iterat
     thread = threading.Thread(target=keep_beating, daemon=True)
     thread.start()
     try:
+        _make_room(results, share, name)
+        begun.set()
+        _tidy(results.store)
         yield
     finally:
         ended.set()
@@ -121,14 +138,20 @@ def at_work(results: Results, run_id: str, share: Share | None = None) -> Iterat
         results.store.remove(name)
 
 
-def _make_room(results: Results, share: Share | None) -> None:
+def _make_room(results: Results, share: Share | None, own: str) -> None:
     """Removes the files of drivers that do not beat any more.
 
     Whether one on another machine still lives cannot be asked, and clocks differ: so the file is
-    watched for a few beats.
+    watched for a few beats. Of two that begin at once each sees the other, and the one whose name
+    comes first waits until the other has begun, or has gone.
+
+    Raises:
+        DriverError: If another beats.
     """
     silent = {}
     for name, driver in drivers(results.store).items():
+        if name == own:
+            continue
         if driver.dead or driver.silent_seconds > _FORGOTTEN_SECONDS:
             results.store.remove(name)
         elif not driver.leaves_room_for(share):
@@ -140,7 +163,8 @@ def _make_room(results: Results, share: Share | None) -> None:
         time.sleep(BEAT_SECONDS / 10)
         now = drivers(results.store)
         for name, driver in silent.items():
-            if name in now and now[name].beat != driver.beat:
+            seen = now.get(name, driver)
+            if seen.beat != driver.beat and (seen.begun or name < own):
                 raise DriverError(
                     f"{results.uri}: another driver is at work here ({driver}); two would do the "
                     "same work twice"
@@ -148,3 +172,13 @@ def _make_room(results: Results, share: Share | None) -> None:
         silent = {name: driver for name, driver in silent.items() if name in now}
     for name in silent:
         results.store.remove(name)
+
+
+def _tidy(store: Store) -> None:
+    """Removes what killed processes have left: reports and flags of no driver, half a file."""
+    left = [name for name in store.files("running") if not name.startswith("running/probe")]
+    known = [Path(name).stem for name in store.files("running/drivers", ".json")]  # after `left`
+    for name in left:
+        if not any(run_id in name for run_id in known):
+            store.remove(name)
+    store.remove_half_written(_FORGOTTEN_SECONDS)

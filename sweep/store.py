@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -152,6 +153,16 @@ class Store:
         with contextlib.suppress(MissingFileError), self._or_say("remove", name) as path:
             self._filesystem.delete_file(path)
 
+    def remove_half_written(self, seconds: float) -> None:
+        """Deletes what writers that were killed have left of local files, if it is so old."""
+        for folder, _, names in os.walk(self._root) if self.local else ():
+            for name in names:
+                if re.fullmatch(_TEMPORARY, name):
+                    path = Path(folder, name)
+                    with contextlib.suppress(OSError):
+                        if time.time() - path.stat().st_mtime > seconds:
+                            path.unlink()
+
     def write_table(self, name: str, table: pa.Table, **options: Any) -> None:
         """Writes `table` as one Parquet file (zstd, checksums), whole or not at all."""
         sink = pa.BufferOutputStream()
@@ -191,6 +202,7 @@ class Store:
                 ) from error
 
 
+_TEMPORARY = r"\..+\.[0-9a-f]{32}"
 PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
 

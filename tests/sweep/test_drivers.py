@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -83,9 +84,54 @@ def test_a_dead_process_of_this_machine_is_taken_over_at_once(
     monkeypatch.setattr(drivers, "BEAT_SECONDS", 1000.0)
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    leave(results, elsewhere()._replace(host=os.uname().nodename, pid=ended.pid))
+    here = elsewhere()._replace(pids=drivers._pids(), pid=ended.pid)
+    leave(results, here)
     with at_work(results, "second"):
         assert list(drivers.drivers(results.store)) == ["running/drivers/second.json"]
+    in_a_container_of_this_name = here._replace(host=os.uname().nodename, pids="another's")
+    assert here.dead
+    assert not in_a_container_of_this_name.dead
+
+
+def test_of_drivers_that_begin_at_the_same_instant_one_goes_on(
+    results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drivers, "_pids", lambda: uuid.uuid4().hex)  # each on its own machine
+    together, refused, at_once = threading.Barrier(3), [], []
+
+    def begin(run_id: str) -> None:
+        together.wait()
+        try:
+            with at_work(Results(results.uri), run_id):
+                at_once.append(run_id)
+                time.sleep(3.0)  # longer than the others look on
+        except DriverError:
+            refused.append(run_id)
+
+    threads = [threading.Thread(target=begin, args=(name,)) for name in ("a1", "b2", "c3")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(at_once), len(refused)) == (1, 2)
+    assert drivers.drivers(results.store) == {}
+
+
+@pytest.mark.usefixtures("alive")
+def test_what_killed_processes_have_left_is_removed_and_nothing_of_the_living(
+    results: Results, tmp_path: Path
+) -> None:
+    (tmp_path / "models").mkdir()
+    half, fresh = (tmp_path / "models" / f".a.safetensors.{digit * 32}" for digit in "ef")
+    for path in (half, fresh):
+        path.write_bytes(b"half")
+    os.utime(half, (time.time() - 7200,) * 2)
+    others = ["running/drain-other", "running/0123-other-train-1.json"]
+    for name in [*others, "running/drain-killed", "running/0123-killed-score-2.json"]:
+        results.store.write(name, b"{}")
+    with at_work(results, "second", Share(4, 10)):
+        assert results.store.files("running") == sorted(others)
+    assert list((tmp_path / "models").iterdir()) == [fresh]
 
 
 def test_a_driver_beats_as_long_as_it_works(results: Results) -> None:
