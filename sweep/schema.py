@@ -28,6 +28,9 @@ from .trials import Training
 MOST_SEEDS = 1_000_000
 """More are a slip of the pen, and would fill the memory."""
 
+_UNUSED = 0.05
+"""Of an accelerator, by packs that share it: 0.33 stands for a third."""
+
 
 class Strict(BaseModel):
     """Unknown keys are errors, and so is a string that looks like a number."""
@@ -80,6 +83,18 @@ def _pack(value: Any) -> Any:
     raise PydanticCustomError(
         "pack", "expected 'auto' or a number of trials from 1, got {given}", {"given": repr(value)}
     )
+
+
+def _wastes_little(share: float) -> float:
+    """Packs side by side leave hardly anything of an accelerator unused."""
+    unused = 1 - int(1 / share + 1e-9) * share
+    if unused > _UNUSED:
+        raise PydanticCustomError(
+            "unused",
+            "leaves {unused} of an accelerator unused; expected 1, 0.5, 0.33, ...",
+            {"unused": f"{unused:.2g}"},
+        )
+    return share
 
 
 def _names_to_parameters(value: Any) -> Any:
@@ -150,7 +165,7 @@ class ResourcesBlock(Strict):
     """The `resources` block: how the work is spread; never part of a trial's identity."""
 
     pack: Pack = "auto"
-    gpus_per_pack: Annotated[float, Field(gt=0, le=1)] = 1.0
+    gpus_per_pack: Annotated[float, Field(gt=0, le=1), AfterValidator(_wastes_little)] = 1.0
     checkpoint_minutes: Annotated[float, Field(gt=0)] = 10.0
 
 

@@ -127,6 +127,20 @@ def test_a_bad_axis_is_a_fault(text: str, fault: str) -> None:
     assert fault in line
 
 
+@pytest.mark.parametrize("share", [1, 0.5, 0.333, 0.33, 0.16, 0.1])
+def test_packs_share_an_accelerator_between_them(share: float) -> None:
+    grid = grid_of(GOOD + f"resources: {{gpus_per_pack: {share}}}\n")
+    assert grid.resources.gpus_per_pack == share
+
+
+@pytest.mark.parametrize(("share", "unused"), [(0.6, "0.4"), (0.34, "0.32")])
+def test_a_share_that_leaves_much_of_an_accelerator_unused_is_a_fault(
+    share: float, unused: str
+) -> None:
+    (line,) = faults_of(GOOD + f"resources: {{gpus_per_pack: {share}}}\n")
+    assert f"resources.gpus_per_pack: leaves {unused} of an accelerator unused; expected 1" in line
+
+
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
