@@ -163,8 +163,8 @@ def _make_room(results: Results, share: Share | None, own: str) -> None:
         time.sleep(BEAT_SECONDS / 10)
         now = drivers(results.store)
         for name, driver in silent.items():
-            seen = now.get(name, driver)
-            if seen.beat != driver.beat and (seen.begun or name < own):
+            beats = name in now and now[name].beat != driver.beat
+            if beats and (now[name].begun or name < own):
                 raise DriverError(
                     f"{results.uri}: another driver is at work here ({driver}); two would do the "
                     "same work twice"
