@@ -11,10 +11,11 @@ from .representation import Representation, Rng
 
 
 def irs(codes: np.ndarray, factors: np.ndarray, quantile: float = 0.99) -> float:
-    """How still each latent stays while one factor is fixed, in [0, 1] (Suter et al. 2019).
+    """How still each latent stays while one factor is fixed, at most 1 (Suter et al. 2019).
 
     The mean over latents, weighted by their largest deviation, of `irs_matrix`'s best factor;
-    0 if every latent is constant.
+    0 if every latent is constant. Below 0, and above -1, where latents stray further from the means
+    of their groups than from the overall one.
 
     Args:
         codes: (N, D).
