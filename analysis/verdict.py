@@ -15,12 +15,14 @@ AVERAGED = ("figure_3", "table_1")
 """Figures whose numbers are over all of the study's scores at once."""
 
 RULE = (
-    "A number is compared only where it was made as the study made it: the same data, training "
-    f"settings and all 36 settings, with at least {MIN_SEEDS} seeds and an interval, and against "
-    "a number whose print could be checked. It then agrees if the difference is within the 95 % "
-    "interval of a difference, sqrt(half² + half² S / 50) for our half-width with S seeds and the "
-    "study's 50, plus half a percent for the rounding of the print. About one true agreement in "
-    "twenty is called a difference."
+    "A number is compared only where it was made as the study made it: on its data (all seven sets "
+    "for a number that is over all of them), with its training settings, scores and parameters of "
+    f"metrics, of its 36 settings and no other, each with at least {MIN_SEEDS} seeds; and only "
+    "with an interval, and against a number whose print could be checked. It then agrees if the "
+    "difference is within sqrt(half² + half² S / 50), plus half a point for the rounding of the "
+    "print: half is the longer side of our 95 % interval, S the seeds of the setting that has "
+    "fewest, and the root the 95 % interval of a difference from a study of 50 seeds. At most "
+    "about one true agreement in twenty is called a difference."
 )
 
 

@@ -1,7 +1,10 @@
 import doctest
+import re
 from pathlib import Path
 
 import pandas as pd
+
+from teasel.analysis.verdict import RULE
 
 ROOT = Path(__file__).parents[2]
 
@@ -15,6 +18,11 @@ def test_every_example_of_the_docs_gives_what_it_shows() -> None:
         )
     assert found.attempted > 40
     assert found.failed == 0
+
+
+def test_the_rule_of_verdicts_is_the_one_the_report_prints() -> None:
+    quoted = re.findall(r"^> (.*)$", (ROOT / "docs" / "analysis.md").read_text(), re.MULTILINE)
+    assert " ".join(quoted) == RULE
 
 
 def test_every_public_function_has_an_example() -> None:
