@@ -13,18 +13,7 @@ import numpy as np
 from .cube import cube
 from .frames import DataFrame
 from .resampling import fewest_seeds, interval, jackknife_error, no_interval
-from .tables import DISENTANGLEMENT
-
-# Which end of an unsupervised score is said to be good.
-DIRECTIONS = {
-    "reconstruction": -1,
-    "kl": -1,
-    "elbo": 1,
-    "gaussian_total_correlation": -1,
-    "gaussian_wasserstein_correlation": -1,
-    "mutual_info_score": -1,
-    "udr": 1,
-}
+from .tables import DISENTANGLEMENT, LOWER_IS_BETTER, UNSUPERVISED
 
 FEWEST_SEEDS = 20
 """For an interval of one choice a seed, of which few go wrong: with 10 it is too narrow."""
@@ -110,14 +99,16 @@ def unsupervised_selection(
 
     Args:
         table: wide scores that hold the unsupervised columns too.
-        directions: unsupervised column -> 1 if high is good, -1 if low is; `DIRECTIONS` if None.
+        directions: unsupervised column -> 1 if high is good, -1 if low is; if None the unsupervised
+            scores and UDR, by `LOWER_IS_BETTER`.
         scores: columns to do well in.
 
     Returns:
         A row per data set, unsupervised score and score: dataset, by, score, success, low, high,
         blind, regret, num_models, note.
     """
-    directions = DIRECTIONS if directions is None else directions
+    if directions is None:
+        directions = {name: -1 if name in LOWER_IS_BETTER else 1 for name in (*UNSUPERVISED, "udr")}
     given = [name for name in directions if name in table]
     data = cube(table, [*given, *scores])
     num_seeds = len(data.seeds)

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from .frames import DataFrame
 from .published import study_grid
-from .tables import DISENTANGLEMENT, REFERENCES, learned
-from .top import LOWER_IS_BETTER
+from .tables import DISENTANGLEMENT, LOWER_IS_BETTER, REFERENCES, learned
 
 CELL = ["dataset", "method", "setting"]
 

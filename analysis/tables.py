@@ -29,6 +29,10 @@ UNSUPERVISED = (
     *("reconstruction", "kl", "elbo", "gaussian_total_correlation"),
     *("gaussian_wasserstein_correlation", "mutual_info_score"),
 )
+LOWER_IS_BETTER = (
+    *("loss", "reconstruction", "kl", "gaussian_total_correlation", "mutual_info_score"),
+    *("gaussian_wasserstein_correlation", "gaussian_wasserstein_correlation_norm"),
+)
 DOWNSTREAM = (
     *(f"downstream_{model}_{size}" for model in ("lr", "gbt") for size in (10, 100, 1000, 10000)),
     *("efficiency_lr", "efficiency_gbt"),

@@ -5,14 +5,9 @@ from pathlib import Path
 from .. import TeaselError
 from ..sweep.grid_faults import hint
 from .frames import DataFrame
-from .tables import Results, learned, open_results, scores, trials
+from .tables import LOWER_IS_BETTER, Results, learned, open_results, scores, trials
 
 LOSSES = ("loss", "reconstruction", "kl", "elbo")
-
-LOWER_IS_BETTER = (
-    *("loss", "reconstruction", "kl", "gaussian_total_correlation", "mutual_info_score"),
-    *("gaussian_wasserstein_correlation", "gaussian_wasserstein_correlation_norm"),
-)
 
 
 class TopError(TeaselError):
