@@ -110,14 +110,16 @@ VERDICTS = {"agrees": "agrees", "differs": "differs"}
 """Words with a style of their own."""
 
 
+def _counted(counts: Sequence[int]) -> Block:
+    """How many models the scores of a row are over: the fewest and the most."""
+    fewest, most = min(counts), max(counts)
+    return cell(most) | ({"text": f"{fewest:,}{DASH}{most:,}"} if fewest < most else {})
+
+
 def score_table(name: str, summary: DataFrame) -> Block:
     """`summary.score_table` of one data set: mean ± spread, references in a body of their own."""
-    fixed = ["dataset", "method", "setting", "num_models", "reference"]
-    scores = [
-        column
-        for column in summary.columns
-        if column not in fixed and not column.endswith("_spread")
-    ]
+    counts = summary.columns[summary.columns.str.endswith("_count")]
+    scores = [column.removesuffix("_count") for column in counts]
     settings = summary["setting"].ne("").any()
     learned = summary[~summary["reference"]]
     best = {score: learned[score].max() for score in scores}
@@ -127,7 +129,7 @@ def score_table(name: str, summary: DataFrame) -> Block:
             [
                 cell(label(row["method"])),
                 *([cell(setting_label(row["setting"]))] if settings else []),
-                cell(int(row["num_models"])),
+                _counted([int(row[count]) for count in counts]),
                 *(
                     cell(
                         row[score],

@@ -74,9 +74,7 @@ def scored(study: Study) -> Block:
         told = f"{len(learned(rows)):,} models, {cells(learned(rows))}."
         parts.append(blocks.heading(label(dataset)))
         if given := present(rows, shown):
-            summary = score_table(rows, given)
-            summary = summary.drop(columns=[f"{name}_count" for name in given])
-            parts.append(blocks.score_table(f"scores-{dataset}", summary))
+            parts.append(blocks.score_table(f"scores-{dataset}", score_table(rows, given)))
             told += _scored_by_fewer(rows, given)
         else:
             told = f"No model has a score yet: {told}"

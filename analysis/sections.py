@@ -173,9 +173,7 @@ def _accuracies(study: Study, downstream: list[str]) -> list[Block]:
     ]
     for dataset, rows in study.mean.groupby("dataset", sort=False):
         summary = score_table(rows.assign(setting=""), downstream)
-        summary = summary.drop(
-            columns=[f"{name}_{of}" for name in downstream for of in ("spread", "count")]
-        )
+        summary = summary.drop(columns=[f"{name}_spread" for name in downstream])
         table = blocks.score_table(f"downstream-{dataset}", summary)
         trained = learned(rows)
         told = f"{label(str(dataset))}: {len(trained):,} models, {cells(trained)}."

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from teasel.analysis import blocks, write_report
+from teasel.analysis.labels import DASH
 from teasel.analysis.report import SECTIONS, make_sections, raise_failed, read, render
 from teasel.analysis.synthetic import SyntheticResults
 from teasel.sweep.results import Results, ResultsError
@@ -189,6 +190,9 @@ def test_a_half_scored_folder_says_what_is_missing(tmp_path: Path) -> None:
         folder.add(name, "part", [row for row in rows if row.get("kind") != "interpolations"])
     page = made_page(folder)
     assert "not every one has every score: MIG 35." in section(page, "scores")
+    assert (
+        section(page, "scores").count(f"0{DASH}1") == 1
+    )  # the models behind the row of that setting
     assert "No model has a score yet: 36 models" in section(page, "scores")
     assert "BetaVAE score: scored for 0 of 36 models" in section(page, "agreement")
     assert "Color-dSprites: no model has a score yet." in section(page, "importance")
