@@ -205,6 +205,7 @@ def draw_importance(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
     for panel, (dataset, rows) in zip(axes, groups, strict=True):
         shares = rows.pivot(index="score", columns="part", values="corrected")
         shares = shares.loc[rows["score"].unique()].clip(lower=0)
+        shares = shares.div(shares.sum(axis=1), axis=0)
         left = np.zeros(len(shares))
         for part, color in PART_COLORS.items():
             width = 100 * shares[part].fillna(0).to_numpy(float)

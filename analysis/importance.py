@@ -20,6 +20,10 @@ def importance(table: DataFrame, scores: Sequence[str] = DISENTANGLEMENT) -> Dat
     `corrected` gives omega squared (Hays 1963) beside it, which may be below zero. "seed" is all
     the rest: the seed and its interplay with the setting.
 
+    Omega squared takes seeds for nested, but they are crossed: what a seed does to all settings
+    alike moves no difference between settings, yet is taken off as if it did. So with S seeds
+    `corrected` of method and setting together is too low by about 1 / S of that effect's share.
+
     Args:
         table: wide scores.
         scores: columns.

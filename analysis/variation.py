@@ -40,8 +40,10 @@ def what_matters(study: Study) -> Block:
     }
     words = (
         "How the variance of each score splits into the method, its setting, and the seed with all "
-        "the rest. Omega squared, which takes off what few seeds explain by chance; below zero it "
-        "is drawn as zero."
+        "the rest. Omega squared, which takes off what few seeds explain by chance; where that is "
+        "below zero it is drawn as zero, and the other parts fill the bar. As settings share their "
+        "seeds, it takes off a little too much: of what a seed does to all settings alike, one "
+        "part in the number of seeds."
     )
     return blocks.section(
         name,

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from teasel.analysis import importance, method_wins, variance_explained
+from teasel.analysis.figures import draw_importance
 from teasel.analysis.frames import DataFrame, pd
 from teasel.analysis.synthetic import cell_means, synthetic_scores
 
@@ -138,6 +140,23 @@ def test_how_often_one_method_beats_another_is_recovered() -> None:
 def test_ties_are_half_a_win() -> None:
     table = synthetic_scores(np.random.default_rng(10), num_seeds=2).assign(mig=1.0)
     assert set(method_wins(table, "mig")["wins"]) == {0.5}
+
+
+def test_the_parts_of_a_bar_make_100_percent_also_where_one_is_below_zero() -> None:
+    shares = [("method", -0.1), ("setting", 0.4), ("seed", 0.7)]
+    summary = DataFrame(shares, columns=["part", "corrected"]).assign(dataset="d", score="mig")
+    axes = draw_importance(summary, np.array([Figure().add_subplot()]))
+    widths = [bar.get_width() for bar in axes[0].patches]
+    np.testing.assert_allclose(widths, [0, 400 / 11, 700 / 11])
+
+
+def test_what_seeds_do_to_all_settings_alike_is_taken_off_too_much() -> None:
+    # Of a pure effect of S seeds: no part of 36 (S - 1) degrees is explained, 35 are taken off.
+    table = synthetic_scores(
+        np.random.default_rng(13), np.zeros((1, 36, 1)), 10, ["mig"], 1.0, noise_share=1e-9
+    )
+    found = overall(table, "dsprites", "mig")["corrected"]
+    assert found[["method", "setting"]].sum() == pytest.approx(-35 / (36 * 9 + 1), rel=1e-3)
 
 
 def test_two_rows_of_one_model_are_refused() -> None:
