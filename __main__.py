@@ -4,8 +4,9 @@ Exit codes: 0 done, 1 some trials failed, 2 bad usage or grid, 3 interrupted and
 """
 
 import argparse
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from . import TeaselError, __version__
@@ -61,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--grace",
         metavar="SECONDS",
-        type=float,
+        type=_at_least(0, float),
         default=60.0,
         help="how long workers may take to save when interrupted (default: 60)",
     )
@@ -90,7 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     top.add_argument("--metric", required=True, help="mig, dci_disentanglement, sap, elbo, ...")
     top.add_argument("--dataset", metavar="NAME", help="only models of this data set")
     top.add_argument("--representation", choices=("mean", "sampled"), default="mean")
-    top.add_argument("--num", metavar="N", type=int, default=10, help="how many (default: 10)")
+    top.add_argument(
+        "--num", metavar="N", type=_at_least(1, int), default=10, help="how many (default: 10)"
+    )
     top.set_defaults(command=_top)
 
     rescore = commands.add_parser("rescore", help="score trained models by more metrics")
@@ -148,6 +151,18 @@ def _add_grid(parser: argparse.ArgumentParser, nargs: str = "+") -> None:
     parser.add_argument(
         "--select", metavar="EXPR", help="only these trials, as in 'method=beta_vae,seed<5'"
     )
+
+
+def _at_least(least: float, kind: Callable[[str], float]) -> Callable[[str], float]:
+    """The type of an argument that must not be less."""
+
+    def parse(text: str) -> float:
+        with contextlib.suppress(ValueError):
+            if (value := kind(text)) >= least:
+                return value
+        raise argparse.ArgumentTypeError(f"expected {least} or more, got {text}")
+
+    return parse
 
 
 def _plan(arguments: argparse.Namespace) -> int:

@@ -1,5 +1,6 @@
 """`teasel status` and `teasel failures`: what a results folder says, from its files alone."""
 
+import re
 import time
 from collections import Counter
 
@@ -61,11 +62,15 @@ def print_failures(uri: str) -> None:
     _ = results.study
     groups: dict[tuple[str, str, str], list[dict]] = {}
     for row in results.table("failures").to_pylist():
-        groups.setdefault((row["kind"], row["cause"], row["exception"]), []).append(row)
+        # Every attempt has files of its own name, and may complain of them.
+        part = rf"{row['pack_id']}-\w+-{row['kind']}-{row['attempt']}"
+        exception = re.sub(part, "PART", row["exception"])
+        groups.setdefault((row["kind"], row["cause"], exception), []).append(row)
     for (kind, cause, exception), rows in groups.items():
         last = max(rows, key=lambda row: row["at"])
         print(f"{len(rows)} x {kind}, {cause}: {exception}")
-        print(f"  last at {last['at']}, trials {', '.join(last['trial_ids'])}, {last['log']}")
+        log = f", {last['log']}" if last["log"] else ""
+        print(f"  last at {last['at']}, trials {', '.join(last['trial_ids'])}{log}")
         for line in last["traceback"].splitlines():
             print(f"  | {line}")
     failed = results.table("trials", ["status", "error", "dataset", "method", "seed"])

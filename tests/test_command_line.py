@@ -47,6 +47,24 @@ def test_keeping_on_and_stopping_at_the_first_failure_exclude_each_other(
     assert "not allowed with" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("command", "what"),
+    [
+        ("run quickstart --grace nan", "argument --grace: expected 0 or more, got nan"),
+        ("run quickstart --grace -1", "argument --grace: expected 0 or more, got -1"),
+        ("top results --metric mig --num -1", "argument --num: expected 1 or more, got -1"),
+        ("top results --metric mig --num ten", "argument --num: expected 1 or more, got ten"),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_exit_code_2(
+    command: str, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(command.split())
+    assert caught.value.code == 2
+    assert what in capsys.readouterr().err
+
+
 def test_plan_says_what_a_grid_stands_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "quickstart"]) == 0
     output = capsys.readouterr().out

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from teasel.sweep.results import Results, ResultsError
+from teasel.sweep.status import print_failures
 from teasel.sweep.store import StoreError
 from teasel.sweep.tables import REQUEST_KEY, SCHEMA_VERSION, to_table
 
@@ -106,3 +107,21 @@ def test_the_requests_that_have_rows_are_known_by_trial(tmp_path: Path) -> None:
         results.add("scores", trial_id, rows)
     assert results.scored() == wanted
     assert Results(tmp_path / "empty").scored() == {}
+
+
+def test_failures_that_differ_in_the_names_of_their_files_alone_are_shown_as_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = Results(tmp_path)
+    results.write_study({"study": "s", "protocol": 1}, "")
+    for attempt in (1, 2):
+        part = f"0123456789abcdef-89abcdef-score-{attempt}"
+        row = {"pack_id": "0123456789abcdef", "kind": "score", "attempt": attempt, "log": None}
+        row |= {"cause": "exception", "exception": f"OSError: {part} is gone", "traceback": ""}
+        row |= {"trial_ids": ["t"], "at": f"2026-01-0{attempt}"}
+        results.add("failures", part, [row])
+    print_failures(results.uri)
+    assert capsys.readouterr().out.splitlines() == [
+        "2 x score, exception: OSError: PART is gone",
+        "  last at 2026-01-02, trials t",
+    ]
