@@ -110,12 +110,11 @@ def at_work(results: Results, run_id: str, share: Share | None = None) -> Iterat
     ended, begun = threading.Event(), threading.Event()
     since = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     name = f"running/drivers/{run_id}.json"
-    own = (share.number, share.count) if share else None
+    me = (platform.node(), os.getpid(), since, (share.number, share.count) if share else None)
 
     def beat(count: int) -> None:
-        me = (platform.node(), os.getpid(), since, own, count, time.time(), _pids())
+        driver = Driver(*me, count, time.time(), _pids(), begun.is_set())
         with contextlib.suppress(StoreError):
-            driver = Driver(*me, begun=begun.is_set())
             results.store.write(name, json.dumps(driver._asdict()).encode())
 
     def keep_beating() -> None:

@@ -117,10 +117,9 @@ class RayExecutor:
         asked = _device_memory.options(**self.request(Demand(gpus=1))).remote()
         try:
             return ray.get(asked, timeout=_START_SECONDS)
-        except RayTaskError as error:
-            raise ClusterError(str(error.cause)) from error
         except RayError as error:  # a timeout is one, too
-            raise ClusterError(f"no node tells the memory of its accelerator: {error}") from error
+            why = error.cause if isinstance(error, RayTaskError) else error
+            raise ClusterError(f"no node tells the memory of its accelerator: {why}") from error
 
     def request(self, demand: Demand) -> dict[str, Any]:
         """The options of Ray that ask for what a task needs."""

@@ -131,6 +131,7 @@ class Scheduler:
         self._used = Demand(0)
         self._attempts: Counter[tuple[str, str]] = Counter()
         self._retries = Retries(options.fail_fast)
+        self._misfit: ClusterError | None = None
         self._warm: set[object] = set()
         self._scorable = deque(left.unscored)
         untrained = _in_order(left)
@@ -149,15 +150,16 @@ class Scheduler:
         Raises:
             DemandError: If no machine can place a task; nothing has begun then.
             StoreError: If the results folder cannot be written.
-            ClusterError: If a node does not see the folder, or JAX its accelerator.
+            ClusterError: If a node does not see the folder, or JAX its accelerator; the others
+                have saved themselves then.
         """
         self._check_demand()
         asked_at: float | None = None
         failed_before = len(self._failed)
         try:
             while True:
-                fail = self._options.fail_fast and len(self._failed) > failed_before
-                if asked_at is None and (self._signals() or fail):
+                failed = self._options.fail_fast and len(self._failed) > failed_before
+                if asked_at is None and (self._signals() or failed or self._misfit):
                     asked_at = self._clock()
                     self._control.drain()
                 if asked_at is None:
@@ -174,6 +176,8 @@ class Scheduler:
             self._control.close()
             for part in self._running:
                 self._control.forget(part)
+        if self._misfit:
+            raise self._misfit
         missing = self._total - len(self._done) - len(self._failed)
         return Summary(len(self._done), len(self._failed), missing, bool(self._signals()))
 
@@ -346,11 +350,11 @@ class Scheduler:
 
         Raises:
             StoreError: If it went wrong because the results folder refuses: so would all else.
-            ClusterError: If its node is not set up as it must be.
         """
         self._write_failure(task, failure)
         if failure.cause == "cluster":
-            raise ClusterError(failure.exception.removeprefix("ClusterError: "))
+            self._misfit = ClusterError(failure.exception.removeprefix("ClusterError: "))
+            return
         if failure.cause == "full" or (failure.cause == "store" and not self._can_write()):
             raise StoreError(failure.exception.removeprefix("StoreError: "))
         if failure.cause == "store":  # for a moment, or only there

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from teasel.sweep import checkpoints
-from teasel.sweep.executor import Failure, InProcess, Outcome
+from teasel.sweep.executor import ClusterError, Failure, InProcess, Outcome
 from teasel.sweep.grid import load_grid
 from teasel.sweep.outstanding import Wanted, outstanding
 from teasel.sweep.results import Results
@@ -328,8 +328,12 @@ def turned_to_nan(executor: Script, task: Task) -> Outcome:
     return Outcome(task, value=DONE | {"failed": [trial.trial_id for trial in task.trials]})
 
 
-@pytest.mark.parametrize("end", [raised, turned_to_nan])
-def test_fail_fast_lets_what_runs_save_itself_as_soon_as_a_trial_has_failed(
+def came_to_a_misfit(executor: Script, task: Task) -> Outcome:
+    return Outcome(task, failure=Failure("cluster", "ClusterError: node7 is blind"))
+
+
+@pytest.mark.parametrize("end", [raised, turned_to_nan, came_to_a_misfit])
+def test_what_runs_saves_itself_after_a_failure_with_fail_fast_or_on_a_misfit_node(
     results: Results, end: Callable[[Script, Task], Outcome]
 ) -> None:
     class Saves(Script):
@@ -348,11 +352,15 @@ def test_fail_fast_lets_what_runs_save_itself_as_soon_as_a_trial_has_failed(
 
     executor = Saves(results, lambda task: None if task.attempt > 1 else Failure("lost", "gone"))
     executor.offered = Demand(cpus=3)
-    summary = scheduler_of(results, executor, trials_of(), pack=1, fail_fast=True).run()
-    assert summary == Summary(done=summary.done, failed=1, missing=11 - summary.done,
-                              interrupted=False)  # fmt: skip
+    scheduler = scheduler_of(
+        results, executor, trials_of(), pack=1, fail_fast=end is not came_to_a_misfit
+    )
+    if end is came_to_a_misfit:
+        with pytest.raises(ClusterError, match=r"^node7 is blind$"):
+            scheduler.run()
+    else:
+        assert scheduler.run() == Summary(done=0, failed=1, missing=11, interrupted=False)
     assert (executor.saved, executor.waiting) == (2, [])
-    assert summary.missing > 2
 
 
 def test_an_interruption_starts_nothing_more_and_leaves_the_rest_for_later(
