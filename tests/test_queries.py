@@ -22,6 +22,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     results = Results(folder / "results" / "made")
     results.write_study(made.study, "")
     rows = made.table("trials").to_pylist()
+    for row in rows[:2]:
+        row["part"] = part = f"{row['pack_id']}-train-{row['seed']}"
+        means, log_variances, factors = made.representation(row["trial_id"])
+        results.add_codes("dsprites", part, [(row["trial_id"], means, log_variances)])
+        results.add_points("dsprites", np.arange(len(factors)), factors)
     for method in {row["method"] for row in rows}:
         results.add("trials", method, [row for row in rows if row["method"] == method])
     results.add("trials", "again", rows[:3])  # written twice: compact leaves one
@@ -30,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("code", "shown"), EXAMPLES, ids=["pandas", "duckdb", "polars"])
+@pytest.mark.parametrize(("code", "shown"), EXAMPLES, ids=["pandas", "duckdb", "codes", "polars"])
 def test_an_example_prints_what_the_page_shows(
     code: str,
     shown: str,
