@@ -58,7 +58,13 @@ def submit(
     """Submits the study, with more lines in the cluster's file."""
     monkeypatch.setenv("SLURM_CONF", slurm.environment["SLURM_CONF"])
     monkeypatch.chdir(grid_file.parent)
-    return lambda more="": Submitted(slurm, grid_file, CLUSTER + more, capsys)
+
+    def submitted(more: str = "", steps: int = 1500) -> Submitted:
+        text = grid_file.read_text()
+        grid_file.write_text(text.replace("steps: 1500", f"steps: {steps}"))
+        return Submitted(slurm, grid_file, CLUSTER + more, capsys)
+
+    return submitted
 
 
 def test_two_nodes_train_side_by_side_and_no_token_is_written_down(
@@ -93,7 +99,7 @@ def test_a_preempted_job_saves_goes_back_into_the_queue_and_goes_on(
 def test_a_job_whose_time_is_up_goes_back_into_the_queue_and_goes_on(
     submit: Callable[..., Submitted], slurm: Any, assert_whole: Callable[[Path], None]
 ) -> None:
-    study = submit()
+    study = submit(steps=3000)  # longer than Slurm takes to notice
     slurm.until(study.training, 3 * MINUTES)
     slurm("scontrol", "update", f"JobId={study.job}", "TimeLimit=2")
     slurm.until(lambda: "back into the queue" in study.log(), 2 * MINUTES)
@@ -141,7 +147,7 @@ def test_a_requeued_job_goes_on_and_a_cancelled_one_stays_away(
 def test_each_job_of_an_array_does_its_share_and_goes_back_alone(
     submit: Callable[..., Submitted], slurm: Any, assert_whole: Callable[[Path], None]
 ) -> None:
-    study = submit("array: 2\n")
+    study = submit("array: 2\n", steps=6000)  # longer than Slurm takes to notice
     slurm.until(lambda: len(study.training()) == 2, 3 * MINUTES)
     slurm("scontrol", "update", f"JobId={study.job}_2", "TimeLimit=2")
     slurm.until(lambda: "back into the queue" in study.log(), 2 * MINUTES)
