@@ -4,7 +4,7 @@ from . import blocks, figures, paper
 from .blocks import Block
 from .drawing import figure
 from .frames import DataFrame, pd
-from .labels import label, percent
+from .labels import counted, label, percent
 from .pieces import Study, above_diagonal, cells, comparison, drawn_matrix, matrix, nothing, present
 from .selection import table_1, unsupervised_selection
 from .tables import UNSUPERVISED, learned
@@ -37,8 +37,11 @@ def selection(study: Study) -> Block:
     ]
     successes = []
     for dataset, rows in chosen.groupby("dataset", sort=False):
-        drawing = figure(figures.draw_success, rows, size=(5.2, 2.9))
         notes = "; ".join(note for note in dict.fromkeys(rows["note"]) if note)
+        if rows["success"].isna().all():
+            successes.append(blocks.text(f"{label(dataset)}: {notes}.", "behind"))
+            continue
+        drawing = figure(figures.draw_success, rows, size=(5.2, 2.9))
         caption = (
             f"{label(dataset)}: how often the model with the best unsupervised score of its seed "
             "is at least as good as a random one; the line is a blind choice"
@@ -70,16 +73,17 @@ def _choices(chosen: DataFrame, no_udr: str, trained: DataFrame) -> list[Block]:
         success=("success", "mean"),
         blind=("blind", "mean"),
         regret=("regret", "mean"),
-        num_models=("num_models", "max"),
     )
+    behind = known.groupby(["by", "dataset"], sort=False)["num_models"].max()
+    means["num_models"] = behind.groupby("by", sort=False).sum()
     rows = (100 * means[["success", "blind", "regret"]]).join(means["num_models"]).reset_index()
     rows["by"] = rows["by"].map(label)
     best = means["success"].idxmax()
     success, blind, regret = (percent(share) for share in means.loc[best].iloc[:3])
     words = (
-        f"Averaged over data sets and scores, choosing by {label(best)} does best: {success} of "
-        f"its choices are at least as good as a random one (blind: {blind}), and {regret} of what "
-        "the best choice would gain is lost."
+        f"Averaged over data sets and scores, choosing by {label(best)} does best: its choice is "
+        f"at least as good as a random one {success} of the time (blind: {blind}), and {regret} of "
+        "what the best choice would gain is lost."
     )
     titles = {"by": "Chosen by", "success": "Success, %", "blind": "Blind, %"}
     titles |= {"regret": "Regret, %", "num_models": "Models"}
@@ -115,10 +119,12 @@ def _between_datasets(study: Study, trained: DataFrame) -> list[Block]:
         rows = pd.concat(pairs)
         rows = rows.assign(score=rows["score"].map(label))
         drawn = [blocks.table("figure_4-datasets", rows, titles)]
+        if rows["correlation"].isna().all():
+            drawn = [blocks.text(f"None: {'; '.join(rows['note'].unique())}.", "behind")]
     title = blocks.heading("The same score on two data sets")
     words = (
-        f"Spearman's correlation over the settings' means over seeds; {len(trained):,} models, "
-        f"{cells(trained)}."
+        "Spearman's correlation over the settings' means over seeds; "
+        f"{counted(len(trained), 'model')}, {cells(trained)}."
     )
     return [
         title,

@@ -7,7 +7,7 @@ import numpy as np
 
 from .cube import cube
 from .frames import DataFrame, pd
-from .labels import label
+from .labels import counted, label
 from .resampling import MIN_SEEDS, bootstrap_error, fewest_seeds, interval, no_interval
 from .tables import DISENTANGLEMENT, learned
 
@@ -60,8 +60,8 @@ def rank_correlations(
 
     Returns:
         The rows of `rank_correlation` for each data set, with the columns dataset, lowest and
-        highest. Of two data sets or more, data set "average" is the mean over those that have
-        the entry, with the lowest and the highest of them.
+        highest. Where two data sets or more have any, data set "average" is the mean over those
+        that have the entry, with the lowest and the highest of them.
     """
     pairs = list(itertools.product(rows, rows if columns is None else columns))
     names = list(dict.fromkeys(itertools.chain(*pairs)))
@@ -79,9 +79,10 @@ def rank_correlations(
     error = np.full(estimate.shape, np.nan)
     if num_resamples and max(part.num_seeds for part in parts) >= MIN_SEEDS:
         error = bootstrap_error(statistic, len(seeds), num_resamples, rng)
+    known = [place for place in range(len(parts)) if np.isfinite(estimate[place]).any()]
     found = []
-    for number, dataset in enumerate([*tables, *(["average"] if len(parts) > 1 else [])]):
-        behind = [number] if number < len(parts) else list(range(len(parts)))
+    for number, dataset in enumerate([*tables, *(["average"] if len(known) > 1 else [])]):
+        behind = [number] if number < len(parts) else known
         num_seeds = min(parts[place].num_seeds for place in behind)
         few = no_interval(num_seeds) if num_resamples else ""
         low, high = interval(estimate[number], error[number], num_seeds)
@@ -184,7 +185,7 @@ def dataset_correlation(
             if np.isnan(estimate[i, j]):
                 why = "one value for all settings"
             if shared[i, j] < MIN_SETTINGS:
-                why = f"{shared[i, j]} settings in common, {MIN_SETTINGS} needed"
+                why = f"{counted(shared[i, j], 'setting')} in common, {MIN_SETTINGS} needed"
             size = models[i] + (models[j] if i != j else 0)
             ends = (low[i, j], high[i, j])
             entries.append((row, column, estimate[i, j], *ends, size, shared[i, j], why))
@@ -205,7 +206,9 @@ def complete_models(table: DataFrame, names: Sequence[str]) -> tuple[DataFrame, 
     }
     complete = table[scored[:, kept].all(axis=1)]
     for name in np.array(names)[kept]:
-        if complete[name].nunique() < 2:
+        if len(complete) < 2:
+            notes[str(name)] = "a ranking needs two models"
+        elif complete[name].nunique() < 2:
             notes[str(name)] = f"{label(name)}: one value for all models"
     return complete, notes
 

@@ -253,8 +253,11 @@ def draw_scatter(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
         panel.set_title(label(str(dataset)))
         panel.set_xlabel(label("factor_vae_score"))
     axes[0].set_ylabel(label("efficiency_gbt"))
+    dots = {}
+    for panel in axes:
+        dots |= dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True))
     axes[0].figure.legend(
-        *axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=6, markerscale=2
+        dots.values(), dots.keys(), loc="outside upper left", ncols=6, markerscale=2
     )
     return axes
 

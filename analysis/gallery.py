@@ -47,7 +47,7 @@ def pictures(
     if score is None:
         return []
     chosen = exemplars(table, score, by)
-    chosen = chosen[chosen["which"].isin(which)]
+    chosen = chosen[chosen["which"].isin(which)].drop_duplicates("trial_id")
     stored = results.table("pictures").to_pandas()
     stored = stored[stored["trial_id"].isin(chosen["trial_id"])]
     methods = table.set_index("trial_id")["dataset"]

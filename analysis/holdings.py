@@ -10,7 +10,7 @@ from .drawing import figure
 from .embedding import embedding
 from .frames import DataFrame
 from .gallery import KINDS, pictures, ranking_score
-from .labels import MINUS, label, setting_label
+from .labels import MINUS, counted, label, setting_label
 from .pieces import Study, cells, nothing, present, without_references
 from .published import filled
 from .summary import exemplars, score_table, training_curves
@@ -71,7 +71,7 @@ def scored(study: Study) -> Block:
     parts += without_references(study.mean)
     for dataset in study.datasets:
         rows = study.mean[study.mean["dataset"] == dataset]
-        told = f"{len(learned(rows)):,} models, {cells(learned(rows))}."
+        told = f"{counted(len(learned(rows)), 'model')}, {cells(learned(rows))}."
         parts.append(blocks.heading(label(dataset)))
         if given := present(rows, shown):
             parts.append(blocks.score_table(f"scores-{dataset}", score_table(rows, given)))
@@ -109,7 +109,7 @@ def curves(study: Study) -> Block:
             sharey="row",
             squeeze=False,
         )
-        caption = f"{label(str(dataset))}: mean over the seeds of each setting, darker is stronger."
+        caption = f"{label(str(dataset))}: mean over the seeds of each setting, darker is larger."
         parts.append(blocks.drawn(f"curves-{dataset}", drawing, caption))
     return blocks.section("curves", "Training", *parts)
 

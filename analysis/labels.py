@@ -50,6 +50,8 @@ LABELS = {
         for model in ("lr", "gbt")
         for size in (10, 100, 1000, 10000)
     },
+    "same_dataset": "same data set",
+    "other_dataset": "other data set",
     "lambda_od": "λ_od",
     "beta": "β",
     "gamma": "\u03b3",
@@ -83,6 +85,15 @@ def strength(value: float) -> str:
     ('4', '0.0001', '1000001')
     """
     return np.format_float_positional(value, trim="-")
+
+
+def counted(count: int, word: str) -> str:
+    """So many of something.
+
+    >>> counted(1, "seed"), counted(1800, "model")
+    ('1 seed', '1,800 models')
+    """
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def percent(share: float, digits: int = 0) -> str:

@@ -10,7 +10,7 @@ from . import blocks, figures
 from .blocks import Block
 from .drawing import figure
 from .frames import DataFrame
-from .labels import DASH, MINUS, label, percent
+from .labels import DASH, MINUS, counted, label, percent
 from .published import MODELS_PER_DATASET, filled, study_grid
 from .summary import in_study_order
 from .tables import DISENTANGLEMENT, REFERENCES, Results, learned
@@ -138,7 +138,7 @@ def matrix(
     """
     dataset = str(rows["dataset"].iat[0])
     own = table if dataset == "average" else table[table["dataset"] == dataset]
-    behind = f"{rows['num_models'].max():,} models, {cells(learned(own))}"
+    behind = f"{counted(rows['num_models'].max(), 'model')}, {cells(learned(own))}"
     if rows["correlation"].isna().all():
         reasons = "; ".join(dict.fromkeys(rows["note"]))
         return blocks.text(f"{label(dataset)}: no correlation over {behind} ({reasons}).", "behind")

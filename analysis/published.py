@@ -116,6 +116,7 @@ def differences(trials: DataFrame, scores: Iterable[str] | None = None) -> list[
         found.append(f"stand-in data ({', '.join(sorted(made))})")
     if sources.isna().any():
         found.append("data source unknown")
+    other_steps: dict[tuple[str, int], list[str]] = {}
     for method, rows in trained.groupby("method"):
         if method not in grid["methods"]:
             found.append(f"{method}: no method of the study")
@@ -125,7 +126,11 @@ def differences(trials: DataFrame, scores: Iterable[str] | None = None) -> list[
             wanted = grid["steps"].get(method, grid["steps"]["default"])
             if fewer := sorted(set(rows["steps"]) - {wanted}):
                 shown = " and ".join(f"{steps:,.0f}" for steps in fewer)
-                found.append(f"{shown} steps of {method} (the study: {wanted:,})")
+                other_steps.setdefault((shown, wanted), []).append(str(method))
+    found += [
+        f"{shown} steps of {', '.join(methods)} (the study: {wanted:,})"
+        for (shown, wanted), methods in other_steps.items()
+    ]
     found += other_parameters(trained, scores)
     for name in ("batch_size", "learning_rate", "num_latents"):
         if name in trained and set(trained[name].dropna()) - {grid[name]}:

@@ -14,9 +14,8 @@ from . import sections as questions
 from .blocks import Block
 from .choosing import selection
 from .drawing import save_pdf
-from .frames import DataFrame
 from .gallery import pictures, ranking_score
-from .labels import DASH, TIMES, label, percent
+from .labels import DASH, TIMES, counted, label, percent
 from .pieces import Study
 from .provenance import provenance
 from .published import differences, published
@@ -153,7 +152,7 @@ def lead(study: Study) -> str:
     methods = [label(name) for name in learned(study.trials)["method"].unique()]
     datasets = [label(name) for name in study.datasets]
     return (
-        f"{len(learned(study.trials)):,} trained {_plural('model', learned(study.trials))} "
+        f"{counted(len(learned(study.trials)), 'trained model')} "
         f"({_listed(methods)}) on {_listed(datasets)}, scored for disentanglement."
     )
 
@@ -223,10 +222,6 @@ def _write_gallery(study: Study, folder: Path) -> None:
         beside="",
     )
     (folder / "gallery.html").write_text(page, encoding="utf-8")
-
-
-def _plural(word: str, rows: DataFrame) -> str:
-    return word if len(rows) == 1 else f"{word}s"
 
 
 def _listed(names: list[str]) -> str:

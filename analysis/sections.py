@@ -6,7 +6,7 @@ from . import blocks, figures, paper
 from .blocks import Block
 from .drawing import figure
 from .frames import DataFrame
-from .labels import DASH, MINUS, label
+from .labels import DASH, MINUS, counted, label
 from .pieces import (
     Study,
     above_diagonal,
@@ -74,7 +74,12 @@ def strength(study: Study) -> Block:
         "larger C_max is a weaker constraint."
     )
     parts = [blocks.text(words, "reading"), _falls(summary)]
-    for (dataset, score), rows in summary.groupby(["dataset", "score"], sort=False):
+    several = summary.groupby(["dataset", "method"])["setting"].transform("nunique") > 1
+    for dataset in summary["dataset"].unique():
+        if not several[summary["dataset"] == dataset].any():
+            why = f"{label(dataset)}: no method has two strengths to compare."
+            parts.append(blocks.text(why, "behind"))
+    for (dataset, score), rows in summary[several].groupby(["dataset", "score"], sort=False):
         columns = rows["method"].nunique()
         drawing = figure(
             figures.draw_strength,
@@ -85,7 +90,8 @@ def strength(study: Study) -> Block:
         table = learned(study.mean[study.mean["dataset"] == dataset])
         what = "mean (with its 95 % interval) and standard deviation"
         told = what if rows["low"].notna().any() else "mean and standard deviation"
-        caption = f"{label(dataset)}, {label(score)}: {told} over seeds; {len(table):,} models, "
+        told = f"{told} over seeds" if rows["spread"].notna().any() else "one seed of each setting"
+        caption = f"{label(dataset)}, {label(score)}: {told}; {counted(len(table), 'model')}, "
         caption += f"{cells(table)}."
         parts.append(blocks.drawn(f"figure_1-{dataset}-{score}", drawing, caption))
     return blocks.section(
@@ -176,7 +182,7 @@ def _accuracies(study: Study, downstream: list[str]) -> list[Block]:
         summary = summary.drop(columns=[f"{name}_spread" for name in downstream])
         table = blocks.score_table(f"downstream-{dataset}", summary)
         trained = learned(rows)
-        told = f"{label(str(dataset))}: {len(trained):,} models, {cells(trained)}."
+        told = f"{label(str(dataset))}: {counted(len(trained), 'model')}, {cells(trained)}."
         parts += [table, blocks.text(told, "behind")]
     return parts
 
@@ -216,7 +222,7 @@ def power(study: Study) -> Block:
         title,
         blocks.text(words, "reading"),
         table,
-        blocks.text(f"{len(trained):,} models, {cells(trained)}.", "behind"),
+        blocks.text(f"{counted(len(trained), 'model')}, {cells(trained)}.", "behind"),
         blocks.data(power=summary),
     )
 

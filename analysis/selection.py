@@ -136,7 +136,7 @@ def unsupervised_selection(
 
 
 def _why_not(chance: float, num_seeds: int) -> str:
-    both = "no model has both scores"
+    both = "no seed has two settings with both scores"
     return both if np.isnan(chance) else no_interval(num_seeds, FEWEST_SEEDS)
 
 
@@ -163,7 +163,8 @@ def _outcomes(values: np.ndarray) -> Outcome:
     mean = np.where(there, values, 0).sum(axis=1, keepdims=True) / num_settings
     with np.errstate(invalid="ignore", divide="ignore"):
         regret = (best - values) / (best - mean)
-    success = np.where(there, beaten / num_settings, np.nan)
+    # A choice among one setting is none.
+    success = np.where(there & (num_settings > 1), beaten / num_settings, np.nan)
     return Outcome(success, np.where(np.isfinite(regret), regret, np.nan))
 
 

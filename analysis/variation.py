@@ -6,7 +6,7 @@ from .drawing import figure
 from .frames import DataFrame, pd
 from .gallery import ranking_score
 from .importance import importance, variance_explained
-from .labels import label, percent
+from .labels import counted, label, percent
 from .pieces import Study, cells, comparison, drawn_matrix, nothing, panel_grid
 from .tables import learned
 from .verdict import beside_published
@@ -62,8 +62,13 @@ def what_matters(study: Study) -> Block:
 def _shares(summary: DataFrame, trained: DataFrame) -> list[Block]:
     overall = summary[summary["method"] == ""]
     shown = overall[(overall["dataset"] != "average") & overall["corrected"].notna()]
+    lacking = [
+        blocks.text(f"No decomposition on {label(dataset)}: {'; '.join(rows['note'].unique())}.")
+        for dataset, rows in overall.groupby("dataset", sort=False)
+        if dataset != "average" and rows["corrected"].isna().all()
+    ]
     if shown.empty:
-        return [blocks.text(f"No decomposition: {overall['note'].iat[0]}.", "behind")]
+        return lacking
     rows, columns = panel_grid(shown["dataset"].nunique(), most=3)
     size = (1.4 + 2.6 * columns, 0.6 + (0.7 + 0.24 * shown["score"].nunique()) * rows)
     drawing = figure(figures.draw_importance, shown, size=size, grid=(rows, columns), sharey=True)
@@ -78,6 +83,7 @@ def _shares(summary: DataFrame, trained: DataFrame) -> list[Block]:
             "the data sets here."
         ),
         blocks.drawn("importance-shares", drawing, f"{_behind(trained)}; {told}."),
+        *lacking,
     ]
 
 
@@ -89,6 +95,9 @@ def _violins(study: Study, by_method: DataFrame, by_setting: DataFrame) -> list[
         settings = learned(by_setting[by_setting["dataset"] == dataset])
         if settings.empty:
             shown.append(blocks.text(f"{label(dataset)}: no model has a score yet.", "behind"))
+            continue
+        if len(rows) == 1:
+            shown.append(blocks.text(f"{label(dataset)}: one model has no spread.", "behind"))
             continue
         count = settings["score"].nunique()
         lines, columns = panel_grid(count, most=3)
@@ -151,6 +160,5 @@ def _wins(study: Study, wins: DataFrame) -> list[Block]:
 
 
 def _behind(trained: DataFrame) -> str:
-    count = trained["seed"].nunique()
-    seeds = "1 seed" if count == 1 else f"{count} seeds"
-    return f"{len(trained):,} models, {seeds}, {cells(trained)}"
+    seeds = counted(trained["seed"].nunique(), "seed")
+    return f"{counted(len(trained), 'model')}, {seeds}, {cells(trained)}"

@@ -7,6 +7,7 @@ import numpy as np
 
 from .correlation import complete_models
 from .frames import DataFrame, pd
+from .labels import counted
 from .published import differences, filled, other_parameters, published, study_grid
 from .resampling import MIN_SEEDS
 from .tables import DISENTANGLEMENT, learned
@@ -88,7 +89,7 @@ def obstacles(table: DataFrame, scores: Iterable[str] | None = None) -> list[str
             reasons.append(f"{cell['num_settings']} of {wanted} settings on {cell['dataset']}")
     fewest = int(cells["num_seeds"].min()) if len(cells) else 0
     if fewest < MIN_SEEDS:
-        reasons.append(f"{fewest} {'seed' if fewest == 1 else 'seeds'}, {MIN_SEEDS} needed")
+        reasons.append(f"{counted(fewest, 'seed')}, {MIN_SEEDS} needed")
     return reasons
 
 

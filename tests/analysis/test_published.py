@@ -80,7 +80,7 @@ def test_the_studys_own_settings_differ_in_nothing(made_results: SyntheticResult
         ({"data_source": "stand-in"}, r"stand-in data \(stand-in\)"),
         ({"data_source": None}, "data source unknown"),
         ({"method": "mine"}, "mine: no method of the study"),
-        ({"steps": 600}, r"600 steps of beta_vae \(the study: 300,000\)"),
+        ({"steps": 600}, r"600 steps of .*dip_vae_ii \(the study: 300,000\)"),
         ({"beta": 3}, "beta=3 of beta_vae: no setting of the study"),
         ({"lambda_d_factor": 1}, "lambda_d_factor=1 of dip_vae_i: no setting of the study"),
         ({"gamma": 5}, "gamma=5 of annealed_vae: no setting of the study"),

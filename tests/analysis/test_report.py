@@ -195,6 +195,7 @@ def test_a_half_scored_folder_says_what_is_missing(tmp_path: Path) -> None:
     )  # the models behind the row of that setting
     assert "No model has a score yet: 36 models" in section(page, "scores")
     assert "BetaVAE score: scored for 0 of 36 models" in section(page, "agreement")
+    assert "Mean over data sets" not in section(page, "agreement")
     assert "Color-dSprites: no model has a score yet." in section(page, "importance")
     assert "No interpolations of them are stored." in section(page, "pictures")
     assert "are not stored." in section(page, "codes")
@@ -267,4 +268,4 @@ def test_one_model_alone_makes_a_report(tmp_path: Path) -> None:
         folder.add(name, "part", one)
     page = made_page(folder)
     assert "1 trained model (" in page
-    assert "MIG: one value for all models" in page
+    assert "a ranking needs two models" in page

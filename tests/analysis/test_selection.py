@@ -157,4 +157,12 @@ def test_an_unsupervised_score_nobody_has_is_no_row_and_an_absent_score_says_so(
     table = synthetic_scores(np.random.default_rng(15), num_seeds=3).assign(elbo=1.0)
     found = unsupervised_selection(table, scores=["absent"])
     assert set(found["by"]) == {"elbo"}
-    assert set(found["note"]) == {"no model has both scores"}
+    assert set(found["note"]) == {"no seed has two settings with both scores"}
+
+
+def test_a_choice_among_one_setting_is_none() -> None:
+    table = synthetic_scores(np.random.default_rng(16), num_seeds=3).assign(elbo=1.0)
+    lone = (table["dataset"] != "cars3d") | (table["setting"] == "beta=16")
+    found = unsupervised_selection(table[lone], scores=["mig"]).set_index("dataset")
+    assert found["success"].isna().equals(found.index.to_series() == "cars3d")
+    assert found.loc["cars3d", "note"] == "no seed has two settings with both scores"
