@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from .frames import DataFrame
 
@@ -64,9 +65,10 @@ def figure(
         shared: `sharex`, `sharey` of `Figure.subplots`.
     """
     with mpl.rc_context(STYLE):
-        drawn = Figure(figsize=size, layout="constrained")
+        layout = ConstrainedLayoutEngine()
+        drawn = Figure(figsize=size, layout=layout)
         draw(*summaries, drawn.subplots(*grid, **shared))
-        drawn.draw_without_rendering()
+        layout.execute(drawn)
         drawn.set_layout_engine("none")  # laid out once, for the page and for the paper
     return drawn
 
