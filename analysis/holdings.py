@@ -59,9 +59,11 @@ def scored(study: Study) -> Block:
     shown = present(study.mean, (*DISENTANGLEMENT, "explicitness_test", "dci_informativeness_test"))
     if not shown:
         return nothing(name, title, "No model has a score yet.")
+    summary = score_table(study.mean, shown)
+    several = summary.filter(like="_spread").notna().any(axis=None)
     words = (
-        "Mean over seeds ± standard deviation over seeds, of the mean representation. References, "
-        "which nothing has trained, stand last."
+        f"{'Mean over seeds ± standard deviation over seeds' if several else 'Scores of one seed'}"
+        ", of the mean representation. References, which nothing has trained, stand last."
     )
     how = (
         "The highest mean of each score is bold; that alone is no evidence of a difference. "
@@ -79,7 +81,7 @@ def scored(study: Study) -> Block:
         else:
             told = f"No model has a score yet: {told}"
         parts.append(blocks.text(told, "behind"))
-    parts.append(blocks.data(scores=score_table(study.mean, shown)))
+    parts.append(blocks.data(scores=summary))
     return blocks.section(name, title, *parts)
 
 
@@ -109,7 +111,9 @@ def curves(study: Study) -> Block:
             sharey="row",
             squeeze=False,
         )
-        caption = f"{label(str(dataset))}: mean over the seeds of each setting, darker is larger."
+        caption = (
+            f"{label(str(dataset))}: mean over the seeds of each setting, darker is a larger value."
+        )
         parts.append(blocks.drawn(f"curves-{dataset}", drawing, caption))
     return blocks.section("curves", "Training", *parts)
 

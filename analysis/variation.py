@@ -63,7 +63,9 @@ def _shares(summary: DataFrame, trained: DataFrame) -> list[Block]:
     overall = summary[summary["method"] == ""]
     shown = overall[(overall["dataset"] != "average") & overall["corrected"].notna()]
     lacking = [
-        blocks.text(f"No decomposition on {label(dataset)}: {'; '.join(rows['note'].unique())}.")
+        blocks.text(
+            f"No decomposition on {label(dataset)}: {'; '.join(rows['note'].unique())}.", "behind"
+        )
         for dataset, rows in overall.groupby("dataset", sort=False)
         if dataset != "average" and rows["corrected"].isna().all()
     ]
