@@ -134,7 +134,7 @@ def test_a_stopped_job_saves_itself_and_the_next_one_goes_on(
     assert list((results / "checkpoints").glob("*.safetensors"))
 
     (second,) = re.findall(r"Submitted (\w+)", submit())
-    wait_for(lambda: "SUCCEEDED" in job("status", dashboard, second))
+    wait_for(lambda: "succeeded" in job("status", dashboard, second))
     assert_whole(results)
     assert "4 of 4 trials are done" in job("logs", dashboard, second)
     for file in results.rglob("*"):
@@ -147,7 +147,7 @@ def test_results_go_to_an_object_store(
 ) -> None:
     grid_file.write_text(grid_file.read_text().replace("steps: 1500", "steps: 25"))
     (number,) = re.findall(r"Submitted (\w+)", submit("--results", bucket))
-    wait_for(lambda: "SUCCEEDED" in job("status", dashboard, number))
+    wait_for(lambda: "succeeded" in job("status", dashboard, number))
     assert list(Results(bucket).done().values()) == ["done"] * 4
     assert len(Results(bucket).table("scores")) == 4
 
