@@ -89,11 +89,21 @@ class RayExecutor:
             where = f"at {address}" if address else "on this machine"
             raise ClusterError(f"no Ray {where}: {error}") from error
         self.dashboard: str | None = context.dashboard_url or None
+        self._own = not address
         self._running: dict[ray.ObjectRef, Task] = {}
         self._asked_for = 0
 
     def machines(self) -> list[Demand]:
-        """What each living node offers."""
+        """What each living node offers.
+
+        Raises:
+            ClusterError: If this machine is the only node, and Ray has given it up: no other comes.
+        """
+        if self._own and not self._resources():
+            raise ClusterError(
+                "Ray has lost this machine, perhaps for want of memory or CPU time; the same "
+                "command starts it anew and goes on"
+            )
         kind = self._accelerator
         return [Demand(each.get("CPU", 0), each.get(kind, 0)) for each in self._resources()]
 

@@ -36,22 +36,24 @@ def wait_for(path: Path, pattern: str, seconds: float = 120.0) -> list[Path]:
     raise AssertionError(f"no {pattern} in {path} after {seconds} s")
 
 
-def worker_of(driver: int) -> int:
-    """The process of a training that `driver` has begun, and of nobody else's."""
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True)
-    parents, trainings = {}, []
+def descendant(driver: int, command: str) -> int:
+    """The process that `driver`, and nobody else, has started as `command`, or had Ray start."""
+    listed = subprocess.run(
+        ["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True
+    )
+    parents, found = {}, []
     for line in listed.stdout.splitlines():
-        pid, parent, command = line.split(None, 2)
+        pid, parent, words = line.split(None, 2)
         parents[int(pid)] = int(parent)
-        if command.startswith("ray::train"):
-            trainings.append(int(pid))
-    for training in trainings:
-        ancestor = training
+        if words.split()[0].endswith(command):
+            found.append(int(pid))
+    for process in found:
+        ancestor = process
         while ancestor in parents:
             ancestor = parents[ancestor]
             if ancestor == driver:
-                return training
-    raise AssertionError(f"process {driver} has no training under way")
+                return process
+    raise AssertionError(f"process {driver} has no {command}")
 
 
 def test_a_study_runs_on_ray_and_a_second_time_does_nothing(
@@ -101,13 +103,30 @@ def test_a_killed_worker_costs_an_attempt_and_nothing_else(grid_file: Path, tmp_
     longer.write_text(grid_file.read_text().replace("steps: 6", "steps: 800"))
     run = teasel("run", str(longer), "--results", str(tmp_path))
     wait_for(tmp_path, "running/*-train-1.json")
-    os.kill(worker_of(run.pid), signal.SIGKILL)
+    os.kill(descendant(run.pid, "ray::train"), signal.SIGKILL)
     output = run.communicate()[0]
     assert run.returncode == 0, output
     results = Results(tmp_path)
     assert set(results.done().values()) == {"done"}
     (failure,) = results.table("failures").to_pylist()
     assert failure["cause"] == "lost"
+
+
+@pytest.mark.slow
+def test_a_ray_that_dies_ends_the_run_with_a_line_and_the_same_command_goes_on(
+    grid_file: Path, tmp_path: Path
+) -> None:
+    longer = grid_file.with_name("longer.yaml")
+    longer.write_text(grid_file.read_text().replace("steps: 6", "steps: 800"))
+    command = ("run", str(longer), "--results", str(tmp_path))
+    driver = teasel(*command)
+    wait_for(tmp_path, "running/*-train-*.json")
+    os.kill(descendant(driver.pid, "/raylet"), signal.SIGKILL)
+    said, _ = driver.communicate(timeout=120)
+    assert (driver.returncode, "Ray has lost this machine" in said) == (2, True), said
+    again = teasel(*command)
+    said, _ = again.communicate(timeout=300)
+    assert again.returncode == 0, said
 
 
 @pytest.mark.parametrize(
