@@ -1,5 +1,6 @@
 """What is to be run elsewhere: a study that was checked here, and where its results go."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -84,7 +85,7 @@ def prepare(names: Sequence[str], results: str | None, select: str | None) -> Jo
     select_trials([trial for trial, _ in work(grid for grid, _ in loaded)], select)
     results = results or f"results/{studies[0]}"
     if "://" not in results:
-        results = str(Path(results).expanduser().absolute())
+        results = str(Path(os.path.expanduser(results)).absolute())
     elif shows_secret(results):
         what = "expected no key or password in the URI: scripts and logs show it"
         raise SubmitError(f"{what}; give it to the machines by their environment")

@@ -45,7 +45,7 @@ class Store:
     def __init__(self, uri: str | Path) -> None:
         text = str(uri)
         if "://" not in text:
-            text = str(Path(text).expanduser().absolute())
+            text = str(Path(os.path.expanduser(text)).absolute())  # '~nobody' stands for itself
         self.address = text
         self.uri = _without_secrets(text)
         try:
