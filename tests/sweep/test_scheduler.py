@@ -526,6 +526,19 @@ def test_a_store_that_refuses_a_worker_ends_the_run_only_if_it_refuses_the_drive
         assert results.table("failures")["cause"].to_pylist() == 4 * ["store"]
 
 
+@pytest.mark.parametrize("kind", ["train", "score"])
+def test_a_store_that_refuses_every_attempt_for_a_while_ends_the_run(
+    results: Results, kind: str
+) -> None:
+    bad = Failure("store", "StoreError: cannot read /r/representations/d/factors.parquet: damaged")
+    executor = Script(results, lambda task: bad if task.kind == kind else None)
+    scheduler = scheduler_of(results, executor, trials_of(), pack=4)
+    scheduler._clock = lambda: 20.0 * len(executor.begun)
+    with pytest.raises(StoreError, match=r"^cannot read /r/representations/d/factors.parquet"):
+        scheduler.run()
+    assert sum(task.kind == kind for task in executor.begun) <= MAX_LOST + 2
+
+
 def test_packs_wait_for_an_accelerator_that_went_away(results: Results) -> None:
     executor = Script(results, offered=Demand(cpus=2, gpus=1))
 
