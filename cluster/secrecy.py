@@ -6,8 +6,9 @@ _WORDS = re.compile(
     r"(?i)(^|[-_])(secret|token|password|passwd|passphrase|(api|access)?key|sig)s?([-_]|$)"
 )
 _ELSEWHERE = re.compile(r"(?i)_(file|path|dir)$")
-_GIVEN = re.compile(r"([\w-]+)=(?![\"']?[$`])[\"']?[^\s\"'&;]")
-_USER = re.compile(r"://[^/\s@]*:[^\s@]*@")  # a secret may have slashes in it
+_GIVEN = re.compile(r"([\w-]+)=(?![\"']?[$`])(?=[\"']?[^\s\"'&;])")
+# A secret may have slashes in it, what follows a port is a path; and tokens go as long users.
+_USER = re.compile(r"://[^/\s@]*:(?!\d{2,5}/)[^\s@]*@|https?://[^/\s@]{20,}@")
 
 
 def is_secret(name: str) -> bool:
@@ -26,6 +27,8 @@ def shows_secret(text: str) -> bool:
     [True, False]
     >>> [shows_secret(text) for text in ("export API_KEY=abc", "export API_KEY=$(cat ~/key)")]
     [True, False]
+    >>> shows_secret("--export=TOKEN=abc"), shows_secret("git+https://host:8443/a/b@v1")
+    (True, False)
     """
     given = (match[1] for match in _GIVEN.finditer(text))
     return bool(_USER.search(text)) or any(is_secret(name) for name in given)
