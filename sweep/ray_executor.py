@@ -119,10 +119,16 @@ class RayExecutor:
     def accelerator_bytes(self) -> int | None:
         """The memory of one accelerator, as JAX sees it on some node that has one.
 
+        Waits for as long as all are at others' work.
+
         Raises:
-            ClusterError: If none can say, or not in a few minutes.
+            ClusterError: If none can say, or one that is free not in a few minutes.
         """
-        if not any(machine.gpus for machine in self.machines()):
+        while any(machine.gpus for machine in self.machines()):
+            if ray.available_resources().get(self._accelerator, 0) >= 1:
+                break
+            time.sleep(1.0)
+        else:
             return None
         asked = _device_memory.options(**self.request(Demand(gpus=1))).remote()
         try:
