@@ -45,7 +45,8 @@ def print_plan(
         ClusterError: If there is no Ray at the address.
     """
     loaded = [load_grid(name) for name in names]
-    check_together(loaded)
+    results = None if uri is None else Results(uri)
+    check_together(loaded, results)
     grids = [grid for grid, _ in loaded]
     first = grids[0]
     everything = work(grids)
@@ -53,9 +54,7 @@ def print_plan(
     chosen = {trial.trial_id for trial in trials}
     wanted = [some for some in everything if some.trial.trial_id in chosen]
     left = Outstanding(wanted, [], [], [])
-    results = None
-    if uri is not None:
-        results = Results(uri)
+    if results is not None:
         left = outstanding(results, wanted)
     untrained = [trial for trial, _ in left.untrained]
     print(f"{first.study}: {first.description}" if first.description else first.study)

@@ -165,7 +165,7 @@ class ResourcesBlock(Strict):
     """The `resources` block: how the work is spread; never part of a trial's identity."""
 
     pack: Pack = "auto"
-    gpus_per_pack: Annotated[float, Field(gt=0, le=1), AfterValidator(_wastes_little)] = 1.0
+    gpus_per_pack: Annotated[float, Field(ge=0.01, le=1), AfterValidator(_wastes_little)] = 1.0
     checkpoint_minutes: Annotated[float, Field(gt=0)] = 10.0
 
 

@@ -29,8 +29,24 @@ def freeze(results: Results, loaded: Sequence[tuple[Grid, Source]]) -> None:
             the grids are of several; the message lists what differs. Nothing is written then.
         StoreError: If the folder cannot be written.
     """
+    before = results.study if results.exists() else None
+    after = check_together(loaded, results)
+    if after != before:
+        results.write_study(after, loaded[-1][1].text)
+
+
+def check_together(
+    loaded: Sequence[tuple[Grid, Source]], results: Results | None = None
+) -> dict[str, Any]:
+    """The study that grids make together, and with what a results folder holds, if one is given.
+
+    Raises:
+        ResultsError: If they are of several studies, or train differently; says how.
+    """
+    if results is None:
+        return _added(_begun(loaded[0][0]), loaded, loaded[0][1].name)
     if results.exists():
-        study = before = results.study
+        study = results.study
         missing = {"protocol", "grids"} - study.keys()
         if missing:
             raise ResultsError(
@@ -40,19 +56,8 @@ def freeze(results: Results, loaded: Sequence[tuple[Grid, Source]]) -> None:
     elif results.store.files("tables/trials"):
         raise ResultsError(f"{results.uri}: has tables but no study.json; it is damaged")
     else:
-        before, study = None, _begun(loaded[0][0])
-    after = _added(study, loaded, results.uri)
-    if after != before:
-        results.write_study(after, loaded[-1][1].text)
-
-
-def check_together(loaded: Sequence[tuple[Grid, Source]]) -> None:
-    """Does nothing if the grids can stand in one results folder.
-
-    Raises:
-        ResultsError: If they are of several studies, or train differently; says how.
-    """
-    _added(_begun(loaded[0][0]), loaded, loaded[0][1].name)
+        study = _begun(loaded[0][0])
+    return _added(study, loaded, results.uri)
 
 
 def _begun(grid: Grid) -> dict[str, Any]:
@@ -94,6 +99,7 @@ def frozen_grids(results: Results) -> list[Grid]:
         source = read_yaml(entry["yaml"], f"{results.uri}/study.yaml")
         # As they were found then: a user's file may have moved since, its hash stays.
         source.value["datasets"] = entry["datasets"]
+        source.value.pop("resources", None)  # of the runs then; today's bounds need not hold
         grids.append(check_grid(source))
     return grids
 

@@ -16,6 +16,17 @@ def test_a_grid_that_is_resumed_is_frozen_once(tmp_path: Path) -> None:
     assert len(Results(tmp_path).study["grids"]) == 1
 
 
+def test_a_folder_stays_readable_whose_packs_had_a_share_that_is_refused_today(
+    tmp_path: Path,
+) -> None:
+    results = Results(tmp_path)
+    freeze(results, [load_grid("mini")])
+    study = results.study
+    study["grids"][0]["yaml"] += "\nresources: {gpus_per_pack: 0.3}\n"
+    results.write_study(study, "")
+    assert [grid.study for grid in frozen_grids(results)] == ["mini"]
+
+
 def test_models_that_are_kept_no_more_are_a_grid_of_their_own(tmp_path: Path) -> None:
     results = Results(tmp_path)
     kept, source = load_grid("mini")
