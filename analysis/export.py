@@ -64,7 +64,7 @@ def export(
             lines += [words for block in section["blocks"] for words in _markdown(block, folder)]
     page = folder / "README.md"
     page.write_text("\n\n".join(lines) + "\n", encoding="utf-8")
-    raise_failed(sections)
+    raise_failed(sections, page)
     return page
 
 

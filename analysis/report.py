@@ -56,7 +56,7 @@ def write_report(
     _write_gallery(study, beside)
     page = render(study, sections, source=Path(str(results)).name, beside=beside.name)
     path.write_text(page, encoding="utf-8")
-    raise_failed(sections)
+    raise_failed(sections, path)
     return path
 
 
@@ -113,10 +113,11 @@ def _section(name: str, make: Callable[[Study], Block], study: Study) -> Block:
         return failed | {"error": error}
 
 
-def raise_failed(sections: list[Block]) -> None:
+def raise_failed(sections: list[Block], page: object) -> None:
     """Raises what the first section that could not be made failed with, if one did."""
     for section in sections:
         if "error" in section:
+            section["error"].add_note(f"The report without this section is at {page}")
             raise section["error"]
 
 

@@ -1,7 +1,7 @@
 """What a trial costs in seconds and bytes: measured medians, else the table below.
 
-The table stands in benchmarks/RESULTS.md, measured on one core of an x86 server CPU. It is there to
-tell an hour from a month, not 10 hours from 12.
+The table is of the size of what benchmarks/RESULTS.md measured on one core of an x86 server CPU,
+encodings, which are assumed, apart. It is there to tell an hour from a month, not 10 hours from 12.
 """
 
 from collections.abc import Sequence

@@ -105,7 +105,7 @@ class Results:
     def rows_of(self, table: str, part: str) -> list[dict[str, Any]]:
         """The rows that an attempt has committed.
 
-        None if it has not, or if `teasel compact` has folded them since: who then makes the
+        No rows if it has not, or if `teasel compact` has folded them since: who then makes the
         attempt again gets the same numbers, of which readers keep one.
         """
         try:

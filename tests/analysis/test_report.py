@@ -34,7 +34,7 @@ class Page(HTMLParser):
 def made_page(results: SyntheticResults) -> str:
     study = read(results)
     sections = make_sections(study)
-    raise_failed(sections)
+    raise_failed(sections, "nowhere")
     return render(study, sections)
 
 
