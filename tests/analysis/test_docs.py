@@ -3,20 +3,25 @@ import re
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from teasel.analysis.verdict import RULE
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_every_example_of_the_docs_gives_what_it_shows() -> None:
+@pytest.mark.parametrize(("page", "least"), [("analysis.md", 40), ("mini.md", 10)])
+def test_every_example_of_the_docs_gives_what_it_shows(
+    page: str, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
     with pd.option_context("display.width", 100, "display.max_columns", 12, "display.precision", 3):
         found = doctest.testfile(
-            str(ROOT / "docs" / "analysis.md"),
+            str(ROOT / "docs" / page),
             module_relative=False,
             optionflags=doctest.NORMALIZE_WHITESPACE,
         )
-    assert found.attempted > 40
+    assert found.attempted > least
     assert found.failed == 0
 
 

@@ -68,7 +68,6 @@ def test_the_pages_own_example_runs(folder: Path, monkeypatch: pytest.MonkeyPatc
     assert len(eval(last, names)) == 3 * 36
 
 
-@pytest.mark.skipif(not COMMITTED.exists(), reason="no results are committed")
 def test_the_committed_results_are_read_by_the_documented_call() -> None:
     table = pd.read_parquet(COMMITTED / "scores.parquet")
     mean = table[table["representation"] == "mean"]
