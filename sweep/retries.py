@@ -16,6 +16,10 @@ MAX_EXCEPTIONS = 3
 in a row of one program, before the program is stopped."""
 
 
+HICCUP_SECONDS = 60.0
+"""For how long a store may refuse every attempt, and be all right again."""
+
+
 class Verdict(NamedTuple):
     """What becomes of the trials that a failed attempt left undone.
 
@@ -48,9 +52,11 @@ class Retries:
         self._fail_fast = fail_fast
         self._strikes: Counter[tuple[str, str]] = Counter()
         self._raised: dict[tuple[Any, ...], list[set[str]]] = {}
+        self._refused: dict[str, list[float]] = {}  # when the store did so, in a row, by kind
 
     def succeeded(self, task: Task) -> None:
-        """An attempt has ended well: its program works."""
+        """An attempt has ended well: its program works, and so does the store."""
+        self._refused.pop(task.kind, None)
         for key in [key for key in self._raised if key[:2] == (task.kind, task.program)]:
             del self._raised[key]
 
@@ -63,13 +69,20 @@ class Retries:
         """Whether a trial was in an attempt of this kind that failed."""
         return self._strikes[kind, trial.trial_id] > 0
 
+    def refused(self, task: Task, now: float) -> bool:
+        """Whether the store has refused too many attempts of this kind for it to be a hiccup.
+
+        It has a damaged file then that all need, or a folder that nobody may write to.
+        """
+        times = self._refused.setdefault(task.kind, [])
+        times.append(now)
+        return len(times) >= MAX_LOST and now - times[0] > HICCUP_SECONDS
+
     def failed(self, task: Task, left: PackedTrials, failure: Failure) -> Verdict:
         """What becomes of the trials that `task` has left undone."""
         size = len(task.trials)
         if failure.cause == "out_of_memory" and size > 1:
-            if (
-                task.kind == "score"
-            ):  # no pack, but a group that would form again: alone from now on
+            if task.kind == "score":  # a group that would form again: alone from now on
                 self._strike(task, left)
             most = (size + 1) // 2
             return Verdict(left.cut(most), [], most=most)

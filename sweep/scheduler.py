@@ -17,7 +17,7 @@ from .packing import Backlog, PackedTrials, Slots
 from .progress import Snapshot
 from .references import REFERENCES
 from .results import Results
-from .retries import MAX_LOST, Retries
+from .retries import Retries
 from .store import StoreError
 from .study import check_writable
 from .tasks import Demand, ScoreTrials, Task, TrainPack
@@ -25,7 +25,6 @@ from .trials import Trial, seeds_first
 
 _MAX_TRIALS_PER_SCORING = 8
 _MAX_WAITING_PER_CPU = 8
-_HICCUP_SECONDS = 60.0  # that a store may refuse every attempt and be all right again
 _SHARE_OF_TRAINING = 0.8  # of the work on a trial; only the displayed progress depends on it
 
 
@@ -133,7 +132,6 @@ class Scheduler:
         self._attempts: Counter[tuple[str, str]] = Counter()
         self._retries = Retries(options.fail_fast)
         self._misfit: ClusterError | None = None
-        self._refused: dict[str, list[float]] = {}  # when the store did so, in a row, by kind
         self._warm: set[object] = set()
         self._scorable = deque(left.unscored)
         untrained = _in_order(left)
@@ -331,7 +329,6 @@ class Scheduler:
         if outcome.failure is not None:
             self._take_failure(task, outcome.failure)
         elif outcome.value is not None and not outcome.value["interrupted"]:
-            self._refused.pop(task.kind, None)
             self._retries.succeeded(task)
             if isinstance(task, TrainPack):
                 self._warm.add(task.program)
@@ -358,7 +355,7 @@ class Scheduler:
         if failure.cause == "cluster":
             self._misfit = ClusterError(failure.exception.removeprefix("ClusterError: "))
             return
-        if failure.cause == "full" or (failure.cause == "store" and self._refuses(task.kind)):
+        if failure.cause == "full" or (failure.cause == "store" and self._store_refuses(task)):
             raise StoreError(failure.exception.removeprefix("StoreError: "))
         if failure.cause == "store":  # for a moment, or only there
             failure = replace(failure, cause="lost")
@@ -368,16 +365,13 @@ class Scheduler:
         elif left:
             self._score_again(task, left, failure)
 
-    def _refuses(self, kind: str) -> bool:
-        """Whether the store refuses the driver, too, or one attempt of a kind after the other."""
-        times = self._refused.setdefault(kind, [])
-        times.append(self._clock())
+    def _store_refuses(self, task: Task) -> bool:
+        """Whether the store refuses the driver, too, or one attempt after the other."""
         try:
             check_writable(self._results)
         except StoreError:
             return True
-        # It has a damaged file then that all need, or a folder that nobody may write to.
-        return len(times) >= MAX_LOST and times[-1] - times[0] > _HICCUP_SECONDS
+        return self._retries.refused(task, self._clock())
 
     def _take_committed(self, task: Task) -> list[Trial]:
         """Counts what a failed attempt has committed all the same; returns what it has not."""
