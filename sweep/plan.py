@@ -14,7 +14,7 @@ from .progress import duration
 from .references import REFERENCES
 from .results import Results
 from .selection import select as select_trials
-from .study import check_together, work
+from .study import joint_study, work
 from .tasks import Demand
 from .trials import Trial, seeds_first
 
@@ -46,7 +46,7 @@ def print_plan(
     """
     loaded = [load_grid(name) for name in names]
     results = None if uri is None else Results(uri)
-    check_together(loaded, results)
+    joint_study(loaded, results)  # raises if they cannot be run there
     grids = [grid for grid, _ in loaded]
     first = grids[0]
     everything = work(grids)

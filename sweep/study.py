@@ -30,12 +30,12 @@ def freeze(results: Results, loaded: Sequence[tuple[Grid, Source]]) -> None:
         StoreError: If the folder cannot be written.
     """
     before = results.study if results.exists() else None
-    after = check_together(loaded, results)
+    after = joint_study(loaded, results)
     if after != before:
         results.write_study(after, loaded[-1][1].text)
 
 
-def check_together(
+def joint_study(
     loaded: Sequence[tuple[Grid, Source]], results: Results | None = None
 ) -> dict[str, Any]:
     """The study that grids make together, and with what a results folder holds, if one is given.
