@@ -344,7 +344,8 @@ def _scattered_up(outputs: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def _direct_weights(inputs: jax.Array, outputs: jax.Array, k: int) -> jax.Array:
-    return _lax_weights(_held(inputs), outputs, k)
+    few = inputs.shape[-1] <= FEW_CHANNELS
+    return (_patches_weights if few else _lax_weights)(_held(inputs), outputs, k)
 
 
 def _held(values: jax.Array) -> jax.Array:
