@@ -1,25 +1,23 @@
 """The loop that brings a study to its end: what runs next, and what happens when it ends."""
 
-import dataclasses
-import datetime
 import math
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from .. import TeaselError
 from . import checkpoints, code_tables
 from .control import Control, Listener
-from .executor import ClusterError, Executor, Failure, Outcome
-from .outstanding import Outstanding, Wanted
+from .executor import ClusterError, Executor, Outcome
+from .failures import Failures
+from .ledger import Ledger
+from .outstanding import Outstanding
 from .packing import Backlog, PackedTrials, Slots
 from .progress import Snapshot
 from .references import REFERENCES
 from .results import Results
 from .retries import Retries
-from .store import StoreError
-from .study import check_writable
 from .tasks import Demand, ScoreTrials, Task, TrainPack
 from .trials import Trial, seeds_first
 
@@ -76,11 +74,6 @@ def _in_order(left: Outstanding) -> list[Trial]:
     return [trial for trial in every if trial.trial_id not in known]
 
 
-def _is_of_a_bad_checkpoint(failure: Failure) -> bool:
-    """Whether an attempt failed because the file it should go on from cannot be: damaged, say."""
-    return failure.exception.startswith("ValueError: ") and ", in restore\n" in failure.traceback
-
-
 class Scheduler:
     """Brings every trial of a study to its row and its scores.
 
@@ -121,21 +114,17 @@ class Scheduler:
         self._clock = clock
         self._control = Control(results.store, run_id)
         self._listener = Listener(self._control, clock)
-        self._total = sum(len(group) for group in left)
-        self._requests = {trial.trial_id: requests for trial, requests in left.untrained}
-        self._requests |= {trial.trial_id: requests for trial, requests in left.unscored}
-        self._done = {trial.trial_id for trial in left.done}
-        self._failed = {trial.trial_id for trial in left.failed}
+        untrained = _in_order(left)
+        backlog = Backlog(untrained, checkpoints.latest(results), options.pack)
+        self._ledger = Ledger(left, backlog)
+        self._retries = Retries(options.fail_fast)
+        self._failures = Failures(results, self._ledger, self._retries, clock)
         self._running: dict[str, Task] = {}
         self._packs: dict[str, TrainPack] = {}  # those of them that train
         self._used = Demand(0)
         self._attempts: Counter[tuple[str, str]] = Counter()
-        self._retries = Retries(options.fail_fast)
         self._misfit: ClusterError | None = None
         self._warm: set[object] = set()
-        self._scorable = deque(left.unscored)
-        untrained = _in_order(left)
-        self._backlog = Backlog(untrained, checkpoints.latest(results), options.pack)
         self._look_around()
         # Fixed now: a node that is lost later must not turn its packs into another machine's.
         self._gpus = options.gpus_per_pack if self._offered.gpus else 0.0
@@ -155,16 +144,16 @@ class Scheduler:
         """
         self._check_demand()
         asked_at: float | None = None
-        failed_before = len(self._failed)
+        failed_before = len(self._ledger.failed)
         try:
             while True:
-                failed = self._options.fail_fast and len(self._failed) > failed_before
+                failed = self._options.fail_fast and len(self._ledger.failed) > failed_before
                 if asked_at is None and (self._signals() or failed or self._misfit):
                     asked_at = self._clock()
                     self._control.drain()
                 if asked_at is None:
                     self._start_what_fits()
-                if not self._running and (asked_at is not None or not self._waiting):
+                if not self._running and (asked_at is not None or not self._ledger.waiting):
                     break
                 if self._signals() > 1 or self._out_of_grace(asked_at):
                     break
@@ -178,13 +167,9 @@ class Scheduler:
                 self._control.forget(part)
         if self._misfit:
             raise self._misfit
-        missing = self._total - len(self._done) - len(self._failed)
-        return Summary(len(self._done), len(self._failed), missing, bool(self._signals()))
-
-    @property
-    def _waiting(self) -> bool:
-        """Whether something is queued: with nothing running, for a machine to come back."""
-        return bool(len(self._backlog) or self._scorable)
+        done, failed = len(self._ledger.done), len(self._ledger.failed)
+        missing = self._ledger.total - done - failed
+        return Summary(done, failed, missing, bool(self._signals()))
 
     def _out_of_grace(self, asked_at: float | None) -> bool:
         return asked_at is not None and self._clock() - asked_at > self._options.grace_seconds
@@ -193,16 +178,10 @@ class Scheduler:
         """Where the run stands."""
         training = sum(len(task.trials) for task in self._packs.values())
         scoring = sum(len(task.trials) for task in self._running.values()) - training
-        trained = scoring + len(self._scorable) + training - self._unfinished
-        ended = len(self._done) + len(self._failed)
-        return Snapshot(
-            self._total,
-            len(self._done),
-            len(self._failed),
-            training,
-            scoring,
-            ended + _SHARE_OF_TRAINING * trained,
-        )
+        trained = scoring + len(self._ledger.scorable) + training - self._unfinished
+        done, failed = len(self._ledger.done), len(self._ledger.failed)
+        progress = done + failed + _SHARE_OF_TRAINING * trained
+        return Snapshot(self._ledger.total, done, failed, training, scoring, progress)
 
     @property
     def _unfinished(self) -> float:
@@ -226,7 +205,7 @@ class Scheduler:
         demand = Demand(gpus=self._gpus)
         slots = sum(machine.holds(demand) for machine in self._machines)
         self._slots = Slots(max(1, slots), self._accelerator_bytes)
-        self._left_to_train = len(self._backlog) + self._unfinished
+        self._left_to_train = len(self._ledger.backlog) + self._unfinished
         while (task := self._next(self._offered - self._used)) is not None:
             self._attempts.update((task.kind, trial.trial_id) for trial in task.trials)
             self._running[task.part] = task
@@ -234,7 +213,7 @@ class Scheduler:
                 self._packs[task.part] = task
             self._used += task.demand
             self._executor.submit(task)
-        self._executor.grow(len(self._backlog))
+        self._executor.grow(len(self._ledger.backlog))
 
     def _next(self, free: Demand) -> Task | None:
         """The task to start now, if any fits into what is free.
@@ -242,23 +221,24 @@ class Scheduler:
         With accelerators, training comes first, and scoring takes the CPUs beside it; unless the
         scores fall far behind. On CPUs alone a trained model is scored first.
         """
-        behind = len(self._scorable) > _MAX_WAITING_PER_CPU * self._offered.cpus
+        behind = len(self._ledger.scorable) > _MAX_WAITING_PER_CPU * self._offered.cpus
         if not self._gpus or behind:
             return self._next_scoring(free) or self._next_pack(free)
         # An accelerator that comes free must not wait for a CPU until something is scored.
-        kept = Demand(cpus=free.gpus // self._gpus if len(self._backlog) else 0)
+        kept = Demand(cpus=free.gpus // self._gpus if len(self._ledger.backlog) else 0)
         return self._next_pack(free) or self._next_scoring(free - kept)
 
     def _next_scoring(self, free: Demand) -> ScoreTrials | None:
-        if not self._scorable or not free.holds(Demand()):
+        if not self._ledger.scorable or not free.holds(Demand()):
             return None
-        share = math.ceil(len(self._scorable) / max(1, self._offered.cpus))
-        chosen = [self._scorable.popleft()]
+        share = math.ceil(len(self._ledger.scorable) / max(1, self._offered.cpus))
+        chosen = [self._ledger.scorable.popleft()]
         # One that was in a failed attempt is scored alone, so that it fails alone.
         while len(chosen) < min(share, _MAX_TRIALS_PER_SCORING) and not any(
-            self._retries.struck("score", some.trial) for some in (chosen[-1], self._scorable[0])
+            self._retries.struck("score", some.trial)
+            for some in (chosen[-1], self._ledger.scorable[0])
         ):
-            chosen.append(self._scorable.popleft())
+            chosen.append(self._ledger.scorable.popleft())
         trials = tuple(trial for trial, _ in chosen)
         return ScoreTrials(
             self._results.store.address,
@@ -277,7 +257,7 @@ class Scheduler:
         def is_ready(trial: Trial) -> bool:
             return fits(trial) and trial.program not in compiling
 
-        if not any(fits(trial) for trial in self._backlog.heads):
+        if not any(fits(trial) for trial in self._ledger.backlog.heads):
             return None
         for part, pack in self._packs.items():
             if self._listener.has_begun(part):
@@ -286,7 +266,7 @@ class Scheduler:
         # A program that is being compiled is left alone, so that others find it compiled; but no
         # slot stays empty for that.
         for suits in (is_ready, fits):
-            if packed := self._backlog.take(self._slots, self._left_to_train, suits):
+            if packed := self._ledger.backlog.take(self._slots, self._left_to_train, suits):
                 return self._train_pack(packed)
         return None
 
@@ -311,7 +291,7 @@ class Scheduler:
 
     def _check_demand(self) -> None:
         largest = max(self._machines, key=lambda one: (one.gpus, one.cpus), default=Demand(0))
-        for demand in {self._demand_of(trial) for trial in self._backlog.heads} | {Demand()}:
+        for demand in {self._demand_of(trial) for trial in self._ledger.backlog.heads} | {Demand()}:
             if not any(machine.holds(demand) for machine in self._machines):
                 raise DemandError(
                     f"a task needs {demand.cpus:g} CPU and {demand.gpus:g} accelerators of one "
@@ -327,110 +307,14 @@ class Scheduler:
         self._used -= task.demand
         self._control.forget(task.part)
         if outcome.failure is not None:
-            self._take_failure(task, outcome.failure)
+            try:
+                self._failures.take(task, outcome.failure)
+            except ClusterError as error:  # raised when the others have saved themselves
+                self._misfit = error
         elif outcome.value is not None and not outcome.value["interrupted"]:
             self._retries.succeeded(task)
             if isinstance(task, TrainPack):
                 self._warm.add(task.program)
-                self._take_trained(task, outcome.value["failed"])
+                self._ledger.trained(task.trials, outcome.value["failed"])
             else:
-                self._done |= {trial.trial_id for trial in task.trials}
-
-    def _take_trained(self, task: TrainPack, failed: Iterable[str]) -> None:
-        self._failed |= set(failed)
-        for trial in task.trials:
-            requests = self._requests[trial.trial_id]
-            if requests and trial.trial_id not in self._failed:
-                self._scorable.append(Wanted(trial, requests))
-            elif trial.trial_id not in self._failed:
-                self._done.add(trial.trial_id)
-
-    def _take_failure(self, task: Task, failure: Failure) -> None:
-        """Writes down what went wrong, and queues what the attempt left undone.
-
-        Raises:
-            StoreError: If it went wrong because the results folder refuses: so would all else.
-        """
-        self._write_failure(task, failure)
-        if failure.cause == "cluster":
-            self._misfit = ClusterError(failure.exception.removeprefix("ClusterError: "))
-            return
-        if failure.cause == "full" or (failure.cause == "store" and self._store_refuses(task)):
-            raise StoreError(failure.exception.removeprefix("StoreError: "))
-        if failure.cause == "store":  # for a moment, or only there
-            failure = replace(failure, cause="lost")
-        left = self._take_committed(task)
-        if left and isinstance(task, TrainPack):
-            self._train_again(task, left, failure)
-        elif left:
-            self._score_again(task, left, failure)
-
-    def _store_refuses(self, task: Task) -> bool:
-        """Whether the store refuses the driver, too, or one attempt after the other."""
-        try:
-            check_writable(self._results)
-        except StoreError:
-            return True
-        return self._retries.refused(task, self._clock())
-
-    def _take_committed(self, task: Task) -> list[Trial]:
-        """Counts what a failed attempt has committed all the same; returns what it has not."""
-        if isinstance(task, TrainPack):
-            rows = self._results.rows_of("trials", task.part)
-            if not rows:
-                return list(task.trials)
-            failed = [row["trial_id"] for row in rows if row["status"] == "failed"]
-            self._take_trained(task, failed)
-            return []
-        left = [t for t in task.trials if not self._results.rows_of("scores", task.part_of(t))]
-        self._done |= {trial.trial_id for trial in task.trials if trial not in left}
-        return left
-
-    def _train_again(self, task: TrainPack, left: list[Trial], failure: Failure) -> None:
-        if task.checkpoint and _is_of_a_bad_checkpoint(failure):
-            for name in (task.checkpoint.removesuffix(".safetensors") + ".json", task.checkpoint):
-                self._results.store.remove(name)  # else the next run would pick it again
-            self._backlog.put_back([PackedTrials(tuple(left), None)])
-            return
-        saved = checkpoints.newest(self._results, task.part)
-        if saved:
-            self._retries.progressed(task)
-        elif task.checkpoint and self._results.store.exists(task.checkpoint):
-            saved = task.checkpoint
-        verdict = self._retries.failed(task, PackedTrials(tuple(left), saved), failure)
-        self._failed |= {trial.trial_id for trial in verdict.failed}
-        self._backlog.put_back(verdict.packs)
-        if verdict.most:
-            self._backlog.limit(task.program, verdict.most)
-        if verdict.stop:
-            self._stop(task, self._backlog.give_up(task.program), failure)
-
-    def _score_again(self, task: Task, left: list[Trial], failure: Failure) -> None:
-        verdict = self._retries.failed(task, PackedTrials(tuple(left), None), failure)
-        self._failed |= {trial.trial_id for trial in verdict.failed}
-        again = [trial for pack in verdict.packs for trial in pack.trials]
-        self._scorable += [Wanted(trial, self._requests[trial.trial_id]) for trial in again]
-        if verdict.stop:
-            given_up = [some.trial for some in self._scorable if some.trial.program == task.program]
-            self._scorable = deque(s for s in self._scorable if s.trial.program != task.program)
-            self._stop(task, given_up, failure)
-
-    def _stop(self, task: Task, given_up: list[Trial], failure: Failure) -> None:
-        """Gives up what waits of a program."""
-        self._failed |= {trial.trial_id for trial in given_up}
-        if given_up:
-            reason = Failure("stopped", f"its program raised too often: {failure.exception}")
-            self._write_failure(replace(task, trials=tuple(given_up)), reason)
-
-    def _write_failure(self, task: Task, failure: Failure) -> None:
-        log = f"logs/{task.part}.log"
-        row = {
-            "pack_id": task.pack_id,
-            "kind": task.kind,
-            "trial_ids": [trial.trial_id for trial in task.trials],
-            "attempt": task.attempt,
-            **dataclasses.asdict(failure),
-            "log": log if self._results.store.exists(log) else None,
-            "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        }
-        self._results.add("failures", task.part, [row])
+                self._ledger.scored(task.trials)

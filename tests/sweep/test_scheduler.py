@@ -104,8 +104,9 @@ def scheduler_of(
     results: Results, executor: Script, trials: list[Trial], **options: object
 ) -> Scheduler:
     left = outstanding(results, [Wanted(trial, (REQUEST,)) for trial in trials])
-    signals, run_id = options.pop("signals", lambda: 0), options.pop("run_id", "run")
-    return Scheduler(results, "s", left, executor, Options(**options), run_id, signals=signals)
+    named = {name: options.pop(name) for name in ("signals", "clock") if name in options}
+    run_id = options.pop("run_id", "run")
+    return Scheduler(results, "s", left, executor, Options(**options), run_id, **named)
 
 
 def finished(results: Results) -> Counter[str]:
@@ -518,7 +519,7 @@ def test_a_store_that_refuses_a_worker_ends_the_run_only_if_it_refuses_the_drive
     executor = Script(results, lambda task: reset if next(attempts) < 4 else None)
     scheduler = scheduler_of(results, executor, trials_of(), pack=4)
     if broken:
-        monkeypatch.setattr("teasel.sweep.scheduler.check_writable", refuse)
+        monkeypatch.setattr("teasel.sweep.failures.check_writable", refuse)
         with pytest.raises(StoreError, match=r"^cannot read /r/models/x: Connection reset"):
             scheduler.run()
     else:
@@ -532,8 +533,9 @@ def test_a_store_that_refuses_every_attempt_for_a_while_ends_the_run(
 ) -> None:
     bad = Failure("store", "StoreError: cannot read /r/representations/d/factors.parquet: damaged")
     executor = Script(results, lambda task: bad if task.kind == kind else None)
-    scheduler = scheduler_of(results, executor, trials_of(), pack=4)
-    scheduler._clock = lambda: 20.0 * len(executor.begun)
+    scheduler = scheduler_of(
+        results, executor, trials_of(), pack=4, clock=lambda: 20.0 * len(executor.begun)
+    )
     with pytest.raises(StoreError, match=r"^cannot read /r/representations/d/factors.parquet"):
         scheduler.run()
     assert sum(task.kind == kind for task in executor.begun) <= MAX_LOST + 2

@@ -1,0 +1,124 @@
+"""What follows when an attempt fails: a row that says why, and another try at what is undone."""
+
+import dataclasses
+import datetime
+from collections.abc import Callable
+from dataclasses import replace
+
+from . import checkpoints
+from .executor import ClusterError, Failure
+from .ledger import Ledger
+from .packing import PackedTrials
+from .results import Results
+from .retries import Retries, Verdict
+from .store import StoreError
+from .study import check_writable
+from .tasks import Task, TrainPack
+from .trials import Trial
+
+
+class Failures:
+    """Takes in the attempts of a run that fail.
+
+    Args:
+        results: Where the rows go.
+        ledger: What waits; it gets back what is worth another attempt.
+        retries: Decides what is.
+        clock: Seconds.
+    """
+
+    def __init__(
+        self, results: Results, ledger: Ledger, retries: Retries, clock: Callable[[], float]
+    ) -> None:
+        self._results = results
+        self._ledger = ledger
+        self._retries = retries
+        self._clock = clock
+
+    def take(self, task: Task, failure: Failure) -> None:
+        """Writes down what went wrong, and queues what the attempt left undone.
+
+        Raises:
+            StoreError: If it went wrong because the results folder refuses: so would all else.
+            ClusterError: If its node is not set up as it must be.
+        """
+        self._write(task, failure)
+        if failure.cause == "cluster":
+            raise ClusterError(failure.exception.removeprefix("ClusterError: "))
+        if failure.cause == "full" or (failure.cause == "store" and self._store_refuses(task)):
+            raise StoreError(failure.exception.removeprefix("StoreError: "))
+        if failure.cause == "store":  # for a moment, or only there
+            failure = replace(failure, cause="lost")
+        left = self._take_committed(task)
+        if left and isinstance(task, TrainPack):
+            self._train_again(task, left, failure)
+        elif left:
+            self._score_again(task, left, failure)
+
+    def _store_refuses(self, task: Task) -> bool:
+        """Whether the store refuses the driver, too, or one attempt after the other."""
+        try:
+            check_writable(self._results)
+        except StoreError:
+            return True
+        return self._retries.refused(task, self._clock())
+
+    def _take_committed(self, task: Task) -> list[Trial]:
+        """Counts what a failed attempt has committed all the same; returns what it has not."""
+        if isinstance(task, TrainPack):
+            rows = self._results.rows_of("trials", task.part)
+            if not rows:
+                return list(task.trials)
+            failed = [row["trial_id"] for row in rows if row["status"] == "failed"]
+            self._ledger.trained(task.trials, failed)
+            return []
+        left = [t for t in task.trials if not self._results.rows_of("scores", task.part_of(t))]
+        self._ledger.scored(trial for trial in task.trials if trial not in left)
+        return left
+
+    def _train_again(self, task: TrainPack, left: list[Trial], failure: Failure) -> None:
+        if task.checkpoint and _is_of_a_bad_checkpoint(failure):
+            for name in (task.checkpoint.removesuffix(".safetensors") + ".json", task.checkpoint):
+                self._results.store.remove(name)  # else the next run would pick it again
+            self._ledger.backlog.put_back([PackedTrials(tuple(left), None)])
+            return
+        saved = checkpoints.newest(self._results, task.part)
+        if saved:
+            self._retries.progressed(task)
+        elif task.checkpoint and self._results.store.exists(task.checkpoint):
+            saved = task.checkpoint
+        verdict = self._retries.failed(task, PackedTrials(tuple(left), saved), failure)
+        self._ledger.backlog.put_back(verdict.packs)
+        if verdict.most:
+            self._ledger.backlog.limit(task.program, verdict.most)
+        self._give_up(task, verdict, failure)
+
+    def _score_again(self, task: Task, left: list[Trial], failure: Failure) -> None:
+        verdict = self._retries.failed(task, PackedTrials(tuple(left), None), failure)
+        self._ledger.score(trial for pack in verdict.packs for trial in pack.trials)
+        self._give_up(task, verdict, failure)
+
+    def _give_up(self, task: Task, verdict: Verdict, failure: Failure) -> None:
+        self._ledger.give_up(verdict.failed)
+        stopped = self._ledger.give_up_program(task.kind, task.program) if verdict.stop else []
+        if stopped:
+            reason = Failure("stopped", f"its program raised too often: {failure.exception}")
+            self._write(replace(task, trials=tuple(stopped)), reason)
+
+    def _write(self, task: Task, failure: Failure) -> None:
+        log = f"logs/{task.part}.log"
+        row = {
+            "pack_id": task.pack_id,
+            "kind": task.kind,
+            "trial_ids": [trial.trial_id for trial in task.trials],
+            "attempt": task.attempt,
+            **dataclasses.asdict(failure),
+            "log": log if self._results.store.exists(log) else None,
+            "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        }
+        self._results.add("failures", task.part, [row])
+
+
+def _is_of_a_bad_checkpoint(failure: Failure) -> bool:
+    """Whether an attempt failed because the file it should go on from cannot be: damaged, say."""
+    return failure.exception.startswith("ValueError: ") and ", in restore\n" in failure.traceback
