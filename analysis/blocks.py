@@ -120,7 +120,7 @@ def score_table(name: str, summary: DataFrame) -> Block:
     """`summary.score_table` of one data set: mean ± spread, references in a body of their own."""
     counts = summary.columns[summary.columns.str.endswith("_count")]
     scores = [column.removesuffix("_count") for column in counts]
-    settings = summary["setting"].ne("").any()
+    settings = "setting" in summary and summary["setting"].ne("").any()
     learned = summary[~summary["reference"]]
     best = {score: learned[score].max() for score in scores}
     bodies = []

@@ -9,7 +9,7 @@ from .cube import cube
 from .frames import DataFrame, pd
 from .labels import counted, label
 from .resampling import MIN_SEEDS, bootstrap_error, fewest_seeds, interval, no_interval
-from .tables import DISENTANGLEMENT, learned
+from .tables import DISENTANGLEMENT, learned, one_row_per_model
 
 MIN_SETTINGS = 3
 """Two settings are ranked alike or not: that is no correlation."""
@@ -195,7 +195,7 @@ def dataset_correlation(
 
 def complete_models(table: DataFrame, names: Sequence[str]) -> tuple[DataFrame, dict[str, str]]:
     """The trained models that have every score kept, and why other scores are not kept."""
-    table = learned(table)
+    table = learned(one_row_per_model(table))
     values = table.reindex(columns=list(names)).to_numpy(float)
     scored = np.isfinite(values)
     kept = 2 * scored.sum(axis=0) > len(values)

@@ -7,7 +7,7 @@ import numpy as np
 
 from .frames import DataFrame
 from .summary import in_study_order
-from .tables import learned
+from .tables import learned, one_row_per_model
 
 
 class Cube(NamedTuple):
@@ -47,15 +47,9 @@ def cube(table: DataFrame, scores: Sequence[str]) -> Cube:
     """The array of some scores of a wide table; a score it lacks is all NaN.
 
     Raises:
-        ValueError: if two rows share data set, method, setting and seed.
+        ValueError: if two rows are of one model.
     """
-    table = in_study_order(learned(table))
-    cell = ["dataset", "method", "setting", "seed"]
-    if len(twice := table[table.duplicated(cell)]):
-        raise ValueError(
-            f"two rows of {', '.join(map(str, twice.iloc[0][cell]))}: expected the wide scores of "
-            "one representation, a row per model"
-        )
+    table = in_study_order(learned(one_row_per_model(table)))
     cells = list(zip(table["method"], table["setting"], strict=True))
     axes = [table["dataset"].tolist(), cells, table["seed"].tolist()]
     names = [list(dict.fromkeys(axis)) for axis in axes]

@@ -12,7 +12,7 @@ from .drawing import COLORS, FAINT, INK, SOFT
 from .frames import DataFrame
 from .labels import DASH, MINUS, label, strength
 from .summary import in_study_order
-from .tables import DISENTANGLEMENT
+from .tables import DISENTANGLEMENT, one_row_per_model
 
 FEWEST_IN_VIOLIN, MOST_MARKS = 6, 20
 """Models that have a shape, and models that are drawn one by one."""
@@ -138,6 +138,7 @@ def draw_violins(table: DataFrame, summary: DataFrame, axes: np.ndarray) -> np.n
         summary: `figure_3` of it, by method or by setting.
         axes: one per score.
     """
+    table = one_row_per_model(table)
     by = "setting" if "setting" in summary else "method"
     groups = in_study_order(summary.drop_duplicates(["method", by]))
     # A gap stands between the settings of two methods.

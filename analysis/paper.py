@@ -12,7 +12,7 @@ from .correlation import dataset_correlation, rank_correlations
 from .frames import DataFrame, pd
 from .resampling import interval, jackknife_error, no_interval
 from .summary import in_study_order
-from .tables import DISENTANGLEMENT, DOWNSTREAM, UNSUPERVISED, learned
+from .tables import DISENTANGLEMENT, DOWNSTREAM, UNSUPERVISED, learned, one_row_per_model
 
 LATENT_SCORES = ("gaussian_total_correlation", "mutual_info_score")
 SETTING = ["dataset", "method", "hyperparameter", "hyperparameter_value", "setting"]
@@ -31,7 +31,8 @@ def figure_1(mean: DataFrame, sampled: DataFrame) -> DataFrame:
         mean mutual information between latents in nats), value (mean over seeds), spread
         (standard deviation over seeds), low, high (of the mean), num_models, note.
     """
-    both = learned(pd.concat([mean, sampled], ignore_index=True))
+    tables = [one_row_per_model(table) for table in (mean, sampled)]
+    both = learned(pd.concat(tables, ignore_index=True))
     return _means(both, [*SETTING, "representation"], LATENT_SCORES)
 
 
@@ -106,7 +107,8 @@ def figure_6(table: DataFrame) -> DataFrame:
     """
     names = ["trial_id", *SETTING, "seed"]
     scores = ["factor_vae_score", "efficiency_gbt"]
-    found = in_study_order(learned(table)).reindex(columns=[*names, *scores])
+    trained = learned(one_row_per_model(table))
+    found = in_study_order(trained).reindex(columns=[*names, *scores])
     return found.dropna(subset=scores).reset_index(drop=True)
 
 
@@ -117,8 +119,9 @@ def with_unsupervised_of_samples(mean: DataFrame, sampled: DataFrame) -> DataFra
     user without labels would look at.
     """
     given = [name for name in UNSUPERVISED if name in sampled and name not in LOSSES]
-    rest = mean.drop(columns=[name for name in given if name in mean])
-    return rest.merge(sampled[["trial_id", *given]], how="left", on="trial_id")
+    rest = one_row_per_model(mean).drop(columns=given, errors="ignore")
+    of_samples = one_row_per_model(sampled)[["trial_id", *given]]
+    return rest.merge(of_samples, how="left", on="trial_id")
 
 
 LOSSES = ("reconstruction", "kl", "elbo")
@@ -131,9 +134,9 @@ def _by_dataset(table: DataFrame) -> dict[str, DataFrame]:
 
 def _means(table: DataFrame, by: Sequence[str], scores: Sequence[str]) -> DataFrame:
     """Means over models by group and score, with intervals for what other seeds would give."""
-    rows = in_study_order(table)
-    given = [name for name in scores if name in rows]
     cell = list(dict.fromkeys([*by, "setting", "seed"]))
+    rows = in_study_order(one_row_per_model(table, cell))
+    given = [name for name in scores if name in rows]
     long = rows.melt(cell, given, var_name="score").dropna(subset="value")
     settings = long.groupby([*cell[:-1], "score"], sort=False, dropna=False)
     long["num_seeds"] = settings["seed"].transform("nunique")

@@ -178,7 +178,7 @@ def _accuracies(study: Study, downstream: list[str]) -> list[Block]:
         *without_references(study.mean),
     ]
     for dataset, rows in study.mean.groupby("dataset", sort=False):
-        summary = score_table(rows.assign(setting=""), downstream)
+        summary = score_table(rows, downstream, by=["dataset", "method"])
         summary = summary.drop(columns=[f"{name}_spread" for name in downstream])
         table = blocks.score_table(f"downstream-{dataset}", summary)
         trained = learned(rows)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from .frames import DataFrame
 from .published import study_grid
-from .tables import DISENTANGLEMENT, LOWER_IS_BETTER, REFERENCES, learned
+from .tables import DISENTANGLEMENT, LOWER_IS_BETTER, REFERENCES, learned, one_row_per_model
 
 CELL = ["dataset", "method", "setting"]
 
@@ -29,21 +29,23 @@ def in_study_order(table: DataFrame) -> DataFrame:
     return table.loc[sortable.sort_values(by, kind="stable").index]
 
 
-def score_table(table: DataFrame, columns: Sequence[str] = DISENTANGLEMENT) -> DataFrame:
-    """Mean and spread over seeds of every score in every cell of the study.
+def score_table(
+    table: DataFrame, columns: Sequence[str] = DISENTANGLEMENT, by: Sequence[str] = CELL
+) -> DataFrame:
+    """Mean and spread over models of every score in every cell of the study.
 
     Args:
         table: wide scores.
         columns: score columns; those the table lacks are left out.
+        by: what makes a cell, the method among it; then a cell's models differ in their seed.
 
     Returns:
-        A row per data set, method and setting: num_models, reference (True for representations
-        nobody learned), and for each score its mean, as ``<score>_spread`` the standard deviation
-        over seeds (ddof 1; NaN with one seed) and as ``<score>_count`` how many models have it.
+        A row per cell: the columns of `by`, num_models, reference (True for representations nobody
+        learned), and for each score its mean, as ``<score>_spread`` the standard deviation over the
+        models (ddof 1; NaN of one) and as ``<score>_count`` how many models have it.
     """
     columns = [name for name in columns if name in table]
-    ordered = in_study_order(table)
-    groups = ordered.groupby(CELL, sort=False)
+    groups = in_study_order(one_row_per_model(table)).groupby(list(by), sort=False)
     means, spreads = groups[columns].mean(), groups[columns].std().add_suffix("_spread")
     summary = means.join(spreads).join(groups[columns].count().add_suffix("_count"))
     summary.insert(0, "num_models", groups.size())
@@ -58,7 +60,7 @@ def training_curves(trials: DataFrame, curves: DataFrame) -> DataFrame:
         dataset, method, hyperparameter, setting, step, reconstruction, kl, num_models.
     """
     cell = [*CELL, "hyperparameter", "hyperparameter_value"]
-    rows = trials[["trial_id", *cell]].merge(curves, on="trial_id")
+    rows = one_row_per_model(trials)[["trial_id", *cell]].merge(curves, on="trial_id")
     groups = rows.groupby([*cell, "step"], sort=False, dropna=False)
     means = groups.agg(
         reconstruction=("reconstruction", "mean"), kl=("kl", "mean"), num_models=("kl", "size")
@@ -73,7 +75,7 @@ def exemplars(table: DataFrame, score: str, by: Sequence[str] = ("dataset",)) ->
         The columns of `by`, `which` (best, median, worst), and the model's trial_id, method,
         setting, seed and score. With an even number of models the median is the better of two.
     """
-    ranked = in_study_order(learned(table)).dropna(subset=[score])
+    ranked = in_study_order(learned(one_row_per_model(table))).dropna(subset=[score])
     found = []
     for group, rows in ranked.groupby(list(by), sort=False):
         rows = rows.sort_values(score, ascending=score in LOWER_IS_BETTER, kind="stable")

@@ -4,6 +4,7 @@ import functools
 import json
 import operator
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -21,6 +22,9 @@ from .labels import strength
 TRAINING = ("steps", "batch_size", "learning_rate", "num_latents", "evaluation_batches")
 MADE_BY = ("metric_version", "parameters_hash", "parameters")
 SCORE_COLUMNS = ("representation", "metric", "score", "value", "metric_seed", "num_points")
+
+MODEL = ("dataset", "method", "setting", "seed")
+"""The columns that tell one model from another."""
 
 DISENTANGLEMENT = (
     *("beta_vae_score", "factor_vae_score", "mig", "dci_disentanglement", "modularity", "sap"),
@@ -126,6 +130,27 @@ def scores(
 def representation(results: Results | str | Path, trial_id: str) -> Codes:
     """The stored codes of one model: means and log variances (N, D), factors (N, K)."""
     return Codes(*open_results(results).representation(trial_id))
+
+
+def one_row_per_model(table: DataFrame, identity: Sequence[str] = MODEL) -> DataFrame:
+    """The table as it is: what every statistic over models asks of it.
+
+    Args:
+        table: wide scores.
+        identity: the columns that tell its rows apart.
+
+    Raises:
+        ValueError: if two rows share them.
+    """
+    twice = table[table.duplicated(list(identity))]
+    if len(twice):
+        dataset, method, setting, seed = twice.iloc[0][list(MODEL)]
+        model = ", ".join(filter(None, [dataset, method, setting, f"seed {seed}"]))
+        raise ValueError(
+            f"two rows of {model}: expected a row per model, so choose one representation, as in "
+            "table[table['representation'] == 'mean']"
+        )
+    return table
 
 
 def learned(table: DataFrame) -> DataFrame:

@@ -10,7 +10,7 @@ from .frames import DataFrame, pd
 from .labels import counted
 from .published import differences, filled, other_parameters, published, study_grid
 from .resampling import MIN_SEEDS
-from .tables import DISENTANGLEMENT, learned
+from .tables import DISENTANGLEMENT, learned, one_row_per_model
 
 AVERAGED = ("figure_3", "table_1")
 """Figures whose numbers are over all of the study's scores at once."""
@@ -55,7 +55,7 @@ def beside_published(
     known = known[["row", "column", "published", "source", "caveat"]]
     beside = summary.merge(known, how="left", on=["row", "column"])
     beside["difference"] = beside[value] - beside["published"]
-    table, lacking = _behind(summary, figure, table, score)
+    table, lacking = _behind(summary, figure, one_row_per_model(table), score)
     num_seeds = int(filled(table)["num_seeds"].min()) if len(table) else 0
     groups = table.groupby("dataset", sort=False)
     reasons = {name: obstacles(rows, scores=()) for name, rows in groups}

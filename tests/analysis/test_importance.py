@@ -5,7 +5,7 @@ from scipy.stats import norm
 
 from teasel.analysis import importance, method_wins, variance_explained
 from teasel.analysis.figures import draw_importance
-from teasel.analysis.frames import DataFrame, pd
+from teasel.analysis.frames import DataFrame
 from teasel.analysis.synthetic import cell_means, synthetic_scores
 
 
@@ -157,13 +157,6 @@ def test_what_seeds_do_to_all_settings_alike_is_taken_off_too_much() -> None:
     )
     found = overall(table, "dsprites", "mig")["corrected"]
     assert found[["method", "setting"]].sum() == pytest.approx(-35 / (36 * 9 + 1), rel=1e-3)
-
-
-def test_two_rows_of_one_model_are_refused() -> None:
-    table = synthetic_scores(np.random.default_rng(12), num_seeds=2)
-    words = "two rows of dsprites, beta_vae, beta=1, 0: expected the wide scores of one repr"
-    with pytest.raises(ValueError, match=words):
-        importance(pd.concat([table, table[:1]]), ["mig"])
 
 
 def test_wins_without_an_interval_say_why() -> None:

@@ -1,0 +1,84 @@
+"""What every public function asks of the tables and names it is given."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import teasel.analysis as analysis
+from teasel.analysis.frames import DataFrame
+from teasel.analysis.synthetic import SyntheticResults
+
+OF_MODELS: dict[str, Callable[[DataFrame], object]] = {
+    "beside_published": lambda table: analysis.beside_published(
+        DataFrame([{"row": "mig", "column": "sap", "correlation": 0, "low": 0, "high": 0}]),
+        *("figure_2", table, "correlation", "dsprites"),
+    ),
+    "dataset_correlation": lambda table: analysis.dataset_correlation(table, "mig"),
+    "exemplars": lambda table: analysis.exemplars(table, "mig"),
+    "figure_1": lambda table: analysis.figure_1(table, table[:0]),
+    "figure_2": analysis.figure_2,
+    "figure_3": analysis.figure_3,
+    "figure_4": analysis.figure_4,
+    "figure_4_datasets": analysis.figure_4_datasets,
+    "figure_5": analysis.figure_5,
+    "figure_6": analysis.figure_6,
+    "importance": analysis.importance,
+    "method_wins": lambda table: analysis.method_wins(table, "mig"),
+    "rank_correlation": analysis.rank_correlation,
+    "rank_correlations": lambda table: analysis.rank_correlations({"a": table}, ["mig", "sap"]),
+    "score_table": analysis.score_table,
+    "seeds_needed": analysis.seeds_needed,
+    "table_1": analysis.table_1,
+    "training_curves": lambda table: analysis.training_curves(
+        table, DataFrame({"trial_id": table["trial_id"], "step": 1, "reconstruction": 1, "kl": 1})
+    ),
+    "unsupervised_selection": analysis.unsupervised_selection,
+    "variance_explained": analysis.variance_explained,
+    "with_unsupervised_of_samples": lambda table: analysis.with_unsupervised_of_samples(
+        table, table
+    ),
+}
+ALIKE = ("differences", "filled")
+"""Which say of models twice what they say of them once."""
+OF_NO_MODELS = (
+    *("Codes", "embedding", "export", "fingerprints", "published", "representation", "scores"),
+    *("trials", "udr_scores", "write_report"),
+)
+
+
+@pytest.fixture(scope="module")
+def both() -> DataFrame:
+    """Wide scores of both representations, a few models of two data sets."""
+    results = SyntheticResults(np.random.default_rng(0), num_datasets=2, num_seeds=2)
+    return analysis.scores(results, representation=None, wide=True)
+
+
+def test_every_public_function_is_listed_here() -> None:
+    assert {*OF_MODELS, *ALIKE, *OF_NO_MODELS} == set(analysis.__all__)
+
+
+@pytest.mark.parametrize("name", OF_MODELS)
+def test_a_model_that_stands_in_two_rows_is_refused(name: str, both: DataFrame) -> None:
+    OF_MODELS[name](both[both["representation"] == "mean"])
+    words = r"two rows of dsprites, beta_vae, beta=1, seed 0: .* choose one representation"
+    with pytest.raises(ValueError, match=words):
+        OF_MODELS[name](both)
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_what_models_are_is_said_alike_of_both_representations(name: str, both: DataFrame) -> None:
+    tell = getattr(analysis, name)
+    twice, once = (str(tell(table)) for table in (both, both[both["representation"] == "mean"]))
+    assert twice == once
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_figure_1_and_4_refuse_both_representations_on_either_side(
+    side: int, both: DataFrame
+) -> None:
+    tables = [both[both["representation"] == kind] for kind in ("mean", "sampled")]
+    tables[side] = both
+    for function in (analysis.figure_1, analysis.with_unsupervised_of_samples):
+        with pytest.raises(ValueError, match="choose one representation"):
+            function(*tables)
