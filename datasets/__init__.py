@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ..plugins import plugins
+from ..catalogue import Catalogue
 from .appearance import SCREAM, color, noise, scream
 from .cache import cache_dir
 from .cars3d import CARS3D
 from .custom import from_function, from_npz
 from .dataset import Appearance, DataError, Dataset, Factor
-from .definition import Definition, Status
+from .definition import Definition, Status, check_definition
 from .dsprites import DSPRITES, DSPRITES_MINI
 from .files import PublishedFile
 from .shapes3d import SHAPES3D
@@ -52,21 +52,24 @@ def _variant(
     )
 
 
-DATASETS: dict[str, Definition] = {
-    "dsprites": DSPRITES,
-    "color_dsprites": _variant(DSPRITES, "color", color),
-    "noisy_dsprites": _variant(DSPRITES, "noisy", noise),
-    "scream_dsprites": _variant(DSPRITES, "scream", scream, SCREAM),
-    "smallnorb": SMALLNORB,
-    "cars3d": CARS3D,
-    "shapes3d": SHAPES3D,
-    "shapes3d_synthetic": SHAPES3D_SYNTHETIC,
-    "dsprites_mini": DSPRITES_MINI,
-    "color_dsprites_mini": _variant(DSPRITES_MINI, "color", color),
-    "noisy_dsprites_mini": _variant(DSPRITES_MINI, "noisy", noise),
-    "scream_dsprites_mini": _variant(DSPRITES_MINI, "scream", scream, SCREAM),
-}
-DATASETS |= plugins("datasets", DATASETS)
+DATASETS: Catalogue[Definition] = Catalogue(
+    "datasets",
+    {
+        "dsprites": DSPRITES,
+        "color_dsprites": _variant(DSPRITES, "color", color),
+        "noisy_dsprites": _variant(DSPRITES, "noisy", noise),
+        "scream_dsprites": _variant(DSPRITES, "scream", scream, SCREAM),
+        "smallnorb": SMALLNORB,
+        "cars3d": CARS3D,
+        "shapes3d": SHAPES3D,
+        "shapes3d_synthetic": SHAPES3D_SYNTHETIC,
+        "dsprites_mini": DSPRITES_MINI,
+        "color_dsprites_mini": _variant(DSPRITES_MINI, "color", color),
+        "noisy_dsprites_mini": _variant(DSPRITES_MINI, "noisy", noise),
+        "scream_dsprites_mini": _variant(DSPRITES_MINI, "scream", scream, SCREAM),
+    },
+    check=check_definition,
+)
 
 
 def load(name: str, data_dir: Path | str | None = None) -> Dataset:

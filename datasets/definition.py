@@ -154,3 +154,12 @@ class Definition:
             return publication.rows(name, grid, row_shape, data_dir)
 
         return Recipe(name, grid, row_shape, PUBLISHED, chunks, version)
+
+
+def check_definition(entry: object) -> None:
+    """Raises TypeError if something is no definition of a data set."""
+    if not isinstance(entry, Definition):
+        raise TypeError(
+            f"a {type(entry).__name__}; expected a teasel.datasets.Definition, such as from_npz "
+            f"and from_function return"
+        )

@@ -6,14 +6,14 @@ an entry of `METRICS` that draws its points from a `Representation` as the study
 (N, D) floats, factors (N, K) integers. Nothing here knows of models or data sets.
 """
 
-from ..plugins import plugins
+from ..catalogue import Bounds, Catalogue
 from .beta_vae_score import score_beta_vae
 from .dci import DCI, completeness, dci, disentanglement, score_dci
 from .downstream import score_downstream_gbt, score_downstream_lr
 from .explicitness import Explicitness, explicitness, score_explicitness
 from .factor_vae_score import score_factor_vae
 from .irs import irs, irs_matrix, score_irs
-from .metric import Bounds, Metric
+from .metric import Metric, check_metric
 from .mig import mig, score_mig
 from .modularity import modularity, score_modularity
 from .mutual_information import discretize, mutual_information_matrix
@@ -23,22 +23,25 @@ from .study_seeds import STUDY_SEEDS
 from .udr import udr
 from .unsupervised import UnsupervisedScores, score_unsupervised, unsupervised_scores
 
-METRICS: dict[str, Metric] = {
-    "beta_vae_score": Metric(
-        score_beta_vae, "Higgins et al. 2017, openreview.net/forum?id=Sy2fzU9gl"
-    ),
-    "factor_vae_score": Metric(score_factor_vae, "Kim and Mnih 2018, arXiv:1802.05983"),
-    "mig": Metric(score_mig, "Chen et al. 2018, arXiv:1802.04942"),
-    "dci": Metric(score_dci, "Eastwood and Williams 2018, openreview.net/forum?id=By-7dz-AZ"),
-    "modularity": Metric(score_modularity, "Ridgeway and Mozer 2018, arXiv:1802.05312"),
-    "explicitness": Metric(score_explicitness, "Ridgeway and Mozer 2018, arXiv:1802.05312"),
-    "sap": Metric(score_sap, "Kumar et al. 2018, arXiv:1711.00848"),
-    "unsupervised": Metric(score_unsupervised, "Locatello et al. 2019, arXiv:1811.12359"),
-    "downstream_lr": Metric(score_downstream_lr, "Locatello et al. 2019, arXiv:1811.12359"),
-    "downstream_gbt": Metric(score_downstream_gbt, "Locatello et al. 2019, arXiv:1811.12359"),
-    "irs": Metric(score_irs, "Suter et al. 2019, arXiv:1811.00007"),
-}
-METRICS |= plugins("metrics", METRICS)
+METRICS: Catalogue[Metric] = Catalogue(
+    "metrics",
+    {
+        "beta_vae_score": Metric(
+            score_beta_vae, "Higgins et al. 2017, openreview.net/forum?id=Sy2fzU9gl"
+        ),
+        "factor_vae_score": Metric(score_factor_vae, "Kim and Mnih 2018, arXiv:1802.05983"),
+        "mig": Metric(score_mig, "Chen et al. 2018, arXiv:1802.04942"),
+        "dci": Metric(score_dci, "Eastwood and Williams 2018, openreview.net/forum?id=By-7dz-AZ"),
+        "modularity": Metric(score_modularity, "Ridgeway and Mozer 2018, arXiv:1802.05312"),
+        "explicitness": Metric(score_explicitness, "Ridgeway and Mozer 2018, arXiv:1802.05312"),
+        "sap": Metric(score_sap, "Kumar et al. 2018, arXiv:1711.00848"),
+        "unsupervised": Metric(score_unsupervised, "Locatello et al. 2019, arXiv:1811.12359"),
+        "downstream_lr": Metric(score_downstream_lr, "Locatello et al. 2019, arXiv:1811.12359"),
+        "downstream_gbt": Metric(score_downstream_gbt, "Locatello et al. 2019, arXiv:1811.12359"),
+        "irs": Metric(score_irs, "Suter et al. 2019, arXiv:1811.00007"),
+    },
+    check=check_metric,
+)
 
 __all__ = [
     "DCI",

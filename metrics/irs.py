@@ -4,8 +4,9 @@ from typing import Annotated
 
 import numpy as np
 
+from ..catalogue import Bounds
 from .arrays import checked
-from .metric import Bounds, Count
+from .metric import Count
 from .mutual_information import discretize
 from .representation import Representation, Rng
 
@@ -61,7 +62,7 @@ def score_irs(
     rng: Rng,
     *,
     num_train: Count = 10_000,
-    quantile: Annotated[float, Bounds(0, 1)] = 0.99,
+    quantile: Annotated[float, Bounds(ge=0, le=1)] = 0.99,
 ) -> dict[str, float]:
     """`irs` of `num_train` points, and the number of latents that are not constant."""
     codes, factors = representation.sample(rng, num_train)

@@ -3,17 +3,10 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from typing import Annotated, get_type_hints
 
+from ..catalogue import Bounds
 from .representation import Representation, Rng
-
-
-class Bounds(NamedTuple):
-    """The closed range of a numeric parameter, read from its annotation when a grid is checked."""
-
-    ge: float | None = None
-    le: float | None = None
-
 
 Count = Annotated[int, Bounds(ge=1)]
 
@@ -27,6 +20,7 @@ class Metric:
             are the metric's parameters, their annotations the accepted types and `Bounds`.
         reference: Who defined it, and where.
         version: Raised whenever the same parameters would give another score.
+        lower_is_better: The scores of which less is better; of the others more is.
         draws_points: Whether it gets points drawn for it. If not, it can only `sample`, and gets
             the points that are kept of every model, in order: 10,000 and then 5,000 more. A
             finished study is then scored by it without encoding an image.
@@ -35,6 +29,7 @@ class Metric:
     function: Callable[..., dict[str, float]]
     reference: str
     version: int = 1
+    lower_is_better: tuple[str, ...] = ()
     draws_points: bool = True
 
     def __call__(
@@ -52,3 +47,13 @@ class Metric:
             for name, parameter in everything.items()
             if parameter.kind is inspect.Parameter.KEYWORD_ONLY
         }
+
+
+def check_metric(entry: object) -> None:
+    """Raises TypeError if something is no metric, or a parameter of it has no annotation."""
+    if not isinstance(entry, Metric):
+        raise TypeError(f"a {type(entry).__name__}; expected a teasel.metrics.Metric")
+    hints = get_type_hints(entry.function)
+    for name in entry.parameters:
+        if name not in hints:
+            raise TypeError(f"the parameter {name} has no annotation, as in '{name}: int'")

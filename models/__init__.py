@@ -5,7 +5,7 @@ A method is a factory: its named arguments are its hyper-parameters, and it retu
 leaves. Nothing here knows a data set: images come from a function.
 """
 
-from ..plugins import plugins
+from ..catalogue import Bounds, Catalogue
 from .allocator import keep_freed_memory
 from .annealed_vae import annealed_vae
 from .beta_tc_vae import beta_tc_vae
@@ -15,28 +15,40 @@ from .dip_vae import dip_vae_i, dip_vae_ii
 from .encoding import decode, encode, encode_all
 from .factor_vae import factor_vae
 from .memory import Memory, device_memory, pack_memory, pack_size
-from .method import Bounds, Factory, Method, check_hyperparameters, hyperparameters
+from .method import (
+    Factory,
+    Info,
+    Method,
+    Weight,
+    check_hyperparameters,
+    hyperparameters,
+)
 from .networks import Posterior
+from .objective import forward, regularized
 from .program import Settings
 from .randomness import Purpose
 from .training import Pack, Replica, Trainer
 from .untrained import untrained
 
-METHODS: dict[str, Factory] = {
-    "beta_vae": beta_vae,
-    "factor_vae": factor_vae,
-    "dip_vae_i": dip_vae_i,
-    "dip_vae_ii": dip_vae_ii,
-    "beta_tc_vae": beta_tc_vae,
-    "annealed_vae": annealed_vae,
-    "untrained": untrained,
-}
-METHODS |= plugins("methods", METHODS)
+METHODS: Catalogue[Factory] = Catalogue(
+    "methods",
+    {
+        "beta_vae": beta_vae,
+        "factor_vae": factor_vae,
+        "dip_vae_i": dip_vae_i,
+        "dip_vae_ii": dip_vae_ii,
+        "beta_tc_vae": beta_tc_vae,
+        "annealed_vae": annealed_vae,
+        "untrained": untrained,
+    },
+    check=hyperparameters,
+)
 
 __all__ = [
     "METHODS",
     "Bounds",
     "Factory",
+    "Info",
     "Memory",
     "Method",
     "Pack",
@@ -45,15 +57,18 @@ __all__ = [
     "Replica",
     "Settings",
     "Trainer",
+    "Weight",
     "check_hyperparameters",
     "decode",
     "device_memory",
     "encode",
     "encode_all",
+    "forward",
     "hyperparameters",
     "keep_freed_memory",
     "pack_memory",
     "pack_size",
     "parameters_from_bytes",
     "parameters_to_bytes",
+    "regularized",
 ]

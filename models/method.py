@@ -5,33 +5,15 @@ annotations on its arguments, which `hyperparameters` reads and `check_hyperpara
 """
 
 import inspect
-import math
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import jax
 import optax
 
+from ..catalogue import Bounds
 from .networks import Parameters, initial_parameters
 from .optimizer import adam
-
-
-class Bounds(NamedTuple):
-    """The values a hyper-parameter may take: finite numbers, at least `ge` or above `gt`."""
-
-    ge: float | None = None
-    gt: float | None = None
-
-    def __str__(self) -> str:
-        if self.gt is not None:
-            return f"a finite number above {self.gt:g}"
-        return "a finite number" if self.ge is None else f"a finite number of at least {self.ge:g}"
-
-    def allow(self, value: float) -> bool:
-        """Returns whether `value` is allowed."""
-        above = self.gt is None or value > self.gt
-        return math.isfinite(value) and above and (self.ge is None or value >= self.ge)
-
 
 Weight = Annotated[float, Bounds(ge=0)]
 """A weight in an objective."""
@@ -62,12 +44,15 @@ class Method(NamedTuple):
             "encoder" and "decoder".
         optimizer: learning rate -> the transformation of gradients.
         trainable: False for a reference that keeps its initial weights.
+        version: to be raised when the same hyper-parameters would give another model; from 2 on
+            it is part of a trial's identity, so that the models of before are not taken for these.
     """
 
     loss: Callable[[Parameters, jax.Array, jax.Array, jax.Array], tuple[jax.Array, Info]]
     initial_parameters: Callable[[jax.Array, tuple[int, ...], int], Parameters] = initial_parameters
     optimizer: Callable[[float], optax.GradientTransformation] = adam
     trainable: bool = True
+    version: int = 1
 
 
 Factory = Callable[..., Method]
@@ -76,32 +61,36 @@ Factory = Callable[..., Method]
 class Hyperparameter(NamedTuple):
     """One argument of a factory; `default` is None where a value is required."""
 
-    type: type
     bounds: Bounds
-    default: Any
-
-    @property
-    def required(self) -> bool:
-        """Whether a trial must give a value."""
-        return self.default is None
+    default: float | None
 
 
 def hyperparameters(factory: Factory) -> dict[str, Hyperparameter]:
     """Returns the hyper-parameters of a method by name, read from the factory's signature.
 
+    Raises:
+        TypeError: if it is no factory, or one of its arguments is not annotated as a float.
+
     >>> from teasel.models import METHODS
     >>> hyperparameters(METHODS["beta_vae"])["beta"].bounds.allow(-1.0)
     False
     """
+    if not callable(factory):
+        raise TypeError(f"a {type(factory).__name__}; expected a function that returns a Method")
     hints = get_type_hints(factory, include_extras=True)
     found = {}
     for name, parameter in inspect.signature(factory).parameters.items():
-        hint, bounds = hints[name], Bounds()
+        hint, bounds = hints.get(name), Bounds()
         if get_origin(hint) is Annotated:
             hint, *extras = get_args(hint)
             bounds = next((extra for extra in extras if isinstance(extra, Bounds)), bounds)
+        if hint is not float:
+            raise TypeError(
+                f"the argument {name} is annotated as {hint}; a hyper-parameter is a float, as in "
+                f"'{name}: float' or '{name}: Annotated[float, Bounds(ge=0)]'"
+            )
         default = None if parameter.default is inspect.Parameter.empty else parameter.default
-        found[name] = Hyperparameter(hint, bounds, default)
+        found[name] = Hyperparameter(bounds, default)
     return found
 
 
@@ -124,7 +113,7 @@ def check_hyperparameters(
             allowed = f"it takes {', '.join(known)}" if known else "it takes none"
             raise ValueError(f"{method} has no hyper-parameter {name!r}; {allowed}")
     checked = {}
-    for name, (_, bounds, default) in known.items():
+    for name, (bounds, default) in known.items():
         value = values.get(name, default)
         if value is None:
             raise ValueError(f"{method} needs the hyper-parameter {name!r}: {bounds}")
