@@ -5,8 +5,13 @@ import json
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
+from .. import TeaselError
 from .results import Results
 from .store import MissingFileError, StoreError
+
+
+class CheckpointError(TeaselError):
+    """A file that a training should go on from cannot be read."""
 
 
 class Checkpoint(NamedTuple):

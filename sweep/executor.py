@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .. import TeaselError
+from .checkpoints import CheckpointError
 from .store import MissingFileError, Store, StoreError
 from .tasks import Demand, Task
 
@@ -28,8 +29,9 @@ class Failure:
     Attributes:
         cause: "exception" (the code's fault), "out_of_memory", "lost" (the worker's or the node's
             end, or that of a file that another driver has removed: nobody's fault), "full" (the
-            results folder takes no more from anybody), "store" (it refused for another reason), or
-            "cluster" (the node is not set up as it must be).
+            results folder takes no more from anybody), "store" (it refused for another reason),
+            "checkpoint" (what it should go on from is damaged), or "cluster" (the node is not set
+            up as it must be).
         exception: One line: type and message.
         traceback: The tail of the traceback.
     """
@@ -168,5 +170,7 @@ def _cause(error: Exception) -> str:
         return "lost"
     if isinstance(error, StoreError):
         return "full" if getattr(error.__cause__, "errno", None) in _FULL else "store"
+    if isinstance(error, CheckpointError):
+        return "checkpoint"
     exhausted = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
     return "out_of_memory" if exhausted else "exception"

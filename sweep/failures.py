@@ -77,7 +77,7 @@ class Failures:
         return left
 
     def _train_again(self, task: TrainPack, left: list[Trial], failure: Failure) -> None:
-        if task.checkpoint and _is_of_a_bad_checkpoint(failure):
+        if task.checkpoint and failure.cause == "checkpoint":
             for name in (task.checkpoint.removesuffix(".safetensors") + ".json", task.checkpoint):
                 self._results.store.remove(name)  # else the next run would pick it again
             self._ledger.backlog.put_back([PackedTrials(tuple(left), None)])
@@ -117,8 +117,3 @@ class Failures:
             "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
         self._results.add("failures", task.part, [row])
-
-
-def _is_of_a_bad_checkpoint(failure: Failure) -> bool:
-    """Whether an attempt failed because the file it should go on from cannot be: damaged, say."""
-    return failure.exception.startswith("ValueError: ") and ", in restore\n" in failure.traceback

@@ -59,10 +59,10 @@ class Grid(Strict):
     def trials(self) -> list[Trial]:
         """All trials, outermost first: data set, method, setting, seed; exclusions left out."""
         every = (
-            Trial(dataset.name, method, hyperparameters, seed, training, _file(dataset))
+            Trial(dataset.name, method, hyperparameters, seed, training, _file(dataset), version)
             for dataset in self.datasets
             for method, entry in self.chosen_methods.items()
-            for hyperparameters, training in _settings(method, entry, self.training)
+            for hyperparameters, training, version in _settings(method, entry, self.training)
             for seed in self.seeds
         )
         return [trial for trial in every if not any(_matches(trial, rule) for rule in self.exclude)]
@@ -85,10 +85,10 @@ def _file(dataset: DatasetEntry) -> DataFile | None:
 
 def _settings(
     method: str, entry: Strict, shared: TrainingBlock
-) -> Iterable[tuple[dict[str, float], Training]]:
-    """The product of a method's axes, with the training settings that hold for it."""
+) -> Iterable[tuple[dict[str, float], Training, int]]:
+    """The product of a method's axes, with the training settings and the version that hold."""
     if method in REFERENCES:
-        yield {}, Training(**shared.model_dump() | {"steps": 0})
+        yield {}, Training(**shared.model_dump() | {"steps": 0}), 1
         return
     own = {name: getattr(entry, name) for name in TrainingBlock.model_fields}
     settings = shared.model_dump() | {key: own[key] for key in own if own[key] is not None}
@@ -96,9 +96,10 @@ def _settings(
     axes = {name: getattr(entry, name) for name in arguments(factory)}
     for values in itertools.product(*axes.values()):
         hyperparameters = dict(zip(axes, values, strict=True))
+        made = factory(**hyperparameters)
         # A method that isn't trained takes no steps, whatever the grid gives the others.
-        steps = settings["steps"] if factory(**hyperparameters).trainable else 0
-        yield hyperparameters, Training(**settings | {"steps": steps})
+        steps = settings["steps"] if made.trainable else 0
+        yield hyperparameters, Training(**settings | {"steps": steps}), made.version
 
 
 def _matches(trial: Trial, rule: dict[str, Any]) -> bool:
@@ -192,8 +193,9 @@ def resolved(grid: Grid) -> dict[str, Any]:
         "seeds": grid.seeds,
         "methods": {
             name: [
-                {"hyperparameters": hyperparameters, "training": asdict(training)}
-                for hyperparameters, training in _settings(name, entry, grid.training)
+                {"hyperparameters": values, "training": asdict(training)}
+                | ({"version": version} if version > 1 else {})
+                for values, training, version in _settings(name, entry, grid.training)
             ]
             for name, entry in grid.chosen_methods.items()
         },

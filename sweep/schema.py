@@ -17,16 +17,28 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from .. import TeaselError
 from ..datasets import DATASETS
 from ..metrics import METRICS
 from ..models import METHODS
 from .grid_faults import hint
 from .references import REFERENCES
 from .signatures import arguments
+from .tables import TRIALS
 from .trials import Training
 
 MOST_SEEDS = 1_000_000
 """More are a slip of the pen, and would fill the memory."""
+
+_COLUMNS = {
+    *TRIALS,
+    *METRICS,
+    "representation",
+    "hyperparameter",
+    "hyperparameter_value",
+    "setting",
+}
+"""Of the tables that hold a column for each hyper-parameter."""
 
 _UNUSED = 0.05
 """Of an accelerator, by packs that share it: 0.33 stands for a third."""
@@ -178,7 +190,19 @@ class DatasetEntry(Strict):
 
 
 def _method_entry(name: str, factory: Callable[..., Any]) -> type[Strict]:
-    """What a grid may say of a method: an axis per hyper-parameter, and settings of its own."""
+    """What a grid may say of a method: an axis per hyper-parameter, and settings of its own.
+
+    Raises:
+        TeaselError: If the method, or a hyper-parameter, has the name of something else.
+    """
+    if name in REFERENCES:
+        raise TeaselError(f"the method {name}: a reference representation has that name")
+    for argument in arguments(factory):
+        if argument in _COLUMNS:
+            raise TeaselError(
+                f"the method {name}: a hyper-parameter cannot be called {argument}, as a column of "
+                f"the results has that name"
+            )
     axes = {
         argument: (_axis(annotation), Field(default, validate_default=default is not ...))
         for argument, (annotation, default) in arguments(factory).items()

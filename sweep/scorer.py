@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import TeaselError
 from ..metrics import METRICS, Representation
 from . import code_tables
 from .control import Control
@@ -16,12 +17,17 @@ from .store import StoreError
 from .tasks import ScoreTrials
 
 
+class MetricError(TeaselError):
+    """A metric raised what does not mean that it is undefined for the codes: it has a bug."""
+
+
 def score(task: ScoreTrials) -> dict[str, Any]:
     """Computes and commits the wanted scores of each trial; returns {"interrupted": bool}.
 
-    A metric that is not defined for a model's codes gets an error row; the others are still there.
+    A metric that is not defined for a model's codes gets an error row.
 
     Raises:
+        MetricError: If one has a bug; the trial's other scores are committed then.
         ResultsError: If a trial's codes and parameters are gone.
         StoreError: If the results folder cannot be written.
     """
@@ -32,6 +38,7 @@ def score(task: ScoreTrials) -> dict[str, Any]:
         kinds = {request.representation for request in drawing}
         representations = open_representations(results, trial, kinds)
         rows: list[dict[str, Any]] = []
+        bug: MetricError | None = None
         for done, request in enumerate(requests):
             if control.draining:
                 results.add("scores", f"{task.part_of(trial)}-{done}", rows)
@@ -41,17 +48,28 @@ def score(task: ScoreTrials) -> dict[str, Any]:
                 representation = representations[request.representation]
             else:
                 representation = kept_points(results, trial, request.representation)
-            rows += [
-                {"trial_id": trial.trial_id, "attempt": task.attempt} | row
-                for row in score_rows(representation, request)
-            ]
+            try:
+                found = score_rows(representation, request)
+            except MetricError as error:
+                bug = bug or error
+                continue
+            about = {"trial_id": trial.trial_id, "attempt": task.attempt}
+            rows += [about | row for row in found]
+        if bug:
+            results.add("scores", f"{task.part_of(trial)}-others", rows)
+            raise bug
         results.add("scores", task.part_of(trial), rows)
         code_tables.forget(results, trial.trial_id)
     return {"interrupted": False}
 
 
 def score_rows(representation: Representation, request: MetricRequest) -> list[dict[str, Any]]:
-    """One row per score of a metric, or one with the reason why there is none."""
+    """One row per score of a metric, or one with the reason why it is not defined.
+
+    Raises:
+        MetricError: If the metric raises anything but ValueError or ArithmeticError, or does not
+            return a dict of numbers.
+    """
     metric = METRICS[request.metric]
     identity = {
         "representation": request.representation,
@@ -64,15 +82,23 @@ def score_rows(representation: Representation, request: MetricRequest) -> list[d
     }
     started = time.monotonic()
     rng = np.random.RandomState(request.metric_seed)
+    scores: Any = {"": None}
+    error = None
     try:
-        scores, error = metric(representation, rng, **request.parameters), None
+        scores = metric(representation, rng, **request.parameters)
     except (MemoryError, StoreError):
         raise
+    except (ValueError, ArithmeticError) as problem:
+        error = str(problem)
     except Exception as problem:
-        kind = "" if isinstance(problem, ValueError) else f"{type(problem).__name__}: "
-        scores, error = {"": None}, f"{kind}{problem}"
+        what = f"{request.metric} raised {type(problem).__name__}: {problem}"
+        raise MetricError(what) from problem
     identity |= {"seconds": time.monotonic() - started, "error": error}
-    return [
-        identity | {"score": name, "value": None if value is None else float(value)}
-        for name, value in scores.items()
-    ]
+    try:
+        return [
+            identity | {"score": name, "value": None if value is None else float(value)}
+            for name, value in scores.items()
+        ]
+    except (AttributeError, TypeError, ValueError) as problem:
+        what = f"{request.metric} returned {scores!r}; expected a dict of numbers"
+        raise MetricError(what) from problem

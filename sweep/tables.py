@@ -15,6 +15,7 @@ TRIALS: dict[str, pa.DataType] = {
     "study": _TEXT,
     "dataset": _TEXT,
     "method": _TEXT,
+    "method_version": _WHOLE,
     "seed": _WHOLE,
     "model_num": _WHOLE,
     "steps": _WHOLE,

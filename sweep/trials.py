@@ -49,6 +49,7 @@ class Trial:
         seed: Of weights, batches and noise.
         training: The settings.
         file: The user's own data set, if it is one.
+        method_version: Of the method's code.
     """
 
     dataset: str
@@ -57,6 +58,7 @@ class Trial:
     seed: int
     training: Training
     file: DataFile | None = None
+    method_version: int = 1
 
     @property
     def setting(self) -> tuple[Any, ...]:
@@ -66,7 +68,7 @@ class Trial:
     @property
     def program(self) -> tuple[Any, ...]:
         """What trials that run in one compiled program have in common."""
-        return (self.dataset, self.file, self.method, self.training)
+        return (self.dataset, self.file, self.method, self.method_version, self.training)
 
     @cached_property
     def trial_id(self) -> str:
@@ -79,6 +81,8 @@ class Trial:
             "seed": self.seed,
             "training": vars(self.training),
         }
+        if self.method_version > 1:  # absent at first: what has no versions keeps its names
+            identity["method_version"] = self.method_version
         return hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:16]
 
     def __hash__(self) -> int:

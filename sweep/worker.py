@@ -163,7 +163,10 @@ def _train(
     trial_ids = [trial.trial_id for trial in task.trials]
     started = time.monotonic()
     if task.checkpoint:
-        pack = trainer.restore(results.store.read(task.checkpoint), trial_ids)
+        try:
+            pack = trainer.restore(results.store.read(task.checkpoint), trial_ids)
+        except ValueError as error:
+            raise checkpoints.CheckpointError(f"{task.checkpoint}: {error}") from error
         started -= checkpoints.train_seconds(results, task.checkpoint)
     else:
         replicas = [Replica(t.hyperparameters, t.seed, t.trial_id) for t in task.trials]
@@ -257,6 +260,7 @@ def _trial_row(
         "study": task.study,
         "dataset": trial.dataset,
         "method": trial.method,
+        "method_version": trial.method_version,
         "seed": trial.seed,
         "model_num": model_numbers().get(trial.trial_id),
         "steps": trial.training.steps,

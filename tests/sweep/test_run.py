@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,8 +76,6 @@ def test_a_second_run_does_nothing_and_says_so(
 def test_more_seeds_of_the_same_study_are_added(
     finished: Results, grid_file: Path, tmp_path: Path
 ) -> None:
-    import shutil
-
     folder = tmp_path / "copy"
     shutil.copytree(finished.uri, folder)
     more = grid_file.with_name("more.yaml")
@@ -195,6 +194,35 @@ def test_a_metric_that_is_not_defined_leaves_an_error_row_beside_the_others(
     assert errors["mig"] is None
 
 
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (lambda *_, **__: [].nothing, "raised AttributeError: 'list' object has no attribute"),
+        (lambda *_, **__: 3.0, "returned 3.0; expected a dict of numbers"),
+        (lambda *_, **__: {"it": "high"}, "returned {'it': 'high'}; expected a dict of numbers"),
+    ],
+)
+def test_a_metric_with_a_bug_fails_beside_the_others_and_is_computed_once_mended(
+    finished: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken, message: str
+) -> None:
+    shutil.copytree(finished.uri, tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy" / "tables" / "scores")
+    results = Results(tmp_path / "copy")
+    with monkeypatch.context() as patch:
+        patch.setitem(METRICS.own, "mig", replace(METRICS["mig"], function=broken))
+        summary = rescore(results.uri, ["mig", "modularity"], executor=InProcess())
+        assert (summary.done, summary.failed) == (0, 4)
+    before = results.table("scores").to_pylist()
+    assert {row["metric"] for row in before} == {"modularity"}
+    for failure in results.table("failures").to_pylist():
+        assert message in failure["exception"]
+    summary = rescore(results.uri, ["mig", "modularity"], executor=InProcess())
+    assert (summary.done, summary.failed) == (4, 0)
+    rows = results.table("scores").to_pylist()
+    assert len(rows) == len({(r["trial_id"], r["representation"], r["metric"]) for r in rows}) == 16
+    assert all(row in rows for row in before)
+
+
 def test_references_are_scored_beside_the_methods(grid_file: Path, tmp_path: Path) -> None:
     grid = grid_file.with_name("references.yaml")
     names = ["ground_truth", "raw_pixels", "pca", "ica", "random_codes"]
@@ -245,7 +273,7 @@ def test_a_metric_that_draws_no_points_needs_the_kept_codes_alone(
     shutil.rmtree(tmp_path / "copy" / "models")
     results = Results(tmp_path / "copy")
     for name in ("irs", "factor_vae_score"):
-        monkeypatch.setitem(METRICS, name, replace(METRICS[name], draws_points=False))
+        monkeypatch.setitem(METRICS.own, name, replace(METRICS[name], draws_points=False))
     summary = rescore(results.uri, ["irs", "factor_vae_score"], executor=InProcess())
     assert (summary.done, summary.missing) == (4, 0)
     rows = results.table("scores").to_pylist()

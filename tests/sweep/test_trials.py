@@ -20,6 +20,7 @@ def test_the_identity_does_not_depend_on_how_a_number_is_written() -> None:
         replace(TRIAL, dataset="cars3d"),
         replace(TRIAL, hyperparameters={"beta": 4.5}),
         replace(TRIAL, training=Training(steps=1)),
+        replace(TRIAL, method_version=2),
     ],
 )
 def test_whatever_changes_a_number_changes_the_identity(other: Trial) -> None:
