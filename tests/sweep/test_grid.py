@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from teasel import TeaselError
+from teasel.sweep import schema
 from teasel.sweep.grid import check_grid, load_grid, packaged_grids
 from teasel.sweep.plan import print_plan
 from teasel.sweep.yaml_source import GridError, read_yaml
@@ -260,3 +262,22 @@ def test_the_part_of_the_study_that_can_be_drawn_is_part_of_the_study() -> None:
     )
     assert len(part) == 7200  # four data sets of 6 methods x 6 settings x 50 seeds
     assert part < whole
+
+
+def of_kl(kl: float) -> None: ...
+def of_seed(seed: float) -> None: ...
+def of_mig(mig: float) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("name", "factory", "message"),
+    [
+        ("mine", of_kl, "the method mine: a hyper-parameter cannot be called kl"),
+        ("mine", of_seed, "the method mine: a hyper-parameter cannot be called seed"),
+        ("mine", of_mig, "the method mine: a hyper-parameter cannot be called mig"),
+        ("pca", lambda: None, "the method pca: a reference representation has that name"),
+    ],
+)
+def test_a_method_takes_no_name_that_the_results_need(name, factory, message) -> None:
+    with pytest.raises(TeaselError, match=message):
+        schema._method_entry(name, factory)
