@@ -18,6 +18,7 @@ from .schema import (
     DatasetEntry,
     MethodsBlock,
     MetricsBlock,
+    Name,
     Representations,
     ResourcesBlock,
     Seeds,
@@ -34,7 +35,7 @@ from .yaml_source import Fault, GridError, Source, read_yaml, read_yaml_file
 class Grid(Strict):
     """A study: what to train and what to score."""
 
-    study: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    study: Name
     description: str = ""
     datasets: DatasetEntries
     seeds: Seeds

@@ -26,17 +26,31 @@ def faults(error: ValidationError, root: type[BaseModel]) -> list[Fault]:
             what = f"unknown {_noun(path)} '{key}'{hint(str(key), known)}"
             found.append(Fault(path, what, at_key=True))
         elif kind == "missing":
-            where = f" of {path[-2]}" if len(path) > 1 else ""
+            *_, owner = ("", *_names(path[:-1]))
+            where = f" of {owner}" if owner else ""
             found.append(Fault(path[:-1], f"'{key}'{where} is missing", at_key=True))
         else:
-            place = ".".join(str(part) for part in path if isinstance(part, str))
-            what = detail["msg"][:1].lower() + detail["msg"][1:]
+            place = ".".join(_names(path))
+            what = _EXPECTED.get(kind) or detail["msg"][:1].lower() + detail["msg"][1:]
             given = "" if kind in _SAYS_ENOUGH else f", got {detail['input']!r}"
             found.append(Fault(path, f"{place or 'the file'}: {what}{given}"))
     return found
 
 
+_EXPECTED = {
+    "model_type": "expected a mapping of keys to values",
+    "dict_type": "expected a mapping of keys to values",
+    "list_type": "expected a list",
+    "string_type": "expected a text",
+}
+"""Where pydantic's own words speak of Python."""
+
 _SAYS_ENOUGH = {"unknown_name", "unreadable", "taken", "repeated", "seeds", "pack", "secret"}
+
+
+def _names(path: KeyPath) -> list[str]:
+    """The keys on the way, without places in lists."""
+    return [part for part in path if isinstance(part, str)]
 
 
 def _noun(path: KeyPath) -> str:

@@ -1,6 +1,7 @@
 """The shape of a grid: which keys it may have, and which values, read off the catalogues."""
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
@@ -62,6 +63,16 @@ def _distinct(values: list[Any]) -> list[Any]:
     return values
 
 
+def _name(value: str) -> str:
+    """What can be part of a file's name, and of a column's value."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", value):
+        raise PydanticCustomError(
+            "name",
+            "expected letters, digits, '_', '.' and '-', beginning with a letter or a digit",
+        )
+    return value
+
+
 def _axis(annotation: Any) -> Any:
     """One value, or a list of distinct ones."""
     return Annotated[
@@ -115,6 +126,10 @@ def _names_to_parameters(value: Any) -> Any:
         value = list(METRICS)
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
         return {name: {} for name in value}
+    if not isinstance(value, dict):
+        raise PydanticCustomError(
+            "metrics", "expected 'all', a list of names, or a mapping from names to parameters"
+        )
     return _nothing_is_empty(value)
 
 
@@ -155,6 +170,7 @@ def _found(entry: "DatasetEntry", info: ValidationInfo) -> "DatasetEntry":
     return entry.model_copy(update={"npz": str(path)})
 
 
+Name = Annotated[str, AfterValidator(_name)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Pack = Annotated[Any, AfterValidator(_pack)]
@@ -184,7 +200,7 @@ class ResourcesBlock(Strict):
 class DatasetEntry(Strict):
     """A data set of the catalogue, or the user's own: a file and what to call it."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    name: Name
     npz: str | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 

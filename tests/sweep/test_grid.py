@@ -264,6 +264,26 @@ def test_the_part_of_the_study_that_can_be_drawn_is_part_of_the_study() -> None:
     assert part < whole
 
 
+def test_what_has_another_shape_is_said_in_the_words_of_yaml() -> None:
+    text = """\
+study: my study
+datasets: [{npz: mine.npz}]
+seeds: 1
+methods: [beta_vae]
+metrics: mig
+"""
+    with pytest.raises(GridError) as error:
+        grid_of(text)
+    lines = [line.partition(": ")[2] for line in str(error.value).splitlines()]
+    assert lines == [
+        "study: expected letters, digits, '_', '.' and '-', beginning with a letter or a digit, "
+        "got 'my study'",
+        "'name' of datasets is missing",
+        "methods: expected a mapping of keys to values, got ['beta_vae']",
+        "metrics: expected 'all', a list of names, or a mapping from names to parameters, got 'mig'",
+    ]
+
+
 def of_kl(kl: float) -> None: ...
 def of_seed(seed: float) -> None: ...
 def of_mig(mig: float) -> None: ...
