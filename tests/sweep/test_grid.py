@@ -280,7 +280,8 @@ metrics: mig
         "got 'my study'",
         "'name' of datasets is missing",
         "methods: expected a mapping of keys to values, got ['beta_vae']",
-        "metrics: expected 'all', a list of names, or a mapping from names to parameters, got 'mig'",
+        "metrics: expected 'all', a list of names, or a mapping from names to parameters, "
+        "got 'mig'",
     ]
 
 
