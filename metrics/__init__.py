@@ -17,7 +17,14 @@ from .metric import Metric, check_metric
 from .mig import mig, score_mig
 from .modularity import modularity, score_modularity
 from .mutual_information import discretize, mutual_information_matrix
-from .representation import Representation, Rng, TableRepresentation, draw_factors, draw_integers
+from .representation import (
+    Representation,
+    Rng,
+    TableRepresentation,
+    draw_factors,
+    draw_in_turns,
+    draw_integers,
+)
 from .sap import sap, sap_matrix, score_sap
 from .study_seeds import STUDY_SEEDS
 from .udr import udr
@@ -59,6 +66,7 @@ __all__ = [
     "discretize",
     "disentanglement",
     "draw_factors",
+    "draw_in_turns",
     "draw_integers",
     "explicitness",
     "irs",

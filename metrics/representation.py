@@ -1,15 +1,11 @@
 """What a metric sees of a model: codes of images with given factors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
 
 Rng = np.random.RandomState | np.random.Generator
-
-# The study's evaluation draws its points sixteen at a time; the number decides the order in which
-# factors and observations take turns at the random state, so it is part of the definition.
-_DRAWN_TOGETHER = 16
 
 
 def draw_integers(rng: Rng, high: int, size: int | None = None) -> np.ndarray:
@@ -31,6 +27,16 @@ def draw_factors(rng: Rng, factor_sizes: Sequence[int], num: int) -> np.ndarray:
     return np.stack([draw_integers(rng, size, num) for size in factor_sizes], axis=1).astype(
         np.int64
     )
+
+
+def draw_in_turns(rng: Rng, factor_sizes: Sequence[int], num: int) -> Iterator[np.ndarray]:
+    """The factors of `num` points, sixteen points at a time, as the study's evaluation drew them.
+
+    Who takes them also draws the observations from `rng`, in turns: sixteen is part of the
+    definition.
+    """
+    for start in range(0, num, 16):
+        yield draw_factors(rng, factor_sizes, min(16, num - start))
 
 
 class Representation(Protocol):
@@ -87,8 +93,7 @@ class TableRepresentation:
     def sample(self, rng: Rng, num: int) -> tuple[np.ndarray, np.ndarray]:
         """Codes (num, D) and factors (num, K), sixteen points at a time as the study draws them."""
         factors, indices = [], []
-        for start in range(0, num, _DRAWN_TOGETHER):
-            batch = draw_factors(rng, self.factor_sizes, min(_DRAWN_TOGETHER, num - start))
+        for batch in draw_in_turns(rng, self.factor_sizes, num):
             factors.append(batch)
             indices.append(self._indices_of(batch, rng))
         return self._codes(np.concatenate(indices), rng), np.concatenate(factors)

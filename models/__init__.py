@@ -14,7 +14,7 @@ from .checkpoint import parameters_from_bytes, parameters_to_bytes
 from .dip_vae import dip_vae_i, dip_vae_ii
 from .encoding import decode, encode, encode_all
 from .factor_vae import factor_vae
-from .memory import Memory, device_memory, pack_memory, pack_size
+from .memory import PACK_SIZES, Memory, device_memory, pack_memory, pack_size
 from .method import (
     Factory,
     Info,
@@ -46,6 +46,7 @@ METHODS: Catalogue[Factory] = Catalogue(
 
 __all__ = [
     "METHODS",
+    "PACK_SIZES",
     "Bounds",
     "Factory",
     "Info",

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..models import METHODS, Memory, Settings, pack_memory, pack_size
+from ..models import METHODS, PACK_SIZES, Memory, Settings, pack_memory, pack_size
 from .checkpoints import Checkpoint
 from .costs import train_seconds
 from .data import definition
@@ -14,9 +14,6 @@ from .trials import Trial
 
 MOST_ON_A_CPU = 8
 """On a CPU a pack gains only its start-up; more would only make the steps between looks long."""
-
-MOST_ON_AN_ACCELERATOR = 64
-"""More models would hide no more launches, and only postpone the first result."""
 
 
 class PackedTrials(NamedTuple):
@@ -160,7 +157,7 @@ def largest_pack(trial: Trial, accelerator_bytes: int | None) -> int:
     if accelerator_bytes is None or trial.method in REFERENCES:
         return MOST_ON_A_CPU
     memory = memory_of(trial, 1, on_cpu=False)
-    return pack_size(MOST_ON_AN_ACCELERATOR, memory, accelerator_bytes)
+    return pack_size(max(PACK_SIZES), memory, accelerator_bytes)
 
 
 def memory_of(trial: Trial, num_replicas: int, on_cpu: bool) -> Memory:

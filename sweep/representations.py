@@ -6,15 +6,13 @@ from typing import Any
 import numpy as np
 
 from ..datasets import Dataset
-from ..metrics import Representation, Rng, TableRepresentation, draw_factors
+from ..metrics import Representation, Rng, TableRepresentation, draw_in_turns
 from . import code_tables
 from .data import definition
 from .references import REFERENCES, Encode, reference
 from .results import Results, ResultsError
 from .store import MissingFileError
 from .trials import Trial
-
-_DRAWN_TOGETHER = 16
 
 
 class FreshRepresentation:
@@ -36,9 +34,9 @@ class FreshRepresentation:
     def sample(self, rng: Rng, num: int) -> tuple[np.ndarray, np.ndarray]:
         """Codes (num, D) and factors (num, K), drawn sixteen points at a time."""
         factors, codes = [], []
-        for start in range(0, num, _DRAWN_TOGETHER):
-            factors.append(draw_factors(rng, self.factor_sizes, min(_DRAWN_TOGETHER, num - start)))
-            codes.append(self.encode(factors[-1], rng))
+        for batch in draw_in_turns(rng, self.factor_sizes, num):
+            factors.append(batch)
+            codes.append(self.encode(batch, rng))
         return np.concatenate(codes), np.concatenate(factors)
 
     def encode(self, factors: np.ndarray, rng: Rng) -> np.ndarray:
