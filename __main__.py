@@ -102,6 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     rescore.add_argument("--address", metavar="RAY", help="a running Ray cluster's address")
     rescore.set_defaults(command=_rescore)
 
+    methods = commands.add_parser("methods", help="list the methods and their hyper-parameters")
+    methods.set_defaults(command=_methods)
+
     metrics = commands.add_parser("metrics", help="list the metrics and their parameters")
     metrics.set_defaults(command=_metrics)
 
@@ -199,6 +202,13 @@ def _exit_code(summary: "Summary") -> int:
     if summary.interrupted and summary.missing:
         return INTERRUPTED
     return FAILED if summary.failed or summary.missing else DONE
+
+
+def _methods(arguments: argparse.Namespace) -> int:
+    from .sweep.methods import print_methods
+
+    print_methods()
+    return DONE
 
 
 def _metrics(arguments: argparse.Namespace) -> int:

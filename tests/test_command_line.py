@@ -65,6 +65,20 @@ def test_a_number_that_makes_no_sense_is_exit_code_2(
     assert what in capsys.readouterr().err
 
 
+def test_methods_are_listed_with_bounds_and_defaults_and_so_are_references(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["methods"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    at = next(at for at, line in enumerate(lines) if line.startswith("annealed_vae: the method"))
+    assert lines[at + 1 : at + 4] == [
+        "  c_max: a finite number of at least 0",
+        "  gamma: a finite number of at least 0; by default 1000",
+        "  iteration_threshold: a finite number above 0; by default 100000",
+    ]
+    assert "pca (reference): Principal components of the pixels" in lines
+
+
 def test_plan_says_what_a_grid_stands_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "quickstart"]) == 0
     output = capsys.readouterr().out
