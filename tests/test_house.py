@@ -18,13 +18,18 @@ def _modules(folder: str) -> list[Path]:
 
 
 def _imports(path: Path) -> list[tuple[int, str, int]]:
-    """(relative level, dotted module, line) of every import statement of a file."""
+    """(relative level, dotted module, line) of every import statement of a file.
+
+    `from teasel import models` counts as `teasel.models`.
+    """
     found = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found += [(0, alias.name, node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            if node.module:
+            if node.module == "teasel":
+                found += [(0, f"teasel.{alias.name}", node.lineno) for alias in node.names]
+            elif node.module:
                 found.append((node.level, node.module, node.lineno))
             else:
                 found += [(node.level, alias.name, node.lineno) for alias in node.names]
