@@ -38,12 +38,15 @@ def write_report(
         more: a JSON file with published numbers of your own, see `published`.
 
     Raises:
-        ResultsError: if `path` is None and the results are no local folder, or if no model is done.
+        ResultsError: if there is no study, no model is done, or `path` is None and the results are
+            no local folder.
     """
+    folder = open_results(results)
     if path is None and ("://" in str(results) or not Path(str(results)).is_dir()):
-        raise ResultsError(f"{results} is no local folder: say where the report should be written")
+        where = folder.uri if isinstance(folder, ResultsFolder) else results
+        raise ResultsError(f"{where} is no local folder: say where the report should be written")
     path = Path(str(results)) / "report.html" if path is None else Path(path)
-    study = read(open_results(results), more)
+    study = read(folder, more)
     beside = path.with_name(f"{path.stem}_files")
     beside.mkdir(parents=True, exist_ok=True)
     sections = make_sections(study)
@@ -64,10 +67,9 @@ def read(folder: Results, more: str | Path | None = None) -> Study:
     """What the report needs of a results folder.
 
     Raises:
-        ResultsError: if there is no study, or no model is done.
+        ResultsError: if no model is done.
         PublishedError: if `more` is no such file.
     """
-    _ = folder.study  # raises if there is none
     models = in_study_order(trials(folder))
     models = models[models["status"] == "done"]
     if models.empty:

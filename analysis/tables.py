@@ -78,8 +78,14 @@ class Codes(NamedTuple):
 
 
 def open_results(results: Results | str | Path) -> Results:
-    """The results folder at a path or URI; one that is open already is returned as it is."""
-    return Folder(results) if isinstance(results, str | Path) else results
+    """The results folder at a path or URI; one that is open already is returned as it is.
+
+    Raises:
+        ResultsError: if no study has been begun there.
+    """
+    folder = Folder(results) if isinstance(results, str | Path) else results
+    _ = folder.study  # raises
+    return folder
 
 
 def trials(results: Results | str | Path) -> DataFrame:
@@ -89,6 +95,9 @@ def trials(results: Results | str | Path) -> DataFrame:
     varies in these results, else the first it has; missing if it has none),
     `hyperparameter_value` is its value, and `setting` tells apart all cells of one method: every
     hyper-parameter or training setting that varies, as in ``"beta=4"``.
+
+    Raises:
+        ResultsError: if there is no study.
     """
     table = open_results(results).table("trials").to_pandas()
     return _with_settings(table)
@@ -110,6 +119,7 @@ def scores(
 
     Raises:
         ValueError: if `representation` is none of the three.
+        ResultsError: if there is no study.
     """
     if representation not in ("mean", "sampled", None):
         raise ValueError(

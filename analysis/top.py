@@ -35,6 +35,7 @@ def top(
         A row per model: trial_id, dataset, method, setting, seed and the score.
 
     Raises:
+        ResultsError: if there is no study.
         TopError: if the results have no such score or data set.
     """
     folder = open_results(results)
@@ -61,9 +62,7 @@ def print_top(uri: str, **choice) -> None:
         ResultsError: If there is no study.
         TopError: If the results have no such score or data set.
     """
-    folder = open_results(uri)
-    _ = folder.study
-    table = top(folder, **choice)
+    table = top(uri, **choice)
     if table.empty:
         print("No model has this score yet.")
     else:

@@ -33,6 +33,9 @@ def udr_scores(results: Results | str | Path) -> DataFrame:
     Returns:
         A row per model: trial_id, dataset, method, setting, seed, num_seeds, udr; NaN where its
         codes are not finite, or fewer than five models of a setting have finite ones.
+
+    Raises:
+        ResultsError: if there is no study, or the codes of a model are not stored.
     """
     folder = open_results(results)
     models = learned(trials(folder))

@@ -130,9 +130,16 @@ def test_figures_tables_and_pictures_lie_beside_the_page(report: Path) -> None:
     assert all((beside / source).is_file() for source in pictures)
 
 
-def test_a_report_on_results_elsewhere_needs_a_path() -> None:
+def test_a_report_on_results_elsewhere_needs_a_path(tmp_path: Path) -> None:
+    Results(tmp_path).write_study({"study": "new"}, "study: new\n")
     with pytest.raises(ResultsError, match="say where the report should be written"):
-        write_report("s3://bucket/results")
+        write_report(tmp_path.as_uri())
+
+
+@pytest.mark.parametrize("address", [Path, Path.as_uri])
+def test_where_there_is_no_study_the_report_says_so_first(address, tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="nowhere: no results here"):
+        write_report(address(tmp_path / "nowhere"))
 
 
 def test_a_folder_without_a_finished_model_has_no_report(tmp_path: Path) -> None:

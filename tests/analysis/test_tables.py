@@ -1,10 +1,13 @@
+from pathlib import Path
+from typing import ClassVar
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from teasel.analysis import representation, scores, trials
+from teasel.analysis import fingerprints, representation, scores, trials, udr_scores
 from teasel.analysis.synthetic import SyntheticResults
-from teasel.sweep.results import Results
+from teasel.sweep.results import Results, ResultsError
 from teasel.sweep.tables import to_table
 
 # The Contract of DESIGN.md.
@@ -22,6 +25,8 @@ WIDE = [
 
 class Tables:
     """Results of rows given by hand."""
+
+    study: ClassVar = {"study": "by hand"}
 
     def __init__(self, **tables: list[dict]):
         self._tables = tables
@@ -144,12 +149,20 @@ def test_an_unknown_representation_is_refused(made_results: SyntheticResults) ->
 
 def test_a_results_folder_reads_like_a_made_one(tmp_path, made_results: SyntheticResults) -> None:
     folder = Results(tmp_path)
+    folder.write_study(made_results.study, "study: synthetic\n")
     for name in ("trials", "scores"):
         folder.add(name, "part", made_results.table(name).to_pylist())
     assert (
         scores(tmp_path, wide=True)["mig"].tolist()
         == scores(made_results, wide=True)["mig"].tolist()
     )
+
+
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize("read", [scores, trials, udr_scores, fingerprints])
+def test_a_folder_without_a_study_is_refused(read, opened: bool, tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="nowhere: no results here"):
+        read(Results(tmp_path / "nowhere") if opened else tmp_path / "nowhere")
 
 
 def test_a_representation_has_means_log_variances_and_factors(

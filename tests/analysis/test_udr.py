@@ -1,6 +1,6 @@
 """UDR over the models of a results folder."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,8 @@ class Folder:
 
     The five have the same three latents in another order and with other signs.
     """
+
+    study: ClassVar = {"study": "by hand"}
 
     def __init__(self) -> None:
         rng = np.random.default_rng(0)
