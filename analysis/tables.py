@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..metrics import METRICS
+from ..sweep.references import REFERENCES as CODED
 from ..sweep.results import Results as Folder
 from ..sweep.tables import TRIALS
 from .frames import DataFrame, pd
@@ -43,7 +44,7 @@ DOWNSTREAM = (
 )
 
 # Representations that no method learned: shown apart, and left out of every statistic.
-REFERENCES = ("untrained", "random_codes", "raw_pixels", "pca", "ica", "ground_truth")
+REFERENCES = ("untrained", *reversed(CODED))
 
 STUDY_PARAMETERS = {
     "explicitness": {"one_vs_rest": True},

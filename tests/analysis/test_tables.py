@@ -7,6 +7,8 @@ import pytest
 
 from teasel.analysis import fingerprints, representation, scores, trials, udr_scores
 from teasel.analysis.synthetic import SyntheticResults
+from teasel.analysis.tables import REFERENCES
+from teasel.sweep.references import REFERENCES as CODED
 from teasel.sweep.results import Results, ResultsError
 from teasel.sweep.tables import to_table
 
@@ -156,6 +158,10 @@ def test_a_results_folder_reads_like_a_made_one(tmp_path, made_results: Syntheti
         scores(tmp_path, wide=True)["mig"].tolist()
         == scores(made_results, wide=True)["mig"].tolist()
     )
+
+
+def test_every_reference_that_a_grid_may_list_is_one_here() -> None:
+    assert set(REFERENCES) == {"untrained", *CODED}
 
 
 @pytest.mark.parametrize("opened", [False, True])
