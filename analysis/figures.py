@@ -10,6 +10,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from .drawing import COLORS, FAINT, INK, SOFT
 from .frames import DataFrame
+from .importance import parts_of_bar
 from .labels import DASH, MINUS, label, strength
 from .summary import in_study_order
 from .tables import DISENTANGLEMENT, one_row_per_model
@@ -204,9 +205,8 @@ def draw_importance(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
     groups = summary.groupby("dataset", sort=False)
     axes = _panels(axes, len(groups))
     for panel, (dataset, rows) in zip(axes, groups, strict=True):
-        shares = rows.pivot(index="score", columns="part", values="corrected")
-        shares = shares.loc[rows["score"].unique()].clip(lower=0)
-        shares = shares.div(shares.sum(axis=1), axis=0)
+        shares = parts_of_bar(rows).pivot(index="score", columns="part", values="width")
+        shares = shares.loc[rows["score"].unique()]
         left = np.zeros(len(shares))
         for part, color in PART_COLORS.items():
             width = 100 * shares[part].fillna(0).to_numpy(float)

@@ -134,6 +134,21 @@ def _shares(data: Cube, counts: np.ndarray, group: str) -> np.ndarray:
     return np.stack([plain, corrected], axis=-1)
 
 
+def parts_of_bar(summary: DataFrame) -> DataFrame:
+    """The shares over all methods as parts of one bar per data set and score.
+
+    Args:
+        summary: of `importance`, over all methods.
+
+    Returns:
+        The summary with the column width: `corrected` where that is above zero, else 0, divided by
+        what this makes of all three parts, so that they fill the bar.
+    """
+    width = summary["corrected"].clip(lower=0)
+    bar = width.groupby([summary["dataset"], summary["score"]]).transform("sum")
+    return summary.assign(width=width / bar)
+
+
 def variance_explained(table: DataFrame, scores: Sequence[str] = DISENTANGLEMENT) -> DataFrame:
     """The share of variance explained by method, and by method and setting together (figure 3).
 

@@ -5,7 +5,7 @@ from .blocks import Block
 from .drawing import figure
 from .frames import DataFrame, pd
 from .gallery import ranking_score
-from .importance import importance, variance_explained
+from .importance import importance, parts_of_bar, variance_explained
 from .labels import counted, label, percent
 from .pieces import Study, cells, comparison, drawn_matrix, nothing, panel_grid
 from .tables import learned
@@ -74,14 +74,14 @@ def _shares(summary: DataFrame, trained: DataFrame) -> list[Block]:
     rows, columns = panel_grid(shown["dataset"].nunique(), most=3)
     size = (1.4 + 2.6 * columns, 0.6 + (0.7 + 0.24 * shown["score"].nunique()) * rows)
     drawing = figure(figures.draw_importance, shown, size=size, grid=(rows, columns), sharey=True)
-    seed = shown[shown["part"] == "seed"].groupby("score")["corrected"].mean()
+    seed = parts_of_bar(shown).query("part == 'seed'").groupby("score")["width"].mean()
     half = (shown["high"] - shown["low"]) / 2
     told = f"95 % intervals of up to ± {100 * half.max():.0f}" if half.notna().any() else ""
     told = told or "; ".join(dict.fromkeys(shown["note"]))
     return [
         blocks.text(
-            f"The seed and the rest make between {percent(seed.min())} ({label(seed.idxmin())}) "
-            f"and {percent(seed.max())} ({label(seed.idxmax())}) of a score's variance, over "
+            f"The seed and the rest fill between {percent(seed.min())} ({label(seed.idxmin())}) "
+            f"and {percent(seed.max())} ({label(seed.idxmax())}) of a score's bar, on average over "
             "the data sets here."
         ),
         blocks.drawn("importance-shares", drawing, f"{_behind(trained)}; {told}."),

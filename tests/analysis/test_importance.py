@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -7,6 +9,7 @@ from teasel.analysis import importance, method_wins, variance_explained
 from teasel.analysis.figures import draw_importance
 from teasel.analysis.frames import DataFrame
 from teasel.analysis.synthetic import cell_means, synthetic_scores
+from teasel.analysis.variation import _shares
 
 
 def overall(table: DataFrame, dataset: str, score: str) -> DataFrame:
@@ -148,6 +151,18 @@ def test_the_parts_of_a_bar_make_100_percent_also_where_one_is_below_zero() -> N
     axes = draw_importance(summary, np.array([Figure().add_subplot()]))
     widths = [bar.get_width() for bar in axes[0].patches]
     np.testing.assert_allclose(widths, [0, 400 / 11, 700 / 11])
+
+
+def test_the_seeds_part_in_words_is_that_of_the_bars() -> None:
+    # Of pure noise and two seeds, omega squared of method and setting is as often below zero.
+    table = synthetic_scores(np.random.default_rng(14), np.zeros((1, 36, 6)), num_seeds=2)
+    summary = importance(table)
+    assert summary.query("part == 'seed' and method == ''")["corrected"].max() > 1.05
+    told = str(_shares(summary, table)[0])
+    percents = [int(number) for number in re.findall(r"(\d+) %", told)]
+    assert len(percents) == 2
+    assert max(percents) <= 100
+    assert "of a score's bar" in told
 
 
 def test_what_seeds_do_to_all_settings_alike_is_taken_off_too_much() -> None:
