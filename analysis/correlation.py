@@ -9,7 +9,7 @@ from .cube import cube
 from .frames import DataFrame, pd
 from .labels import counted, label
 from .resampling import MIN_SEEDS, bootstrap_error, fewest_seeds, interval, no_interval
-from .tables import DISENTANGLEMENT, learned, one_row_per_model
+from .tables import DISENTANGLEMENT, learned, one_row_per_model, score_names
 
 MIN_SETTINGS = 3
 """Two settings are ranked alike or not: that is no correlation."""
@@ -17,8 +17,8 @@ MIN_SETTINGS = 3
 
 def rank_correlation(
     table: DataFrame,
-    rows: Sequence[str] = DISENTANGLEMENT,
-    columns: Sequence[str] | None = None,
+    rows: str | Sequence[str] = DISENTANGLEMENT,
+    columns: str | Sequence[str] | None = None,
     num_resamples: int = 1000,
     rng: np.random.Generator | None = None,
 ) -> DataFrame:
@@ -44,8 +44,8 @@ def rank_correlation(
 
 def rank_correlations(
     tables: Mapping[str, DataFrame],
-    rows: Sequence[str],
-    columns: Sequence[str] | None = None,
+    rows: str | Sequence[str],
+    columns: str | Sequence[str] | None = None,
     num_resamples: int = 1000,
     rng: np.random.Generator | None = None,
 ) -> DataFrame:
@@ -62,8 +62,13 @@ def rank_correlations(
         The rows of `rank_correlation` for each data set, with the columns dataset, lowest and
         highest. Where two data sets or more have any, data set "average" is the mean over those
         that have the entry, with the lowest and the highest of them.
+
+    Raises:
+        ValueError: if two rows of a table are of one model, or a score is unknown.
     """
-    pairs = list(itertools.product(rows, rows if columns is None else columns))
+    rows = score_names(rows, *tables.values())
+    columns = rows if columns is None else score_names(columns, *tables.values())
+    pairs = list(itertools.product(rows, columns))
     names = list(dict.fromkeys(itertools.chain(*pairs)))
     chosen = tuple([names.index(pair[axis]) for pair in pairs] for axis in (0, 1))
     parts = [_Models(table, names) for table in tables.values()]

@@ -7,7 +7,7 @@ import numpy as np
 
 from .frames import DataFrame
 from .summary import in_study_order
-from .tables import learned, one_row_per_model
+from .tables import learned, one_row_per_model, score_names
 
 
 class Cube(NamedTuple):
@@ -43,12 +43,13 @@ class Cube(NamedTuple):
         return self.num_seeds.sum(axis=1)
 
 
-def cube(table: DataFrame, scores: Sequence[str]) -> Cube:
+def cube(table: DataFrame, scores: str | Sequence[str]) -> Cube:
     """The array of some scores of a wide table; a score it lacks is all NaN.
 
     Raises:
-        ValueError: if two rows are of one model.
+        ValueError: if two rows are of one model, or a score is unknown.
     """
+    scores = score_names(scores, table)
     table = in_study_order(learned(one_row_per_model(table)))
     cells = list(zip(table["method"], table["setting"], strict=True))
     axes = [table["dataset"].tolist(), cells, table["seed"].tolist()]
@@ -57,6 +58,6 @@ def cube(table: DataFrame, scores: Sequence[str]) -> Cube:
     places = [{name: place for place, name in enumerate(axis)} for axis in names]
     index = tuple([place[name] for name in axis] for axis, place in zip(axes, places, strict=True))
     values = np.full([*map(len, names), len(scores)], np.nan)
-    values[index] = table.reindex(columns=list(scores)).to_numpy(float)
+    values[index] = table.reindex(columns=scores).to_numpy(float)
     values[~np.isfinite(values)] = np.nan
-    return Cube(values, names[0], names[1], names[2], list(scores))
+    return Cube(values, names[0], names[1], names[2], scores)

@@ -12,7 +12,7 @@ from .tables import DISENTANGLEMENT
 PARTS = ("method", "setting", "seed")
 
 
-def importance(table: DataFrame, scores: Sequence[str] = DISENTANGLEMENT) -> DataFrame:
+def importance(table: DataFrame, scores: str | Sequence[str] = DISENTANGLEMENT) -> DataFrame:
     """Shares of each score's variance due to method, setting within method, and seed.
 
     A nested decomposition per data set and score. The plain share of a sum of squares is what
@@ -149,7 +149,9 @@ def parts_of_bar(summary: DataFrame) -> DataFrame:
     return summary.assign(width=width / bar)
 
 
-def variance_explained(table: DataFrame, scores: Sequence[str] = DISENTANGLEMENT) -> DataFrame:
+def variance_explained(
+    table: DataFrame, scores: str | Sequence[str] = DISENTANGLEMENT
+) -> DataFrame:
     """The share of variance explained by method, and by method and setting together (figure 3).
 
     Returns:

@@ -12,7 +12,14 @@ from .correlation import dataset_correlation, rank_correlations
 from .frames import DataFrame, pd
 from .resampling import interval, jackknife_error, no_interval
 from .summary import in_study_order
-from .tables import DISENTANGLEMENT, DOWNSTREAM, UNSUPERVISED, learned, one_row_per_model
+from .tables import (
+    DISENTANGLEMENT,
+    DOWNSTREAM,
+    UNSUPERVISED,
+    learned,
+    one_row_per_model,
+    score_names,
+)
 
 LATENT_SCORES = ("gaussian_total_correlation", "mutual_info_score")
 SETTING = ["dataset", "method", "hyperparameter", "hyperparameter_value", "setting"]
@@ -36,7 +43,7 @@ def figure_1(mean: DataFrame, sampled: DataFrame) -> DataFrame:
     return _means(both, [*SETTING, "representation"], LATENT_SCORES)
 
 
-def figure_2(table: DataFrame, scores: Sequence[str] = DISENTANGLEMENT) -> DataFrame:
+def figure_2(table: DataFrame, scores: str | Sequence[str] = DISENTANGLEMENT) -> DataFrame:
     """Rank correlation between scores, per data set and averaged over them.
 
     Returns:
@@ -46,7 +53,7 @@ def figure_2(table: DataFrame, scores: Sequence[str] = DISENTANGLEMENT) -> DataF
 
 
 def figure_3(
-    table: DataFrame, scores: Sequence[str] = DISENTANGLEMENT, by: str = "method"
+    table: DataFrame, scores: str | Sequence[str] = DISENTANGLEMENT, by: str = "method"
 ) -> DataFrame:
     """The mean of every score by method or by setting, with what the violins show around it.
 
@@ -59,14 +66,19 @@ def figure_3(
         A row per data set, score and group: dataset, method (and hyperparameter,
         hyperparameter_value, setting), score, value (mean), spread (standard deviation over
         models), low, high (of the mean, seeds drawn jointly), num_models, note.
+
+    Raises:
+        ValueError: if `by` is neither of the two, two rows are of one model, or a score is unknown.
     """
+    if by not in ("method", "setting"):
+        raise ValueError(f'by is {by!r}: expected "method" or "setting"')
     return _means(table, SETTING[:2] if by == "method" else SETTING, scores)
 
 
 def figure_4(
     table: DataFrame,
-    unsupervised: Sequence[str] = UNSUPERVISED,
-    scores: Sequence[str] = DISENTANGLEMENT,
+    unsupervised: str | Sequence[str] = UNSUPERVISED,
+    scores: str | Sequence[str] = DISENTANGLEMENT,
 ) -> DataFrame:
     """Rank correlation of unsupervised with disentanglement scores; as `figure_2`.
 
@@ -79,20 +91,23 @@ def figure_4(
     return rank_correlations(_by_dataset(table), unsupervised, scores)
 
 
-def figure_4_datasets(table: DataFrame, scores: Sequence[str] = DISENTANGLEMENT) -> DataFrame:
+def figure_4_datasets(table: DataFrame, scores: str | Sequence[str] = DISENTANGLEMENT) -> DataFrame:
     """Rank correlation of each score between data sets, over settings; see `dataset_correlation`.
 
     Returns:
         The rows of `dataset_correlation` for every score, with the column score.
     """
-    found = [dataset_correlation(table, score).assign(score=score) for score in scores]
+    found = [
+        dataset_correlation(table, score).assign(score=score)
+        for score in score_names(scores, table)
+    ]
     return pd.concat(found, ignore_index=True)
 
 
 def figure_5(
     table: DataFrame,
-    scores: Sequence[str] = DISENTANGLEMENT,
-    downstream: Sequence[str] = DOWNSTREAM,
+    scores: str | Sequence[str] = DISENTANGLEMENT,
+    downstream: str | Sequence[str] = DOWNSTREAM,
 ) -> DataFrame:
     """Rank correlation of scores with downstream accuracy and efficiency; as `figure_2`."""
     return rank_correlations(_by_dataset(table), scores, downstream)
@@ -132,11 +147,11 @@ def _by_dataset(table: DataFrame) -> dict[str, DataFrame]:
     return dict(list(table.groupby("dataset", sort=False))) or {"": table}
 
 
-def _means(table: DataFrame, by: Sequence[str], scores: Sequence[str]) -> DataFrame:
+def _means(table: DataFrame, by: Sequence[str], scores: str | Sequence[str]) -> DataFrame:
     """Means over models by group and score, with intervals for what other seeds would give."""
     cell = list(dict.fromkeys([*by, "setting", "seed"]))
     rows = in_study_order(one_row_per_model(table, cell))
-    given = [name for name in scores if name in rows]
+    given = [name for name in score_names(scores, rows) if name in rows]
     long = rows.melt(cell, given, var_name="score").dropna(subset="value")
     settings = long.groupby([*cell[:-1], "score"], sort=False, dropna=False)
     long["num_seeds"] = settings["seed"].transform("nunique")

@@ -14,7 +14,7 @@ MOST_SEEDS = 1_000_000
 
 def seeds_needed(
     table: DataFrame,
-    scores: Sequence[str] = DISENTANGLEMENT,
+    scores: str | Sequence[str] = DISENTANGLEMENT,
     deltas: Sequence[float] = (0.01, 0.02, 0.05, 0.1),
     power: float = 0.8,
     level: float = 0.05,
@@ -39,7 +39,7 @@ def seeds_needed(
     data = cube(table, scores)
     rows = []
     for i, dataset in enumerate(data.datasets):
-        for j, score in enumerate(scores):
+        for j, score in enumerate(data.scores):
             values = data.values[i, :, :, j]
             spread, paired = _spread(values), _paired_spread(values)
             note = "" if np.isfinite(spread) else "no setting has two seeds with this score"

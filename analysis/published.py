@@ -10,11 +10,17 @@ import numpy as np
 
 from .. import TeaselError
 from .frames import DataFrame, pd
-from .tables import UNSUPERVISED, learned
+from .tables import UNSUPERVISED, learned, names_of
 
 # Data that count as the study's own: the publishers' files, or dSprites redrawn to their bits.
 SOURCES = ("published file", "drawn")
 MODELS_PER_DATASET = 1800  # 36 settings with 50 seeds
+
+
+FIGURES = (
+    *("figure_1", "figure_2", "figure_3", "figure_4", "figure_4_datasets", "figure_5", "figure_6"),
+    "table_1",
+)
 
 
 class PublishedError(TeaselError):
@@ -35,7 +41,7 @@ def published(figure: str, more: str | Path | None = None) -> DataFrame:
     """The published values of one figure or table: a row per entry, empty if none is at hand.
 
     Args:
-        figure: "figure_2", "figure_3", "figure_4_datasets", "figure_5" or "table_1".
+        figure: one of `FIGURES`, or of your own file.
         more: a JSON file of your own, ``{"tables": [...]}`` in the form of the packaged one; its
             entries replace packaged ones.
 
@@ -44,6 +50,7 @@ def published(figure: str, more: str | Path | None = None) -> DataFrame:
 
     Raises:
         PublishedError: if the file can't be read or an entry of it is not in that form.
+        ValueError: if there is no such figure.
 
     >>> published("table_1").query("row == 'same_metric' and column == 'same_dataset'").published
     0    0.807
@@ -52,6 +59,9 @@ def published(figure: str, more: str | Path | None = None) -> DataFrame:
     tables = _packaged()["tables"]
     if more is not None:
         tables = tables + _read(Path(more))
+    known = dict.fromkeys((*FIGURES, *(table["figure"] for table in tables)))
+    if figure not in known:
+        raise ValueError(f"no figure {figure!r}: expected one of {', '.join(known)}")
     entries = [
         {
             "figure": figure,
@@ -100,7 +110,7 @@ def _fault(error: Exception) -> str:
     return "percent must be rows of numbers, all as long as columns; figure and source texts"
 
 
-def differences(trials: DataFrame, scores: Iterable[str] | None = None) -> list[str]:
+def differences(trials: DataFrame, scores: str | Iterable[str] | None = None) -> list[str]:
     """In what these models are not the study's: one phrase each, empty if in nothing.
 
     Args:
@@ -131,7 +141,7 @@ def differences(trials: DataFrame, scores: Iterable[str] | None = None) -> list[
         f"{shown} steps of {', '.join(methods)} (the study: {wanted:,})"
         for (shown, wanted), methods in other_steps.items()
     ]
-    found += other_parameters(trained, scores)
+    found += other_parameters(trained, None if scores is None else names_of(scores))
     for name in ("batch_size", "learning_rate", "num_latents"):
         if name in trained and set(trained[name].dropna()) - {grid[name]}:
             found.append(f"another {name.replace('_', ' ')} than {grid[name]:g}")

@@ -78,7 +78,7 @@ def read(folder: Results, more: str | Path | None = None) -> Study:
         in_study_order(scores(folder, representation=kind, wide=True))
         for kind in ("mean", "sampled")
     )
-    _ = published("", more)  # raises if the reader's own file is faulty
+    _ = published("table_1", more)  # raises if the reader's own file is faulty
     return Study(folder, models, mean, sampled, more)
 
 

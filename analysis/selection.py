@@ -13,13 +13,13 @@ import numpy as np
 from .cube import cube
 from .frames import DataFrame
 from .resampling import fewest_seeds, interval, jackknife_error, no_interval
-from .tables import DISENTANGLEMENT, LOWER_IS_BETTER, UNSUPERVISED
+from .tables import DISENTANGLEMENT, LOWER_IS_BETTER, UNSUPERVISED, score_names
 
 FEWEST_SEEDS = 20
 """For an interval of one choice a seed, of which few go wrong: with 10 it is too narrow."""
 
 
-def table_1(table: DataFrame, scores: Sequence[str] = DISENTANGLEMENT) -> DataFrame:
+def table_1(table: DataFrame, scores: str | Sequence[str] = DISENTANGLEMENT) -> DataFrame:
     """How often a setting that is good in one place is good in another: the paper's table 1.
 
     Draw a source data set, score and seed, and take the best setting there; draw a target data
@@ -37,9 +37,12 @@ def table_1(table: DataFrame, scores: Sequence[str] = DISENTANGLEMENT) -> DataFr
         A row per cell: row ("same_metric", "other_metric"), column ("same_dataset",
         "other_dataset"), success, low, high, blind (the success of a blind choice), regret,
         num_models, note.
+
+    Raises:
+        ValueError: if two rows are of one model, or a score is unknown.
     """
     data = cube(table, scores)
-    values = data.values[..., data.num_models.sum(axis=0) > 0]
+    values = (data.values * _signs(data.scores))[..., data.num_models.sum(axis=0) > 0]
     num_datasets, num_settings, num_seeds, num_scores = values.shape
     flat = np.moveaxis(values, 3, 1).reshape(num_datasets * num_scores, num_settings, num_seeds)
     choice, outcome = _choices(flat), _outcomes(flat)
@@ -90,7 +93,7 @@ def table_1(table: DataFrame, scores: Sequence[str] = DISENTANGLEMENT) -> DataFr
 def unsupervised_selection(
     table: DataFrame,
     directions: Mapping[str, int] | None = None,
-    scores: Sequence[str] = DISENTANGLEMENT,
+    scores: str | Sequence[str] = DISENTANGLEMENT,
 ) -> DataFrame:
     """What choosing the model with the best unsupervised score brings, per data set and score.
 
@@ -106,17 +109,23 @@ def unsupervised_selection(
     Returns:
         A row per data set, unsupervised score and score: dataset, by, score, success, low, high,
         blind, regret, num_models, note.
+
+    Raises:
+        ValueError: if two rows are of one model, or a score is unknown.
     """
     if directions is None:
-        directions = {name: -1 if name in LOWER_IS_BETTER else 1 for name in (*UNSUPERVISED, "udr")}
-    given = [name for name in directions if name in table]
+        known = (*UNSUPERVISED, "udr")
+        directions = dict(zip(known, _signs(known), strict=True))
+    else:
+        score_names(directions, table)
+    given, scores = [name for name in directions if name in table], score_names(scores, table)
     data = cube(table, [*given, *scores])
     num_seeds = len(data.seeds)
-    signed = data.values[..., : len(given)] * np.array([directions[name] for name in given])
+    values = data.values * [*(directions[name] for name in given), *_signs(scores)]
     rows = []
     for number, dataset in enumerate(data.datasets):
-        choice = _choices(np.moveaxis(signed[number], 2, 0))
-        outcome = _outcomes(np.moveaxis(data.values[number, ..., len(given) :], 2, 0))
+        choice = _choices(np.moveaxis(values[number, ..., : len(given)], 2, 0))
+        outcome = _outcomes(np.moveaxis(values[number, ..., len(given) :], 2, 0))
 
         success, regret = (_Transfer(choice, what, to_other_seeds=False) for what in outcome)
         estimate = np.stack([of.mean(np.ones(num_seeds)) for of in (success, regret)])
@@ -133,6 +142,11 @@ def unsupervised_selection(
                 rows.append((dataset, by, score, chance, *ends, blind, lost, size, note))
     names = ["dataset", "by", "score", "success", "low", "high", "blind", "regret", "num_models"]
     return DataFrame(rows, columns=[*names, "note"])
+
+
+def _signs(scores: Sequence[str]) -> list[int]:
+    """1 for a score of which more is better, -1 for one of which less is."""
+    return [-1 if name in LOWER_IS_BETTER else 1 for name in scores]
 
 
 def _why_not(chance: float, num_seeds: int) -> str:

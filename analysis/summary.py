@@ -4,7 +4,15 @@ from collections.abc import Sequence
 
 from .frames import DataFrame
 from .published import study_grid
-from .tables import DISENTANGLEMENT, LOWER_IS_BETTER, REFERENCES, learned, one_row_per_model
+from .tables import (
+    DISENTANGLEMENT,
+    LOWER_IS_BETTER,
+    REFERENCES,
+    learned,
+    names_of,
+    one_row_per_model,
+    score_names,
+)
 
 CELL = ["dataset", "method", "setting"]
 
@@ -30,7 +38,7 @@ def in_study_order(table: DataFrame) -> DataFrame:
 
 
 def score_table(
-    table: DataFrame, columns: Sequence[str] = DISENTANGLEMENT, by: Sequence[str] = CELL
+    table: DataFrame, columns: str | Sequence[str] = DISENTANGLEMENT, by: str | Sequence[str] = CELL
 ) -> DataFrame:
     """Mean and spread over models of every score in every cell of the study.
 
@@ -44,8 +52,8 @@ def score_table(
         learned), and for each score its mean, as ``<score>_spread`` the standard deviation over the
         models (ddof 1; NaN of one) and as ``<score>_count`` how many models have it.
     """
-    columns = [name for name in columns if name in table]
-    groups = in_study_order(one_row_per_model(table)).groupby(list(by), sort=False)
+    columns = [name for name in score_names(columns, table) if name in table]
+    groups = in_study_order(one_row_per_model(table)).groupby(names_of(by), sort=False)
     means, spreads = groups[columns].mean(), groups[columns].std().add_suffix("_spread")
     summary = means.join(spreads).join(groups[columns].count().add_suffix("_count"))
     summary.insert(0, "num_models", groups.size())
@@ -68,16 +76,17 @@ def training_curves(trials: DataFrame, curves: DataFrame) -> DataFrame:
     return in_study_order(means.sort_values("step", kind="stable"))
 
 
-def exemplars(table: DataFrame, score: str, by: Sequence[str] = ("dataset",)) -> DataFrame:
+def exemplars(table: DataFrame, score: str, by: str | Sequence[str] = "dataset") -> DataFrame:
     """The best, the median and the worst trained model of each group by one score.
 
     Returns:
         The columns of `by`, `which` (best, median, worst), and the model's trial_id, method,
         setting, seed and score. With an even number of models the median is the better of two.
     """
+    by, (score,) = names_of(by), score_names(score, table)
     ranked = in_study_order(learned(one_row_per_model(table))).dropna(subset=[score])
     found = []
-    for group, rows in ranked.groupby(list(by), sort=False):
+    for group, rows in ranked.groupby(by, sort=False):
         rows = rows.sort_values(score, ascending=score in LOWER_IS_BETTER, kind="stable")
         for which, place in (("best", 0), ("median", (len(rows) - 1) // 2), ("worst", -1)):
             model = rows.iloc[place][["trial_id", "method", "setting", "seed", score]]

@@ -4,7 +4,7 @@ import functools
 import json
 import operator
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..metrics import METRICS
+from ..sweep.grid_faults import hint
 from ..sweep.references import REFERENCES as CODED
 from ..sweep.results import Results as Folder
 from ..sweep.tables import TRIALS
@@ -42,6 +43,9 @@ DOWNSTREAM = (
     *(f"downstream_{model}_{size}" for model in ("lr", "gbt") for size in (10, 100, 1000, 10000)),
     *("efficiency_lr", "efficiency_gbt"),
 )
+
+PREDICTION = ("explicitness_test", "dci_informativeness_test")
+STUDY_SCORES = (*DISENTANGLEMENT, "dci_completeness", *PREDICTION, *UNSUPERVISED, *DOWNSTREAM)
 
 # Representations that no method learned: shown apart, and left out of every statistic.
 REFERENCES = ("untrained", *reversed(CODED))
@@ -141,6 +145,32 @@ def scores(
 def representation(results: Results | str | Path, trial_id: str) -> Codes:
     """The stored codes of one model: means and log variances (N, D), factors (N, K)."""
     return Codes(*open_results(results).representation(trial_id))
+
+
+def names_of(given: str | Iterable[str]) -> list[str]:
+    """Names as a list; a lone one is a list of one."""
+    return [given] if isinstance(given, str) else list(given)
+
+
+def score_names(given: str | Iterable[str], *tables: DataFrame) -> list[str]:
+    """Score columns as a list; a lone one is a list of one.
+
+    Args:
+        given: names of wide columns.
+        tables: where they stand; a score of the study's may be missing there.
+
+    Raises:
+        ValueError: if a name is neither a column of a table nor a score of the study.
+    """
+    names = names_of(given)
+    known = {*STUDY_SCORES, *(column for table in tables for column in table.columns)}
+    for name in names:
+        if name not in known:
+            raise ValueError(
+                f"no score {name!r}: expected a column of the table or a score of the study"
+                f"{hint(str(name), STUDY_SCORES)}"
+            )
+    return names
 
 
 def one_row_per_model(table: DataFrame, identity: Sequence[str] = MODEL) -> DataFrame:

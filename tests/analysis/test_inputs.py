@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import teasel.analysis as analysis
-from teasel.analysis.frames import DataFrame
+from teasel.analysis.frames import DataFrame, pd
 from teasel.analysis.synthetic import SyntheticResults
 
 OF_MODELS: dict[str, Callable[[DataFrame], object]] = {
@@ -82,3 +82,70 @@ def test_figure_1_and_4_refuse_both_representations_on_either_side(
     for function in (analysis.figure_1, analysis.with_unsupervised_of_samples):
         with pytest.raises(ValueError, match="choose one representation"):
             function(*tables)
+
+
+OF_SCORES: dict[str, Callable[..., object]] = {
+    "dataset_correlation": analysis.dataset_correlation,
+    "exemplars": analysis.exemplars,
+    "figure_2": analysis.figure_2,
+    "figure_3": analysis.figure_3,
+    "figure_4": analysis.figure_4,
+    "figure_4, columns": lambda table, scores: analysis.figure_4(table, ["kl"], scores),
+    "figure_4_datasets": analysis.figure_4_datasets,
+    "figure_5": analysis.figure_5,
+    "figure_5, columns": lambda table, scores: analysis.figure_5(table, ["mig"], scores),
+    "importance": analysis.importance,
+    "method_wins": analysis.method_wins,
+    "rank_correlation": analysis.rank_correlation,
+    "rank_correlation, columns": lambda table, scores: analysis.rank_correlation(
+        table, "mig", scores
+    ),
+    "rank_correlations": lambda table, scores: analysis.rank_correlations({"a": table}, scores),
+    "score_table": analysis.score_table,
+    "seeds_needed": analysis.seeds_needed,
+    "table_1": analysis.table_1,
+    "unsupervised_selection": lambda table, scores: analysis.unsupervised_selection(
+        table, scores=scores
+    ),
+    "variance_explained": analysis.variance_explained,
+}
+OF_ONE_SCORE = ("dataset_correlation", "exemplars", "method_wins")
+
+
+@pytest.mark.parametrize("name", [name for name in OF_SCORES if name not in OF_ONE_SCORE])
+def test_a_lone_score_is_a_list_of_one(name: str, both: DataFrame) -> None:
+    mean = both[both["representation"] == "mean"]
+    lone, listed = (OF_SCORES[name](mean, given) for given in ("sap", ["sap"]))
+    assert len(lone)  # type: ignore[arg-type]
+    pd.testing.assert_frame_equal(lone, listed)
+
+
+@pytest.mark.parametrize("name", OF_SCORES)
+def test_an_unknown_score_is_refused(name: str, both: DataFrame) -> None:
+    mean = both[both["representation"] == "mean"]
+    with pytest.raises(ValueError, match=r"no score 'mgi': expected .* \(did you mean 'mig'\?\)"):
+        OF_SCORES[name](mean, "mgi")
+    with pytest.raises(ValueError, match=r"no score 'x': .* \(one of: beta_vae_score, .*\)"):
+        OF_SCORES[name](mean, "x")
+
+
+def test_an_unknown_score_to_choose_by_is_refused(both: DataFrame) -> None:
+    with pytest.raises(ValueError, match="no score 'elb'"):
+        analysis.unsupervised_selection(both, {"elb": 1})
+
+
+def test_groups_may_be_made_by_a_lone_column(both: DataFrame) -> None:
+    mean = both[both["representation"] == "mean"]
+    for function in (analysis.exemplars, analysis.score_table):
+        lone, listed = (function(mean, "mig", by=by) for by in ("method", ["method"]))
+        pd.testing.assert_frame_equal(lone, listed)
+        assert set(lone["method"]) == set(mean["method"])
+    with pytest.raises(ValueError, match='by is \'model\': expected "method" or "setting"'):
+        analysis.figure_3(mean, by="model")
+
+
+def test_a_lone_score_is_one_also_of_what_differs(both: DataFrame) -> None:
+    # The made scores are computed without one_vs_rest, which is of no concern to MIG.
+    said = "; ".join(analysis.differences(both, "explicitness_test"))
+    assert "other parameters of explicitness" in said
+    assert "other parameters" not in "; ".join(analysis.differences(both, "mig"))

@@ -27,6 +27,11 @@ def test_a_figure_without_published_numbers_is_an_empty_table() -> None:
     assert published("figure_1").empty
 
 
+def test_an_unknown_figure_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"no figure 'figure_9': .* one of figure_1, .*table"):
+        published("figure_9")
+
+
 def test_numbers_of_a_users_own_file_replace_packaged_ones(tmp_path) -> None:
     own = {
         "figure": "table_1",

@@ -155,9 +155,20 @@ def test_choosing_by_something_unrelated_is_blind() -> None:
 
 def test_an_unsupervised_score_nobody_has_is_no_row_and_an_absent_score_says_so() -> None:
     table = synthetic_scores(np.random.default_rng(15), num_seeds=3).assign(elbo=1.0)
-    found = unsupervised_selection(table, scores=["absent"])
+    found = unsupervised_selection(table.drop(columns="sap"), scores=["sap"])
     assert set(found["by"]) == {"elbo"}
     assert set(found["note"]) == {"no seed has two settings with both scores"}
+
+
+def test_of_a_score_that_is_better_when_lower_the_lowest_is_the_best() -> None:
+    table = synthetic_scores(np.random.default_rng(17), num_seeds=3)
+    table = table.assign(elbo=table["mig"], kl=-table["mig"])
+    found = unsupervised_selection(table, scores=["mig", "kl"]).set_index(["by", "score"])
+    assert set(found["success"]) == {1.0}
+    for column in ("success", "regret"):
+        np.testing.assert_allclose(
+            table_1(table, ["kl"])[column], table_1(table, ["mig"])[column], equal_nan=True
+        )
 
 
 def test_a_choice_among_one_setting_is_none() -> None:

@@ -18,11 +18,11 @@ def test_a_cell_has_its_mean_and_spread_over_seeds() -> None:
     table = by_hand(
         method=["beta_vae"] * 3, setting=["beta=1", "beta=1", "beta=2"], seed=[0, 1, 0]
     ).assign(mig=[0.2, 0.4, 0.7])
-    summary = score_table(table, ["mig", "absent"])
+    summary = score_table(table, ["mig", "sap"])
     assert summary["num_models"].tolist() == [2, 1]
     np.testing.assert_allclose(summary["mig"], [0.3, 0.7])
     np.testing.assert_allclose(summary["mig_spread"], [0.1 * np.sqrt(2), np.nan])
-    assert "absent" not in summary
+    assert "sap" not in summary
 
 
 def test_models_are_counted_for_every_score() -> None:
