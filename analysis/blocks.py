@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from .drawing import svg
 from .frames import DataFrame
 from .labels import DASH, MINUS, label, setting_label
+from .tables import lower_is_better
 
 Block = dict[str, Any]
 
@@ -117,12 +118,18 @@ def _counted(counts: Sequence[int]) -> Block:
 
 
 def score_table(name: str, summary: DataFrame) -> Block:
-    """`summary.score_table` of one data set: mean ± spread, references in a body of their own."""
+    """`summary.score_table` of one data set: mean ± spread, references in a body of their own.
+
+    The best mean of each score is bold.
+    """
     counts = summary.columns[summary.columns.str.endswith("_count")]
     scores = [column.removesuffix("_count") for column in counts]
     settings = "setting" in summary and summary["setting"].ne("").any()
     learned = summary[~summary["reference"]]
-    best = {score: learned[score].max() for score in scores}
+    best = {
+        score: learned[score].min() if lower_is_better(score) else learned[score].max()
+        for score in scores
+    }
     bodies = []
     for references in (False, True):
         rows = [

@@ -5,7 +5,17 @@ from .blocks import Block
 from .drawing import figure
 from .frames import DataFrame, pd
 from .labels import counted, label, percent
-from .pieces import Study, above_diagonal, cells, comparison, drawn_matrix, matrix, nothing, present
+from .pieces import (
+    NO_SCORES,
+    Study,
+    above_diagonal,
+    cells,
+    comparison,
+    drawn_matrix,
+    matrix,
+    nothing,
+    present,
+)
 from .selection import table_1, unsupervised_selection
 from .tables import UNSUPERVISED, learned
 from .udr import with_udr
@@ -17,7 +27,7 @@ def selection(study: Study) -> Block:
     name, title = "selection", "Can a good model be chosen without labels?"
     trained = learned(study.mean)
     if not study.scores:
-        return nothing(name, title, "No model has a score yet.")
+        return nothing(name, title, NO_SCORES)
     if trained["setting"].nunique() < 2:
         return nothing(name, title, "All models have one setting: there is nothing to choose.")
     ranked, no_udr = with_udr(study.folder, trained)

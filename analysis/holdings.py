@@ -14,8 +14,18 @@ from .labels import MINUS, counted, label, setting_label
 from .pieces import Study, cells, nothing, present, without_references
 from .published import filled
 from .summary import exemplars, score_table, training_curves
-from .tables import DISENTANGLEMENT, learned, representation
+from .tables import (
+    DISENTANGLEMENT,
+    PREDICTION,
+    learned,
+    lower_is_better,
+    other_scores,
+    representation,
+)
 from .verdict import RULE
+
+MOST_COLUMNS = 8
+"""Of scores in a table: a printed page has room for no more."""
 
 
 def progress(study: Study) -> Block:
@@ -56,33 +66,48 @@ def progress(study: Study) -> Block:
 def scored(study: Study) -> Block:
     """Mean scores of every setting, with those of what nothing has trained."""
     name, title = "scores", "Scores"
-    shown = present(study.mean, (*DISENTANGLEMENT, "explicitness_test", "dci_informativeness_test"))
-    if not shown:
+    of_study = present(study.mean, (*DISENTANGLEMENT, *PREDICTION))
+    others = present(study.mean, other_scores(study.folder))
+    if not of_study and not others:
         return nothing(name, title, "No model has a score yet.")
-    summary = score_table(study.mean, shown)
+    summary = score_table(study.mean, [*of_study, *others])
     several = summary.filter(like="_spread").notna().any(axis=None)
     words = (
         f"{'Mean over seeds ± standard deviation over seeds' if several else 'Scores of one seed'}"
         ", of the mean representation. References, which nothing has trained, stand last."
     )
     how = (
-        "The highest mean of each score is bold; that alone is no evidence of a difference. "
+        "The best mean of each score is bold; that alone is no evidence of a difference. "
         "References are grey. Click a heading to sort."
     )
     parts = [blocks.text(words, "reading"), blocks.text(how, "page")]
     parts += without_references(study.mean)
+    if others:
+        less = [label(name) for name in others if lower_is_better(name)]
+        words = "Scores that are not the study's stand apart, and in no other section."
+        words += f" Less is better of {', '.join(less)}." if less else ""
+        parts.append(blocks.text(words, "reading"))
     for dataset in study.datasets:
-        rows = study.mean[study.mean["dataset"] == dataset]
-        told = f"{counted(len(learned(rows)), 'model')}, {cells(learned(rows))}."
         parts.append(blocks.heading(label(dataset)))
-        if given := present(rows, shown):
-            parts.append(blocks.score_table(f"scores-{dataset}", score_table(rows, given)))
-            told += _scored_by_fewer(rows, given)
-        else:
-            told = f"No model has a score yet: {told}"
-        parts.append(blocks.text(told, "behind"))
+        parts += _score_table(study, dataset, f"scores-{dataset}", of_study)
+        if others:
+            parts.append(blocks.heading(f"{label(dataset)}: scores that are not the study's"))
+        for first in range(0, len(others), MOST_COLUMNS):
+            columns = others[first : first + MOST_COLUMNS]
+            parts += _score_table(study, dataset, f"others-{dataset}-{first}", columns)
     parts.append(blocks.data(scores=summary))
     return blocks.section(name, title, *parts)
+
+
+def _score_table(study: Study, dataset: str, name: str, columns: list[str]) -> list[Block]:
+    """Some scores on a data set, and the models behind them."""
+    rows = study.mean[study.mean["dataset"] == dataset]
+    told = f"{counted(len(learned(rows)), 'model')}, {cells(learned(rows))}."
+    given = present(rows, columns)
+    if not given:
+        return [blocks.text(f"No model has these scores yet: {told}", "behind")]
+    table = blocks.score_table(name, score_table(rows, given))
+    return [table, blocks.text(told + _scored_by_fewer(rows, given), "behind")]
 
 
 def _scored_by_fewer(rows: DataFrame, columns: list[str]) -> str:

@@ -47,6 +47,9 @@ class Study(NamedTuple):
         return present(learned(self.mean), DISENTANGLEMENT)
 
 
+NO_SCORES = "No model has one of the study's scores yet."
+
+
 def present(table: DataFrame, columns: Sequence[str]) -> list[str]:
     """Those of the columns that the table has with a value."""
     return [name for name in columns if name in table and table[name].notna().any()]

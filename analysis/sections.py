@@ -8,6 +8,7 @@ from .drawing import figure
 from .frames import DataFrame
 from .labels import DASH, MINUS, counted, label
 from .pieces import (
+    NO_SCORES,
     Study,
     above_diagonal,
     cells,
@@ -31,7 +32,7 @@ def agreement(study: Study) -> Block:
     """Figure 2: do the scores agree?"""
     name, title = "agreement", "Do the scores agree?"
     if not study.scores:
-        return nothing(name, title, "No model has a score yet.")
+        return nothing(name, title, NO_SCORES)
     summary = paper.figure_2(study.mean, study.scores)
     known = published("figure_2", study.more)
     drawn, verdicts = [], []
@@ -111,9 +112,10 @@ def usefulness(study: Study) -> Block:
     name, title = "usefulness", "Are better scores more useful?"
     trained = learned(study.mean)
     downstream = present(trained, DOWNSTREAM)
-    if not study.scores or not downstream:
-        lacking = "score" if downstream else "downstream task scored"
-        return nothing(name, title, f"No model has a {lacking} yet.")
+    if not downstream:
+        return nothing(name, title, "No model has a downstream task scored yet.")
+    if not study.scores:
+        return nothing(name, title, NO_SCORES)
     summary = paper.figure_5(trained, study.scores, downstream)
     known = published("figure_5", study.more)
     words = (
@@ -194,7 +196,10 @@ def power(study: Study) -> Block:
     summary = seeds_needed(trained, study.scores)
     known = summary[summary["num_seeds"].notna()]
     if known.empty:
-        reasons = "; ".join(dict.fromkeys(summary["note"])) or "no model has a score yet"
+        reasons = (
+            "; ".join(dict.fromkeys(summary["note"]))
+            or "no model has one of the study's scores yet"
+        )
         return nothing(name, title, f"It cannot be told: {reasons}.")
     words = (
         "Seeds per setting to tell two settings whose true means differ by so much, with 80 % "

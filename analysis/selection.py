@@ -13,7 +13,7 @@ import numpy as np
 from .cube import cube
 from .frames import DataFrame
 from .resampling import fewest_seeds, interval, jackknife_error, no_interval
-from .tables import DISENTANGLEMENT, LOWER_IS_BETTER, UNSUPERVISED, score_names
+from .tables import DISENTANGLEMENT, UNSUPERVISED, lower_is_better, score_names
 
 FEWEST_SEEDS = 20
 """For an interval of one choice a seed, of which few go wrong: with 10 it is too narrow."""
@@ -103,7 +103,7 @@ def unsupervised_selection(
     Args:
         table: wide scores that hold the unsupervised columns too.
         directions: unsupervised column -> 1 if high is good, -1 if low is; if None the unsupervised
-            scores and UDR, by `LOWER_IS_BETTER`.
+            scores and UDR, by `lower_is_better`.
         scores: columns to do well in.
 
     Returns:
@@ -146,7 +146,7 @@ def unsupervised_selection(
 
 def _signs(scores: Sequence[str]) -> list[int]:
     """1 for a score of which more is better, -1 for one of which less is."""
-    return [-1 if name in LOWER_IS_BETTER else 1 for name in scores]
+    return [-1 if lower_is_better(name) else 1 for name in scores]
 
 
 def _why_not(chance: float, num_seeds: int) -> str:

@@ -6,9 +6,9 @@ from .frames import DataFrame
 from .published import study_grid
 from .tables import (
     DISENTANGLEMENT,
-    LOWER_IS_BETTER,
     REFERENCES,
     learned,
+    lower_is_better,
     names_of,
     one_row_per_model,
     score_names,
@@ -87,7 +87,7 @@ def exemplars(table: DataFrame, score: str, by: str | Sequence[str] = "dataset")
     ranked = in_study_order(learned(one_row_per_model(table))).dropna(subset=[score])
     found = []
     for group, rows in ranked.groupby(by, sort=False):
-        rows = rows.sort_values(score, ascending=score in LOWER_IS_BETTER, kind="stable")
+        rows = rows.sort_values(score, ascending=lower_is_better(score), kind="stable")
         for which, place in (("best", 0), ("median", (len(rows) - 1) // 2), ("worst", -1)):
             model = rows.iloc[place][["trial_id", "method", "setting", "seed", score]]
             found.append({**dict(zip(by, group, strict=True)), "which": which, **model})

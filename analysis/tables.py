@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..metrics import METRICS
+from ..metrics import METRICS, STUDY_SEEDS
 from ..sweep.grid_faults import hint
 from ..sweep.references import REFERENCES as CODED
 from ..sweep.results import Results as Folder
@@ -49,6 +49,8 @@ STUDY_SCORES = (*DISENTANGLEMENT, "dci_completeness", *PREDICTION, *UNSUPERVISED
 
 # Representations that no method learned: shown apart, and left out of every statistic.
 REFERENCES = ("untrained", *reversed(CODED))
+
+STUDY_METRICS = STUDY_SEEDS["mean"]
 
 STUDY_PARAMETERS = {
     "explicitness": {"one_vs_rest": True},
@@ -206,6 +208,25 @@ def score_column(metric: str, score: str) -> str:
     ('mig', 'dci_completeness')
     """
     return score if score == metric or metric == "unsupervised" else f"{metric}_{score}"
+
+
+def lower_is_better(column: str) -> bool:
+    """Whether less of a wide column is better, as it is of losses; a metric says it of its scores.
+
+    >>> lower_is_better("kl"), lower_is_better("mig")
+    (True, False)
+    """
+    return column in LOWER_IS_BETTER or any(
+        column == score_column(name, score)
+        for name, metric in METRICS.items()
+        for score in metric.lower_is_better
+    )
+
+
+def other_scores(results: Results) -> list[str]:
+    """The wide columns of metrics that the study lacks: IRS, and those of other packages."""
+    names = results.table("scores").group_by(["metric", "score"]).aggregate([]).to_pylist()
+    return sorted(score_column(**name) for name in names if name["metric"] not in STUDY_METRICS)
 
 
 def _with_settings(table: DataFrame) -> DataFrame:

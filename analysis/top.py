@@ -5,7 +5,7 @@ from pathlib import Path
 from .. import TeaselError
 from ..sweep.grid_faults import hint
 from .frames import DataFrame
-from .tables import LOWER_IS_BETTER, Results, learned, open_results, scores, trials
+from .tables import Results, learned, lower_is_better, open_results, scores, trials
 
 LOSSES = ("loss", "reconstruction", "kl", "elbo")
 
@@ -26,7 +26,8 @@ def top(
     Args:
         results: a path, a URI or an open results folder.
         metric: a column of `scores(results, wide=True)`: a score by the paper's name, or a loss.
-            Losses and the unsupervised scores but the ELBO are better when they are lower.
+            Losses and the unsupervised scores but the ELBO are better when they are lower, and so
+            are the scores of which a metric says it.
         dataset: only models of this data set; None for all.
         representation: "mean" or "sampled".
         num_models: how many, at the most.
@@ -50,7 +51,7 @@ def top(
     models = learned(wide).dropna(subset=[metric])
     if dataset is not None:
         models = models[models["dataset"] == dataset]
-    models = models.sort_values(metric, ascending=metric in LOWER_IS_BETTER, kind="stable")
+    models = models.sort_values(metric, ascending=lower_is_better(metric), kind="stable")
     columns = ["trial_id", "dataset", "method", "setting", "seed", metric]
     return models[columns].head(num_models).reset_index(drop=True)
 

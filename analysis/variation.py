@@ -7,7 +7,7 @@ from .frames import DataFrame, pd
 from .gallery import ranking_score
 from .importance import importance, parts_of_bar, variance_explained
 from .labels import counted, label, percent
-from .pieces import Study, cells, comparison, drawn_matrix, nothing, panel_grid
+from .pieces import NO_SCORES, Study, cells, comparison, drawn_matrix, nothing, panel_grid
 from .tables import learned
 from .verdict import beside_published
 from .wins import method_wins
@@ -18,7 +18,7 @@ def what_matters(study: Study) -> Block:
     name, title = "importance", "Method, setting or seed?"
     trained = learned(study.mean)
     if not study.scores:
-        return nothing(name, title, "No model has a score yet.")
+        return nothing(name, title, NO_SCORES)
     if trained["setting"].nunique() < 2:
         return nothing(name, title, "All models have one setting: there is nothing to tell apart.")
     summary = importance(trained, study.scores)
@@ -96,7 +96,11 @@ def _violins(study: Study, by_method: DataFrame, by_setting: DataFrame) -> list[
         summary = by_method[by_method["dataset"] == dataset]
         settings = learned(by_setting[by_setting["dataset"] == dataset])
         if settings.empty:
-            shown.append(blocks.text(f"{label(dataset)}: no model has a score yet.", "behind"))
+            shown.append(
+                blocks.text(
+                    f"{label(dataset)}: no model has one of the study's scores yet.", "behind"
+                )
+            )
             continue
         if len(rows) == 1:
             shown.append(blocks.text(f"{label(dataset)}: one model has no spread.", "behind"))

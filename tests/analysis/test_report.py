@@ -5,12 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from teasel.analysis import blocks, write_report
 from teasel.analysis.labels import DASH
+from teasel.analysis.pieces import NO_SCORES
 from teasel.analysis.report import SECTIONS, make_sections, raise_failed, read, render
 from teasel.analysis.synthetic import SyntheticResults
+from teasel.metrics import METRICS, Metric
 from teasel.sweep.results import Results, ResultsError
 
 
@@ -156,11 +160,14 @@ def test_models_without_scores_curves_or_pictures_still_make_a_report(tmp_path: 
     folder.add("trials", "part", made.table("trials").to_pylist())
     page = made_page(folder)
     assert re.findall(r'<section id="(\w+)"', page) == list(SECTIONS)
-    for name in ("scores", "agreement", "importance", "selection"):
-        assert "No model has a score yet." in section(page, name)
+    assert "No model has a score yet." in section(page, "scores")
+    for name in ("agreement", "importance", "selection"):
+        assert NO_SCORES in section(page, name)
     assert "No model has its latents' dependence scored" in section(page, "strength")
     assert "No model has a downstream task scored yet." in section(page, "usefulness")
-    assert "It cannot be told: no model has a score yet." in section(page, "power")
+    assert "It cannot be told: no model has one of the study's scores yet." in section(
+        page, "power"
+    )
     assert "No training curves are stored." in section(page, "curves")
     assert "No pictures of these models are stored." in section(page, "pictures")
     assert "are not stored." in section(page, "codes")
@@ -182,6 +189,66 @@ def test_the_untrained_networks_stand_apart_from_the_scores(tmp_path: Path) -> N
     assert "35 trained models" in page
 
 
+class WithOtherScores(SyntheticResults):
+    """Made results with scores that the study lacks; with none of the study's if `alone`."""
+
+    alone = False
+
+    def table(self, name: str) -> pa.Table:
+        table = super().table(name)
+        if name != "scores":
+            return table
+        mig = table.filter(pc.field("metric") == "mig")
+        given = table.schema.names.index("metric"), table.schema.names.index("score")
+        others = []
+        for metric, score in (("irs", "irs"), ("mine", "error"), *(("mine", n) for n in "abcdefg")):
+            other = mig
+            for column, word in zip(given, (metric, score), strict=True):
+                words = pa.array([word] * len(mig))
+                other = other.set_column(column, table.schema.names[column], words)
+            others.append(other)
+        return pa.concat_tables([*([] if self.alone else [table]), *others])
+
+
+@pytest.fixture
+def other_metric(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A metric of another package, of whose score "error" less is better."""
+    mine = Metric(lambda codes, rng: {}, "mine", lower_is_better=("error",))
+    monkeypatch.setattr("teasel.analysis.tables.METRICS", {**METRICS, "mine": mine})
+
+
+@pytest.mark.usefixtures("other_metric")
+def test_scores_that_are_not_the_studys_have_tables_of_their_own() -> None:
+    study = read(WithOtherScores(np.random.default_rng(9), num_seeds=1))
+    shown = list(blocks.inner(SECTIONS["scores"](study)))
+    words = [block["text"] for block in shown if "text" in block]
+    assert "dSprites: scores that are not the study's" in words
+    assert any("Less is better of mine error." in text for text in words)
+    tables = {block["name"]: block for block in shown if block["kind"] == "table"}
+    assert list(tables) == ["scores-dsprites", "others-dsprites-0", "others-dsprites-8"]
+    titles = [[column["title"] for column in table["columns"]][3:] for table in tables.values()]
+    assert titles[0][2:4] == ["MIG", "DCI disent."]
+    assert titles[1:] == [["IRS", *(f"mine {n}" for n in [*"abcde", "error", "f"])], ["mine g"]]
+    rows = tables["others-dsprites-0"]["bodies"][0]["rows"]
+    for column, best in ((3, max), (9, min)):
+        top = [row[column]["sort"] for row in rows if row[column]["style"] == "top"]
+        assert top == [best(row[column]["sort"] for row in rows)]
+    (numbers,) = (block["tables"]["scores"] for block in shown if block["kind"] == "data")
+    assert {"mig", "irs", "mine_error", "mine_error_spread"} <= set(numbers)
+
+
+@pytest.mark.usefixtures("other_metric")
+def test_without_the_studys_scores_the_others_are_shown() -> None:
+    made = WithOtherScores(np.random.default_rng(9), num_seeds=1)
+    made.alone = True
+    study = read(made)
+    shown = str(SECTIONS["scores"](study))
+    assert "No model has these scores yet: 36 models" in shown
+    assert "others-dsprites-0" in shown
+    for name in ("agreement", "importance", "selection"):
+        assert NO_SCORES in str(SECTIONS[name](study))
+
+
 def test_a_half_scored_folder_says_what_is_missing(tmp_path: Path) -> None:
     # Two data sets: of the second no model is scored, of the first no interpolation is stored.
     made = SyntheticResults(np.random.default_rng(6), num_datasets=2, num_seeds=1)
@@ -200,10 +267,12 @@ def test_a_half_scored_folder_says_what_is_missing(tmp_path: Path) -> None:
     assert (
         section(page, "scores").count(f"0{DASH}1") == 1
     )  # the models behind the row of that setting
-    assert "No model has a score yet: 36 models" in section(page, "scores")
+    assert "No model has these scores yet: 36 models" in section(page, "scores")
     assert "BetaVAE score: scored for 0 of 36 models" in section(page, "agreement")
     assert "Mean over data sets" not in section(page, "agreement")
-    assert "Color-dSprites: no model has a score yet." in section(page, "importance")
+    assert "Color-dSprites: no model has one of the study's scores yet." in section(
+        page, "importance"
+    )
     assert "No interpolations of them are stored." in section(page, "pictures")
     assert "are not stored." in section(page, "codes")
     assert "UDR is later work" in section(page, "selection")
@@ -262,7 +331,7 @@ def test_references_alone_make_a_report(tmp_path: Path) -> None:
     page = made_page(folder)
     assert "0 trained models (none)" in page
     assert "PCA" in section(page, "scores")
-    assert "No model has a score yet." in section(page, "agreement")
+    assert NO_SCORES in section(page, "agreement")
 
 
 def test_one_model_alone_makes_a_report(tmp_path: Path) -> None:

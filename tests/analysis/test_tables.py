@@ -7,7 +7,8 @@ import pytest
 
 from teasel.analysis import fingerprints, representation, scores, trials, udr_scores
 from teasel.analysis.synthetic import SyntheticResults
-from teasel.analysis.tables import REFERENCES
+from teasel.analysis.tables import REFERENCES, lower_is_better
+from teasel.metrics import METRICS, Metric
 from teasel.sweep.references import REFERENCES as CODED
 from teasel.sweep.results import Results, ResultsError
 from teasel.sweep.tables import to_table
@@ -158,6 +159,18 @@ def test_a_results_folder_reads_like_a_made_one(tmp_path, made_results: Syntheti
         scores(tmp_path, wide=True)["mig"].tolist()
         == scores(made_results, wide=True)["mig"].tolist()
     )
+
+
+def test_a_metric_says_of_which_of_its_scores_less_is_better(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mine = Metric(lambda codes, rng: {}, "mine", lower_is_better=("mine", "error"))
+    monkeypatch.setattr("teasel.analysis.tables.METRICS", {**METRICS, "mine": mine})
+    assert lower_is_better("mine")
+    assert lower_is_better("mine_error")
+    assert not lower_is_better("mine_gain")
+    assert lower_is_better("gaussian_total_correlation")
+    assert not lower_is_better("elbo")
 
 
 def test_every_reference_that_a_grid_may_list_is_one_here() -> None:
