@@ -76,22 +76,22 @@ def parameters():
     return method.initial_parameters(jax.random.key(0), (64, 64, 1), 3)
 
 
+@jax.jit
 def _gradient(parameters, gamma):
-    loss = jax.jit(METHODS["factor_vae"](gamma=gamma).loss)
+    loss = METHODS["factor_vae"](gamma=gamma).loss
     return jax.grad(lambda p: loss(p, IMAGES, jax.random.key(1), STEP)[0])(parameters)
 
 
 def test_the_adversarys_loss_never_reaches_the_networks(parameters) -> None:
-    without = _gradient(parameters, 0.0)
-    plain = jax.grad(
-        lambda p: METHODS["beta_vae"](beta=1.0).loss(p, IMAGES, jax.random.key(1), STEP)[0]
-    )({name: parameters[name] for name in ("encoder", "decoder")})
-    for part in plain:
-        jax.tree.map(
-            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3),
-            without[part],
-            plain[part],
-        )
+    # At gamma 0 the adversary counts in its own loss alone, and other weights change that one.
+    scaled = jax.tree.map(lambda leaf: 1.25 * leaf, parameters["adversary"])
+    found = _gradient(parameters, 0.0)
+    others = _gradient(parameters | {"adversary": scaled}, 0.0)
+    for part in ("encoder", "decoder"):
+        jax.tree.map(np.testing.assert_array_equal, found[part], others[part])
+        assert any(np.any(leaf) for leaf in jax.tree.leaves(found[part]))
+    biases = [gradient["adversary"]["logits"]["bias"] for gradient in (found, others)]
+    assert not np.array_equal(*biases)
 
 
 def test_the_weight_of_the_networks_loss_never_reaches_the_adversary(parameters) -> None:
@@ -100,21 +100,3 @@ def test_the_weight_of_the_networks_loss_never_reaches_the_adversary(parameters)
     assert any(np.any(leaf) for leaf in jax.tree.leaves(small["adversary"]))
     encoders = [jax.tree.leaves(gradient["encoder"]) for gradient in (small, large)]
     assert not all(np.array_equal(*pair) for pair in zip(*encoders, strict=True))
-
-
-def test_both_adams_update_at_once_each_with_its_own_moments(parameters) -> None:
-    optimizer = METHODS["factor_vae"](gamma=1.0).optimizer(0.5)
-    gradients = jax.tree.map(jnp.ones_like, parameters)
-    state = optimizer.init(parameters)
-    for _ in range(2):
-        updates, state = optimizer.update(gradients, state, parameters)
-    # Constant gradients: Adam's step is the rate for any moments, so look at the moments.
-    for leaf in jax.tree.leaves(updates):
-        np.testing.assert_allclose(leaf, -0.5, rtol=1e-4)
-    first = {
-        name: jax.tree.leaves(inner.inner_state.first)[0].ravel()[0]
-        for name, inner in state.inner_states.items()
-    }
-    # 1 - beta1^2: .9 for the networks, .5 for the adversary.
-    assert float(first["networks"]) == pytest.approx(0.19, rel=1e-5)
-    assert float(first["adversary"]) == pytest.approx(0.75, rel=1e-5)

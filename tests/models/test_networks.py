@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 
 from teasel.models.convolution import FORMS, arithmetic
 from teasel.models.networks import decode, encode, initial_parameters
@@ -53,6 +54,60 @@ def test_images_go_to_a_posterior_and_codes_to_logits(channels, num_latents) -> 
     posterior = encode(params, images)
     assert posterior.mean.shape == posterior.log_variance.shape == (2, num_latents)
     assert decode(params, posterior.mean).shape == (2, 64, 64, channels)
+
+
+def _layer(inputs, params):
+    return np.tensordot(inputs, params["kernel"], params["kernel"].ndim - 1) + params["bias"]
+
+
+def _relu(values):
+    return np.maximum(values, 0)
+
+
+def _windows(padded, size, stride):
+    """(B, H, W, size, size, I): what each output sees."""
+    windows = sliding_window_view(padded, (size, size), (1, 2))[:, ::stride, ::stride]
+    return np.moveaxis(windows, 3, 5)
+
+
+def _encode_by_hand(params, images):
+    hidden = images
+    for index, (size, margin) in enumerate([(4, 1), (4, 1), (2, 0), (2, 0)], start=1):
+        padded = np.pad(hidden, [(0, 0), (margin, margin), (margin, margin), (0, 0)])
+        hidden = _relu(_layer(_windows(padded, size, 2), params[f"convolution_{index}"]))
+    hidden = _relu(_layer(hidden.reshape(len(images), 4 * 4 * 64), params["dense"]))
+    return _layer(hidden, params["mean"]), _layer(hidden, params["log_variance"])
+
+
+def _decode_by_hand(params, codes):
+    hidden = _relu(_layer(codes, params["dense_1"]))
+    hidden = _relu(_layer(hidden, params["dense_2"])).reshape(len(codes), 4, 4, 64)
+    for index in range(1, 5):
+        # A transposed convolution is one of stride 1 over the inputs set apart by zeros, with the
+        # kernel turned round.
+        b, h, w, features = hidden.shape
+        apart = np.zeros((b, 2 * h + 3, 2 * w + 3, features))
+        apart[:, 2:-1:2, 2:-1:2] = hidden
+        layer = params[f"convolution_{index}"]
+        turned = {"kernel": layer["kernel"][::-1, ::-1], "bias": layer["bias"]}
+        hidden = _layer(_windows(apart, 4, 1), turned)
+        hidden = hidden if index == 4 else _relu(hidden)
+    return hidden
+
+
+def test_the_networks_are_the_studys_layers_written_in_numpy() -> None:
+    rng = np.random.default_rng(0)
+    start = initial_parameters(jax.random.key(0), (64, 64, 3), 10)
+    params = jax.tree.map(
+        lambda leaf: np.asarray(leaf, np.float64) + 0.05 * rng.normal(size=leaf.shape), start
+    )
+    images, codes = rng.random((2, 64, 64, 3)), rng.normal(size=(2, 10))
+    with jax.enable_x64(True):
+        found = jax.jit(lambda p, x, z: (encode(p, x), decode(p, z)))(params, images, codes)
+    expected = _encode_by_hand(params["encoder"], images), _decode_by_hand(params["decoder"], codes)
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        assert one.dtype == np.float64
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
 
 
 def test_every_form_of_convolution_gives_the_same_networks() -> None:

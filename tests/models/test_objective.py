@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from teasel.models.networks import Posterior, initial_parameters
+from teasel.models.networks import Posterior, decode, encode, initial_parameters
 from teasel.models.objective import bernoulli_reconstruction, forward, kl_per_latent, sample
 
 
@@ -36,9 +36,16 @@ def test_samples_have_the_posteriors_mean_and_variance() -> None:
     assert np.var(codes) == pytest.approx(4, abs=0.15)
 
 
-def test_the_kl_is_the_sum_over_latents_of_means_over_the_batch() -> None:
+def test_a_forward_pass_is_the_mean_over_images_of_sampled_codes_decoded() -> None:
     params = initial_parameters(jax.random.key(0), (64, 64, 1), 4)
     images = jax.random.uniform(jax.random.key(1), (3, 64, 64, 1))
-    passed = forward(params, images, jax.random.key(2))
-    expected = np.mean(np.sum(kl_per_latent(passed.posterior), axis=1))
-    np.testing.assert_allclose(passed.kl, expected, rtol=1e-6)
+    key = jax.random.key(2)
+    passed = jax.jit(forward)(params, images, key)
+    codes = sample(passed.posterior, key)
+    np.testing.assert_allclose(passed.codes, codes, rtol=1e-5)
+    np.testing.assert_allclose(passed.posterior, encode(params, images), atol=1e-6)
+    losses = bernoulli_reconstruction(decode(params, codes), images)
+    np.testing.assert_allclose(passed.reconstruction, np.mean(losses), rtol=1e-6)
+    kl = kl_per_latent(passed.posterior)
+    np.testing.assert_allclose(passed.kl_per_latent, np.mean(kl, axis=0), rtol=1e-6)
+    np.testing.assert_allclose(passed.kl, np.mean(np.sum(kl, axis=1)), rtol=1e-6)

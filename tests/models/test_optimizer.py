@@ -2,6 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from teasel.models import METHODS, hyperparameters
 from teasel.models.optimizer import adam
 
 
@@ -17,3 +18,24 @@ def test_the_first_two_updates_are_those_computed_by_hand() -> None:
     expected = -np.sqrt(7 / 16) / 0.75 * 2.5 / (np.sqrt(4.75) + 1)
     assert second["w"] == pytest.approx(expected)
     assert state.num_updates == 2
+
+
+@pytest.mark.parametrize("name", METHODS.own)
+def test_every_method_trains_by_the_studys_adams(name) -> None:
+    factory = METHODS[name]
+    optimizer = factory(**dict.fromkeys(hyperparameters(factory), 2.0)).optimizer(1e-4)
+    # So small that epsilon counts.
+    gradients = [3e-8, -2e-7, 5e-8]
+    parts = ("encoder", "decoder", "adversary")
+    state = optimizer.init(dict.fromkeys(parts, jnp.zeros(())))
+    first, second = dict.fromkeys(parts, 0.0), dict.fromkeys(parts, 0.0)
+    for t, gradient in enumerate(gradients, start=1):
+        found, state = optimizer.update(dict.fromkeys(parts, jnp.asarray(gradient)), state)
+        for part in parts:
+            adversary = name == "factor_vae" and part == "adversary"
+            beta1, beta2 = (0.5, 0.9) if adversary else (0.9, 0.999)
+            first[part] = beta1 * first[part] + (1 - beta1) * gradient
+            second[part] = beta2 * second[part] + (1 - beta2) * gradient**2
+            rate = 1e-4 * np.sqrt(1 - beta2**t) / (1 - beta1**t)
+            expected = -rate * first[part] / (np.sqrt(second[part]) + 1e-8)
+            assert found[part] == pytest.approx(expected, rel=1e-3)

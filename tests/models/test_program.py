@@ -1,0 +1,84 @@
+"""What reaches a method, seen by one that answers with what it was given."""
+
+from typing import Annotated
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from teasel.models import Bounds, Info, Method, Purpose, Replica, Settings, Trainer
+from teasel.models.randomness import key_for
+
+SETTINGS = Settings(steps=10, batch_size=2, num_latents=1, learning_rate=0.25)
+SEEDS, SCALES = (3, 8), (1.0, 2.0)
+
+
+def mirror(scale: Annotated[float, Bounds()]) -> Method:
+    """Returns the method whose losses are its image, its step and its noise."""
+
+    def initial(key, image_shape, num_latents):
+        del image_shape, num_latents
+        return {"encoder": {"weight": jax.random.normal(key)}, "decoder": {}}
+
+    def loss(params, images, key, step):
+        kl = step.astype(jnp.float32)
+        info = Info(images[0, 0, 0, 0], kl, scale * jax.random.normal(key), kl.reshape(1))
+        return params["encoder"]["weight"], info
+
+    return Method(loss, initial_parameters=initial)
+
+
+def _draw(data, key, batch_size):
+    del data
+    return jnp.full((batch_size, 1, 1, 1), jax.random.normal(key))
+
+
+def _normals(purpose: Purpose, steps) -> np.ndarray:
+    """(seeds, steps) normals from the keys that belong to them."""
+    return np.array(
+        [[jax.random.normal(key_for(seed, purpose, step)) for step in steps] for seed in SEEDS]
+    )
+
+
+@pytest.fixture(scope="module", params=["direct", "blocks"])
+def trainer(request) -> Trainer:
+    return Trainer(mirror, SETTINGS, (1, 1, 1), _draw, (), form=request.param)
+
+
+@pytest.fixture
+def pack(trainer):
+    return trainer.start(
+        [Replica({"scale": scale}, seed) for scale, seed in zip(SCALES, SEEDS, strict=True)]
+    )
+
+
+def test_every_step_gets_its_number_and_the_images_and_noise_of_its_seed(trainer, pack) -> None:
+    start = _normals(Purpose.WEIGHTS, [0])[:, 0]
+    for steps in ([0, 1], [2, 3, 4]):
+        pack, curves = trainer.advance(pack, len(steps))
+        images, noise = (_normals(p, steps).mean(1) for p in (Purpose.BATCH, Purpose.NOISE))
+        np.testing.assert_allclose(curves["reconstruction"], images, atol=1e-5)
+        np.testing.assert_allclose(curves["regularizer"], SCALES * noise, atol=1e-5)
+        np.testing.assert_allclose(curves["kl"], np.mean(steps))
+        # A gradient of 1 moves Adam by the learning rate: .25 lower at each step.
+        np.testing.assert_allclose(curves["loss"], start - 0.25 * np.mean(steps), atol=1e-3)
+    weights = [parameters["encoder"]["weight"] for parameters in trainer.parameters(pack)]
+    np.testing.assert_allclose(weights, start - 5 * 0.25, atol=1e-3)
+
+
+def test_evaluation_is_at_the_packs_step_on_batches_and_noise_of_their_own(trainer, pack) -> None:
+    pack, _ = trainer.advance(pack, 3)
+    found = trainer.evaluate(pack, 2, first=5)
+    purposes = (Purpose.EVALUATION, Purpose.EVALUATION_NOISE)
+    images, noise = (_normals(purpose, [5, 6]).mean(1) for purpose in purposes)
+    for place, result in enumerate(found):
+        assert result["reconstruction"] == pytest.approx(images[place], abs=1e-5)
+        assert result["regularizer"] == pytest.approx(SCALES[place] * noise[place], abs=1e-5)
+        assert result["kl_per_latent"] == [result["kl"]] == [3]
+
+
+def test_the_default_settings_are_the_studys() -> None:
+    settings = Settings()
+    assert (settings.steps, settings.batch_size) == (300_000, 64)
+    assert (settings.num_latents, settings.learning_rate) == (10, 1e-4)
