@@ -12,10 +12,13 @@ from safetensors.numpy import load, save
 from .networks import Parameters
 
 
-def to_bytes(members: Sequence[Mapping[str, Any]], step: int, states: Sequence[Any]) -> bytes:
+def to_bytes(
+    training: Mapping[str, Any], members: Sequence[Mapping[str, Any]], step: int, states: Sequence
+) -> bytes:
     """Returns a safetensors file of the states of a pack's models.
 
     Args:
+        training: what they all have in common, as JSON values: method and settings.
         members: what says which model each state belongs to, as JSON values.
         step: how many steps all of them have taken.
         states: one pytree of arrays per member.
@@ -25,11 +28,12 @@ def to_bytes(members: Sequence[Mapping[str, Any]], step: int, states: Sequence[A
         for place, state in enumerate(states)
         for path, leaf in _leaves(state).items()
     }
-    return save(tensors, {"step": str(step), "replicas": json.dumps(list(members))})
+    about = {"training": dict(training), "replicas": list(members), "step": step}
+    return save(tensors, {name: json.dumps(value) for name, value in about.items()})
 
 
-def header(data: bytes) -> tuple[list[dict[str, Any]], int]:
-    """Returns the members and the step of a checkpoint, without reading its arrays.
+def header(data: bytes) -> tuple[dict[str, Any], list[dict[str, Any]], int]:
+    """Returns training, members and step of a checkpoint, without reading its arrays.
 
     Args:
         data: the file, or its beginning as far as the header goes.
@@ -38,23 +42,33 @@ def header(data: bytes) -> tuple[list[dict[str, Any]], int]:
         ValueError: if `data` is no checkpoint.
     """
     try:
-        metadata = _metadata(data)
-        return json.loads(metadata["replicas"]), int(metadata["step"])
+        about = {name: json.loads(value) for name, value in _metadata(data).items()}
+        return about["training"], about["replicas"], about["step"]
     except (KeyError, ValueError) as error:
         raise ValueError("not a checkpoint of a pack") from error
 
 
-def from_bytes(data: bytes, example: Any) -> tuple[list[dict[str, Any]], int, list[Any]]:
+def from_bytes(
+    data: bytes, training: Mapping[str, Any], example: Any
+) -> tuple[list[dict[str, Any]], int, list[Any]]:
     """Returns the members, the step and the states (NumPy arrays) of a checkpoint.
 
     Args:
         data: what `to_bytes` gave.
+        training: what it should be of, as `to_bytes` was given it.
         example: a pytree with the structure, shapes and types of one state.
 
     Raises:
-        ValueError: if `data` is no checkpoint or its states are unlike `example`.
+        ValueError: if `data` is no checkpoint, is of another training, or its states are unlike
+            `example`.
     """
-    members, step = header(data)
+    found, members, step = header(data)
+    for name, value in training.items():
+        if found.get(name) != value:
+            raise ValueError(
+                f"the checkpoint is of another training: {name} is {found.get(name)!r}, "
+                f"expected {value!r}"
+            )
     tensors = _load(data)
     expected = _leaves(example, as_arrays=False)
     states = []

@@ -87,9 +87,14 @@ def check_arithmetic(form: str | None, activations: str) -> None:
         raise ValueError(f"activations is {activations!r}; expected 'float32' or 'bfloat16'")
 
 
+def form_for(on_cpu: bool) -> str:
+    """Returns the name of the form for a kind of device."""
+    return "direct" if on_cpu else "blocks"
+
+
 def backend_form() -> str:
     """Returns the name of the form for the backend that JAX runs on (this starts it)."""
-    return "direct" if jax.default_backend() == "cpu" else "blocks"
+    return form_for(jax.default_backend() == "cpu")
 
 
 def activation_dtype() -> jnp.dtype:

@@ -9,12 +9,14 @@ from typing import NamedTuple
 
 import jax
 
+from .convolution import form_for
 from .method import Factory, hyperparameters
 from .networks import IMAGE_SIZE
 from .program import Settings
 
-COPIES = {"direct": 2.6, "blocks": 6.65, "patches": 6.1}
-"""Bytes that a step needs at once, as a multiple of those of all layers' outputs, by form.
+COPIES = {"direct": (2.4, 11.5), "blocks": (6.65, 0.0)}
+"""Bytes that a step needs at once, by form: how often those of all layers' outputs, and how often
+those of the batch's images, whose patches are made.
 
 From the temporary bytes of the compiled programs, less the gradients (jax 0.10.2, compiled for a
 CPU, batches of 16 and 64, one and three channels; a test recomputes the first two). A GPU's
@@ -83,14 +85,14 @@ def pack_memory(
     parameters, optimizer = jax.eval_shape(
         lambda: _initial(example, image_shape, settings.num_latents, settings.learning_rate)
     )
-    outputs = settings.batch_size * _outputs_per_image(parameters)
-    copies = COPIES["direct" if on_cpu else "blocks"]
+    of_outputs, of_images = COPIES[form_for(on_cpu)]
+    numbers = of_outputs * _outputs_per_image(parameters) + of_images * math.prod(image_shape)
     width = 2 if activations == "bfloat16" else 4
     return Memory(
         data=data_bytes,
         parameters=_bytes(parameters),
         optimizer=_bytes(optimizer),
-        activations=int(copies * outputs * width) + _bytes(parameters),
+        activations=int(settings.batch_size * numbers * width) + _bytes(parameters),
         num_replicas=num_replicas,
         together=not on_cpu,
     )

@@ -5,10 +5,13 @@ annotations on its arguments, which `hyperparameters` reads and `check_hyperpara
 """
 
 import inspect
+import math
+import numbers
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import jax
+import numpy as np
 import optax
 
 from ..catalogue import Bounds
@@ -117,7 +120,18 @@ def check_hyperparameters(
         value = values.get(name, default)
         if value is None:
             raise ValueError(f"{method} needs the hyper-parameter {name!r}: {bounds}")
-        if isinstance(value, bool) or not isinstance(value, int | float) or not bounds.allow(value):
-            raise ValueError(f"{method}: {name} is {value!r}; it must be {bounds}")
+        if not bounds.allow(_in_float32(value)):
+            raise ValueError(f"{method}: {name} is {value!r}; it must be {bounds}, in float32")
         checked[name] = float(value)
     return checked
+
+
+def _in_float32(value: Any) -> float:
+    """What a training gets of a value; NaN if that is no number."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return math.nan
+    try:
+        with np.errstate(over="ignore", under="ignore"):
+            return float(np.float64(float(value)).astype(np.float32))
+    except OverflowError:
+        return math.inf

@@ -46,7 +46,7 @@ class Convolution(nn.Module):
         kernel = self.param("kernel", ZEROS, shape)
         bias = self.param("bias", ZEROS, (self.features,))
         outputs = (convolve_transposed if self.transposed else convolve)(inputs, kernel)
-        return outputs + bias.astype(outputs.dtype).reshape(1, 1, 1, -1)
+        return _add_bias(outputs, bias)
 
 
 class Dense(nn.Module):
@@ -59,8 +59,13 @@ class Dense(nn.Module):
         """Returns (B, features)."""
         kernel = self.param("kernel", ZEROS, (inputs.shape[-1], self.features))
         bias = self.param("bias", ZEROS, (self.features,))
-        outputs = inputs @ kernel.astype(inputs.dtype)
-        return outputs + bias.astype(outputs.dtype).reshape(1, -1)
+        return _add_bias(inputs @ kernel.astype(inputs.dtype), bias)
+
+
+def _add_bias(outputs: jax.Array, bias: jax.Array) -> jax.Array:
+    """`outputs` + `bias` in float32 or wider, so that the bias's gradient is summed in that."""
+    row = jnp.expand_dims(bias, range(outputs.ndim - 1))
+    return (outputs.astype(wide(outputs.dtype)) + row).astype(outputs.dtype)
 
 
 class Encoder(nn.Module):
@@ -156,17 +161,37 @@ def glorot_uniform(key: jax.Array, shapes: Parameters) -> Parameters:
 
 
 def encode(parameters: Parameters, images: jax.Array) -> Posterior:
-    """Returns the posterior of (B, 64, 64, C) images, float32 or wider."""
+    """Returns the posterior of (B, 64, 64, C) images, float32 or wider.
+
+    Raises:
+        ValueError: if the images have another shape, or are no floating-point numbers.
+    """
+    num_channels = parameters["encoder"]["convolution_1"]["kernel"].shape[-2]
+    _check("images", images, (IMAGE_SIZE, IMAGE_SIZE, num_channels))
     num_latents = parameters["encoder"]["mean"]["bias"].shape[-1]
     posterior = Encoder(num_latents).apply({"params": parameters["encoder"]}, _activations(images))
     return Posterior(*(_full(part) for part in posterior))
 
 
 def decode(parameters: Parameters, codes: jax.Array) -> jax.Array:
-    """Returns the (B, 64, 64, C) Bernoulli logits of (B, D) codes, float32 or wider."""
+    """Returns the (B, 64, 64, C) Bernoulli logits of (B, D) codes, float32 or wider.
+
+    Raises:
+        ValueError: if the codes have another D, or are no floating-point numbers.
+    """
+    _check("codes", codes, parameters["decoder"]["dense_1"]["kernel"].shape[:1])
     num_channels = parameters["decoder"]["convolution_4"]["bias"].shape[-1]
     logits = Decoder(num_channels).apply({"params": parameters["decoder"]}, _activations(codes))
     return _full(logits)
+
+
+def _check(name: str, given: jax.Array, shape: tuple[int, ...]) -> None:
+    floating = jnp.issubdtype(given.dtype, jnp.floating)
+    if given.ndim != len(shape) + 1 or given.shape[1:] != shape or not floating:
+        raise ValueError(
+            f"{name} are {given.dtype} of shape {given.shape}; "
+            f"expected floating-point numbers of shape (B, {', '.join(map(str, shape))})"
+        )
 
 
 def _activations(values: jax.Array) -> jax.Array:

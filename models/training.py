@@ -14,7 +14,8 @@ models, mapped over them.
 (1, (2,))
 """
 
-import math
+import numbers
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..catalogue import Bounds
 from . import checkpoint
 from .allocator import keep_freed_memory
 from .convolution import FORMS, backend_form, check_arithmetic
@@ -85,11 +87,14 @@ class Trainer:
         activations: str = "float32",
     ):
         keep_freed_memory()
-        _check_settings(settings)
+        settings = _checked_settings(settings)
         arithmetic = (form or backend_form(), activations)
         check_arithmetic(*arithmetic)
         self._program = Program(method, settings, tuple(image_shape), draw, arithmetic)
-        self._data = jax.tree.map(jnp.asarray, data)
+        # Arrays are put on the device by name, all of them: those that JAX puts there by itself are
+        # another kind of argument to it, and would have it compile a second program.
+        self._device = jax.local_devices()[0]
+        self._data = jax.device_put(data, self._device)
         self._mapped = FORMS[arithmetic[0]].packs
         self.num_programs = 0
         self._check_images()
@@ -137,7 +142,7 @@ class Trainer:
         """
         if num_steps < 1:
             raise ValueError(f"num_steps is {num_steps}; it must be at least 1")
-        data = self._data if data is None else data
+        data = self._data if data is None else jax.device_put(data, self._device)
         if self._mapped:
             states, totals = self._advance(
                 pack.states, data, *_columns(pack.replicas), pack.step, num_steps
@@ -145,7 +150,7 @@ class Trainer:
         else:
             states, totals = [], []
             for state, replica in zip(pack.states, pack.replicas, strict=True):
-                total = jnp.zeros(len(CURVES))
+                total = jax.device_put(np.zeros(len(CURVES), np.float32), self._device)
                 who = jnp.uint32(replica.seed), _floats(replica)
                 for step in range(pack.step, pack.step + num_steps):
                     state, total = self._advance(state, total, data, *who, step)
@@ -186,7 +191,7 @@ class Trainer:
         """
         if num_batches < 1:
             raise ValueError(f"num_batches is {num_batches}; it must be at least 1")
-        data = self._data if data is None else data
+        data = self._data if data is None else jax.device_put(data, self._device)
         batches = range(first, first + num_batches)
         if self._mapped:
             seeds, values = _columns(pack.replicas)
@@ -233,16 +238,16 @@ class Trainer:
     def save(self, pack: Pack) -> bytes:
         """Returns a checkpoint: a safetensors file with the step and the replicas in its header."""
         members = [replica._asdict() for replica in pack.replicas]
-        return checkpoint.to_bytes(members, pack.step, self._states(pack))
+        return checkpoint.to_bytes(self._training, members, pack.step, self._states(pack))
 
     def restore(self, data: bytes, trial_ids: Sequence[str] | None = None) -> Pack:
         """Returns the pack of a checkpoint, or of some of its trials, in the order asked for.
 
         Raises:
-            ValueError: if `data` is no checkpoint, is one of other networks or another method, or
-                lacks one of the trials.
+            ValueError: if `data` is no checkpoint, is one of another method, other settings or
+                other networks, or lacks one of the trials.
         """
-        members, step, states = checkpoint.from_bytes(data, self._example)
+        members, step, states = checkpoint.from_bytes(data, self._training, self._example)
         replicas = [self._checked(Replica(**member)) for member in members]
         if trial_ids is not None:
             places = {replica.trial_id: place for place, replica in enumerate(replicas)}
@@ -251,7 +256,7 @@ class Trainer:
                 raise ValueError(f"the checkpoint lacks trials {', '.join(missing)}")
             replicas = [replicas[places[trial_id]] for trial_id in trial_ids]
             states = [states[places[trial_id]] for trial_id in trial_ids]
-        return self._packed(tuple(replicas), step, jax.tree.map(jnp.asarray, states))
+        return self._packed(tuple(replicas), step, states)
 
     def join(self, packs: Sequence[Pack]) -> Pack:
         """Returns one pack of the models of several.
@@ -266,6 +271,12 @@ class Trainer:
         states = [state for pack in packs for state in self._states(pack)]
         return self._packed(replicas, steps.pop(), states)
 
+    @property
+    def _training(self) -> dict[str, Any]:
+        """What a checkpoint must be of."""
+        method, settings = self._program.factory.__name__, self._program.settings._asdict()
+        return {"method": method} | {name: settings[name] for name in settings if name != "steps"}
+
     def _counted(self, function: Callable) -> Callable:
         def counted(*arguments):
             self.num_programs += 1  # at tracing, which happens once per program
@@ -276,8 +287,10 @@ class Trainer:
     # Between lists of states and packs.
 
     def _packed(self, replicas: tuple[Replica, ...], step: int, states: list[State]) -> Pack:
-        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states) if self._mapped else None
-        return Pack(replicas, step, states if stacked is None else stacked)
+        kept: Any = states
+        if self._mapped:
+            kept = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+        return Pack(replicas, step, jax.device_put(kept, self._device))
 
     def _states(self, pack: Pack) -> list[State]:
         if not self._mapped:
@@ -290,10 +303,13 @@ class Trainer:
 
     def _checked(self, replica: Replica) -> Replica:
         factory = self._program.factory
-        if not 0 <= replica.seed < 2**32:
-            raise ValueError(f"seed is {replica.seed}; it must be at least 0 and under 2**32")
+        seed = _whole(replica.seed)
+        if seed is None or not 0 <= seed < 2**32:
+            raise ValueError(
+                f"seed is {replica.seed!r}; it must be a whole number from 0 and under 2**32"
+            )
         values = check_hyperparameters(factory.__name__, factory, replica.hyperparameters)
-        return replica._replace(hyperparameters=values)
+        return replica._replace(hyperparameters=values, seed=seed)
 
     def _check_images(self) -> None:
         program, key = self._program, key_for(0, Purpose.BATCH)
@@ -311,18 +327,31 @@ def _floats(replica: Replica) -> dict[str, jax.Array]:
     return {name: jnp.float32(value) for name, value in replica.hyperparameters.items()}
 
 
-def _columns(replicas: Sequence[Replica]) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """(R,) seeds and (R,) hyper-parameters by name."""
-    seeds = jnp.asarray([replica.seed for replica in replicas], jnp.uint32)
-    values = [_floats(replica) for replica in replicas]
-    return seeds, jax.tree.map(lambda *column: jnp.stack(column), *values) if values[0] else {}
+def _columns(replicas: Sequence[Replica]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """(R,) seeds and (R,) hyper-parameters by name; in NumPy, which no chunk has to wait for."""
+    seeds = np.array([replica.seed for replica in replicas], np.uint32)
+    rows = [replica.hyperparameters for replica in replicas]
+    return seeds, {name: np.array([row[name] for row in rows], np.float32) for name in rows[0]}
 
 
-def _check_settings(settings: Settings) -> None:
+def _whole(value: Any) -> int | None:
+    """A whole number of any kind as an int; None if it is none."""
+    if isinstance(value, bool):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
+
+
+def _checked_settings(settings: Settings) -> Settings:
+    checked: dict[str, Any] = {}
     for name, least in (("steps", 0), ("batch_size", 1), ("num_latents", 1)):
         value = getattr(settings, name)
-        if not isinstance(value, int) or value < least:
+        checked[name] = _whole(value)
+        if checked[name] is None or checked[name] < least:
             raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {least}")
     rate = settings.learning_rate
-    if not (math.isfinite(rate) and rate > 0):
-        raise ValueError(f"learning_rate is {rate!r}; it must be a finite number above 0")
+    if not isinstance(rate, numbers.Real) or not Bounds(gt=0).allow(rate):
+        raise ValueError(f"learning_rate is {rate!r}; it must be {Bounds(gt=0)}")
+    return Settings(**checked, learning_rate=float(rate))

@@ -75,7 +75,8 @@ def print_plan(
     saved = latest(results) if results is not None else {}
     room = Slots(max(1, slots), int(memory * share) if memory else None)
     packs = make_packs(seeds_first(untrained), saved, first.resources.pack, room)
-    programs = {trial.program for trial in untrained}
+    # On an accelerator a pack of another size is another program.
+    programs = {(pack.trials[0].program, memory and len(pack.trials)) for pack in packs}
     print(f"{len(packs):,} packs, {len(programs):,} programs to compile")
     _print_places(cluster.machines, demand, slots)
     trained = [pack.trials for pack in packs if pack.trials[0].method not in REFERENCES]

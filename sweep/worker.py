@@ -34,10 +34,6 @@ from .supply import Supply
 from .tasks import TrainPack
 from .trials import Trial
 
-CHUNK = 25
-"""Steps between looks at the clock. A fixed number, so that an interrupted training and an
-undisturbed one add up the same losses."""
-
 NUM_CURVE_POINTS = 100
 _LOOK_SECONDS = 2.0  # between reports, and looks at the drain flag: requests, on an object store
 _SECONDS_WHILE_LEAVING = 5.0  # between checkpoints on a machine that will soon be gone
@@ -182,7 +178,7 @@ def _train(
         checkpoints.save(results, task.part, pack.step, trial_ids, seconds, content)
         curves.clear()
 
-    chunks = _chunks(pack.step, trainer.steps, every)
+    chunks = _chunks(pack.step, trainer.steps, every, _chunk())
     feed = supply.for_chunks(trainer, pack, pack.step, chunks)
     for num_steps, data in zip(chunks, feed, strict=False):
         pack, means = trainer.advance(pack, num_steps, data)
@@ -205,17 +201,25 @@ def _train(
     return pack, time.monotonic() - started
 
 
-def _chunks(first: int, steps: int, every: int) -> list[int]:
+def _chunk() -> int:
+    """Steps between looks at the clock: a second or less on an accelerator, and seconds on a CPU.
+
+    A fixed number, so that an interrupted training and an undisturbed one add up the same losses.
+    """
+    return 5 if jax.default_backend() == "cpu" else 25
+
+
+def _chunks(first: int, steps: int, every: int, chunk: int) -> list[int]:
     """How many steps at a time: a chunk at the most, and none across a point of the curve.
 
-    >>> _chunks(0, 110, 60)
+    >>> _chunks(0, 110, 60, chunk=25)
     [25, 25, 10, 25, 25]
     """
     ends = sorted({*range(every, steps, every), steps} - set(range(first + 1)))
     chunks = []
     for begin, end in itertools.pairwise([first, *ends]):
-        chunks += [CHUNK] * ((end - begin) // CHUNK)
-        chunks += [(end - begin) % CHUNK] if (end - begin) % CHUNK else []
+        chunks += [chunk] * ((end - begin) // chunk)
+        chunks += [(end - begin) % chunk] if (end - begin) % chunk else []
     return chunks
 
 
@@ -225,7 +229,7 @@ def _evaluate(
     """The final losses of each model."""
     if supply.whole:
         return trainer.evaluate(pack, num_batches)
-    chunks = _chunks(0, num_batches, num_batches)
+    chunks = _chunks(0, num_batches, num_batches, _chunk())
     feed = supply.for_chunks(trainer, pack, 0, chunks, Purpose.EVALUATION)
     firsts = itertools.accumulate(chunks, initial=0)
     parts = [

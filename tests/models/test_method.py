@@ -72,7 +72,10 @@ def test_bounds_are_read_from_the_signature() -> None:
 
 
 def test_values_become_floats_in_the_order_of_the_signature() -> None:
-    assert check_hyperparameters("beta_vae", METHODS["beta_vae"], {"beta": 4}) == {"beta": 4.0}
+    for four in (4, np.int64(4), np.float32(4)):
+        checked = check_hyperparameters("beta_vae", METHODS["beta_vae"], {"beta": four})
+        assert checked == {"beta": 4.0}
+        assert type(checked["beta"]) is float
     assert check_hyperparameters("untrained", METHODS["untrained"], {}) == {}
 
 
@@ -85,6 +88,8 @@ def test_values_become_floats_in_the_order_of_the_signature() -> None:
         ({"beta": float("inf")}, "beta is inf; it must be a finite number"),
         ({"beta": "4"}, "beta is '4'; it must be a finite number"),
         ({"beta": True}, "beta is True; it must be a finite number"),
+        ({"beta": 1e39}, r"beta is 1e\+39; it must be a finite number of at least 0, in float32"),
+        ({"beta": 10**400}, "it must be a finite number"),
         ({"beta": 1, "gamma": 2}, "beta_vae has no hyper-parameter 'gamma'; it takes beta"),
     ],
 )

@@ -70,6 +70,23 @@ def test_a_mapped_pack_compiles_once_for_all_values_and_any_number_of_steps() ->
     assert trainer.num_programs == 1
 
 
+@pytest.mark.parametrize("form", ["direct", "blocks"])
+def test_data_from_anywhere_and_a_checkpoint_need_no_other_program(form) -> None:
+    compiled = []
+
+    def listen(event: str, seconds: float, **about: object) -> None:
+        if event.endswith("backend_compile_duration"):
+            compiled.append(about.get("fun_name"))
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    trainer = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form=form)
+    pack = trainer.start(REPLICAS)
+    for data in (None, DATA, jnp.asarray(DATA), jax.device_put(DATA, jax.devices()[0])):
+        pack, _ = trainer.advance(pack, 2, data)
+    trainer.advance(trainer.restore(trainer.save(pack)), 2)
+    assert compiled.count("jit(counted)") == 1
+
+
 def test_a_model_trains_the_same_alone_and_in_any_pack() -> None:
     trainer = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form="direct")
     alone, _ = trainer.advance(trainer.start(REPLICAS[1:2]), 5)
@@ -133,13 +150,16 @@ def test_packs_at_different_steps_are_not_joined(trainer) -> None:
         trainer.join([trainer.start(REPLICAS[:1]), later])
 
 
-def test_a_checkpoint_says_which_trials_it_lacks_and_that_it_is_of_other_networks(trainer) -> None:
+def test_a_checkpoint_says_which_trials_it_lacks_and_of_what_it_is(trainer) -> None:
     saved = trainer.save(trainer.start(REPLICAS))
     with pytest.raises(ValueError, match="the checkpoint lacks trials x, y"):
         trainer.restore(saved, ["x", "a", "y"])
     wider = Trainer(METHODS["beta_vae"], SETTINGS._replace(num_latents=4), SHAPE, _draw, DATA)
-    with pytest.raises(ValueError, match=r"another method or other networks.*dense_1"):
+    with pytest.raises(ValueError, match=r"another training: num_latents is 3, expected 4"):
         wider.restore(saved)
+    other = Trainer(METHODS["beta_tc_vae"], SETTINGS, SHAPE, _draw, DATA)
+    with pytest.raises(ValueError, match=r"method is 'beta_vae', expected 'beta_tc_vae'"):
+        other.restore(saved)
     with pytest.raises(ValueError, match="not a checkpoint"):
         trainer.restore(b"nonsense")
 
@@ -193,7 +213,9 @@ def test_the_untrained_reference_takes_no_steps() -> None:
         ({"batch_size": 0}, "batch_size is 0; it must be a whole number of at least 1"),
         ({"steps": -1}, "steps is -1"),
         ({"num_latents": 2.5}, "num_latents is 2.5"),
+        ({"batch_size": True}, "batch_size is True"),
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
+        ({"learning_rate": "1e-4"}, "learning_rate is '1e-4'; it must be a finite number above 0"),
     ],
 )
 def test_bad_settings_are_named(change, message) -> None:
@@ -209,8 +231,9 @@ def test_images_unlike_the_declared_shape_are_refused() -> None:
 def test_bad_packs_and_counts_are_named(trainer) -> None:
     with pytest.raises(ValueError, match="at least one replica"):
         trainer.start([])
-    with pytest.raises(ValueError, match="seed is -1"):
-        trainer.start([Replica({"beta": 1.0}, seed=-1)])
+    for seed in (-1, 1.5, True, "a", None):
+        with pytest.raises(ValueError, match=f"seed is {seed!r}; it must be a whole number"):
+            trainer.start([Replica({"beta": 1.0}, seed=seed)])
     with pytest.raises(ValueError, match="beta is -2"):
         trainer.start([Replica({"beta": -2.0}, seed=0)])
     with pytest.raises(ValueError, match="num_steps is 0"):
