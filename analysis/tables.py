@@ -21,7 +21,10 @@ from .frames import DataFrame, pd
 from .labels import strength
 
 # Settings of a training that are no hyper-parameters of its method.
-TRAINING = ("steps", "batch_size", "learning_rate", "num_latents", "evaluation_batches")
+TRAINING = (
+    *("steps", "batch_size", "learning_rate", "num_latents", "evaluation_batches"),
+    "method_version",
+)
 MADE_BY = ("metric_version", "parameters_hash", "parameters")
 SCORE_COLUMNS = ("representation", "metric", "score", "value", "metric_seed", "num_points")
 
@@ -249,11 +252,15 @@ def _with_settings(table: DataFrame) -> DataFrame:
 
 
 def _one_version_per_metric(table: pa.Table) -> pa.Table:
-    """The rows of every metric made in its most frequent way: two MIGs are no one MIG."""
+    """The rows of every metric made in its most frequent way: two MIGs are no one MIG.
+
+    Of two that are as frequent, the newer version's.
+    """
     metric = ["representation", "metric"]
     version = ["metric_version", "parameters_hash", "metric_seed"]
     counts = table.group_by([*metric, *version]).aggregate([("value", "count")]).to_pandas()
-    counts = counts.sort_values("value_count", ascending=False, kind="stable")
+    counts["newness"] = pd.to_numeric(counts["metric_version"], errors="coerce")
+    counts = counts.sort_values(["value_count", "newness"], ascending=False, kind="stable")
     dropped = counts[counts.duplicated(metric)]
     for row in dropped.itertuples():
         warnings.warn(

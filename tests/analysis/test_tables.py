@@ -126,6 +126,22 @@ def test_scores_made_with_other_parameters_are_left_out_with_a_warning() -> None
         assert scores(Tables(trials=rows, scores=made))["value"].tolist() == [0.5, 0.6]
 
 
+def test_of_two_versions_of_a_metric_that_are_as_frequent_the_newer_is_taken() -> None:
+    versions = ("9", "10", "2")
+    made = [score("a", float(v), metric_version=v, parameters_hash=v) for v in versions]
+    with pytest.warns(UserWarning, match="1 scores of version"):
+        found = scores(Tables(trials=[model("a", method="m")], scores=made))
+    assert found["value"].tolist() == [10.0]
+
+
+def test_versions_of_a_method_are_settings_of_their_own() -> None:
+    rows = [model(str(v), method="m", beta=4.0, method_version=v) for v in (1, 2)]
+    assert trials(Tables(trials=rows))["setting"].tolist() == [
+        "method_version=1",
+        "method_version=2",
+    ]
+
+
 @pytest.mark.parametrize(
     ("metric", "parameters", "others"),
     [
