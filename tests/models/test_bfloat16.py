@@ -1,0 +1,33 @@
+"""Training with bfloat16 activations: parameters, sums and losses stay float32."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from teasel.models import METHODS
+from teasel.models.convolution import arithmetic
+
+IMAGES = (np.random.default_rng(0).random((16, 64, 64, 1)) < 0.05).astype(np.float32)
+
+
+def test_every_gradient_is_that_of_float32_up_to_the_rounding_of_activations() -> None:
+    method = METHODS["beta_vae"](4.0)
+    parameters = method.initial_parameters(jax.random.key(0), (64, 64, 1), 10)
+
+    def gradients(activations):
+        @jax.jit
+        def found(parameters):
+            with arithmetic("direct", activations):
+                key, step = jax.random.key(1), jnp.int32(0)
+                return jax.grad(method.loss, has_aux=True)(parameters, IMAGES, key, step)[0]
+
+        return found(parameters)
+
+    full, reduced = gradients("float32"), gradients("bfloat16")
+
+    def compare(path, expected, found) -> None:
+        assert found.dtype == jnp.float32
+        error = jnp.linalg.norm((found - expected).ravel()) / jnp.linalg.norm(expected.ravel())
+        assert error < 0.2, f"{jax.tree_util.keystr(path)}: {error:.0%}"
+
+    jax.tree_util.tree_map_with_path(compare, full, reduced)
