@@ -23,7 +23,7 @@ import numpy as np
 from teasel.datasets import Dataset, load
 from teasel.datasets.cache import cache_dir
 from teasel.metrics import METRICS, STUDY_SEEDS
-from teasel.models import METHODS, Replica, Settings, Trainer, encode
+from teasel.models import METHODS, Replica, Settings, Trainer, encode, keep_freed_memory
 from teasel.models.annealed_vae import capacity
 from teasel.sweep.representations import FreshRepresentation
 
@@ -249,6 +249,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="kept states; default: in Teasel's cache")
     parser.add_argument("--output", type=Path, default=Path("docs/long_training.md"))
     arguments = parser.parse_args()
+    keep_freed_memory()  # as a worker does, before JAX starts its threads
     dataset = load(arguments.dataset)
     data = jax.tree.map(jnp.asarray, dataset.device_data())
     settings = Settings(steps=arguments.steps)

@@ -23,7 +23,7 @@ import numpy as np
 from training_accelerator import accelerator_tables
 from training_common import EXAMPLES, SETTINGS, product_rate, table, write_section
 
-from teasel.models import METHODS, Replica, Trainer
+from teasel.models import METHODS, Replica, Trainer, keep_freed_memory
 from teasel.models.networks import initial_parameters
 
 
@@ -167,6 +167,7 @@ def main() -> None:
     parser.add_argument("--dataset", default="dsprites", help="GPU: trained on by every method")
     parser.add_argument("--colour", default="color_dsprites", help="GPU: of three channels")
     arguments = parser.parse_args()
+    keep_freed_memory()  # as a worker does, before JAX starts its threads
     device = jax.devices()[0]
     if device.platform == "cpu":
         title, where = "Training on a CPU", platform.processor() or platform.machine()

@@ -64,8 +64,9 @@ class Dense(nn.Module):
 
 def _add_bias(outputs: jax.Array, bias: jax.Array) -> jax.Array:
     """`outputs` + `bias` in float32 or wider, so that the bias's gradient is summed in that."""
-    row = jnp.expand_dims(bias, range(outputs.ndim - 1))
-    return (outputs.astype(wide(outputs.dtype)) + row).astype(outputs.dtype)
+    full = wide(outputs.dtype)
+    row = jnp.expand_dims(bias, range(outputs.ndim - 1)).astype(full)
+    return (outputs.astype(full) + row).astype(outputs.dtype)
 
 
 class Encoder(nn.Module):
