@@ -7,7 +7,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /source
-COPY pyproject.toml constraints.txt README.md LICENSE __init__.py __main__.py plugins.py ./
+COPY pyproject.toml constraints.txt README.md LICENSE __init__.py __main__.py catalogue.py ./
 COPY analysis analysis
 COPY cluster cluster
 COPY datasets datasets

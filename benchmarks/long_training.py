@@ -149,7 +149,7 @@ def known_picture(rows: list[Row], step: int) -> list[tuple[str, bool, str]]:
     def compare(claim: str, method: str, weak: float, strong: float, *, rises: bool) -> None:
         appeared = strong > weak if rises else strong < weak
         parameter, (first, second) = SETTINGS[method]
-        numbers = f"{weak:.2f} at {parameter} = {first:g}, {strong:.2f} at {second:g}"
+        numbers = f"{weak:.3g} at {parameter} = {first:g}, {strong:.3g} at {second:g}"
         found.append((claim, appeared, numbers))
 
     for method, (_, values) in SETTINGS.items():
@@ -193,7 +193,8 @@ def page(rows: list[Row], dataset: Dataset, step: int, command: str) -> str:
         f"`{command}`: {step:,} steps of {Settings().batch_size} images of {dataset.name} "
         f"({dataset.source}), one seed, jax {jax.__version__} on {jax.devices()[0].device_kind}. "
         f"Losses are nats, means over {NUM_EVALUATION_BATCHES} batches; total correlations are "
-        "Gaussian, of 10,000 codes.\n\n## The known picture\n\n"
+        "Gaussian, of 10,000 codes. The study trains 300,000 steps: what takes longer than these "
+        "has not appeared.\n\n## The known picture\n\n"
     )
     claims = known_picture(rows, step)
     text += _table(

@@ -6,6 +6,8 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from pydantic import Field
 
+_LARGEST = 3.4e38  # of float32, in which everything is computed
+
 
 def arguments(
     function: Callable[..., Any], keyword_only: bool = False
@@ -42,5 +44,5 @@ def _with_bounds(annotation: Any) -> Any:
     if get_origin(kind) is tuple:
         limits["strict"] = False  # YAML has lists only
     if kind is float:
-        limits["allow_inf_nan"] = False
+        limits = {"ge": -_LARGEST, "le": _LARGEST, "allow_inf_nan": False} | limits
     return Annotated[kind, Field(**limits)] if limits else kind

@@ -167,17 +167,17 @@ def test_a_machine_that_will_soon_be_gone_saves_often_and_its_driver_stops(
     assert summary.missing == 4
 
 
-@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
 def test_a_model_that_turns_to_nan_fails_alone(grid_file: Path, tmp_path: Path) -> None:
     grid = grid_file.with_name("nan.yaml")
-    text = grid_file.read_text().replace("beta: [1, 4]", "beta: [1, 1e39]")
+    overflows = "annealed_vae: {c_max: [5, 3e38], gamma: 1e5, iteration_threshold: 1}"
+    text = grid_file.read_text().replace("beta_vae: {beta: [1, 4]}", overflows)
     grid.write_text(text.replace("seeds: 2", "seeds: 1"))
     summary = run([str(grid)], results=str(tmp_path), executor=InProcess())
     assert (summary.done, summary.failed) == (1, 1)
-    rows = {row["beta"]: row for row in Results(tmp_path).table("trials").to_pylist()}
-    assert rows[1.0]["status"] == "done"
-    assert rows[1e39]["status"] == "failed"
-    assert "final loss" in rows[1e39]["error"]
+    rows = {row["c_max"]: row for row in Results(tmp_path).table("trials").to_pylist()}
+    assert rows[5.0]["status"] == "done"
+    assert rows[3e38]["status"] == "failed"
+    assert "final loss" in rows[3e38]["error"]
 
 
 def test_a_metric_that_is_not_defined_leaves_an_error_row_beside_the_others(
