@@ -133,7 +133,8 @@ class Backlog:
         if most is None:
             most = self._most[trial.program] = largest_pack(trial, slots.accelerator_bytes)
         share = unfinished / slots.num * self._mean_seconds / _seconds(trial)
-        return min(most, max(1, math.ceil(share)))
+        # A little more than a whole number is no reason for a larger pack: all would wait for it.
+        return min(most, max(1, math.ceil(share - 0.1)))
 
 
 def make_packs(

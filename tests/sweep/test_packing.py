@@ -68,3 +68,10 @@ def test_a_program_is_given_up_as_a_whole() -> None:
         trial.trial_id for trial in bad
     }
     assert len(backlog) == len(good)
+
+
+def test_references_beside_two_pairs_of_models_do_not_make_three_and_one() -> None:
+    untrained = [Trial("dsprites", "untrained", {}, seed, Training(steps=0)) for seed in range(2)]
+    packs = make_packs([*untrained, *trials_of(4)], {}, "auto", Slots(2))
+    models = [len(pack.trials) for pack in packs if pack.trials[0].method == "beta_vae"]
+    assert models == [2, 2]
