@@ -133,8 +133,8 @@ class Backlog:
         if most is None:
             most = self._most[trial.program] = largest_pack(trial, slots.accelerator_bytes)
         share = unfinished / slots.num * self._mean_seconds / _seconds(trial)
-        # A little more than a whole number is no reason for a larger pack: all would wait for it.
-        return min(most, max(1, math.ceil(share - 0.1)))
+        # The nearest size: what is left over makes smaller packs; a larger one is waited for.
+        return min(most, max(1, math.floor(share + 0.5)))
 
 
 def make_packs(

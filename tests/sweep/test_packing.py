@@ -70,8 +70,7 @@ def test_a_program_is_given_up_as_a_whole() -> None:
     assert len(backlog) == len(good)
 
 
-def test_references_beside_two_pairs_of_models_do_not_make_three_and_one() -> None:
-    untrained = [Trial("dsprites", "untrained", {}, seed, Training(steps=0)) for seed in range(2)]
-    packs = make_packs([*untrained, *trials_of(4)], {}, "auto", Slots(2))
+def test_the_quick_start_trains_two_and_two_not_three_and_one() -> None:
+    packs = make_packs(seeds_first(load_grid("quickstart")[0].trials()), {}, "auto", Slots(2))
     models = [len(pack.trials) for pack in packs if pack.trials[0].method == "beta_vae"]
     assert models == [2, 2]
