@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..catalogue import hint
 from ..metrics import METRICS, STUDY_SEEDS
-from ..sweep.grid_faults import hint
 from ..sweep.references import REFERENCES as CODED
 from ..sweep.results import Results as Folder
 from ..sweep.tables import TRIALS

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from .. import TeaselError
-from ..sweep.grid_faults import hint
+from ..catalogue import hint
 from .frames import DataFrame
 from .tables import Results, learned, lower_is_better, open_results, scores, trials
 

@@ -3,8 +3,8 @@
 import hashlib
 from functools import cache
 
+from ..catalogue import hint
 from ..datasets import DATASETS, DataError, Definition, from_npz
-from .grid_faults import hint
 from .trials import DataFile, Trial
 
 

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
+from ..catalogue import hint
 from ..metrics import METRICS
 from ..models import METHODS
-from .grid_faults import faults, hint
+from .grid_faults import faults
 from .references import REFERENCES
 from .schema import (
     DatasetEntries,

@@ -1,18 +1,12 @@
 """What is wrong with a grid, in words: pydantic's errors turned into faults of a YAML file."""
 
-import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from ..catalogue import hint
 from .yaml_source import Fault, KeyPath
-
-
-def hint(name: str, known: Sequence[str]) -> str:
-    """The nearest known name as a question, or all of them."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f" (did you mean '{close[0]}'?)" if close else f" (one of: {', '.join(known)})"
 
 
 def faults(error: ValidationError, root: type[BaseModel]) -> list[Fault]:

@@ -6,11 +6,11 @@ import uuid
 from collections.abc import Sequence
 from types import FrameType
 
+from ..catalogue import hint
 from ..metrics import METRICS
 from .drivers import at_work
 from .executor import Executor, check_shared
 from .grid import Grid, load_grid
-from .grid_faults import hint
 from .machine import leaving
 from .outstanding import Outstanding, outstanding
 from .progress import Progress, duration

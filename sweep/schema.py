@@ -19,10 +19,10 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from .. import TeaselError
+from ..catalogue import hint
 from ..datasets import DATASETS
 from ..metrics import METRICS
 from ..models import METHODS
-from .grid_faults import hint
 from .references import REFERENCES
 from .signatures import arguments
 from .tables import TRIALS
