@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from .dataset import DataError
-from .published import Example
+from .dataset import DataError, Example
 
 tfds.disable_progress_bar()  # the cache has its own
 

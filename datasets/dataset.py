@@ -16,6 +16,9 @@ class DataError(TeaselError):
     """A data set that can't be had: a file is missing or broken, or the cache can't be written."""
 
 
+Example = tuple[np.ndarray, tuple[int, ...]]  # an image and all its factors
+
+
 class Factor(NamedTuple):
     """One axis of the grid; a hidden one is drawn like noise and never reported."""
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .dataset import DataError, Factor
+from .dataset import DataError, Example, Factor
 from .definition import Definition
 from .files import PublishedFile
-from .published import Example, Publication
+from .published import Publication
 
 FILE = PublishedFile(
     "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz",

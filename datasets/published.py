@@ -9,10 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from .cache import cache_dir
-from .dataset import DataError, Factor
+from .dataset import DataError, Example, Factor
 from .files import PublishedFile, check, find, import_tfds, where_to_put
-
-Example = tuple[np.ndarray, tuple[int, ...]]  # an image and all its factors
 
 
 @dataclass(frozen=True)

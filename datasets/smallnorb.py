@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .dataset import DataError, Factor
+from .dataset import DataError, Example, Factor
 from .definition import Definition
 from .files import PublishedFile
-from .published import Example, Publication
+from .published import Publication
 
 _PLACES = (
     "https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/",
