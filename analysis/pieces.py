@@ -11,7 +11,8 @@ from .blocks import Block
 from .drawing import figure
 from .frames import DataFrame
 from .labels import DASH, MINUS, counted, label, percent
-from .published import MODELS_PER_DATASET, filled, study_grid
+from .paper_grid import paper_grid
+from .published import MODELS_PER_DATASET, filled
 from .summary import in_study_order
 from .tables import DISENTANGLEMENT, REFERENCES, Results, learned
 
@@ -62,7 +63,7 @@ def nothing(name: str, title: str, why: str) -> Block:
 
 def cells(table: DataFrame) -> str:
     """How many of the study's own cells these models fill, in words."""
-    known = [name for name in study_grid()["datasets"] if (table["dataset"] == name).any()]
+    known = [name for name in paper_grid()["datasets"] if (table["dataset"] == name).any()]
     total = len(known) * MODELS_PER_DATASET
     if not total:
         return "no cell of the paper's grid"

@@ -1,4 +1,4 @@
-"""The numbers the study published in 2019, with where each was read, and its grid."""
+"""The numbers the study published in 2019, with where each was read."""
 
 import json
 from collections.abc import Iterable
@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import TeaselError
 from .frames import DataFrame, pd
+from .paper_grid import paper_grid
 from .tables import UNSUPERVISED, learned, names_of
 
 # Data that count as the study's own: the publishers' files, or dSprites redrawn to their bits.
@@ -30,11 +31,6 @@ class PublishedError(TeaselError):
 @cache
 def _packaged() -> dict:
     return json.loads((files("teasel.analysis") / "published.json").read_text())
-
-
-def study_grid() -> dict:
-    """The grid of Locatello et al. (2019): data sets, methods with their values, seeds, steps."""
-    return _packaged()["study"]
 
 
 def published(figure: str, more: str | Path | None = None) -> DataFrame:
@@ -117,7 +113,7 @@ def differences(trials: DataFrame, scores: str | Iterable[str] | None = None) ->
         trials: rows of `trials(results)` (or wide scores), of one data set or of several.
         scores: columns whose metrics' parameters count; all metrics' if None.
     """
-    grid, trained = study_grid(), learned(trials)
+    grid, trained = paper_grid(), learned(trials)
     found = []
     if others := sorted(set(trained["dataset"]) - set(grid["datasets"])):
         found.append(f"{' and '.join(others)}: no data set of the study")
@@ -149,7 +145,7 @@ def differences(trials: DataFrame, scores: str | Iterable[str] | None = None) ->
 
 
 def _other_settings(method: str, rows: DataFrame) -> list[str]:
-    grid, found = study_grid(), []
+    grid, found = paper_grid(), []
     constants = {name: [value] for name, value in grid["constants"].get(method, {}).items()}
     for name, values in (grid["methods"][method] | constants).items():
         swept = rows["hyperparameter_value"].where(rows["hyperparameter"] == name)
@@ -189,7 +185,7 @@ def filled(table: DataFrame) -> DataFrame:
         share (of the study's 1,800), num_settings (of its 36), num_seeds (of the setting that
         has fewest).
     """
-    grid = study_grid()
+    grid = paper_grid()
     table = learned(table)
     cell = ["dataset", "method", "hyperparameter", "hyperparameter_value"]
     counts = table.groupby(cell, sort=False)["seed"].nunique().to_dict()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from .frames import DataFrame
-from .published import study_grid
+from .paper_grid import paper_grid
 from .tables import (
     DISENTANGLEMENT,
     REFERENCES,
@@ -19,7 +19,7 @@ CELL = ["dataset", "method", "setting"]
 
 def in_study_order(table: DataFrame) -> DataFrame:
     """Rows sorted as the paper lists them: data set, method, strength, seed; unknown names last."""
-    grid = study_grid()
+    grid = paper_grid()
     ranks = {
         "dataset": {name: rank for rank, name in enumerate(grid["datasets"])},
         "method": {name: rank for rank, name in enumerate([*grid["methods"]])},

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from .frames import DataFrame, pd
-from .published import study_grid
+from .paper_grid import paper_grid
 from .tables import DISENTANGLEMENT
 
 # Every (metric, score) a made results folder holds.
@@ -84,7 +84,7 @@ def synthetic_scores(
     seeds = np.sqrt(seed_share) * rng.normal(size=(num_datasets, 1, num_seeds, num_scores))
     noise = rng.normal(size=(num_datasets, num_settings, num_seeds, num_scores))
     values = means[:, :, None] + (seeds + np.sqrt(noise_share) * noise) @ mix.T
-    grid = study_grid()
+    grid = paper_grid()
     cells = [
         (method, name, value)
         for method, swept in grid["methods"].items()

@@ -8,7 +8,8 @@ import numpy as np
 from .correlation import complete_models
 from .frames import DataFrame, pd
 from .labels import counted
-from .published import differences, filled, other_parameters, published, study_grid
+from .paper_grid import paper_grid
+from .published import differences, filled, other_parameters, published
 from .resampling import MIN_SEEDS
 from .tables import DISENTANGLEMENT, learned, one_row_per_model
 
@@ -59,7 +60,7 @@ def beside_published(
     num_seeds = int(filled(table)["num_seeds"].min()) if len(table) else 0
     groups = table.groupby("dataset", sort=False)
     reasons = {name: obstacles(rows, scores=()) for name, rows in groups}
-    missing = [name for name in study_grid()["datasets"] if name not in reasons]
+    missing = [name for name in paper_grid()["datasets"] if name not in reasons]
     judged = []
     for entry in beside.to_dict("records"):
         pair = [name for name in (entry["row"], entry["column"]) if name in reasons]
@@ -82,7 +83,7 @@ def obstacles(table: DataFrame, scores: Iterable[str] | None = None) -> list[str
         scores: columns whose metrics' parameters count; all metrics' if None.
     """
     reasons = differences(table, scores)
-    grid, cells = study_grid(), filled(table)
+    grid, cells = paper_grid(), filled(table)
     wanted = sum(len(values) for swept in grid["methods"].values() for values in swept.values())
     for cell in cells.to_dict("records"):
         if cell["num_settings"] < wanted:
@@ -125,6 +126,6 @@ def _judge(entry: dict, value: float, reasons: list[str], num_seeds: int) -> tup
         return "not comparable", "; ".join(dict.fromkeys(reasons))
     # The longer side: an interval is symmetric until a correlation's is cut at 1 or -1.
     half = max(entry["high"] - value, value - entry["low"])
-    allowed = half * np.sqrt(1 + num_seeds / study_grid()["seeds"]) + 0.005
+    allowed = half * np.sqrt(1 + num_seeds / paper_grid()["seeds"]) + 0.005
     verdict = "agrees" if abs(entry["difference"]) <= allowed else "differs"
     return verdict, f"within {allowed:.3f}" if verdict == "agrees" else entry["caveat"]

@@ -6,7 +6,7 @@ import pytest
 
 from teasel import TeaselError
 from teasel.analysis import differences, published
-from teasel.analysis.published import study_grid
+from teasel.analysis.paper_grid import paper_grid
 from teasel.analysis.synthetic import SyntheticResults
 from teasel.analysis.tables import trials
 
@@ -69,7 +69,7 @@ def test_a_faulty_file_of_ones_own_is_named_with_its_entry(text, words: str, tmp
 
 
 def test_the_grid_has_12600_models() -> None:
-    grid = study_grid()
+    grid = paper_grid()
     cells = sum(len(values) for swept in grid["methods"].values() for values in swept.values())
     assert len(grid["datasets"]) * cells * grid["seeds"] == 12_600
 
