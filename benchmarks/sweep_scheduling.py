@@ -9,8 +9,9 @@ import tempfile
 import time
 from collections import deque
 
-from teasel.sweep.executor import InProcess, Outcome
+from teasel.sweep.attempt import Outcome
 from teasel.sweep.grid import load_grid
+from teasel.sweep.in_process import InProcess
 from teasel.sweep.outstanding import outstanding
 from teasel.sweep.results import Results
 from teasel.sweep.scheduler import Options, Scheduler

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from . import checkpoints
-from .executor import ClusterError, Failure
+from .attempt import Failure
 from .ledger import Ledger
+from .machine import ClusterError
 from .packing import PackedTrials
 from .results import Results
 from .retries import Retries, Verdict

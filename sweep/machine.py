@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from .executor import ClusterError
+from .. import TeaselError
 
 _THREADS = (
     *("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"),
@@ -18,6 +18,10 @@ scheduler granted. XLA's sums depend on it in the last bit, so a trial's numbers
 _PATIENCE_SECONDS = 10.0  # for the process before this one to end
 
 _held: list[int] = []
+
+
+class ClusterError(TeaselError):
+    """There is no usable cluster; says what was tried."""
 
 
 def claim_cpus(num_cpus: int, patience: float = _PATIENCE_SECONDS) -> list[int]:

@@ -15,8 +15,8 @@ from ray.autoscaler.sdk import request_resources
 from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from .executor import ClusterError, Failure, Outcome, carry_out, sees
-from .machine import check_accelerator, prepare, release_cpus
+from .attempt import Failure, Outcome, carry_out, sees
+from .machine import ClusterError, check_accelerator, prepare, release_cpus
 from .store import Store, StoreError
 from .tasks import Demand, Task
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any, NamedTuple
 
-from .executor import Failure
+from .attempt import Failure
 from .packing import PackedTrials
 from .tasks import Task
 from .trials import Trial

@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 from .. import TeaselError
 from . import checkpoints, code_tables
+from .attempt import Outcome
 from .control import Control, Listener
-from .executor import ClusterError, Executor, Outcome
+from .executor import Executor
 from .failures import Failures
 from .ledger import Ledger
+from .machine import ClusterError
 from .outstanding import Outstanding
 from .packing import Backlog, PackedTrials, Slots
 from .progress import Snapshot

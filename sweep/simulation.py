@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from . import checkpoints, code_tables
+from .attempt import Failure, Outcome
 from .conditions import CALM, Durations, Faults
 from .control import Control
-from .executor import Failure, Outcome
 from .results import Results
 from .store import Store
 from .tasks import Demand, ScoreTrials, Task, TrainPack

@@ -1,8 +1,4 @@
-"""What travels to a worker: plain, picklable descriptions of work, importing nothing heavy.
-
-A worker sets its CPU affinity and environment before JAX is imported, so what a task does stands
-in other modules, imported when it runs.
-"""
+"""What travels to a worker: plain, picklable descriptions of work, importing nothing heavy."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -82,10 +78,6 @@ class Task:
         """Names the file of what this attempt writes of one trial."""
         return f"{trial.trial_id}-{self.part}"
 
-    def run(self) -> dict[str, Any]:
-        """Does the work in this process and returns what the scheduler wants to know of it."""
-        raise TypeError(f"{type(self).__name__} is no work of its own")
-
 
 @dataclass(frozen=True)
 class TrainPack(Task):
@@ -101,12 +93,6 @@ class TrainPack(Task):
     checkpoint_seconds: float = 600.0
     save_models: bool = True
 
-    def run(self) -> dict[str, Any]:
-        """See `worker.train`."""
-        from .worker import train
-
-        return train(self)
-
 
 @dataclass(frozen=True)
 class ScoreTrials(Task):
@@ -117,9 +103,3 @@ class ScoreTrials(Task):
     """
 
     requests: tuple[tuple["MetricRequest", ...], ...] = ()
-
-    def run(self) -> dict[str, Any]:
-        """See `scorer.score`."""
-        from .scorer import score
-
-        return score(self)

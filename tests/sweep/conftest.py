@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from teasel.sweep.executor import InProcess
+from teasel.sweep.in_process import InProcess
 from teasel.sweep.results import Results
 from teasel.sweep.run import run
 

@@ -148,7 +148,7 @@ HALVES = """
 import os, sys, time
 from dataclasses import dataclass
 from teasel.sweep import ray_executor
-from teasel.sweep.executor import ClusterError
+from teasel.sweep.machine import ClusterError
 from teasel.sweep.ray_executor import RayExecutor
 from teasel.sweep.tasks import Demand, Task
 

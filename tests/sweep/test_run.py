@@ -12,8 +12,8 @@ import pytest
 from teasel.metrics import METRICS, irs
 from teasel.sweep import checkpoints, worker
 from teasel.sweep.control import Control
-from teasel.sweep.executor import InProcess
 from teasel.sweep.grid import load_grid
+from teasel.sweep.in_process import InProcess
 from teasel.sweep.representations import stored_parameters
 from teasel.sweep.results import Results, ResultsError
 from teasel.sweep.run import rescore, run

@@ -9,7 +9,7 @@ from pyarrow import fs
 
 from teasel.__main__ import main
 from teasel.analysis import scores
-from teasel.sweep.executor import InProcess
+from teasel.sweep.in_process import InProcess
 from teasel.sweep.results import Results
 from teasel.sweep.run import run
 from teasel.sweep.store import MissingFileError, Store, StoreError

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from teasel.sweep import checkpoints
-from teasel.sweep.executor import ClusterError, Failure, InProcess, Outcome
+from teasel.sweep.attempt import Failure, Outcome
 from teasel.sweep.grid import load_grid
+from teasel.sweep.in_process import InProcess
+from teasel.sweep.machine import ClusterError
 from teasel.sweep.outstanding import Wanted, outstanding
 from teasel.sweep.results import Results
 from teasel.sweep.retries import MAX_LOST
