@@ -212,7 +212,7 @@ def _methods(arguments: argparse.Namespace) -> int:
 
 
 def _metrics(arguments: argparse.Namespace) -> int:
-    from .sweep.scoring import print_metrics
+    from .sweep.methods import print_metrics
 
     print_metrics()
     return DONE
@@ -233,7 +233,7 @@ def _failures(arguments: argparse.Namespace) -> int:
 
 
 def _compact(arguments: argparse.Namespace) -> int:
-    from .sweep.compact import print_compacted
+    from .sweep.print_compacted import print_compacted
 
     print_compacted(arguments.results)
     return DONE
@@ -259,14 +259,14 @@ def _top(arguments: argparse.Namespace) -> int:
 
 
 def _data_list(arguments: argparse.Namespace) -> int:
-    from .sweep.data import print_list
+    from .sweep.methods import print_list
 
     print_list()
     return DONE
 
 
 def _data_prepare(arguments: argparse.Namespace) -> int:
-    from .sweep.data import prepare
+    from .sweep.methods import prepare
 
     prepare(arguments.name)
     return DONE

@@ -25,29 +25,12 @@ from .parts import (
 )
 from .results import CODES_FORMAT, Results
 from .store import Store
-from .tables import COLUMNS, IDENTITY, texts
+from .tables import IDENTITY, texts
 
 FULL_BYTES = 32 * 2**20
 """A compacted file of this size is left as it is from then on."""
 
 _FILE_BYTES = 128 * 2**20  # of rows in memory, the most for one file
-
-
-def print_compacted(uri: str) -> None:
-    """Folds a results folder's files and prints what became of them; safe while a study runs.
-
-    Raises:
-        ResultsError: If there is no study.
-        StoreError: If a file is damaged, or the folder cannot be written; nothing is lost then.
-    """
-    results = Results(uri)
-    _ = results.study
-    for folder in (*(f"tables/{name}" for name in COLUMNS), *results.code_folders()):
-        before = len(parts(results.store, folder).files)
-        compact(results, folder)
-        after = len(parts(results.store, folder).files)
-        if before:
-            print(f"{folder}: {before:,} files, {after:,} now")
 
 
 def compact(results: Results, folder: str) -> None:

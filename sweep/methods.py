@@ -1,9 +1,13 @@
-"""What `teasel methods` says: the methods and references that a grid may name."""
+"""`teasel methods`, `metrics` and `data`: what a grid may name, and what is there of it."""
 
 import inspect
 
+from ..catalogue import hint
+from ..datasets import DATASETS, DataError
+from ..metrics import METRICS
 from ..models import METHODS, hyperparameters
 from .references import REFERENCES
+from .scoring import defaults
 
 
 def print_methods() -> None:
@@ -21,3 +25,33 @@ def _first_line(function: object) -> str:
     """What a docstring says first, without the word that says that a function returns it."""
     line = (inspect.getdoc(function) or "no description").splitlines()[0]
     return line.removeprefix("Returns ").rstrip(".")
+
+
+def print_metrics() -> None:
+    """Prints every metric: its version, its parameters and who defined it."""
+    for name, metric in METRICS.items():
+        values = ", ".join(f"{key}={value}" for key, value in defaults(name).items())
+        print(f"{name} (version {metric.version}): {values}")
+        print(f"  {metric.reference}")
+
+
+def print_list() -> None:
+    """Prints what is there of every data set, and how to get what is missing."""
+    for name, dataset in DATASETS.items():
+        status = dataset.status()
+        size = f"{status.num_images:,} images, {status.num_bytes / 1e6:,.0f} MB"
+        print(f"{name}: {status.state}; {size}; {status.licence}")
+        for line in (status.homepage, status.advice):
+            if line:
+                print(f"  {line}")
+
+
+def prepare(name: str) -> None:
+    """Makes the cache of a data set, downloading what is missing, and says what it is.
+
+    Raises:
+        DataError: If there is no such data set, or its files cannot be had.
+    """
+    if name not in DATASETS:
+        raise DataError(f"unknown data set '{name}'{hint(name, list(DATASETS))}")
+    print(DATASETS[name].prepare())

@@ -53,11 +53,3 @@ class MetricRequest:
 def defaults(metric: str) -> dict[str, Any]:
     """The parameters of a metric of the catalogue, at their defaults: the study's."""
     return {name: parameter.default for name, parameter in METRICS[metric].parameters.items()}
-
-
-def print_metrics() -> None:
-    """Prints every metric: its version, its parameters and who defined it."""
-    for name, metric in METRICS.items():
-        values = ", ".join(f"{key}={value}" for key, value in defaults(name).items())
-        print(f"{name} (version {metric.version}): {values}")
-        print(f"  {metric.reference}")

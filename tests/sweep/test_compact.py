@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from teasel.sweep import compact as compaction
-from teasel.sweep.compact import compact, print_compacted
+from teasel.sweep.compact import compact
+from teasel.sweep.print_compacted import print_compacted
 from teasel.sweep.results import Results
 from teasel.sweep.store import Store, StoreError
 

@@ -12,7 +12,7 @@ import pytest
 
 from teasel.__main__ import main
 from teasel.sweep.checks import verify
-from teasel.sweep.compact import print_compacted
+from teasel.sweep.print_compacted import print_compacted
 from teasel.sweep.in_process import InProcess
 from teasel.sweep.results import Results
 from teasel.sweep.run import run

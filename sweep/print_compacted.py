@@ -1,0 +1,23 @@
+"""`teasel compact`: folds the many small files of a results folder into few."""
+
+from .compact import compact
+from .parts import parts
+from .results import Results
+from .tables import COLUMNS
+
+
+def print_compacted(uri: str) -> None:
+    """Folds a results folder's files and prints what became of them; safe while a study runs.
+
+    Raises:
+        ResultsError: If there is no study.
+        StoreError: If a file is damaged, or the folder cannot be written; nothing is lost then.
+    """
+    results = Results(uri)
+    _ = results.study
+    for folder in (*(f"tables/{name}" for name in COLUMNS), *results.code_folders()):
+        before = len(parts(results.store, folder).files)
+        compact(results, folder)
+        after = len(parts(results.store, folder).files)
+        if before:
+            print(f"{folder}: {before:,} files, {after:,} now")
