@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 
 from ..catalogue import hint
 from ..metrics import METRICS, STUDY_SEEDS
-from ..sweep.references import REFERENCES as CODED
 from ..sweep.results import Results as Folder
 from ..sweep.tables import TRIALS
+from ..sweep.trials.references import REFERENCES as CODED
 from .frames import DataFrame, pd
 from .labels import strength
 

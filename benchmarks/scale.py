@@ -21,7 +21,7 @@ from teasel.sweep.scheduler import Options, Scheduler
 from teasel.sweep.simulation import Simulation
 from teasel.sweep.study import work
 from teasel.sweep.tasks import Demand, Task, TrainPack
-from teasel.sweep.trials import Trial
+from teasel.sweep.trials.trial.trial import Trial
 
 FIGURE = Path(__file__).parents[1] / "docs" / "images" / "scale.png"
 HOUR = 3600.0

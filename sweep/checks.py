@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from .parts import FACTORS, consistently, is_compacted, joined, manifest, parts
-from .references import REFERENCES
 from .results import Results
 from .study import frozen_grids
 from .tables import IDENTITY, texts, to_table
+from .trials.references import REFERENCES
 
 NUMBERS = {
     "trials": ["loss", "reconstruction", "kl", "elbo"],

@@ -7,7 +7,7 @@ import numpy as np
 
 from .results import Results
 from .store import MissingFileError
-from .trials import Trial
+from .trials.trial import Trial
 
 
 def save(results: Results, trial_id: str, mean: np.ndarray, log_variance: np.ndarray) -> None:

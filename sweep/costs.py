@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
 
-from .data import definition
 from .outstanding import Wanted
-from .references import REFERENCES
 from .results import Results
-from .scoring import MetricRequest
-from .trials import Trial
+from .trials.data import definition
+from .trials.references import REFERENCES
+from .trials.request import MetricRequest
+from .trials.trial import Trial
 
 STEPS_PER_SECOND = 9.8
 """Updates of beta-VAE, batch 64, one channel, on one CPU core."""

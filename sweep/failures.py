@@ -15,7 +15,7 @@ from .retries import Retries, Verdict
 from .store import StoreError
 from .study import check_writable
 from .tasks import Task, TrainPack
-from .trials import Trial
+from .trials.trial import Trial
 
 
 class Failures:

@@ -13,7 +13,6 @@ from ..catalogue import hint
 from ..metrics import METRICS
 from ..models import METHODS
 from .grid_faults import faults
-from .references import REFERENCES
 from .schema import (
     DatasetEntries,
     DatasetEntry,
@@ -27,9 +26,10 @@ from .schema import (
     TrainingBlock,
     as_list,
 )
-from .scoring import MetricRequest
-from .signatures import arguments
-from .trials import DataFile, Training, Trial
+from .trials.references import REFERENCES
+from .trials.request import MetricRequest
+from .trials.signatures import arguments
+from .trials.trial import DataFile, Training, Trial
 from .yaml_source import Fault, GridError, Source, read_yaml, read_yaml_file
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from .outstanding import Outstanding, Wanted
 from .packing import Backlog
-from .trials import Trial
+from .trials.trial import Trial
 
 
 class Ledger:

@@ -6,8 +6,8 @@ from ..catalogue import hint
 from ..datasets import DATASETS, DataError
 from ..metrics import METRICS
 from ..models import METHODS, hyperparameters
-from .references import REFERENCES
-from .scoring import defaults
+from .trials.references import REFERENCES
+from .trials.request import defaults
 
 
 def print_methods() -> None:

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from .results import Results
-from .scoring import MetricRequest
-from .trials import Trial
+from .trials.request import MetricRequest
+from .trials.trial import Trial
 
 
 class Wanted(NamedTuple):

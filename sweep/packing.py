@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from ..models import METHODS, PACK_SIZES, Memory, Settings, pack_memory, pack_size
 from .checkpoints import Checkpoint
 from .costs import train_seconds
-from .data import definition
-from .references import REFERENCES
-from .trials import Trial
+from .trials.data import definition
+from .trials.references import REFERENCES
+from .trials.trial import Trial
 
 MOST_ON_A_CPU = 8
 """On a CPU a pack gains only its start-up; more would only make the steps between looks long."""

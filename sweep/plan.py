@@ -11,12 +11,12 @@ from .grid import load_grid
 from .outstanding import Outstanding, outstanding
 from .packing import Slots, make_packs, memory_of
 from .progress import duration
-from .references import REFERENCES
 from .results import Results
 from .selection import select as select_trials
 from .study import joint_study, work
 from .tasks import Demand
-from .trials import Trial, seeds_first
+from .trials.references import REFERENCES
+from .trials.trial import Trial, seeds_first
 
 
 class Cluster(NamedTuple):

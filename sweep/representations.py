@@ -8,11 +8,11 @@ import numpy as np
 from ..datasets import Dataset
 from ..metrics import Representation, Rng, TableRepresentation, draw_in_turns
 from . import code_tables
-from .data import definition
-from .references import REFERENCES, Encode, reference
 from .results import Results, ResultsError
 from .store import MissingFileError
-from .trials import Trial
+from .trials.data import definition
+from .trials.references import REFERENCES, Encode, reference
+from .trials.trial import Trial
 
 
 class FreshRepresentation:

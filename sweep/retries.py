@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from .attempt import Failure
 from .packing import PackedTrials
 from .tasks import Task
-from .trials import Trial
+from .trials.trial import Trial
 
 MAX_LOST = 5
 """Attempts in a row whose worker or node vanished, before a trial that was alone has failed."""

@@ -17,11 +17,11 @@ from .machine import ClusterError
 from .outstanding import Outstanding
 from .packing import Backlog, PackedTrials, Slots
 from .progress import Snapshot
-from .references import REFERENCES
 from .results import Results
 from .retries import Retries
 from .tasks import Demand, ScoreTrials, Task, TrainPack
-from .trials import Trial, seeds_first
+from .trials.references import REFERENCES
+from .trials.trial import Trial, seeds_first
 
 _MAX_TRIALS_PER_SCORING = 8
 _MAX_WAITING_PER_CPU = 8

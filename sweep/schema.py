@@ -23,10 +23,10 @@ from ..catalogue import hint
 from ..datasets import DATASETS
 from ..metrics import METRICS
 from ..models import METHODS
-from .references import REFERENCES
-from .signatures import arguments
 from .tables import TRIALS
-from .trials import Training
+from .trials.references import REFERENCES
+from .trials.signatures import arguments
+from .trials.trial import Training
 
 MOST_SEEDS = 1_000_000
 """More are a slip of the pen, and would fill the memory."""

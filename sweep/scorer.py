@@ -12,9 +12,9 @@ from . import code_tables
 from .control import Control
 from .representations import kept_points, open_representations
 from .results import Results
-from .scoring import MetricRequest
 from .store import StoreError
 from .tasks import ScoreTrials
+from .trials.request import MetricRequest
 
 
 class MetricError(TeaselError):

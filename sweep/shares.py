@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from .. import TeaselError
 from .costs import cost
 from .outstanding import Wanted
-from .trials import seeds_first
+from .trials.trial import seeds_first
 
 _MOST_TOGETHER = 64
 """Trials of one program that a share takes at a time: the largest pack that pays."""

@@ -9,11 +9,11 @@ from typing import Any
 from .. import __version__
 from .grid import Grid, check_grid, resolved
 from .outstanding import Wanted
-from .references import wanted
 from .results import Results, ResultsError
-from .scoring import MetricRequest, RequestKey
 from .store import StoreError
-from .trials import PROTOCOL, Trial
+from .trials.references import wanted
+from .trials.request import MetricRequest, RequestKey
+from .trials.trial import PROTOCOL, Trial
 from .yaml_source import Source, read_yaml
 
 

@@ -24,15 +24,15 @@ from ..models import (
 )
 from . import checkpoints
 from .control import Control
-from .data import definition
 from .encoding import codes_of_points, draw_pictures, fixed_points
 from .locatello2019 import model_numbers
 from .machine import check_accelerator, leaving
-from .references import REFERENCES, codes_of_reference
 from .results import Results
 from .supply import Supply
 from .tasks import TrainPack
-from .trials import Trial
+from .trials.data import definition
+from .trials.references import REFERENCES, codes_of_reference
+from .trials.trial import Trial
 
 NUM_CURVE_POINTS = 100
 _LOOK_SECONDS = 2.0  # between reports, and looks at the drain flag: requests, on an object store

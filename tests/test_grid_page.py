@@ -12,9 +12,9 @@ from pydantic.fields import FieldInfo
 
 from teasel.models import METHODS, hyperparameters
 from teasel.sweep.grid import Grid, check_grid
-from teasel.sweep.references import REFERENCES
 from teasel.sweep.schema import TrainingBlock
 from teasel.sweep.selection import select
+from teasel.sweep.trials.trial.references import REFERENCES
 from teasel.sweep.yaml_source import read_yaml
 
 PAGE = (Path(__file__).parents[1] / "docs" / "grid.md").read_text()

@@ -12,10 +12,10 @@ from teasel.sweep.conditions import Durations, Faults
 from teasel.sweep.outstanding import Wanted, outstanding
 from teasel.sweep.results import Results
 from teasel.sweep.scheduler import Options, Scheduler, Summary
-from teasel.sweep.scoring import MetricRequest
 from teasel.sweep.simulation import DriverKilledError, Simulation
 from teasel.sweep.tasks import Demand, Task, TrainPack
-from teasel.sweep.trials import Training, Trial
+from teasel.sweep.trials.trial.request import MetricRequest
+from teasel.sweep.trials.trial.trial import Training, Trial
 
 REQUESTS = tuple(
     MetricRequest.of(kind, name, {"num_train": 10})

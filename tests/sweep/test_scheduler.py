@@ -19,11 +19,11 @@ from teasel.sweep.results import Results
 from teasel.sweep.retries import MAX_LOST
 from teasel.sweep.run import run
 from teasel.sweep.scheduler import DemandError, Options, Scheduler, Summary
-from teasel.sweep.scoring import MetricRequest
 from teasel.sweep.store import Store, StoreError
 from teasel.sweep.study import work
 from teasel.sweep.tasks import Demand, ScoreTrials, Task, TrainPack
-from teasel.sweep.trials import Training, Trial
+from teasel.sweep.trials.trial.request import MetricRequest
+from teasel.sweep.trials.trial.trial import Training, Trial
 
 REQUEST = MetricRequest.of("mean", "mig", {"num_train": 10})
 TWO_CPUS = Demand(cpus=2)

@@ -4,10 +4,10 @@ import pytest
 
 from teasel.sweep.grid import load_grid
 from teasel.sweep.outstanding import Wanted
-from teasel.sweep.scoring import MetricRequest
 from teasel.sweep.shares import Share, ShareError, divide
 from teasel.sweep.study import work
-from teasel.sweep.trials import Training, Trial
+from teasel.sweep.trials.trial.request import MetricRequest
+from teasel.sweep.trials.trial.trial import Training, Trial
 
 REQUEST = MetricRequest.of("mean", "mig", {"num_train": 10})
 

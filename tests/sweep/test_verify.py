@@ -12,8 +12,8 @@ import pytest
 
 from teasel.__main__ import main
 from teasel.sweep.checks import verify
-from teasel.sweep.print_compacted import print_compacted
 from teasel.sweep.in_process import InProcess
+from teasel.sweep.print_compacted import print_compacted
 from teasel.sweep.results import Results
 from teasel.sweep.run import run
 

@@ -3,8 +3,8 @@
 import hashlib
 from functools import cache
 
-from ..datasets import DATASETS, DataError, Definition, from_npz
-from .trials import DataFile, Trial
+from ...datasets import DATASETS, DataError, Definition, from_npz
+from .trial import DataFile, Trial
 
 
 def definition(trial: Trial) -> Definition:

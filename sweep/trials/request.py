@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ..metrics import METRICS, STUDY_SEEDS
-from .trials import short_hash
+from ...metrics import METRICS, STUDY_SEEDS
+from .trial import short_hash
 
 RequestKey = tuple[str, str, str, int]
 """Representation, metric, hash of parameters and version, metric seed."""

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ..datasets import Dataset
-from .scoring import MetricRequest
-from .trials import Trial
+from ...datasets import Dataset
+from .request import MetricRequest
+from .trial import Trial
 
 Encode = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 """(image indices (N,), rng) -> codes (N, D) of one observation of each."""
