@@ -2,8 +2,8 @@
 
 from itertools import groupby
 
-from ..sweep.results import ResultsError
-from ..sweep.store import StoreError
+from ..sweep.store.results import ResultsError
+from ..sweep.store.store import StoreError
 from . import blocks, figures
 from .blocks import Block
 from .drawing import figure

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pyarrow import csv
 
-from ..sweep.results import Results as ResultsFolder
+from ..sweep.store.results import Results as ResultsFolder
 from . import blocks
 from .blocks import Block
 from .frames import DataFrame

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import jinja2
 
-from ..sweep.results import Results as ResultsFolder
-from ..sweep.results import ResultsError
+from ..sweep.store.results import Results as ResultsFolder
+from ..sweep.store.results import ResultsError
 from . import blocks, holdings
 from . import sections as questions
 from .blocks import Block

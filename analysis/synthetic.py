@@ -114,7 +114,7 @@ def synthetic_scores(
 
 
 class SyntheticResults:
-    """A made results folder in memory: what `teasel.sweep.results.Results` offers.
+    """A made results folder in memory: what `teasel.sweep.store.results.Results` offers.
 
     Losses and total correlations follow the strength of the regularisation; everything else is
     `synthetic_scores` squeezed into the range of real scores.

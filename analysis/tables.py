@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 
 from ..catalogue import hint
 from ..metrics import METRICS, STUDY_SEEDS
-from ..sweep.results import Results as Folder
-from ..sweep.tables import TRIALS
+from ..sweep.store.results import Results as Folder
+from ..sweep.store.tables import TRIALS
 from ..sweep.trials.references import REFERENCES as CODED
 from .frames import DataFrame, pd
 from .labels import strength
@@ -63,7 +63,7 @@ STUDY_PARAMETERS = {
 
 
 class Results(Protocol):
-    """What is asked of a results folder: `teasel.sweep.results.Results`, or a made one."""
+    """What is asked of a results folder: `teasel.sweep.store.results.Results`, or a made one."""
 
     @property
     def study(self) -> dict:

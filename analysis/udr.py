@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from ..metrics import udr
-from ..sweep.results import ResultsError
-from ..sweep.store import StoreError
+from ..sweep.store.results import ResultsError
+from ..sweep.store.store import StoreError
 from .frames import DataFrame, pd
 from .tables import Results, learned, open_results, trials
 

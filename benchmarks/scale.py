@@ -16,9 +16,9 @@ from teasel.sweep.conditions import CALM, Durations, Faults
 from teasel.sweep.costs import cost, num_encoded, relative_step
 from teasel.sweep.grid import load_grid
 from teasel.sweep.outstanding import Wanted, outstanding
-from teasel.sweep.results import Results
 from teasel.sweep.scheduler import Options, Scheduler
 from teasel.sweep.simulation import Simulation
+from teasel.sweep.store.store.results import Results
 from teasel.sweep.study import work
 from teasel.sweep.tasks import Demand, Task, TrainPack
 from teasel.sweep.trials.trial.trial import Trial

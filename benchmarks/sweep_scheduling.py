@@ -13,8 +13,8 @@ from teasel.sweep.attempt import Outcome
 from teasel.sweep.grid import load_grid
 from teasel.sweep.in_process import InProcess
 from teasel.sweep.outstanding import outstanding
-from teasel.sweep.results import Results
 from teasel.sweep.scheduler import Options, Scheduler
+from teasel.sweep.store.store.results import Results
 from teasel.sweep.study import work
 from teasel.sweep.tasks import Demand, Task
 

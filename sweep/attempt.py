@@ -11,9 +11,9 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
-from .checkpoints import CheckpointError
 from .machine import ClusterError
-from .store import MissingFileError, Store, StoreError
+from .store.checkpoints import CheckpointError
+from .store.store import MissingFileError, Store, StoreError
 from .tasks import ScoreTrials, Task, TrainPack
 
 _PATIENCE_SECONDS = 5.0  # for a network file system to show a new file

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from .parts import FACTORS, consistently, is_compacted, joined, manifest, parts
-from .results import Results
+from .store.parts import FACTORS, consistently, is_compacted, joined, manifest, parts
+from .store.results import Results
+from .store.tables import IDENTITY, texts, to_table
 from .study import frozen_grids
-from .tables import IDENTITY, texts, to_table
 from .trials.references import REFERENCES
 
 NUMBERS = {

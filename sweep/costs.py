@@ -9,7 +9,7 @@ from statistics import median
 from typing import NamedTuple
 
 from .outstanding import Wanted
-from .results import Results
+from .store.results import Results
 from .trials.data import definition
 from .trials.references import REFERENCES
 from .trials.request import MetricRequest

@@ -7,8 +7,9 @@ import numpy as np
 
 from ..datasets import Dataset
 from ..models import decode, encode, encode_all
-from . import code_tables, pictures
-from .results import Results
+from . import pictures
+from .store import code_tables
+from .store.results import Results
 from .supply import Supply
 
 NUM_TRAIN_POINTS, NUM_TEST_POINTS = 10_000, 5_000

@@ -4,7 +4,7 @@ import uuid
 from typing import Protocol
 
 from .attempt import Outcome, unshared
-from .store import Store
+from .store.store import Store
 from .tasks import Demand, Task
 
 

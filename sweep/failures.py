@@ -5,14 +5,14 @@ import datetime
 from collections.abc import Callable
 from dataclasses import replace
 
-from . import checkpoints
 from .attempt import Failure
 from .ledger import Ledger
 from .machine import ClusterError
 from .packing import PackedTrials
-from .results import Results
 from .retries import Retries, Verdict
-from .store import StoreError
+from .store import checkpoints
+from .store.results import Results
+from .store.store import StoreError
 from .study import check_writable
 from .tasks import Task, TrainPack
 from .trials.trial import Trial

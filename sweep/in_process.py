@@ -4,7 +4,7 @@ import time
 from collections import deque
 
 from .attempt import Outcome, carry_out
-from .store import Store
+from .store.store import Store
 from .tasks import Demand, Task
 
 

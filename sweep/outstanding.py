@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from .results import Results
+from .store.results import Results
 from .trials.request import MetricRequest
 from .trials.trial import Trial
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..models import METHODS, PACK_SIZES, Memory, Settings, pack_memory, pack_size
-from .checkpoints import Checkpoint
 from .costs import train_seconds
+from .store.checkpoints import Checkpoint
 from .trials.data import definition
 from .trials.references import REFERENCES
 from .trials.trial import Trial

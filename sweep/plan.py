@@ -5,14 +5,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .checkpoints import latest
 from .costs import Cost, cost, measured_seconds
 from .grid import load_grid
 from .outstanding import Outstanding, outstanding
 from .packing import Slots, make_packs, memory_of
 from .progress import duration
-from .results import Results
 from .selection import select as select_trials
+from .store.checkpoints import latest
+from .store.results import Results
 from .study import joint_study, work
 from .tasks import Demand
 from .trials.references import REFERENCES

@@ -17,7 +17,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from .attempt import Failure, Outcome, carry_out, sees
 from .machine import ClusterError, check_accelerator, prepare, release_cpus
-from .store import Store, StoreError
+from .store.store import Store, StoreError
 from .tasks import Demand, Task
 
 _PATIENCE_SECONDS = 5.0  # for an address to answer

@@ -7,9 +7,9 @@ import numpy as np
 
 from ..datasets import Dataset
 from ..metrics import Representation, Rng, TableRepresentation, draw_in_turns
-from . import code_tables
-from .results import Results, ResultsError
-from .store import MissingFileError
+from .store import code_tables
+from .store.results import Results, ResultsError
+from .store.store import MissingFileError
 from .trials.data import definition
 from .trials.references import REFERENCES, Encode, reference
 from .trials.trial import Trial

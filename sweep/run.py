@@ -14,11 +14,11 @@ from .grid import Grid, load_grid
 from .machine import leaving
 from .outstanding import Outstanding, outstanding
 from .progress import Progress, duration
-from .results import Results
 from .scheduler import Options, Scheduler, Summary
 from .schema import only
 from .selection import select as select_trials
 from .shares import Share
+from .store.results import Results
 from .study import check_writable, freeze, frozen_grids, work
 from .yaml_source import GridError, Source
 

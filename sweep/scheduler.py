@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from .. import TeaselError
-from . import checkpoints, code_tables
 from .attempt import Outcome
 from .control import Control, Listener
 from .executor import Executor
@@ -17,8 +16,9 @@ from .machine import ClusterError
 from .outstanding import Outstanding
 from .packing import Backlog, PackedTrials, Slots
 from .progress import Snapshot
-from .results import Results
 from .retries import Retries
+from .store import checkpoints, code_tables
+from .store.results import Results
 from .tasks import Demand, ScoreTrials, Task, TrainPack
 from .trials.references import REFERENCES
 from .trials.trial import Trial, seeds_first

@@ -23,7 +23,7 @@ from ..catalogue import hint
 from ..datasets import DATASETS
 from ..metrics import METRICS
 from ..models import METHODS
-from .tables import TRIALS
+from .store.tables import TRIALS
 from .trials.references import REFERENCES
 from .trials.signatures import arguments
 from .trials.trial import Training

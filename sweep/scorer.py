@@ -8,11 +8,11 @@ import numpy as np
 
 from .. import TeaselError
 from ..metrics import METRICS, Representation
-from . import code_tables
 from .control import Control
 from .representations import kept_points, open_representations
-from .results import Results
-from .store import StoreError
+from .store import code_tables
+from .store.results import Results
+from .store.store import StoreError
 from .tasks import ScoreTrials
 from .trials.request import MetricRequest
 

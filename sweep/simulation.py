@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from . import checkpoints, code_tables
 from .attempt import Failure, Outcome
 from .conditions import CALM, Durations, Faults
 from .control import Control
-from .results import Results
-from .store import Store
+from .store import checkpoints, code_tables
+from .store.results import Results
+from .store.store import Store
 from .tasks import Demand, ScoreTrials, Task, TrainPack
 
 

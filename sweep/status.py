@@ -7,7 +7,7 @@ from collections import Counter
 from .control import Control
 from .drivers import Driver, drivers
 from .outstanding import outstanding
-from .results import Results
+from .store.results import Results
 from .study import frozen_grids, work
 
 _SILENT_SECONDS = 120.0

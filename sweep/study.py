@@ -9,8 +9,8 @@ from typing import Any
 from .. import __version__
 from .grid import Grid, check_grid, resolved
 from .outstanding import Wanted
-from .results import Results, ResultsError
-from .store import StoreError
+from .store.results import Results, ResultsError
+from .store.store import StoreError
 from .trials.references import wanted
 from .trials.request import MetricRequest, RequestKey
 from .trials.trial import PROTOCOL, Trial

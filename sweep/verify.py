@@ -6,8 +6,8 @@ import pyarrow.compute as pc
 from .checks import Findings, verify
 from .drivers import drivers
 from .outstanding import outstanding
-from .parts import manifest, parts, read_part, write_manifest
-from .results import Results, ResultsError
+from .store.parts import manifest, parts, read_part, write_manifest
+from .store.results import Results, ResultsError
 from .study import frozen_grids, work
 
 ADVICE = {

@@ -22,12 +22,12 @@ from ..models import (
     keep_freed_memory,
     parameters_to_bytes,
 )
-from . import checkpoints
 from .control import Control
 from .encoding import codes_of_points, draw_pictures, fixed_points
 from .locatello2019 import model_numbers
 from .machine import check_accelerator, leaving
-from .results import Results
+from .store import checkpoints
+from .store.results import Results
 from .supply import Supply
 from .tasks import TrainPack
 from .trials.data import definition

@@ -4,7 +4,7 @@ import numpy as np
 
 from teasel.analysis import fingerprints
 from teasel.analysis.synthetic import SyntheticResults
-from teasel.sweep.results import Results
+from teasel.sweep.store.store.results import Results
 
 
 def test_the_scores_hash_depends_on_the_scores_alone(tmp_path) -> None:

@@ -15,7 +15,7 @@ from teasel.analysis.pieces import NO_SCORES
 from teasel.analysis.report import SECTIONS, make_sections, raise_failed, read, render
 from teasel.analysis.synthetic import SyntheticResults
 from teasel.metrics import METRICS, Metric
-from teasel.sweep.results import Results, ResultsError
+from teasel.sweep.store.store.results import Results, ResultsError
 
 
 class Page(HTMLParser):

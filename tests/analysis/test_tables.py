@@ -9,8 +9,8 @@ from teasel.analysis import fingerprints, representation, scores, trials, udr_sc
 from teasel.analysis.synthetic import SyntheticResults
 from teasel.analysis.tables import REFERENCES, lower_is_better
 from teasel.metrics import METRICS, Metric
-from teasel.sweep.results import Results, ResultsError
-from teasel.sweep.tables import to_table
+from teasel.sweep.store.store.results import Results, ResultsError
+from teasel.sweep.store.store.tables import to_table
 from teasel.sweep.trials.trial.references import REFERENCES as CODED
 
 # The Contract of DESIGN.md.

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from teasel.sweep.in_process import InProcess
-from teasel.sweep.results import Results
 from teasel.sweep.run import run
+from teasel.sweep.store.store.results import Results
 
 GRID = """\
 study: tiny

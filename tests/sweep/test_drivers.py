@@ -18,10 +18,10 @@ from teasel.sweep.drivers import Driver, DriverError, at_work
 from teasel.sweep.executor import check_shared
 from teasel.sweep.in_process import InProcess
 from teasel.sweep.machine import ClusterError
-from teasel.sweep.results import Results
 from teasel.sweep.run import run
 from teasel.sweep.shares import Share
-from teasel.sweep.store import Store
+from teasel.sweep.store.store import Store
+from teasel.sweep.store.store.results import Results
 from teasel.sweep.tasks import Task
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from teasel.sweep.results import Results
+from teasel.sweep.store.store.results import Results
 
 TEASEL = [sys.executable, "-c", "import sys; from teasel.__main__ import main; sys.exit(main())"]
 

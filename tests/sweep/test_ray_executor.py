@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from teasel.sweep import ray_executor
-from teasel.sweep.store import Store, StoreError
+from teasel.sweep.store.store import Store, StoreError
 
 
 def test_a_log_that_cannot_be_kept_does_not_replace_what_it_is_about(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from teasel.sweep.grid import check_grid, load_grid
-from teasel.sweep.results import Results, ResultsError
+from teasel.sweep.store.store.results import Results, ResultsError
 from teasel.sweep.study import freeze, frozen_grids
 from teasel.sweep.yaml_source import read_yaml
 

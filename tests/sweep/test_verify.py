@@ -14,8 +14,8 @@ from teasel.__main__ import main
 from teasel.sweep.checks import verify
 from teasel.sweep.in_process import InProcess
 from teasel.sweep.print_compacted import print_compacted
-from teasel.sweep.results import Results
 from teasel.sweep.run import run
+from teasel.sweep.store.store.results import Results
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from teasel.sweep.results import Results, ResultsError
 from teasel.sweep.status import print_failures
-from teasel.sweep.store import StoreError
-from teasel.sweep.tables import REQUEST_KEY, SCHEMA_VERSION, to_table
+from teasel.sweep.store.store import StoreError
+from teasel.sweep.store.store.results import Results, ResultsError
+from teasel.sweep.store.store.tables import REQUEST_KEY, SCHEMA_VERSION, to_table
 
 
 def trial_row(trial_id: str, part: str, **more: object) -> dict:

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from teasel.sweep import compact as compaction
-from teasel.sweep.compact import compact
 from teasel.sweep.print_compacted import print_compacted
-from teasel.sweep.results import Results
-from teasel.sweep.store import Store, StoreError
+from teasel.sweep.store.store import Store, StoreError
+from teasel.sweep.store.store import compact as compaction
+from teasel.sweep.store.store.compact import compact
+from teasel.sweep.store.store.results import Results
 
 NUM_TRIALS = 7
 

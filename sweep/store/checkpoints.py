@@ -5,7 +5,7 @@ import json
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
-from .. import TeaselError
+from ... import TeaselError
 from .results import Results
 from .store import MissingFileError, StoreError
 

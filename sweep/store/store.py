@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from .. import TeaselError
+from ... import TeaselError
 
 
 class StoreError(TeaselError):

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from ..trials.trial import Trial
 from .results import Results
 from .store import MissingFileError
-from .trials.trial import Trial
 
 
 def save(results: Results, trial_id: str, mean: np.ndarray, log_variance: np.ndarray) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from .. import TeaselError
+from ... import TeaselError
+from ..trials.request import RequestKey
 from .parts import FACTORS, compacted_codes, consistently, read_part, read_table, row_numbers
 from .store import MissingFileError, Store
 from .tables import COLUMNS, IDENTITY, REQUEST_KEY, SCHEMA_VERSION, texts, to_table
-from .trials.request import RequestKey
 
 CODES_FORMAT: dict[str, Any] = {
     "use_dictionary": ["trial_id"],

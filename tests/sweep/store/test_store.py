@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from teasel.sweep.store import Store, StoreError
+from teasel.sweep.store.store import Store, StoreError
 
 
 def test_what_is_written_is_read_back_and_listed(tmp_path: Path) -> None:

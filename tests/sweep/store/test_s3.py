@@ -10,9 +10,9 @@ from pyarrow import fs
 from teasel.__main__ import main
 from teasel.analysis import scores
 from teasel.sweep.in_process import InProcess
-from teasel.sweep.results import Results
 from teasel.sweep.run import run
-from teasel.sweep.store import MissingFileError, Store, StoreError
+from teasel.sweep.store.store import MissingFileError, Store, StoreError
+from teasel.sweep.store.store.results import Results
 
 boto3 = pytest.importorskip("boto3")
 moto = pytest.importorskip("moto.server")
