@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from teasel.sweep.conditions import CALM, Durations, Faults
 from teasel.sweep.costs import cost, num_encoded, relative_step
-from teasel.sweep.grid import load_grid
+from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.outstanding import Wanted, outstanding
 from teasel.sweep.scheduler import Options, Scheduler
 from teasel.sweep.simulation import Simulation

@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from teasel.analysis import scores
-from teasel.sweep.grid import load_grid
+from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.outstanding import Wanted
 from teasel.sweep.plan import print_plan
 from teasel.sweep.status import print_status

@@ -10,7 +10,7 @@ import time
 from collections import deque
 
 from teasel.sweep.attempt import Outcome
-from teasel.sweep.grid import load_grid
+from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.in_process import InProcess
 from teasel.sweep.outstanding import outstanding
 from teasel.sweep.scheduler import Options, Scheduler

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .. import TeaselError
-from ..sweep.grid import load_grid, packaged_grids
-from ..sweep.selection import select as select_trials
+from ..sweep.grid.grid import load_grid, packaged_grids
+from ..sweep.grid.select import select as select_trials
+from ..sweep.grid.source import Source
 from ..sweep.study import work
-from ..sweep.yaml_source import Source
 from .secrecy import shows_secret
 
 

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from ..sweep.grid_faults import faults
-from ..sweep.schema import Count, Strict
-from ..sweep.yaml_source import read_yaml_file
+from ..sweep.grid.faults import faults
+from ..sweep.grid.schema import Count, Strict
+from ..sweep.grid.source import read_yaml_file
 from .secrecy import is_secret, shows_secret
 
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .costs import Cost, cost, measured_seconds
-from .grid import load_grid
+from .grid.grid import load_grid
+from .grid.select import select as select_trials
 from .outstanding import Outstanding, outstanding
 from .packing import Slots, make_packs, memory_of
 from .progress import duration
-from .selection import select as select_trials
 from .store.checkpoints import latest
 from .store.results import Results
 from .study import joint_study, work

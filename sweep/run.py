@@ -10,17 +10,17 @@ from ..catalogue import hint
 from ..metrics import METRICS
 from .drivers import at_work
 from .executor import Executor, check_shared
-from .grid import Grid, load_grid
+from .grid.grid import Grid, load_grid
+from .grid.schema import only
+from .grid.select import select as select_trials
+from .grid.source import GridError, Source
 from .machine import leaving
 from .outstanding import Outstanding, outstanding
 from .progress import Progress, duration
 from .scheduler import Options, Scheduler, Summary
-from .schema import only
-from .selection import select as select_trials
 from .shares import Share
 from .store.results import Results
 from .study import check_writable, freeze, frozen_grids, work
-from .yaml_source import GridError, Source
 
 
 def run(

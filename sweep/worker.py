@@ -24,7 +24,7 @@ from ..models import (
 )
 from .control import Control
 from .encoding import codes_of_points, draw_pictures, fixed_points
-from .locatello2019 import model_numbers
+from .grid.locatello2019 import model_numbers
 from .machine import check_accelerator, leaving
 from .store import checkpoints
 from .store.results import Results

@@ -11,11 +11,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from teasel.models import METHODS, hyperparameters
-from teasel.sweep.grid import Grid, check_grid
-from teasel.sweep.schema import TrainingBlock
-from teasel.sweep.selection import select
+from teasel.sweep.grid.grid import Grid, check_grid
+from teasel.sweep.grid.grid.schema import TrainingBlock
+from teasel.sweep.grid.grid.select import select
+from teasel.sweep.grid.grid.source import read_yaml
 from teasel.sweep.trials.trial.references import REFERENCES
-from teasel.sweep.yaml_source import read_yaml
 
 PAGE = (Path(__file__).parents[1] / "docs" / "grid.md").read_text()
 ROWS = dict(re.findall(r"^\| `([\w.]+)` \| .*? \| (.*?) \|", PAGE, re.MULTILINE))

@@ -18,7 +18,7 @@ def test_it_works_from_another_folder_with_its_data(wheel: Path, tmp_path: Path)
     code = (
         "import sys; sys.path.insert(0, 'site')\n"
         "import teasel; assert 'site' in teasel.__file__, teasel.__file__\n"
-        "from teasel.sweep.grid import load_grid, packaged_grids\n"
+        "from teasel.sweep.grid.grid import load_grid, packaged_grids\n"
         "assert {'quickstart', 'locatello2019'} <= set(packaged_grids())\n"
         "load_grid('quickstart')\n"
         "from importlib.resources import files\n"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from teasel.sweep.grid import load_grid
+from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.outstanding import outstanding
 from teasel.sweep.store.store.results import Results
 from teasel.sweep.store.store.tables import REQUEST_KEY

@@ -3,7 +3,7 @@
 import pytest
 
 from teasel.sweep.costs import train_seconds
-from teasel.sweep.grid import load_grid
+from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.packing import Backlog, PackedTrials, Slots, make_packs
 from teasel.sweep.trials.trial.trial import Training, Trial, seeds_first
 

@@ -12,14 +12,14 @@ import pytest
 from teasel.metrics import METRICS, irs
 from teasel.sweep import worker
 from teasel.sweep.control import Control
-from teasel.sweep.grid import load_grid
+from teasel.sweep.grid.grid import load_grid
+from teasel.sweep.grid.grid.source import GridError
 from teasel.sweep.in_process import InProcess
 from teasel.sweep.representations import stored_parameters
 from teasel.sweep.run import rescore, run
 from teasel.sweep.store.store import StoreError, checkpoints
 from teasel.sweep.store.store.results import Results, ResultsError
 from teasel.sweep.tasks import Demand, TrainPack
-from teasel.sweep.yaml_source import GridError
 
 NUMBERS = ["loss", "reconstruction", "kl", "elbo", "kl_per_latent"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from teasel.sweep.attempt import Failure, Outcome
-from teasel.sweep.grid import load_grid
+from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.in_process import InProcess
 from teasel.sweep.machine import ClusterError
 from teasel.sweep.outstanding import Wanted, outstanding

@@ -2,7 +2,7 @@
 
 import pytest
 
-from teasel.sweep.grid import load_grid
+from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.outstanding import Wanted
 from teasel.sweep.shares import Share, ShareError, divide
 from teasel.sweep.study import work

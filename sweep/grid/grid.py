@@ -9,10 +9,14 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from ..catalogue import hint
-from ..metrics import METRICS
-from ..models import METHODS
-from .grid_faults import faults
+from ...catalogue import hint
+from ...metrics import METRICS
+from ...models import METHODS
+from ..trials.references import REFERENCES
+from ..trials.request import MetricRequest
+from ..trials.signatures import arguments
+from ..trials.trial import DataFile, Training, Trial
+from .faults import faults
 from .schema import (
     DatasetEntries,
     DatasetEntry,
@@ -26,11 +30,7 @@ from .schema import (
     TrainingBlock,
     as_list,
 )
-from .trials.references import REFERENCES
-from .trials.request import MetricRequest
-from .trials.signatures import arguments
-from .trials.trial import DataFile, Training, Trial
-from .yaml_source import Fault, GridError, Source, read_yaml, read_yaml_file
+from .source import Fault, GridError, Source, read_yaml, read_yaml_file
 
 
 class Grid(Strict):
@@ -139,7 +139,7 @@ def _idle_exclusions(grid: Grid) -> list[Fault]:
 
 def packaged_grids() -> dict[str, str]:
     """The text of every grid that comes with the package, by name."""
-    folder = resources.files("teasel.sweep") / "grids"
+    folder = resources.files("teasel.sweep.grid")
     return {
         entry.name.removesuffix(".yaml"): entry.read_text(encoding="utf-8")
         for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from .. import TeaselError
+from ... import TeaselError
 
 KeyPath = tuple[str | int, ...]
 

@@ -5,8 +5,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from ..catalogue import hint
-from .yaml_source import Fault, KeyPath
+from ...catalogue import hint
+from .source import Fault, KeyPath
 
 
 def faults(error: ValidationError, root: type[BaseModel]) -> list[Fault]:

@@ -18,15 +18,15 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from .. import TeaselError
-from ..catalogue import hint
-from ..datasets import DATASETS
-from ..metrics import METRICS
-from ..models import METHODS
-from .store.tables import TRIALS
-from .trials.references import REFERENCES
-from .trials.signatures import arguments
-from .trials.trial import Training
+from ... import TeaselError
+from ...catalogue import hint
+from ...datasets import DATASETS
+from ...metrics import METRICS
+from ...models import METHODS
+from ..store.tables import TRIALS
+from ..trials.references import REFERENCES
+from ..trials.signatures import arguments
+from ..trials.trial import Training
 
 MOST_SEEDS = 1_000_000
 """More are a slip of the pen, and would fill the memory."""
