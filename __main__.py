@@ -177,7 +177,7 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     from .sweep.run import run
-    from .sweep.shares import Share
+    from .sweep.study.shards import Share
 
     summary = run(
         arguments.grid,

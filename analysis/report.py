@@ -182,7 +182,7 @@ def _planned(folder: Results) -> int | None:
     """How many models the grids of a real results folder ask for."""
     if not isinstance(folder, ResultsFolder) or "grids" not in folder.study:
         return None
-    from ..sweep.study import frozen_grids, work
+    from ..sweep.study.study import frozen_grids, work
 
     return len(work(frozen_grids(folder)))
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from teasel.sweep.conditions import CALM, Durations, Faults
-from teasel.sweep.costs import cost, num_encoded, relative_step
 from teasel.sweep.grid.grid import load_grid
-from teasel.sweep.outstanding import Wanted, outstanding
 from teasel.sweep.scheduler import Options, Scheduler
 from teasel.sweep.simulation import Simulation
 from teasel.sweep.store.store.results import Results
-from teasel.sweep.study import work
+from teasel.sweep.study.study import work
+from teasel.sweep.study.study.costs import cost, num_encoded, relative_step
+from teasel.sweep.study.study.remaining import Wanted, outstanding
 from teasel.sweep.tasks import Demand, Task, TrainPack
 from teasel.sweep.trials.trial.trial import Trial
 

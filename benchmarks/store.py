@@ -23,12 +23,12 @@ import pyarrow as pa
 
 from teasel.analysis import scores
 from teasel.sweep.grid.grid import load_grid
-from teasel.sweep.outstanding import Wanted
 from teasel.sweep.plan import print_plan
 from teasel.sweep.status import print_status
 from teasel.sweep.store.store.results import Results
 from teasel.sweep.store.store.tables import to_table
-from teasel.sweep.study import freeze, work
+from teasel.sweep.study.study import freeze, work
+from teasel.sweep.study.study.remaining import Wanted
 
 PACK = 12  # trials, hence 1,050 packs: every pack leaves a file of each table
 SCORES_PER_REQUEST = 10  # 20 requests a trial: 100 scores a representation

@@ -9,7 +9,7 @@ from .. import TeaselError
 from ..sweep.grid.grid import load_grid, packaged_grids
 from ..sweep.grid.select import select as select_trials
 from ..sweep.grid.source import Source
-from ..sweep.study import work
+from ..sweep.study.study import work
 from .secrecy import shows_secret
 
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from .store.parts import FACTORS, consistently, is_compacted, joined, manifest, parts
 from .store.results import Results
 from .store.tables import IDENTITY, texts, to_table
-from .study import frozen_grids
+from .study.study import frozen_grids
 from .trials.references import REFERENCES
 
 NUMBERS = {

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .. import TeaselError
-from .shares import Share
 from .store.results import Results
 from .store.store import Store, StoreError
+from .study.shards import Share
 
 BEAT_SECONDS = 5.0
 _PATIENCE_BEATS = 4

@@ -8,12 +8,12 @@ from dataclasses import replace
 from .attempt import Failure
 from .ledger import Ledger
 from .machine import ClusterError
-from .packing import PackedTrials
 from .retries import Retries, Verdict
 from .store import checkpoints
 from .store.results import Results
 from .store.store import StoreError
-from .study import check_writable
+from .study.packing import PackedTrials
+from .study.study import check_writable
 from .tasks import Task, TrainPack
 from .trials.trial import Trial
 

@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from .outstanding import Outstanding, Wanted
-from .packing import Backlog
+from .study.packing import Backlog
+from .study.remaining import Outstanding, Wanted
 from .trials.trial import Trial
 
 

@@ -5,15 +5,15 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .costs import Cost, cost, measured_seconds
 from .grid.grid import load_grid
 from .grid.select import select as select_trials
-from .outstanding import Outstanding, outstanding
-from .packing import Slots, make_packs, memory_of
 from .progress import duration
 from .store.checkpoints import latest
 from .store.results import Results
-from .study import joint_study, work
+from .study.costs import Cost, cost, measured_seconds
+from .study.packing import Slots, make_packs, memory_of
+from .study.remaining import Outstanding, outstanding
+from .study.study import joint_study, work
 from .tasks import Demand
 from .trials.references import REFERENCES
 from .trials.trial import Trial, seeds_first

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from .attempt import Failure
-from .packing import PackedTrials
+from .study.packing import PackedTrials
 from .tasks import Task
 from .trials.trial import Trial
 

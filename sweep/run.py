@@ -15,12 +15,12 @@ from .grid.schema import only
 from .grid.select import select as select_trials
 from .grid.source import GridError, Source
 from .machine import leaving
-from .outstanding import Outstanding, outstanding
 from .progress import Progress, duration
 from .scheduler import Options, Scheduler, Summary
-from .shares import Share
 from .store.results import Results
-from .study import check_writable, freeze, frozen_grids, work
+from .study.remaining import Outstanding, outstanding
+from .study.shards import Share
+from .study.study import check_writable, freeze, frozen_grids, work
 
 
 def run(

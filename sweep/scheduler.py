@@ -13,12 +13,12 @@ from .executor import Executor
 from .failures import Failures
 from .ledger import Ledger
 from .machine import ClusterError
-from .outstanding import Outstanding
-from .packing import Backlog, PackedTrials, Slots
 from .progress import Snapshot
 from .retries import Retries
 from .store import checkpoints, code_tables
 from .store.results import Results
+from .study.packing import Backlog, PackedTrials, Slots
+from .study.remaining import Outstanding
 from .tasks import Demand, ScoreTrials, Task, TrainPack
 from .trials.references import REFERENCES
 from .trials.trial import Trial, seeds_first

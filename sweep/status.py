@@ -6,9 +6,9 @@ from collections import Counter
 
 from .control import Control
 from .drivers import Driver, drivers
-from .outstanding import outstanding
 from .store.results import Results
-from .study import frozen_grids, work
+from .study.remaining import outstanding
+from .study.study import frozen_grids, work
 
 _SILENT_SECONDS = 120.0
 _SILENT_DRIVER_SECONDS = 30.0

@@ -5,10 +5,10 @@ import pyarrow.compute as pc
 
 from .checks import Findings, verify
 from .drivers import drivers
-from .outstanding import outstanding
 from .store.parts import manifest, parts, read_part, write_manifest
 from .store.results import Results, ResultsError
-from .study import frozen_grids, work
+from .study.remaining import outstanding
+from .study.study import frozen_grids, work
 
 ADVICE = {
     "damaged": "`teasel verify {uri} --quarantine` moves these files to {uri}/quarantine; the same "

@@ -19,9 +19,9 @@ from teasel.sweep.executor import check_shared
 from teasel.sweep.in_process import InProcess
 from teasel.sweep.machine import ClusterError
 from teasel.sweep.run import run
-from teasel.sweep.shares import Share
 from teasel.sweep.store.store import Store
 from teasel.sweep.store.store.results import Results
+from teasel.sweep.study.study.shards import Share
 from teasel.sweep.tasks import Task
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from teasel.sweep.conditions import Durations, Faults
-from teasel.sweep.outstanding import Wanted, outstanding
 from teasel.sweep.scheduler import Options, Scheduler, Summary
 from teasel.sweep.simulation import DriverKilledError, Simulation
 from teasel.sweep.store.store.results import Results
+from teasel.sweep.study.study.remaining import Wanted, outstanding
 from teasel.sweep.tasks import Demand, Task, TrainPack
 from teasel.sweep.trials.trial.request import MetricRequest
 from teasel.sweep.trials.trial.trial import Training, Trial

@@ -13,13 +13,13 @@ from teasel.sweep.attempt import Failure, Outcome
 from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.in_process import InProcess
 from teasel.sweep.machine import ClusterError
-from teasel.sweep.outstanding import Wanted, outstanding
 from teasel.sweep.retries import MAX_LOST
 from teasel.sweep.run import run
 from teasel.sweep.scheduler import DemandError, Options, Scheduler, Summary
 from teasel.sweep.store.store import Store, StoreError, checkpoints
 from teasel.sweep.store.store.results import Results
-from teasel.sweep.study import work
+from teasel.sweep.study.study import work
+from teasel.sweep.study.study.remaining import Wanted, outstanding
 from teasel.sweep.tasks import Demand, ScoreTrials, Task, TrainPack
 from teasel.sweep.trials.trial.request import MetricRequest
 from teasel.sweep.trials.trial.trial import Training, Trial

@@ -7,7 +7,7 @@ import pytest
 from teasel.sweep.grid.grid import check_grid, load_grid
 from teasel.sweep.grid.grid.source import read_yaml
 from teasel.sweep.store.store.results import Results, ResultsError
-from teasel.sweep.study import freeze, frozen_grids
+from teasel.sweep.study.study import freeze, frozen_grids
 
 
 def test_a_grid_that_is_resumed_is_frozen_once(tmp_path: Path) -> None:

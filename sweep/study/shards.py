@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .. import TeaselError
+from ... import TeaselError
+from ..trials.trial import seeds_first
 from .costs import cost
-from .outstanding import Wanted
-from .trials.trial import seeds_first
+from .remaining import Wanted
 
 _MOST_TOGETHER = 64
 """Trials of one program that a share takes at a time: the largest pack that pays."""

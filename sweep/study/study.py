@@ -6,15 +6,15 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from .. import __version__
-from .grid.grid import Grid, check_grid, resolved
-from .grid.source import Source, read_yaml
-from .outstanding import Wanted
-from .store.results import Results, ResultsError
-from .store.store import StoreError
-from .trials.references import wanted
-from .trials.request import MetricRequest, RequestKey
-from .trials.trial import PROTOCOL, Trial
+from ... import __version__
+from ..grid.grid import Grid, check_grid, resolved
+from ..grid.source import Source, read_yaml
+from ..store.results import Results, ResultsError
+from ..store.store import StoreError
+from ..trials.references import wanted
+from ..trials.request import MetricRequest, RequestKey
+from ..trials.trial import PROTOCOL, Trial
+from .remaining import Wanted
 
 
 def freeze(results: Results, loaded: Sequence[tuple[Grid, Source]]) -> None:

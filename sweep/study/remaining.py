@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from .store.results import Results
-from .trials.request import MetricRequest
-from .trials.trial import Trial
+from ..store.results import Results
+from ..trials.request import MetricRequest
+from ..trials.trial import Trial
 
 
 class Wanted(NamedTuple):

@@ -5,12 +5,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..models import METHODS, PACK_SIZES, Memory, Settings, pack_memory, pack_size
+from ...models import METHODS, PACK_SIZES, Memory, Settings, pack_memory, pack_size
+from ..store.checkpoints import Checkpoint
+from ..trials.data import definition
+from ..trials.references import REFERENCES
+from ..trials.trial import Trial
 from .costs import train_seconds
-from .store.checkpoints import Checkpoint
-from .trials.data import definition
-from .trials.references import REFERENCES
-from .trials.trial import Trial
 
 MOST_ON_A_CPU = 8
 """On a CPU a pack gains only its start-up; more would only make the steps between looks long."""

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
 
-from .outstanding import Wanted
-from .store.results import Results
-from .trials.data import definition
-from .trials.references import REFERENCES
-from .trials.request import MetricRequest
-from .trials.trial import Trial
+from ..store.results import Results
+from ..trials.data import definition
+from ..trials.references import REFERENCES
+from ..trials.request import MetricRequest
+from ..trials.trial import Trial
+from .remaining import Wanted
 
 STEPS_PER_SECOND = 9.8
 """Updates of beta-VAE, batch 64, one channel, on one CPU core."""

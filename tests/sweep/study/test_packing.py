@@ -2,9 +2,9 @@
 
 import pytest
 
-from teasel.sweep.costs import train_seconds
 from teasel.sweep.grid.grid import load_grid
-from teasel.sweep.packing import Backlog, PackedTrials, Slots, make_packs
+from teasel.sweep.study.study.costs import train_seconds
+from teasel.sweep.study.study.packing import Backlog, PackedTrials, Slots, make_packs
 from teasel.sweep.trials.trial.trial import Training, Trial, seeds_first
 
 MEMORY = 140 * 10**9

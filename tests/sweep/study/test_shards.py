@@ -3,9 +3,9 @@
 import pytest
 
 from teasel.sweep.grid.grid import load_grid
-from teasel.sweep.outstanding import Wanted
-from teasel.sweep.shares import Share, ShareError, divide
-from teasel.sweep.study import work
+from teasel.sweep.study.study import work
+from teasel.sweep.study.study.remaining import Wanted
+from teasel.sweep.study.study.shards import Share, ShareError, divide
 from teasel.sweep.trials.trial.request import MetricRequest
 from teasel.sweep.trials.trial.trial import Training, Trial
 
