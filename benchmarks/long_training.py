@@ -25,7 +25,7 @@ from teasel.datasets.cache import cache_dir
 from teasel.metrics import METRICS, STUDY_SEEDS
 from teasel.models import METHODS, Replica, Settings, Trainer, encode, keep_freed_memory
 from teasel.models.annealed_vae import capacity
-from teasel.sweep.representations import FreshRepresentation
+from teasel.sweep.work.representations import FreshRepresentation
 
 # The study's weakest and strongest values; AnnealedVAE constrains most where c_max is small.
 SETTINGS = {

@@ -19,7 +19,7 @@ import numpy as np
 from teasel.datasets import Dataset, load
 from teasel.metrics import METRICS
 from teasel.models import METHODS, Replica, Settings, Trainer, encode
-from teasel.sweep.representations import FreshRepresentation
+from teasel.sweep.work.representations import FreshRepresentation
 
 WAYS = ("ours", "the original's")
 LEVELS = 1024  # of our noise

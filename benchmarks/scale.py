@@ -20,8 +20,8 @@ from teasel.sweep.store.store.results import Results
 from teasel.sweep.study.study import work
 from teasel.sweep.study.study.costs import cost, num_encoded, relative_step
 from teasel.sweep.study.study.remaining import Wanted, outstanding
-from teasel.sweep.tasks import Demand, Task, TrainPack
 from teasel.sweep.trials.trial.trial import Trial
+from teasel.sweep.work.tasks import Demand, Task, TrainPack
 
 FIGURE = Path(__file__).parents[1] / "docs" / "images" / "scale.png"
 HOUR = 3600.0

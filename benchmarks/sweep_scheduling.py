@@ -9,14 +9,14 @@ import tempfile
 import time
 from collections import deque
 
-from teasel.sweep.attempt import Outcome
 from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.in_process import InProcess
 from teasel.sweep.scheduler import Options, Scheduler
 from teasel.sweep.store.store.results import Results
 from teasel.sweep.study.study import work
 from teasel.sweep.study.study.remaining import outstanding
-from teasel.sweep.tasks import Demand, Task
+from teasel.sweep.work.attempt import Outcome
+from teasel.sweep.work.tasks import Demand, Task
 
 PACK_SECONDS = 60.0
 

@@ -3,9 +3,9 @@
 import uuid
 from typing import Protocol
 
-from .attempt import Outcome, unshared
 from .store.store import Store
-from .tasks import Demand, Task
+from .work.attempt import Outcome, unshared
+from .work.tasks import Demand, Task
 
 
 class Executor(Protocol):

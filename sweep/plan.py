@@ -14,9 +14,9 @@ from .study.costs import Cost, cost, measured_seconds
 from .study.packing import Slots, make_packs, memory_of
 from .study.remaining import Outstanding, outstanding
 from .study.study import joint_study, work
-from .tasks import Demand
 from .trials.references import REFERENCES
 from .trials.trial import Trial, seeds_first
+from .work.tasks import Demand
 
 
 class Cluster(NamedTuple):

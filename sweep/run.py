@@ -14,13 +14,13 @@ from .grid.grid import Grid, load_grid
 from .grid.schema import only
 from .grid.select import select as select_trials
 from .grid.source import GridError, Source
-from .machine import leaving
 from .progress import Progress, duration
 from .scheduler import Options, Scheduler, Summary
 from .store.results import Results
 from .study.remaining import Outstanding, outstanding
 from .study.shards import Share
 from .study.study import check_writable, freeze, frozen_grids, work
+from .work.machine import leaving
 
 
 def run(

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from .. import TeaselError
-from .attempt import Outcome
-from .control import Control, Listener
 from .executor import Executor
 from .failures import Failures
 from .ledger import Ledger
-from .machine import ClusterError
 from .progress import Snapshot
 from .retries import Retries
 from .store import checkpoints, code_tables
 from .store.results import Results
 from .study.packing import Backlog, PackedTrials, Slots
 from .study.remaining import Outstanding
-from .tasks import Demand, ScoreTrials, Task, TrainPack
 from .trials.references import REFERENCES
 from .trials.trial import Trial, seeds_first
+from .work.attempt import Outcome
+from .work.control import Control, Listener
+from .work.machine import ClusterError
+from .work.tasks import Demand, ScoreTrials, Task, TrainPack
 
 _MAX_TRIALS_PER_SCORING = 8
 _MAX_WAITING_PER_CPU = 8

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from .attempt import Failure, Outcome
 from .conditions import CALM, Durations, Faults
-from .control import Control
 from .store import checkpoints, code_tables
 from .store.results import Results
 from .store.store import Store
-from .tasks import Demand, ScoreTrials, Task, TrainPack
+from .work.attempt import Failure, Outcome
+from .work.control import Control
+from .work.tasks import Demand, ScoreTrials, Task, TrainPack
 
 
 class DriverKilledError(BaseException):

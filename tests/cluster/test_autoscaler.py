@@ -81,7 +81,7 @@ DRIVER = """
 import os, sys, time
 import ray
 from teasel.sweep.ray_executor import RayExecutor
-from teasel.sweep.tasks import Demand
+from teasel.sweep.work.tasks import Demand
 
 executor = RayExecutor(sys.argv[1])
 

@@ -17,12 +17,12 @@ from teasel.sweep import drivers
 from teasel.sweep.drivers import Driver, DriverError, at_work
 from teasel.sweep.executor import check_shared
 from teasel.sweep.in_process import InProcess
-from teasel.sweep.machine import ClusterError
 from teasel.sweep.run import run
 from teasel.sweep.store.store import Store
 from teasel.sweep.store.store.results import Results
 from teasel.sweep.study.study.shards import Share
-from teasel.sweep.tasks import Task
+from teasel.sweep.work.machine import ClusterError
+from teasel.sweep.work.tasks import Task
 
 
 @pytest.fixture
@@ -195,7 +195,7 @@ class Elsewhere(InProcess):
 def test_a_node_that_comes_later_and_does_not_see_the_folder_is_named(
     results: Results, grid_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("teasel.sweep.attempt._PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr("teasel.sweep.work.attempt._PATIENCE_SECONDS", 0.3)
     elsewhere = tmp_path / "elsewhere"
     line = rf"results folder {elsewhere} is not shared with node {os.uname().nodename}: give"
     with pytest.raises(ClusterError, match=line):

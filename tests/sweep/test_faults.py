@@ -13,9 +13,9 @@ from teasel.sweep.scheduler import Options, Scheduler, Summary
 from teasel.sweep.simulation import DriverKilledError, Simulation
 from teasel.sweep.store.store.results import Results
 from teasel.sweep.study.study.remaining import Wanted, outstanding
-from teasel.sweep.tasks import Demand, Task, TrainPack
 from teasel.sweep.trials.trial.request import MetricRequest
 from teasel.sweep.trials.trial.trial import Training, Trial
+from teasel.sweep.work.tasks import Demand, Task, TrainPack
 
 REQUESTS = tuple(
     MetricRequest.of(kind, name, {"num_train": 10})

@@ -7,7 +7,7 @@ import pytest
 from teasel.sweep import plan
 from teasel.sweep.plan import Cluster, print_plan
 from teasel.sweep.store.store.results import Results, ResultsError
-from teasel.sweep.tasks import Demand
+from teasel.sweep.work.tasks import Demand
 
 
 @pytest.mark.parametrize(

@@ -148,9 +148,9 @@ HALVES = """
 import os, sys, time
 from dataclasses import dataclass
 from teasel.sweep import ray_executor
-from teasel.sweep.machine import ClusterError
+from teasel.sweep.work.machine import ClusterError
 from teasel.sweep.ray_executor import RayExecutor
-from teasel.sweep.tasks import Demand, Task
+from teasel.sweep.work.tasks import Demand, Task
 
 @dataclass(frozen=True)
 class Look(Task):

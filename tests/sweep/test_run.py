@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from teasel.metrics import METRICS, irs
-from teasel.sweep import worker
-from teasel.sweep.control import Control
 from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.grid.grid.source import GridError
 from teasel.sweep.in_process import InProcess
-from teasel.sweep.representations import stored_parameters
 from teasel.sweep.run import rescore, run
 from teasel.sweep.store.store import StoreError, checkpoints
 from teasel.sweep.store.store.results import Results, ResultsError
-from teasel.sweep.tasks import Demand, TrainPack
+from teasel.sweep.work import train as worker
+from teasel.sweep.work.control import Control
+from teasel.sweep.work.representations import stored_parameters
+from teasel.sweep.work.tasks import Demand, TrainPack
 
 NUMBERS = ["loss", "reconstruction", "kl", "elbo", "kl_per_latent"]
 
@@ -324,7 +324,7 @@ def test_rescoring_by_an_unknown_metric_is_refused(finished: Results) -> None:
 def test_a_data_set_fed_from_the_host_gives_the_same_numbers(
     finished: Results, grid_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("teasel.sweep.supply.fits", lambda dataset, device: False)
+    monkeypatch.setattr("teasel.sweep.work.batches.fits", lambda dataset, device: False)
     run([str(grid_file)], results=str(tmp_path), executor=InProcess())
     fed, whole = numbers_of(Results(tmp_path)), numbers_of(finished)
     assert fed.keys() == whole.keys()

@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from teasel.sweep.attempt import Failure, Outcome
 from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.in_process import InProcess
-from teasel.sweep.machine import ClusterError
 from teasel.sweep.retries import MAX_LOST
 from teasel.sweep.run import run
 from teasel.sweep.scheduler import DemandError, Options, Scheduler, Summary
@@ -20,9 +18,11 @@ from teasel.sweep.store.store import Store, StoreError, checkpoints
 from teasel.sweep.store.store.results import Results
 from teasel.sweep.study.study import work
 from teasel.sweep.study.study.remaining import Wanted, outstanding
-from teasel.sweep.tasks import Demand, ScoreTrials, Task, TrainPack
 from teasel.sweep.trials.trial.request import MetricRequest
 from teasel.sweep.trials.trial.trial import Training, Trial
+from teasel.sweep.work.attempt import Failure, Outcome
+from teasel.sweep.work.machine import ClusterError
+from teasel.sweep.work.tasks import Demand, ScoreTrials, Task, TrainPack
 
 REQUEST = MetricRequest.of("mean", "mig", {"num_train": 10})
 TWO_CPUS = Demand(cpus=2)

@@ -29,7 +29,7 @@ def python(code: str, folder: Path, **environment: str) -> str:
 def test_a_claimed_cpu_is_nobody_elses_until_it_is_released(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from teasel.sweep import machine
+    from teasel.sweep.work import machine
 
     before = os.sched_getaffinity(0)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -37,7 +37,7 @@ def test_a_claimed_cpu_is_nobody_elses_until_it_is_released(
         mine = machine.claim_cpus(len(before), patience=0)
         assert set(mine) == before
         assert (tmp_path / f"teasel-cpus-{os.getuid()}").stat().st_mode & 0o777 == 0o700
-        claim = "from teasel.sweep.machine import claim_cpus; print(claim_cpus(1, patience=0))"
+        claim = "from teasel.sweep.work.machine import claim_cpus; print(claim_cpus(1, patience=0))"
         assert python(claim, tmp_path) == "[]"
         machine.release_cpus()
         assert python(claim, tmp_path) == f"[{min(before)}]"
@@ -53,7 +53,7 @@ def test_a_claimed_cpu_is_nobody_elses_until_it_is_released(
 def test_cpus_are_not_claimed_in_a_folder_that_somebody_else_has_laid_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trick: str
 ) -> None:
-    from teasel.sweep import machine
+    from teasel.sweep.work import machine
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before = os.sched_getaffinity(0)
@@ -79,7 +79,7 @@ def test_cpus_are_not_claimed_in_a_folder_that_somebody_else_has_laid_out(
 
 def test_a_training_has_the_same_bits_however_many_cpus_there_are(tmp_path: Path) -> None:
     code = (
-        "from teasel.sweep.machine import prepare, release_cpus\n"
+        "from teasel.sweep.work.machine import prepare, release_cpus\n"
         "prepare(cpus=1, gpus=0)\n"
         "import os\n"
         "if hasattr(os, 'sched_setaffinity'):\n"
@@ -102,7 +102,7 @@ def test_a_task_without_an_accelerator_sees_none_and_a_share_of_one_leaves_the_r
 ) -> None:
     code = (
         "import os\n"
-        "from teasel.sweep.machine import prepare\n"
+        "from teasel.sweep.work.machine import prepare\n"
         "prepare(cpus=1, gpus={gpus})\n"
         "names = ('JAX_PLATFORMS', 'XLA_PYTHON_CLIENT_MEM_FRACTION')\n"
         "print(*(os.environ.get(name) for name in names))\n"
@@ -121,7 +121,7 @@ def test_a_pack_does_not_train_on_the_cpu_beside_its_accelerator_unless_told_to(
     code = (
         "import jax\n"
         "from teasel.sweep.executor import ClusterError\n"
-        "from teasel.sweep.machine import check_accelerator\n"
+        "from teasel.sweep.work.machine import check_accelerator\n"
         "jax.default_backend = lambda: 'cpu'\n"
         "try:\n"
         "    check_accelerator()\n"

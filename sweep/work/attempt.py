@@ -11,9 +11,9 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
+from ..store.checkpoints import CheckpointError
+from ..store.store import MissingFileError, Store, StoreError
 from .machine import ClusterError
-from .store.checkpoints import CheckpointError
-from .store.store import MissingFileError, Store, StoreError
 from .tasks import ScoreTrials, Task, TrainPack
 
 _PATIENCE_SECONDS = 5.0  # for a network file system to show a new file
@@ -64,11 +64,11 @@ def carry_out(task: Task) -> Outcome:
 def _do(task: Task) -> dict[str, Any]:
     """What the scheduler wants to know of the work, done."""
     if isinstance(task, TrainPack):
-        from .worker import train
+        from .train import train
 
         return train(task)
     if isinstance(task, ScoreTrials):
-        from .scorer import score
+        from .score import score
 
         return score(task)
     raise TypeError(f"{type(task).__name__} is no work of its own")

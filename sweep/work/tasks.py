@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from .trials.trial import Trial, short_hash
+from ..trials.trial import Trial, short_hash
 
 if TYPE_CHECKING:
-    from .trials.request import MetricRequest
+    from ..trials.request import MetricRequest
 
 
 @dataclass(frozen=True)

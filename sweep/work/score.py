@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from .. import TeaselError
-from ..metrics import METRICS, Representation
+from ... import TeaselError
+from ...metrics import METRICS, Representation
+from ..store import code_tables
+from ..store.results import Results
+from ..store.store import StoreError
+from ..trials.request import MetricRequest
 from .control import Control
 from .representations import kept_points, open_representations
-from .store import code_tables
-from .store.results import Results
-from .store.store import StoreError
 from .tasks import ScoreTrials
-from .trials.request import MetricRequest
 
 
 class MetricError(TeaselError):

@@ -5,12 +5,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..datasets import Dataset
-from ..models import decode, encode, encode_all
+from ...datasets import Dataset
+from ...models import decode, encode, encode_all
+from ..store import code_tables
+from ..store.results import Results
 from . import pictures
-from .store import code_tables
-from .store.results import Results
-from .supply import Supply
+from .batches import Supply
 
 NUM_TRAIN_POINTS, NUM_TEST_POINTS = 10_000, 5_000
 _NUM_PICTURES, _NUM_INTERPOLATED = 16, 8

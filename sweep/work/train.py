@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from .. import __version__
-from ..datasets import Dataset, cache_dir
-from ..models import (
+from ... import __version__
+from ...datasets import Dataset, cache_dir
+from ...models import (
     METHODS,
     Pack,
     Purpose,
@@ -22,17 +22,17 @@ from ..models import (
     keep_freed_memory,
     parameters_to_bytes,
 )
+from ..grid.locatello2019 import model_numbers
+from ..store import checkpoints
+from ..store.results import Results
+from ..trials.data import definition
+from ..trials.references import REFERENCES, codes_of_reference
+from ..trials.trial import Trial
+from .batches import Supply
 from .control import Control
 from .encoding import codes_of_points, draw_pictures, fixed_points
-from .grid.locatello2019 import model_numbers
 from .machine import check_accelerator, leaving
-from .store import checkpoints
-from .store.results import Results
-from .supply import Supply
 from .tasks import TrainPack
-from .trials.data import definition
-from .trials.references import REFERENCES, codes_of_reference
-from .trials.trial import Trial
 
 NUM_CURVE_POINTS = 100
 _LOOK_SECONDS = 2.0  # between reports, and looks at the drain flag: requests, on an object store

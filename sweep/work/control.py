@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-from .store.store import Store, StoreError
+from ..store.store import Store, StoreError
 
 _SHARE_OF_TIME = 0.02  # that the driver listens, however slow the store is
 

@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..datasets import Dataset
-from ..datasets.feed import fits, windows
-from ..models import Pack, Purpose, Trainer
+from ...datasets import Dataset
+from ...datasets.feed import fits, windows
+from ...models import Pack, Purpose, Trainer
 
 
 class Supply:

@@ -3,7 +3,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from teasel.sweep.pictures import interpolations, traversals
+from teasel.sweep.work.pictures import interpolations, traversals
 
 
 def grey(codes: np.ndarray) -> np.ndarray:

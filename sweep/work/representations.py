@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets import Dataset
-from ..metrics import Representation, Rng, TableRepresentation, draw_in_turns
-from .store import code_tables
-from .store.results import Results, ResultsError
-from .store.store import MissingFileError
-from .trials.data import definition
-from .trials.references import REFERENCES, Encode, reference
-from .trials.trial import Trial
+from ...datasets import Dataset
+from ...metrics import Representation, Rng, TableRepresentation, draw_in_turns
+from ..store import code_tables
+from ..store.results import Results, ResultsError
+from ..store.store import MissingFileError
+from ..trials.data import definition
+from ..trials.references import REFERENCES, Encode, reference
+from ..trials.trial import Trial
 
 
 class FreshRepresentation:
@@ -132,7 +132,7 @@ def open_representations(
 
 
 def _encoder(dataset: Dataset, parameters: Any, sampled: bool) -> Encode:
-    from ..models import encode
+    from ...models import encode
 
     def to_codes(indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         posterior = encode(parameters, dataset.images(indices, rng))
@@ -152,7 +152,7 @@ def code_table(results: Results, trial: Trial, dataset: Dataset) -> tuple[np.nda
         return kept
     import jax
 
-    from ..models import encode_all
+    from ...models import encode_all
 
     data = jax.device_put(dataset.device_data())
     return encode_all(stored_parameters(results, trial), dataset.observe, data, len(dataset))
@@ -175,6 +175,6 @@ def stored_parameters(results: Results, trial: Trial) -> Any:
 
 @lru_cache(maxsize=1)  # trials that are scored one after the other were mostly trained together
 def _parameters_of_pack(results: Results, part: str) -> dict[str, Any]:
-    from ..models import parameters_from_bytes
+    from ...models import parameters_from_bytes
 
     return parameters_from_bytes(results.store.read(results.parameters_name(part)))
