@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from . import TeaselError, __version__
 
 if TYPE_CHECKING:
-    from .sweep.scheduler import Summary
+    from .sweep.schedule.scheduler import Summary
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 3
 

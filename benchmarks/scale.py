@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from teasel.sweep.conditions import CALM, Durations, Faults
 from teasel.sweep.grid.grid import load_grid
-from teasel.sweep.scheduler import Options, Scheduler
+from teasel.sweep.schedule.scheduler import Options, Scheduler
 from teasel.sweep.simulation import Simulation
 from teasel.sweep.store.store.results import Results
 from teasel.sweep.study.study import work

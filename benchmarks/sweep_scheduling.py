@@ -10,8 +10,8 @@ import time
 from collections import deque
 
 from teasel.sweep.grid.grid import load_grid
-from teasel.sweep.in_process import InProcess
-from teasel.sweep.scheduler import Options, Scheduler
+from teasel.sweep.schedule.in_process import InProcess
+from teasel.sweep.schedule.scheduler import Options, Scheduler
 from teasel.sweep.store.store.results import Results
 from teasel.sweep.study.study import work
 from teasel.sweep.study.study.remaining import outstanding

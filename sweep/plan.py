@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from .grid.grid import load_grid
 from .grid.select import select as select_trials
-from .progress import duration
+from .schedule.progress import duration
 from .store.checkpoints import latest
 from .store.results import Results
 from .study.costs import Cost, cost, measured_seconds
@@ -95,7 +95,7 @@ def print_plan(
 
 
 def _cluster(address: str) -> Cluster:
-    from .ray_executor import RayExecutor
+    from .schedule.ray import RayExecutor
 
     executor = RayExecutor(address)
     try:

@@ -8,14 +8,14 @@ from types import FrameType
 
 from ..catalogue import hint
 from ..metrics import METRICS
-from .drivers import at_work
-from .executor import Executor, check_shared
 from .grid.grid import Grid, load_grid
 from .grid.schema import only
 from .grid.select import select as select_trials
 from .grid.source import GridError, Source
-from .progress import Progress, duration
-from .scheduler import Options, Scheduler, Summary
+from .schedule.drivers import at_work
+from .schedule.executor import Executor, check_shared
+from .schedule.progress import Progress, duration
+from .schedule.scheduler import Options, Scheduler, Summary
 from .store.results import Results
 from .study.remaining import Outstanding, outstanding
 from .study.shards import Share
@@ -171,7 +171,7 @@ def _carry_out(
 
 
 def _ray(address: str | None) -> Executor:
-    from .ray_executor import RayExecutor
+    from .schedule.ray import RayExecutor
 
     executor = RayExecutor(address)
     if executor.dashboard:

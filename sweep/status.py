@@ -4,7 +4,7 @@ import re
 import time
 from collections import Counter
 
-from .drivers import Driver, drivers
+from .schedule.drivers import Driver, drivers
 from .store.results import Results
 from .study.remaining import outstanding
 from .study.study import frozen_grids, work

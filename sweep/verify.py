@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .checks import Findings, verify
-from .drivers import drivers
+from .schedule.drivers import drivers
 from .store.parts import manifest, parts, read_part, write_manifest
 from .store.results import Results, ResultsError
 from .study.remaining import outstanding

@@ -80,7 +80,7 @@ def until(condition: Callable[[], bool], seconds: float) -> None:
 DRIVER = """
 import os, sys, time
 import ray
-from teasel.sweep.ray_executor import RayExecutor
+from teasel.sweep.schedule.ray import RayExecutor
 from teasel.sweep.work.tasks import Demand
 
 executor = RayExecutor(sys.argv[1])

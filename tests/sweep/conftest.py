@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from teasel.sweep.in_process import InProcess
 from teasel.sweep.run import run
+from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store.store.results import Results
 
 GRID = """\

@@ -12,9 +12,9 @@ import pytest
 
 from teasel.__main__ import main
 from teasel.sweep.checks import verify
-from teasel.sweep.in_process import InProcess
 from teasel.sweep.print_compacted import print_compacted
 from teasel.sweep.run import run
+from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store.store.results import Results
 
 
@@ -184,7 +184,7 @@ def test_no_numbers_are_found(results: Results) -> None:
 def test_nothing_is_put_aside_while_a_driver_is_at_work(
     results: Results, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from teasel.sweep.drivers import at_work
+    from teasel.sweep.schedule.drivers import at_work
 
     halve(files(results, "tables/trials")[0])
     with at_work(results, "other"):

@@ -3,9 +3,9 @@
 import uuid
 from typing import Protocol
 
-from .store.store import Store
-from .work.attempt import Outcome, unshared
-from .work.tasks import Demand, Task
+from ..store.store import Store
+from ..work.attempt import Outcome, unshared
+from ..work.tasks import Demand, Task
 
 
 class Executor(Protocol):

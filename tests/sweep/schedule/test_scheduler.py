@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from teasel.sweep.grid.grid import load_grid
-from teasel.sweep.in_process import InProcess
-from teasel.sweep.retries import MAX_LOST
 from teasel.sweep.run import run
-from teasel.sweep.scheduler import DemandError, Options, Scheduler, Summary
+from teasel.sweep.schedule.in_process import InProcess
+from teasel.sweep.schedule.retries import MAX_LOST
+from teasel.sweep.schedule.scheduler import DemandError, Options, Scheduler, Summary
 from teasel.sweep.store.store import Store, StoreError, checkpoints
 from teasel.sweep.store.store.results import Results
 from teasel.sweep.study.study import work
@@ -524,7 +524,7 @@ def test_a_store_that_refuses_a_worker_ends_the_run_only_if_it_refuses_the_drive
     executor = Script(results, lambda task: reset if next(attempts) < 4 else None)
     scheduler = scheduler_of(results, executor, trials_of(), pack=4)
     if broken:
-        monkeypatch.setattr("teasel.sweep.failures.check_writable", refuse)
+        monkeypatch.setattr("teasel.sweep.schedule.failures.check_writable", refuse)
         with pytest.raises(StoreError, match=r"^cannot read /r/models/x: Connection reset"):
             scheduler.run()
     else:

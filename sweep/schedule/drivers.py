@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .. import TeaselError
-from .store.results import Results
-from .store.store import Store, StoreError
-from .study.shards import Share
+from ... import TeaselError
+from ..store.results import Results
+from ..store.store import Store, StoreError
+from ..study.shards import Share
 
 BEAT_SECONDS = 5.0
 _PATIENCE_BEATS = 4

@@ -3,10 +3,10 @@
 from collections import Counter
 from typing import Any, NamedTuple
 
-from .study.packing import PackedTrials
-from .trials.trial import Trial
-from .work.attempt import Failure
-from .work.tasks import Task
+from ..study.packing import PackedTrials
+from ..trials.trial import Trial
+from ..work.attempt import Failure
+from ..work.tasks import Task
 
 MAX_LOST = 5
 """Attempts in a row whose worker or node vanished, before a trial that was alone has failed."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from teasel.sweep.conditions import Durations, Faults
-from teasel.sweep.scheduler import Options, Scheduler, Summary
+from teasel.sweep.schedule.scheduler import Options, Scheduler, Summary
 from teasel.sweep.simulation import DriverKilledError, Simulation
 from teasel.sweep.store.store.results import Results
 from teasel.sweep.study.study.remaining import Wanted, outstanding

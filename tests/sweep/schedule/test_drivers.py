@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from teasel.sweep import drivers
-from teasel.sweep.drivers import Driver, DriverError, at_work
-from teasel.sweep.executor import check_shared
-from teasel.sweep.in_process import InProcess
 from teasel.sweep.run import run
+from teasel.sweep.schedule import drivers
+from teasel.sweep.schedule.drivers import Driver, DriverError, at_work
+from teasel.sweep.schedule.executor import check_shared
+from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store.store import Store
 from teasel.sweep.store.store.results import Results
 from teasel.sweep.study.study.shards import Share

@@ -6,22 +6,22 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .. import TeaselError
+from ... import TeaselError
+from ..store import checkpoints, code_tables
+from ..store.results import Results
+from ..study.packing import Backlog, PackedTrials, Slots
+from ..study.remaining import Outstanding
+from ..trials.references import REFERENCES
+from ..trials.trial import Trial, seeds_first
+from ..work.attempt import Outcome
+from ..work.control import Control, Listener
+from ..work.machine import ClusterError
+from ..work.tasks import Demand, ScoreTrials, Task, TrainPack
 from .executor import Executor
 from .failures import Failures
-from .ledger import Ledger
 from .progress import Snapshot
 from .retries import Retries
-from .store import checkpoints, code_tables
-from .store.results import Results
-from .study.packing import Backlog, PackedTrials, Slots
-from .study.remaining import Outstanding
-from .trials.references import REFERENCES
-from .trials.trial import Trial, seeds_first
-from .work.attempt import Outcome
-from .work.control import Control, Listener
-from .work.machine import ClusterError
-from .work.tasks import Demand, ScoreTrials, Task, TrainPack
+from .states import Ledger
 
 _MAX_TRIALS_PER_SCORING = 8
 _MAX_WAITING_PER_CPU = 8

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from teasel.sweep import ray_executor
+from teasel.sweep.schedule import ray as ray_executor
 from teasel.sweep.store.store import Store, StoreError
 
 

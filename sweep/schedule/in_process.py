@@ -3,9 +3,9 @@
 import time
 from collections import deque
 
-from .store.store import Store
-from .work.attempt import Outcome, carry_out
-from .work.tasks import Demand, Task
+from ..store.store import Store
+from ..work.attempt import Outcome, carry_out
+from ..work.tasks import Demand, Task
 
 
 class InProcess:

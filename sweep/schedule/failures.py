@@ -5,17 +5,17 @@ import datetime
 from collections.abc import Callable
 from dataclasses import replace
 
-from .ledger import Ledger
+from ..store import checkpoints
+from ..store.results import Results
+from ..store.store import StoreError
+from ..study.packing import PackedTrials
+from ..study.study import check_writable
+from ..trials.trial import Trial
+from ..work.attempt import Failure
+from ..work.machine import ClusterError
+from ..work.tasks import Task, TrainPack
 from .retries import Retries, Verdict
-from .store import checkpoints
-from .store.results import Results
-from .store.store import StoreError
-from .study.packing import PackedTrials
-from .study.study import check_writable
-from .trials.trial import Trial
-from .work.attempt import Failure
-from .work.machine import ClusterError
-from .work.tasks import Task, TrainPack
+from .states import Ledger
 
 
 class Failures:

@@ -4,9 +4,9 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from .study.packing import Backlog
-from .study.remaining import Outstanding, Wanted
-from .trials.trial import Trial
+from ..study.packing import Backlog
+from ..study.remaining import Outstanding, Wanted
+from ..trials.trial import Trial
 
 
 class Ledger:

@@ -149,7 +149,7 @@ import os, sys, time
 from dataclasses import dataclass
 from teasel.sweep import ray_executor
 from teasel.sweep.work.machine import ClusterError
-from teasel.sweep.ray_executor import RayExecutor
+from teasel.sweep.schedule.ray import RayExecutor
 from teasel.sweep.work.tasks import Demand, Task
 
 @dataclass(frozen=True)

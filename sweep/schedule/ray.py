@@ -15,10 +15,10 @@ from ray.autoscaler.sdk import request_resources
 from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from .store.store import Store, StoreError
-from .work.attempt import Failure, Outcome, carry_out, sees
-from .work.machine import ClusterError, check_accelerator, prepare, release_cpus
-from .work.tasks import Demand, Task
+from ..store.store import Store, StoreError
+from ..work.attempt import Failure, Outcome, carry_out, sees
+from ..work.machine import ClusterError, check_accelerator, prepare, release_cpus
+from ..work.tasks import Demand, Task
 
 _PATIENCE_SECONDS = 5.0  # for an address to answer
 _START_SECONDS = 180.0  # for JAX to start on an accelerator, from a slow file system
@@ -41,7 +41,7 @@ def _attempt(task: Task) -> Outcome:
 def _device_memory() -> int:
     prepare(cpus=1, gpus=1)
     check_accelerator()
-    from ..models import device_memory
+    from ...models import device_memory
 
     return device_memory()
 

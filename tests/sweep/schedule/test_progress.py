@@ -2,7 +2,7 @@
 
 import io
 
-from teasel.sweep.progress import Progress, Snapshot
+from teasel.sweep.schedule.progress import Progress, Snapshot
 
 
 class Terminal(io.StringIO):

@@ -1,0 +1,1 @@
+"""What runs next, where, and again. Computes no science."""
