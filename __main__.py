@@ -169,14 +169,14 @@ def _at_least(least: float, kind: Callable[[str], float]) -> Callable[[str], flo
 
 
 def _plan(arguments: argparse.Namespace) -> int:
-    from .sweep.plan import print_plan
+    from .sweep.commands.plan import print_plan
 
     print_plan(arguments.grid, arguments.select, arguments.results, arguments.address)
     return DONE
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from .sweep.run import run
+    from .sweep.commands.run import run
     from .sweep.study.shards import Share
 
     summary = run(
@@ -192,7 +192,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _rescore(arguments: argparse.Namespace) -> int:
-    from .sweep.run import rescore
+    from .sweep.commands.run import rescore
 
     names = arguments.metrics.split(",")
     return _exit_code(rescore(arguments.results, names, address=arguments.address))
@@ -205,42 +205,42 @@ def _exit_code(summary: "Summary") -> int:
 
 
 def _methods(arguments: argparse.Namespace) -> int:
-    from .sweep.methods import print_methods
+    from .sweep.commands.listing import print_methods
 
     print_methods()
     return DONE
 
 
 def _metrics(arguments: argparse.Namespace) -> int:
-    from .sweep.methods import print_metrics
+    from .sweep.commands.listing import print_metrics
 
     print_metrics()
     return DONE
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    from .sweep.status import print_status
+    from .sweep.commands.status import print_status
 
     print_status(arguments.results)
     return DONE
 
 
 def _failures(arguments: argparse.Namespace) -> int:
-    from .sweep.status import print_failures
+    from .sweep.commands.status import print_failures
 
     print_failures(arguments.results)
     return DONE
 
 
 def _compact(arguments: argparse.Namespace) -> int:
-    from .sweep.print_compacted import print_compacted
+    from .sweep.commands.compact import print_compacted
 
     print_compacted(arguments.results)
     return DONE
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from .sweep.verify import print_verified
+    from .sweep.commands.verify import print_verified
 
     return DONE if print_verified(arguments.results, arguments.quarantine) else FAILED
 
@@ -259,14 +259,14 @@ def _top(arguments: argparse.Namespace) -> int:
 
 
 def _data_list(arguments: argparse.Namespace) -> int:
-    from .sweep.methods import print_list
+    from .sweep.commands.listing import print_list
 
     print_list()
     return DONE
 
 
 def _data_prepare(arguments: argparse.Namespace) -> int:
-    from .sweep.methods import prepare
+    from .sweep.commands.listing import prepare
 
     prepare(arguments.name)
     return DONE

@@ -22,9 +22,9 @@ import numpy as np
 import pyarrow as pa
 
 from teasel.analysis import scores
+from teasel.sweep.commands.plan import print_plan
+from teasel.sweep.commands.status import print_status
 from teasel.sweep.grid.grid import load_grid
-from teasel.sweep.plan import print_plan
-from teasel.sweep.status import print_status
 from teasel.sweep.store.store.results import Results
 from teasel.sweep.store.store.tables import to_table
 from teasel.sweep.study.study import freeze, work

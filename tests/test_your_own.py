@@ -49,7 +49,7 @@ assert 0.1 < apart and np.isclose(regularizer(lambda_mmd=9.0, alpha=0.5), 0.5 * 
 RUN = """
 from teasel.__main__ import main
 from teasel.sweep.schedule.in_process import InProcess
-from teasel.sweep.run import run
+from teasel.sweep.commands.run import run
 
 select = "dataset=xy_squares,method=info_vae,lambda_mmd=10,seed=0"
 run(["few.yaml"], results="results", select=select, executor=InProcess())

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from teasel.sweep.run import run
+from teasel.sweep.commands.run import run
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store.store.results import Results
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from teasel import TeaselError
+from teasel.sweep.commands.plan import print_plan
 from teasel.sweep.grid.grid import check_grid, load_grid, packaged_grids, schema
 from teasel.sweep.grid.grid.source import GridError, read_yaml
-from teasel.sweep.plan import print_plan
 
 GOOD = """\
 study: mine

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from teasel.sweep.run import run
+from teasel.sweep.commands.run import run
 from teasel.sweep.schedule import drivers
 from teasel.sweep.schedule.drivers import Driver, DriverError, at_work
 from teasel.sweep.schedule.executor import check_shared

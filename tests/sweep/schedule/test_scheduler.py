@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from teasel.sweep.commands.run import run
 from teasel.sweep.grid.grid import load_grid
-from teasel.sweep.run import run
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.schedule.retries import MAX_LOST
 from teasel.sweep.schedule.scheduler import DemandError, Options, Scheduler, Summary

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from teasel.sweep.print_compacted import print_compacted
+from teasel.sweep.commands.compact import print_compacted
 from teasel.sweep.store.store import Store, StoreError
 from teasel.sweep.store.store import compact as compaction
 from teasel.sweep.store.store.compact import compact

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from teasel.sweep.status import print_failures
+from teasel.sweep.commands.status import print_failures
 from teasel.sweep.store.store import StoreError
 from teasel.sweep.store.store.results import Results, ResultsError
 from teasel.sweep.store.store.tables import REQUEST_KEY, SCHEMA_VERSION, to_table

@@ -9,7 +9,7 @@ from pyarrow import fs
 
 from teasel.__main__ import main
 from teasel.analysis import scores
-from teasel.sweep.run import run
+from teasel.sweep.commands.run import run
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store.store import MissingFileError, Store, StoreError
 from teasel.sweep.store.store.results import Results

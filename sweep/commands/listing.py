@@ -2,12 +2,12 @@
 
 import inspect
 
-from ..catalogue import hint
-from ..datasets import DATASETS, DataError
-from ..metrics import METRICS
-from ..models import METHODS, hyperparameters
-from .trials.references import REFERENCES
-from .trials.request import defaults
+from ...catalogue import hint
+from ...datasets import DATASETS, DataError
+from ...metrics import METRICS
+from ...models import METHODS, hyperparameters
+from ..trials.references import REFERENCES
+from ..trials.request import defaults
 
 
 def print_methods() -> None:

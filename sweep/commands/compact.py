@@ -1,9 +1,9 @@
 """`teasel compact`: folds the many small files of a results folder into few."""
 
-from .store.compact import compact
-from .store.parts import parts
-from .store.results import Results
-from .store.tables import COLUMNS
+from ..store.compact import compact
+from ..store.parts import parts
+from ..store.results import Results
+from ..store.tables import COLUMNS
 
 
 def print_compacted(uri: str) -> None:

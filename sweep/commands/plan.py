@@ -5,18 +5,18 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .grid.grid import load_grid
-from .grid.select import select as select_trials
-from .schedule.progress import duration
-from .store.checkpoints import latest
-from .store.results import Results
-from .study.costs import Cost, cost, measured_seconds
-from .study.packing import Slots, make_packs, memory_of
-from .study.remaining import Outstanding, outstanding
-from .study.study import joint_study, work
-from .trials.references import REFERENCES
-from .trials.trial import Trial, seeds_first
-from .work.tasks import Demand
+from ..grid.grid import load_grid
+from ..grid.select import select as select_trials
+from ..schedule.progress import duration
+from ..store.checkpoints import latest
+from ..store.results import Results
+from ..study.costs import Cost, cost, measured_seconds
+from ..study.packing import Slots, make_packs, memory_of
+from ..study.remaining import Outstanding, outstanding
+from ..study.study import joint_study, work
+from ..trials.references import REFERENCES
+from ..trials.trial import Trial, seeds_first
+from ..work.tasks import Demand
 
 
 class Cluster(NamedTuple):
@@ -95,7 +95,7 @@ def print_plan(
 
 
 def _cluster(address: str) -> Cluster:
-    from .schedule.ray import RayExecutor
+    from ..schedule.ray import RayExecutor
 
     executor = RayExecutor(address)
     try:

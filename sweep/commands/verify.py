@@ -3,12 +3,12 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..schedule.drivers import drivers
+from ..store.parts import manifest, parts, read_part, write_manifest
+from ..store.results import Results, ResultsError
+from ..study.remaining import outstanding
+from ..study.study import frozen_grids, work
 from .checks import Findings, verify
-from .schedule.drivers import drivers
-from .store.parts import manifest, parts, read_part, write_manifest
-from .store.results import Results, ResultsError
-from .study.remaining import outstanding
-from .study.study import frozen_grids, work
 
 ADVICE = {
     "damaged": "`teasel verify {uri} --quarantine` moves these files to {uri}/quarantine; the same "

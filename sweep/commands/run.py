@@ -6,21 +6,21 @@ import uuid
 from collections.abc import Sequence
 from types import FrameType
 
-from ..catalogue import hint
-from ..metrics import METRICS
-from .grid.grid import Grid, load_grid
-from .grid.schema import only
-from .grid.select import select as select_trials
-from .grid.source import GridError, Source
-from .schedule.drivers import at_work
-from .schedule.executor import Executor, check_shared
-from .schedule.progress import Progress, duration
-from .schedule.scheduler import Options, Scheduler, Summary
-from .store.results import Results
-from .study.remaining import Outstanding, outstanding
-from .study.shards import Share
-from .study.study import check_writable, freeze, frozen_grids, work
-from .work.machine import leaving
+from ...catalogue import hint
+from ...metrics import METRICS
+from ..grid.grid import Grid, load_grid
+from ..grid.schema import only
+from ..grid.select import select as select_trials
+from ..grid.source import GridError, Source
+from ..schedule.drivers import at_work
+from ..schedule.executor import Executor, check_shared
+from ..schedule.progress import Progress, duration
+from ..schedule.scheduler import Options, Scheduler, Summary
+from ..store.results import Results
+from ..study.remaining import Outstanding, outstanding
+from ..study.shards import Share
+from ..study.study import check_writable, freeze, frozen_grids, work
+from ..work.machine import leaving
 
 
 def run(
@@ -171,7 +171,7 @@ def _carry_out(
 
 
 def _ray(address: str | None) -> Executor:
-    from .schedule.ray import RayExecutor
+    from ..schedule.ray import RayExecutor
 
     executor = RayExecutor(address)
     if executor.dashboard:

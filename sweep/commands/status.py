@@ -4,11 +4,11 @@ import re
 import time
 from collections import Counter
 
-from .schedule.drivers import Driver, drivers
-from .store.results import Results
-from .study.remaining import outstanding
-from .study.study import frozen_grids, work
-from .work.control import Control
+from ..schedule.drivers import Driver, drivers
+from ..store.results import Results
+from ..study.remaining import outstanding
+from ..study.study import frozen_grids, work
+from ..work.control import Control
 
 _SILENT_SECONDS = 120.0
 _SILENT_DRIVER_SECONDS = 30.0

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from teasel.metrics import METRICS, irs
+from teasel.sweep.commands.run import rescore, run
 from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.grid.grid.source import GridError
-from teasel.sweep.run import rescore, run
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store.store import StoreError, checkpoints
 from teasel.sweep.store.store.results import Results, ResultsError

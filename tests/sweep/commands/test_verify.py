@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from teasel.__main__ import main
-from teasel.sweep.checks import verify
-from teasel.sweep.print_compacted import print_compacted
-from teasel.sweep.run import run
+from teasel.sweep.commands.checks import verify
+from teasel.sweep.commands.compact import print_compacted
+from teasel.sweep.commands.run import run
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store.store.results import Results
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from teasel.sweep import plan
-from teasel.sweep.plan import Cluster, print_plan
+from teasel.sweep.commands import plan
+from teasel.sweep.commands.plan import Cluster, print_plan
 from teasel.sweep.store.store.results import Results, ResultsError
 from teasel.sweep.work.tasks import Demand
 

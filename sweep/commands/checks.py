@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from .store.parts import FACTORS, consistently, is_compacted, joined, manifest, parts
-from .store.results import Results
-from .store.tables import IDENTITY, texts, to_table
-from .study.study import frozen_grids
-from .trials.references import REFERENCES
+from ..store.parts import FACTORS, consistently, is_compacted, joined, manifest, parts
+from ..store.results import Results
+from ..store.tables import IDENTITY, texts, to_table
+from ..study.study import frozen_grids
+from ..trials.references import REFERENCES
 
 NUMBERS = {
     "trials": ["loss", "reconstruction", "kl", "elbo"],
