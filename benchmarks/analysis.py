@@ -23,8 +23,8 @@ from teasel.analysis import (
     unsupervised_selection,
     write_report,
 )
-from teasel.analysis.coverage import coverage, true_shares
-from teasel.analysis.synthetic import SyntheticResults, cell_means, synthetic_scores
+from teasel.testing.coverage import coverage, true_shares
+from teasel.testing.synthetic import SyntheticResults, cell_means, synthetic_scores
 
 SCORES = ["mig", "sap", "modularity"]
 ESTIMATORS = {

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from teasel.sweep.conditions import CALM, Durations, Faults
 from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.schedule.scheduler import Options, Scheduler
-from teasel.sweep.simulation import Simulation
 from teasel.sweep.store.store.results import Results
 from teasel.sweep.study.study import work
 from teasel.sweep.study.study.costs import cost, num_encoded, relative_step
 from teasel.sweep.study.study.remaining import Wanted, outstanding
 from teasel.sweep.trials.trial.trial import Trial
 from teasel.sweep.work.tasks import Demand, Task, TrainPack
+from teasel.testing.conditions import CALM, Durations, Faults
+from teasel.testing.simulation import Simulation
 
 FIGURE = Path(__file__).parents[1] / "docs" / "images" / "scale.png"
 HOUR = 3600.0

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from teasel.analysis.synthetic import SyntheticResults
 from teasel.sweep.store.store.compact import print_compacted
 from teasel.sweep.store.store.results import Results
+from teasel.testing.synthetic import SyntheticResults
 
 PAGE = (Path(__file__).parents[1] / "docs" / "queries.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.*?)```\n```\n(.*?)```", PAGE, re.S)

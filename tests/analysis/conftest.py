@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from teasel.analysis import write_report
-from teasel.analysis.synthetic import SyntheticResults
+from teasel.testing.synthetic import SyntheticResults
 
 
 @pytest.fixture(scope="session")

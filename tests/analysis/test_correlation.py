@@ -4,8 +4,8 @@ from scipy.stats import spearmanr
 
 from teasel.analysis import rank_correlation
 from teasel.analysis.correlation import _Ranks, spearman
-from teasel.analysis.synthetic import synthetic_scores
 from teasel.analysis.tables import DISENTANGLEMENT
+from teasel.testing.synthetic import synthetic_scores
 
 
 def test_spearman_is_scipys_also_with_ties() -> None:

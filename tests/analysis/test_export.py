@@ -9,7 +9,7 @@ import pytest
 
 from teasel.analysis import export, figure_2, scores, variance_explained
 from teasel.analysis.labels import MINUS
-from teasel.analysis.synthetic import SyntheticResults
+from teasel.testing.synthetic import SyntheticResults
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "results"
 

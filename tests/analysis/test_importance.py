@@ -8,8 +8,8 @@ from scipy.stats import norm
 from teasel.analysis import importance, method_wins, variance_explained
 from teasel.analysis.figures import draw_importance
 from teasel.analysis.frames import DataFrame
-from teasel.analysis.synthetic import cell_means, synthetic_scores
 from teasel.analysis.variation import _shares
+from teasel.testing.synthetic import cell_means, synthetic_scores
 
 
 def overall(table: DataFrame, dataset: str, score: str) -> DataFrame:

@@ -7,7 +7,7 @@ import pytest
 
 import teasel.analysis as analysis
 from teasel.analysis.frames import DataFrame, pd
-from teasel.analysis.synthetic import SyntheticResults
+from teasel.testing.synthetic import SyntheticResults
 
 OF_MODELS: dict[str, Callable[[DataFrame], object]] = {
     "beside_published": lambda table: analysis.beside_published(

@@ -19,8 +19,8 @@ from teasel.analysis import (
 )
 from teasel.analysis.figures import draw_strength
 from teasel.analysis.frames import DataFrame
-from teasel.analysis.synthetic import SyntheticResults, cell_means, synthetic_scores
 from teasel.analysis.tables import Codes
+from teasel.testing.synthetic import SyntheticResults, cell_means, synthetic_scores
 
 
 @pytest.fixture(scope="module")

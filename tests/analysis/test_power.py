@@ -4,7 +4,7 @@ from scipy import stats
 
 from teasel.analysis import seeds_needed
 from teasel.analysis.power import _seeds
-from teasel.analysis.synthetic import synthetic_scores
+from teasel.testing.synthetic import synthetic_scores
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@ import hashlib
 import numpy as np
 
 from teasel.analysis import fingerprints
-from teasel.analysis.synthetic import SyntheticResults
 from teasel.sweep.store.store.results import Results
+from teasel.testing.synthetic import SyntheticResults
 
 
 def test_the_scores_hash_depends_on_the_scores_alone(tmp_path) -> None:

@@ -7,8 +7,8 @@ import pytest
 from teasel import TeaselError
 from teasel.analysis import differences, published
 from teasel.analysis.paper_grid import paper_grid
-from teasel.analysis.synthetic import SyntheticResults
 from teasel.analysis.tables import trials
+from teasel.testing.synthetic import SyntheticResults
 
 
 def test_published_matrices_are_symmetric_where_they_should_be() -> None:

@@ -13,9 +13,9 @@ from teasel.analysis import blocks, write_report
 from teasel.analysis.labels import DASH
 from teasel.analysis.pieces import NO_SCORES
 from teasel.analysis.report import SECTIONS, make_sections, raise_failed, read, render
-from teasel.analysis.synthetic import SyntheticResults
 from teasel.metrics import METRICS, Metric
 from teasel.sweep.store.store.results import Results, ResultsError
+from teasel.testing.synthetic import SyntheticResults
 
 
 class Page(HTMLParser):

@@ -11,9 +11,9 @@ from teasel.analysis import (
     table_1,
     unsupervised_selection,
 )
-from teasel.analysis.coverage import coverage, true_shares
 from teasel.analysis.resampling import bootstrap_error, interval, jackknife_error
-from teasel.analysis.synthetic import cell_means, synthetic_scores
+from teasel.testing.coverage import coverage, true_shares
+from teasel.testing.synthetic import cell_means, synthetic_scores
 
 
 def weighted_mean(values: np.ndarray):

@@ -3,7 +3,7 @@ import pytest
 
 from teasel.analysis import table_1, unsupervised_selection
 from teasel.analysis.frames import DataFrame
-from teasel.analysis.synthetic import cell_means, synthetic_scores
+from teasel.testing.synthetic import cell_means, synthetic_scores
 
 BLIND = 37 / 72  # 36 settings, of which the choice may be compared with itself
 

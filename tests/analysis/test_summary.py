@@ -3,7 +3,7 @@ import pandas as pd
 
 from teasel.analysis import exemplars, score_table, training_curves
 from teasel.analysis.summary import in_study_order
-from teasel.analysis.synthetic import synthetic_scores
+from teasel.testing.synthetic import synthetic_scores
 
 
 def by_hand(**columns: list) -> pd.DataFrame:

@@ -6,12 +6,12 @@ import pyarrow as pa
 import pytest
 
 from teasel.analysis import fingerprints, representation, scores, trials, udr_scores
-from teasel.analysis.synthetic import SyntheticResults
 from teasel.analysis.tables import REFERENCES, lower_is_better
 from teasel.metrics import METRICS, Metric
 from teasel.sweep.store.store.results import Results, ResultsError
 from teasel.sweep.store.store.tables import to_table
 from teasel.sweep.trials.trial.references import REFERENCES as CODED
+from teasel.testing.synthetic import SyntheticResults
 
 # The Contract of DESIGN.md.
 TIDY = [

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from teasel.analysis.synthetic import SyntheticResults
 from teasel.analysis.tables import scores
 from teasel.analysis.top import TopError, top
+from teasel.testing.synthetic import SyntheticResults
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 
 from teasel.analysis import beside_published, differences, filled
 from teasel.analysis.frames import DataFrame
-from teasel.analysis.synthetic import synthetic_scores
+from teasel.testing.synthetic import synthetic_scores
 
 
 @pytest.fixture(scope="module")

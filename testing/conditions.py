@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .work.tasks import ScoreTrials, Task, TrainPack
+from ..sweep.work.tasks import ScoreTrials, Task, TrainPack
 
 
 class Durations(NamedTuple):

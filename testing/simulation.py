@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from ..sweep.store import checkpoints, code_tables
+from ..sweep.store.results import Results
+from ..sweep.store.store import Store
+from ..sweep.work.attempt import Failure, Outcome
+from ..sweep.work.control import Control
+from ..sweep.work.tasks import Demand, ScoreTrials, Task, TrainPack
 from .conditions import CALM, Durations, Faults
-from .store import checkpoints, code_tables
-from .store.results import Results
-from .store.store import Store
-from .work.attempt import Failure, Outcome
-from .work.control import Control
-from .work.tasks import Demand, ScoreTrials, Task, TrainPack
 
 
 class DriverKilledError(BaseException):

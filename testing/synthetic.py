@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from .frames import DataFrame, pd
-from .paper_grid import paper_grid
-from .tables import DISENTANGLEMENT
+from ..analysis.frames import DataFrame, pd
+from ..analysis.paper_grid import paper_grid
+from ..analysis.tables import DISENTANGLEMENT
 
 # Every (metric, score) a made results folder holds.
 SCORES = (

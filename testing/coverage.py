@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from .frames import DataFrame
-from .importance import importance
+from ..analysis.frames import DataFrame
+from ..analysis.importance import importance
 from .synthetic import synthetic_scores
 
 
