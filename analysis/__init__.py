@@ -5,10 +5,7 @@ table and returns one, with the number of models behind each row and a note wher
 be given. Drawing stands apart, in `drawing` and `figures`. `write_report` puts it all on one page.
 """
 
-from .correlation import dataset_correlation, rank_correlation, rank_correlations
-from .embedding import embedding
 from .export import export
-from .importance import importance, variance_explained
 from .paper import (
     figure_1,
     figure_2,
@@ -19,16 +16,19 @@ from .paper import (
     figure_6,
     with_unsupervised_of_samples,
 )
-from .power import seeds_needed
 from .provenance import fingerprints
 from .published import differences, filled, published
 from .report import write_report
-from .selection import table_1, unsupervised_selection
+from .statistics.correlation import dataset_correlation, rank_correlation, rank_correlations
+from .statistics.embedding import embedding
+from .statistics.importance import importance, variance_explained
+from .statistics.improvement import method_wins
+from .statistics.power import seeds_needed
+from .statistics.transfer import table_1, unsupervised_selection
+from .statistics.udr import udr_scores
 from .summary import exemplars, score_table, training_curves
 from .tables import Codes, representation, scores, trials
-from .udr import udr_scores
 from .verdict import beside_published
-from .wins import method_wins
 
 __all__ = [
     "Codes",

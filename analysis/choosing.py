@@ -16,9 +16,9 @@ from .pieces import (
     nothing,
     present,
 )
-from .selection import table_1, unsupervised_selection
+from .statistics.transfer import table_1, unsupervised_selection
+from .statistics.udr import with_udr
 from .tables import UNSUPERVISED, learned
-from .udr import with_udr
 from .verdict import beside_published
 
 

@@ -10,8 +10,8 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from .drawing import COLORS, FAINT, INK, SOFT
 from .frames import DataFrame
-from .importance import parts_of_bar
 from .labels import DASH, MINUS, label, strength
+from .statistics.importance import parts_of_bar
 from .summary import in_study_order
 from .tables import DISENTANGLEMENT, one_row_per_model
 

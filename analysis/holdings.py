@@ -7,12 +7,12 @@ from ..sweep.store.store import StoreError
 from . import blocks, figures
 from .blocks import Block
 from .drawing import figure
-from .embedding import embedding
 from .frames import DataFrame
 from .gallery import KINDS, pictures, ranking_score
 from .labels import MINUS, counted, label, setting_label
 from .pieces import Study, cells, nothing, present, without_references
 from .published import filled
+from .statistics.embedding import embedding
 from .summary import exemplars, score_table, training_curves
 from .tables import (
     DISENTANGLEMENT,

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .correlation import dataset_correlation, rank_correlations
 from .frames import DataFrame, pd
-from .resampling import interval, jackknife_error, no_interval
+from .statistics.correlation import dataset_correlation, rank_correlations
+from .statistics.resampling import interval, jackknife_error, no_interval
 from .summary import in_study_order
 from .tables import (
     DISENTANGLEMENT,

@@ -21,8 +21,8 @@ from .pieces import (
     printed_matrix,
     without_references,
 )
-from .power import seeds_needed
 from .published import published
+from .statistics.power import seeds_needed
 from .summary import score_table
 from .tables import DOWNSTREAM, learned
 from .verdict import beside_published

@@ -5,12 +5,12 @@ from .blocks import Block
 from .drawing import figure
 from .frames import DataFrame, pd
 from .gallery import ranking_score
-from .importance import importance, parts_of_bar, variance_explained
 from .labels import counted, label, percent
 from .pieces import NO_SCORES, Study, cells, comparison, drawn_matrix, nothing, panel_grid
+from .statistics.importance import importance, parts_of_bar, variance_explained
+from .statistics.improvement import method_wins
 from .tables import learned
 from .verdict import beside_published
-from .wins import method_wins
 
 
 def what_matters(study: Study) -> Block:

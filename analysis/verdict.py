@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from .correlation import complete_models
 from .frames import DataFrame, pd
 from .labels import counted
 from .paper_grid import paper_grid
 from .published import differences, filled, other_parameters, published
-from .resampling import MIN_SEEDS
+from .statistics.correlation import complete_models
+from .statistics.resampling import MIN_SEEDS
 from .tables import DISENTANGLEMENT, learned, one_row_per_model
 
 AVERAGED = ("figure_3", "table_1")

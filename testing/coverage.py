@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..analysis.frames import DataFrame
-from ..analysis.importance import importance
+from ..analysis.statistics.importance import importance
 from .synthetic import synthetic_scores
 
 

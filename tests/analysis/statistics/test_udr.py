@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from teasel.analysis import trials
-from teasel.analysis.udr import udr_scores, with_udr
+from teasel.analysis.statistics.udr import udr_scores, with_udr
 
 
 class Folder:
@@ -66,5 +66,5 @@ def test_a_report_ranks_by_udr_unless_that_takes_too_long_or_nothing_is_there(
     ranked, why = with_udr(folder, table)
     assert (why, ranked["udr"].notna().sum()) == ("", 5)
     assert with_udr(folder, table[table["seed"] < 4])[1] == "no setting has 5 seeds"
-    monkeypatch.setattr("teasel.analysis.udr.MOST_PAIRS", 19)
+    monkeypatch.setattr("teasel.analysis.statistics.udr.MOST_PAIRS", 19)
     assert with_udr(folder, table)[1].startswith("20 pairs of models, too many for a report")

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .cube import Cube, cube
-from .frames import DataFrame, pd
+from ..frames import DataFrame, pd
+from ..tables import DISENTANGLEMENT
 from .resampling import fewest_seeds, interval, jackknife_error, no_interval
-from .tables import DISENTANGLEMENT
+from .score_array import Cube, cube
 
 PARTS = ("method", "setting", "seed")
 

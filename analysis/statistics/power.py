@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from .cube import cube
-from .frames import DataFrame
-from .tables import DISENTANGLEMENT
+from ..frames import DataFrame
+from ..tables import DISENTANGLEMENT
+from .score_array import cube
 
 MOST_SEEDS = 1_000_000
 

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from teasel.analysis import rank_correlation
-from teasel.analysis.correlation import _Ranks, spearman
+from teasel.analysis.statistics.correlation import _Ranks, spearman
 from teasel.analysis.tables import DISENTANGLEMENT
 from teasel.testing.synthetic import synthetic_scores
 

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .cube import cube
-from .frames import DataFrame
+from ..frames import DataFrame
+from ..tables import DISENTANGLEMENT, UNSUPERVISED, lower_is_better, score_names
 from .resampling import fewest_seeds, interval, jackknife_error, no_interval
-from .tables import DISENTANGLEMENT, UNSUPERVISED, lower_is_better, score_names
+from .score_array import cube
 
 FEWEST_SEEDS = 20
 """For an interval of one choice a seed, of which few go wrong: with 10 it is too narrow."""

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .frames import DataFrame
-from .tables import Codes
+from ..frames import DataFrame
+from ..tables import Codes
 
 
 def embedding(codes: Codes, num_points: int = 1000, seed: int = 0) -> DataFrame:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..metrics import udr
-from ..sweep.store.results import ResultsError
-from ..sweep.store.store import StoreError
-from .frames import DataFrame, pd
-from .tables import Results, learned, open_results, trials
+from ...metrics import udr
+from ...sweep.store.results import ResultsError
+from ...sweep.store.store import StoreError
+from ..frames import DataFrame, pd
+from ..tables import Results, learned, open_results, trials
 
 FEWEST_SEEDS = 5
 """Models that share data set, method and setting, for a ranking to mean anything (Duan 2020)."""

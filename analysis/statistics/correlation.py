@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .cube import cube
-from .frames import DataFrame, pd
-from .labels import counted, label
+from ..frames import DataFrame, pd
+from ..labels import counted, label
+from ..tables import DISENTANGLEMENT, learned, one_row_per_model, score_names
 from .resampling import MIN_SEEDS, bootstrap_error, fewest_seeds, interval, no_interval
-from .tables import DISENTANGLEMENT, learned, one_row_per_model, score_names
+from .score_array import cube
 
 MIN_SETTINGS = 3
 """Two settings are ranked alike or not: that is no correlation."""

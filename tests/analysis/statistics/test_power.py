@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from teasel.analysis import seeds_needed
-from teasel.analysis.power import _seeds
+from teasel.analysis.statistics.power import _seeds
 from teasel.testing.synthetic import synthetic_scores
 
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .frames import DataFrame
-from .summary import in_study_order
-from .tables import learned, one_row_per_model, score_names
+from ..frames import DataFrame
+from ..summary import in_study_order
+from ..tables import learned, one_row_per_model, score_names
 
 
 class Cube(NamedTuple):

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .cube import cube
-from .frames import DataFrame
+from ..frames import DataFrame
 from .resampling import fewest_seeds, interval, jackknife_error, no_interval
+from .score_array import cube
 
 
 def method_wins(table: DataFrame, score: str) -> DataFrame:
