@@ -6,7 +6,8 @@ be given. Drawing stands apart, in `drawing` and `figures`. `write_report` puts 
 """
 
 from .export import export
-from .paper import (
+from .paper.compare import beside_published
+from .paper.figures import (
     figure_1,
     figure_2,
     figure_3,
@@ -16,8 +17,8 @@ from .paper import (
     figure_6,
     with_unsupervised_of_samples,
 )
+from .paper.published import differences, filled, published
 from .provenance import fingerprints
-from .published import differences, filled, published
 from .report import write_report
 from .statistics.correlation import dataset_correlation, rank_correlation, rank_correlations
 from .statistics.embedding import embedding
@@ -28,7 +29,6 @@ from .statistics.transfer import table_1, unsupervised_selection
 from .statistics.udr import udr_scores
 from .summary import exemplars, score_table, training_curves
 from .tables import Codes, representation, scores, trials
-from .verdict import beside_published
 
 __all__ = [
     "Codes",

@@ -1,10 +1,12 @@
 """Figure 4 and table 1 of the report: what choosing a model without labels brings."""
 
-from . import blocks, figures, paper
+from . import blocks, figures
 from .blocks import Block
 from .drawing import figure
 from .frames import DataFrame, pd
 from .labels import counted, label, percent
+from .paper import figures as paper
+from .paper.compare import beside_published
 from .pieces import (
     NO_SCORES,
     Study,
@@ -19,7 +21,6 @@ from .pieces import (
 from .statistics.transfer import table_1, unsupervised_selection
 from .statistics.udr import with_udr
 from .tables import UNSUPERVISED, learned
-from .verdict import beside_published
 
 
 def selection(study: Study) -> Block:

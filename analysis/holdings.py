@@ -10,8 +10,9 @@ from .drawing import figure
 from .frames import DataFrame
 from .gallery import KINDS, pictures, ranking_score
 from .labels import MINUS, counted, label, setting_label
+from .paper.compare import RULE
+from .paper.published import filled
 from .pieces import Study, cells, nothing, present, without_references
-from .published import filled
 from .statistics.embedding import embedding
 from .summary import exemplars, score_table, training_curves
 from .tables import (
@@ -22,7 +23,6 @@ from .tables import (
     other_scores,
     representation,
 )
-from .verdict import RULE
 
 MOST_COLUMNS = 8
 """Of scores in a table: a printed page has room for no more."""

@@ -11,8 +11,8 @@ from .blocks import Block
 from .drawing import figure
 from .frames import DataFrame
 from .labels import DASH, MINUS, counted, label, percent
+from .paper.published import MODELS_PER_DATASET, filled
 from .paper_grid import paper_grid
-from .published import MODELS_PER_DATASET, filled
 from .summary import in_study_order
 from .tables import DISENTANGLEMENT, REFERENCES, Results, learned
 

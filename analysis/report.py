@@ -16,9 +16,9 @@ from .choosing import selection
 from .drawing import save_pdf
 from .gallery import pictures, ranking_score
 from .labels import DASH, TIMES, counted, label, percent
+from .paper.published import differences, published
 from .pieces import Study
 from .provenance import provenance
-from .published import differences, published
 from .summary import in_study_order
 from .tables import Results, learned, open_results, scores, trials
 from .variation import what_matters

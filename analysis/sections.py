@@ -2,11 +2,14 @@
 
 import numpy as np
 
-from . import blocks, figures, paper
+from . import blocks, figures
 from .blocks import Block
 from .drawing import figure
 from .frames import DataFrame
 from .labels import DASH, MINUS, counted, label
+from .paper import figures as paper
+from .paper.compare import beside_published
+from .paper.published import published
 from .pieces import (
     NO_SCORES,
     Study,
@@ -21,11 +24,9 @@ from .pieces import (
     printed_matrix,
     without_references,
 )
-from .published import published
 from .statistics.power import seeds_needed
 from .summary import score_table
 from .tables import DOWNSTREAM, learned
-from .verdict import beside_published
 
 
 def agreement(study: Study) -> Block:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from teasel.analysis.verdict import RULE
+from teasel.analysis.paper.figures.compare import RULE
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import TeaselError
-from .frames import DataFrame, pd
-from .paper_grid import paper_grid
-from .tables import UNSUPERVISED, learned, names_of
+from ... import TeaselError
+from ..frames import DataFrame, pd
+from ..paper_grid import paper_grid
+from ..tables import UNSUPERVISED, learned, names_of
 
 # Data that count as the study's own: the publishers' files, or dSprites redrawn to their bits.
 SOURCES = ("published file", "drawn")
@@ -30,7 +30,7 @@ class PublishedError(TeaselError):
 
 @cache
 def _packaged() -> dict:
-    return json.loads((files("teasel.analysis") / "published.json").read_text())
+    return json.loads((files("teasel.analysis.paper") / "published.json").read_text())
 
 
 def published(figure: str, more: str | Path | None = None) -> DataFrame:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from .frames import DataFrame, pd
-from .labels import counted
-from .paper_grid import paper_grid
+from ..frames import DataFrame, pd
+from ..labels import counted
+from ..paper_grid import paper_grid
+from ..statistics.correlation import complete_models
+from ..statistics.resampling import MIN_SEEDS
+from ..tables import DISENTANGLEMENT, learned, one_row_per_model
 from .published import differences, filled, other_parameters, published
-from .statistics.correlation import complete_models
-from .statistics.resampling import MIN_SEEDS
-from .tables import DISENTANGLEMENT, learned, one_row_per_model
 
 AVERAGED = ("figure_3", "table_1")
 """Figures whose numbers are over all of the study's scores at once."""

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .frames import DataFrame, pd
-from .statistics.correlation import dataset_correlation, rank_correlations
-from .statistics.resampling import interval, jackknife_error, no_interval
-from .summary import in_study_order
-from .tables import (
+from ..frames import DataFrame, pd
+from ..statistics.correlation import dataset_correlation, rank_correlations
+from ..statistics.resampling import interval, jackknife_error, no_interval
+from ..summary import in_study_order
+from ..tables import (
     DISENTANGLEMENT,
     DOWNSTREAM,
     UNSUPERVISED,
