@@ -1,8 +1,7 @@
 """Figure 4 and table 1 of the report: what choosing a model without labels brings."""
 
-from . import blocks, figures
+from . import blocks
 from .blocks import Block
-from .drawing import figure
 from .frames import DataFrame, pd
 from .labels import counted, label, percent
 from .paper import figures as paper
@@ -18,6 +17,8 @@ from .pieces import (
     nothing,
     present,
 )
+from .plots import plots as figures
+from .plots.style import figure
 from .statistics.transfer import table_1, unsupervised_selection
 from .statistics.udr import with_udr
 from .tables import UNSUPERVISED, learned

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .blocks import Block
-from .drawing import save_svg
+from .plots.style import save_svg
 from .report import lead, make_sections, notices, raise_failed, read
 from .tables import Results, open_results, scores, trials
 

@@ -4,15 +4,16 @@ from itertools import groupby
 
 from ..sweep.store.results import ResultsError
 from ..sweep.store.store import StoreError
-from . import blocks, figures
+from . import blocks
 from .blocks import Block
-from .drawing import figure
 from .frames import DataFrame
 from .gallery import KINDS, pictures, ranking_score
 from .labels import MINUS, counted, label, setting_label
 from .paper.compare import RULE
 from .paper.published import filled
 from .pieces import Study, cells, nothing, present, without_references
+from .plots import plots as figures
+from .plots.style import figure
 from .statistics.embedding import embedding
 from .summary import exemplars, score_table, training_curves
 from .tables import (

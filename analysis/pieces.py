@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import blocks, figures
+from . import blocks
 from .blocks import Block
-from .drawing import figure
 from .frames import DataFrame
 from .labels import DASH, MINUS, counted, label, percent
 from .paper.published import MODELS_PER_DATASET, filled
 from .paper_grid import paper_grid
+from .plots import plots as figures
+from .plots.style import figure
 from .summary import in_study_order
 from .tables import DISENTANGLEMENT, REFERENCES, Results, learned
 

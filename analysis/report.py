@@ -13,11 +13,11 @@ from . import blocks, holdings
 from . import sections as questions
 from .blocks import Block
 from .choosing import selection
-from .drawing import save_pdf
 from .gallery import pictures, ranking_score
 from .labels import DASH, TIMES, counted, label, percent
 from .paper.published import differences, published
 from .pieces import Study
+from .plots.style import save_pdf
 from .provenance import provenance
 from .summary import in_study_order
 from .tables import Results, learned, open_results, scores, trials

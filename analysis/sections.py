@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from . import blocks, figures
+from . import blocks
 from .blocks import Block
-from .drawing import figure
 from .frames import DataFrame
 from .labels import DASH, MINUS, counted, label
 from .paper import figures as paper
@@ -24,6 +23,8 @@ from .pieces import (
     printed_matrix,
     without_references,
 )
+from .plots import plots as figures
+from .plots.style import figure
 from .statistics.power import seeds_needed
 from .summary import score_table
 from .tables import DOWNSTREAM, learned

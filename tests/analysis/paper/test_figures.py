@@ -16,8 +16,8 @@ from teasel.analysis import (
     scores,
     with_unsupervised_of_samples,
 )
-from teasel.analysis.figures import draw_strength
 from teasel.analysis.frames import DataFrame
+from teasel.analysis.plots.plots import draw_strength
 from teasel.analysis.statistics import embedding
 from teasel.analysis.tables import Codes
 from teasel.testing.synthetic import SyntheticResults, cell_means, synthetic_scores

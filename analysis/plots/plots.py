@@ -8,12 +8,12 @@ from matplotlib.collections import PolyCollection
 from matplotlib.mlab import GaussianKDE
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from .drawing import COLORS, FAINT, INK, SOFT
-from .frames import DataFrame
-from .labels import DASH, MINUS, label, strength
-from .statistics.importance import parts_of_bar
-from .summary import in_study_order
-from .tables import DISENTANGLEMENT, one_row_per_model
+from ..frames import DataFrame
+from ..labels import DASH, MINUS, label, strength
+from ..statistics.importance import parts_of_bar
+from ..summary import in_study_order
+from ..tables import DISENTANGLEMENT, one_row_per_model
+from .style import COLORS, FAINT, INK, SOFT
 
 FEWEST_IN_VIOLIN, MOST_MARKS = 6, 20
 """Models that have a shape, and models that are drawn one by one."""

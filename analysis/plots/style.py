@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from .frames import DataFrame
+from ..frames import DataFrame
 
 INK, SOFT, FAINT = "#22262b", "#7d868f", "#c9cdd2"
 COLORS = {

@@ -1,0 +1,1 @@
+"""From a summary and axes to the axes with the plot."""
