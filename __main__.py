@@ -273,7 +273,8 @@ def _data_prepare(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from .analysis import export, write_report
+    from .analysis import write_report
+    from .analysis.report import export
 
     if arguments.export:
         page = export(arguments.results, arguments.export, more=arguments.published)

@@ -5,7 +5,6 @@ table and returns one, with the number of models behind each row and a note wher
 be given. Drawing stands apart, in `drawing` and `figures`. `write_report` puts it all on one page.
 """
 
-from .export import export
 from .paper.compare import beside_published
 from .paper.figures import (
     figure_1,
@@ -18,8 +17,9 @@ from .paper.figures import (
     with_unsupervised_of_samples,
 )
 from .paper.published import differences, filled, published
-from .provenance import fingerprints
-from .report import write_report
+from .report.export import export
+from .report.page import write_report
+from .report.provenance import fingerprints
 from .statistics.correlation import dataset_correlation, rank_correlation, rank_correlations
 from .statistics.embedding import embedding
 from .statistics.importance import importance, variance_explained

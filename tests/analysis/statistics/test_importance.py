@@ -8,8 +8,8 @@ from scipy.stats import norm
 from teasel.analysis import method_wins, variance_explained
 from teasel.analysis.frames import DataFrame
 from teasel.analysis.plots.plots import draw_importance
+from teasel.analysis.report.page.variation import _shares
 from teasel.analysis.statistics import importance
-from teasel.analysis.variation import _shares
 from teasel.testing.synthetic import cell_means, synthetic_scores
 
 

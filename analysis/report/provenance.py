@@ -7,12 +7,12 @@ from pathlib import Path
 
 from pyarrow import csv
 
-from ..sweep.store.results import Results as ResultsFolder
-from . import blocks
-from .blocks import Block
-from .frames import DataFrame
-from .pieces import Study
-from .tables import Results, open_results
+from ...sweep.store.results import Results as ResultsFolder
+from ..frames import DataFrame
+from ..tables import Results, open_results
+from . import elements as blocks
+from .elements import Block
+from .parts import Study
 
 # What identifies a score, then its value.
 HASHED = (

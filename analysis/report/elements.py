@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from .frames import DataFrame
-from .labels import DASH, MINUS, label, setting_label
-from .plots.style import svg
-from .tables import lower_is_better
+from ..frames import DataFrame
+from ..labels import DASH, MINUS, label, setting_label
+from ..plots.style import svg
+from ..tables import lower_is_better
 
 Block = dict[str, Any]
 

@@ -1,18 +1,18 @@
 """Figure 3 of the report: what a score varies with, the method, its setting or the seed."""
 
-from . import blocks
-from .blocks import Block
-from .frames import DataFrame, pd
-from .gallery import ranking_score
-from .labels import counted, label, percent
-from .paper import figures as paper
-from .paper.compare import beside_published
-from .pieces import NO_SCORES, Study, cells, comparison, drawn_matrix, nothing, panel_grid
-from .plots import plots as figures
-from .plots.style import figure
-from .statistics.importance import importance, parts_of_bar, variance_explained
-from .statistics.improvement import method_wins
-from .tables import learned
+from ..frames import DataFrame, pd
+from ..labels import counted, label, percent
+from ..paper import figures as paper
+from ..paper.compare import beside_published
+from ..plots import plots as figures
+from ..plots.style import figure
+from ..statistics.importance import importance, parts_of_bar, variance_explained
+from ..statistics.improvement import method_wins
+from ..tables import learned
+from . import elements as blocks
+from .elements import Block
+from .parts import NO_SCORES, Study, cells, comparison, drawn_matrix, nothing, panel_grid
+from .pictures import ranking_score
 
 
 def what_matters(study: Study) -> Block:

@@ -7,20 +7,21 @@ from pathlib import Path
 
 import jinja2
 
-from ..sweep.store.results import Results as ResultsFolder
-from ..sweep.store.results import ResultsError
-from . import blocks, holdings
+from ...sweep.store.results import Results as ResultsFolder
+from ...sweep.store.results import ResultsError
+from ..labels import DASH, TIMES, counted, label, percent
+from ..paper.published import differences, published
+from ..plots.style import save_pdf
+from ..summary import in_study_order
+from ..tables import Results, learned, open_results, scores, trials
+from . import elements as blocks
+from . import progress as holdings
 from . import sections as questions
-from .blocks import Block
-from .choosing import selection
-from .gallery import pictures, ranking_score
-from .labels import DASH, TIMES, counted, label, percent
-from .paper.published import differences, published
-from .pieces import Study
-from .plots.style import save_pdf
+from .elements import Block
+from .model_selection import selection
+from .parts import Study
+from .pictures import pictures, ranking_score
 from .provenance import provenance
-from .summary import in_study_order
-from .tables import Results, learned, open_results, scores, trials
 from .variation import what_matters
 
 
@@ -182,7 +183,7 @@ def _planned(folder: Results) -> int | None:
     """How many models the grids of a real results folder ask for."""
     if not isinstance(folder, ResultsFolder) or "grids" not in folder.study:
         return None
-    from ..sweep.study.study import frozen_grids, work
+    from ...sweep.study.study import frozen_grids, work
 
     return len(work(frozen_grids(folder)))
 

@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .frames import DataFrame
-from .labels import label, setting_label
-from .summary import exemplars
-from .tables import DISENTANGLEMENT, Results, learned
+from ..frames import DataFrame
+from ..labels import label, setting_label
+from ..summary import exemplars
+from ..tables import DISENTANGLEMENT, Results, learned
 
 KINDS = ("reconstructions", "traversals", "interpolations")
 

@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from teasel.analysis import blocks, write_report
+from teasel.analysis import write_report
 from teasel.analysis.labels import DASH
-from teasel.analysis.pieces import NO_SCORES
-from teasel.analysis.report import SECTIONS, make_sections, raise_failed, read, render
+from teasel.analysis.report.page import SECTIONS, make_sections, raise_failed, read, render
+from teasel.analysis.report.page import elements as blocks
+from teasel.analysis.report.page.parts import NO_SCORES
 from teasel.metrics import METRICS, Metric
 from teasel.sweep.store.store.results import Results, ResultsError
 from teasel.testing.synthetic import SyntheticResults

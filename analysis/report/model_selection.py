@@ -1,12 +1,17 @@
 """Figure 4 and table 1 of the report: what choosing a model without labels brings."""
 
-from . import blocks
-from .blocks import Block
-from .frames import DataFrame, pd
-from .labels import counted, label, percent
-from .paper import figures as paper
-from .paper.compare import beside_published
-from .pieces import (
+from ..frames import DataFrame, pd
+from ..labels import counted, label, percent
+from ..paper import figures as paper
+from ..paper.compare import beside_published
+from ..plots import plots as figures
+from ..plots.style import figure
+from ..statistics.transfer import table_1, unsupervised_selection
+from ..statistics.udr import with_udr
+from ..tables import UNSUPERVISED, learned
+from . import elements as blocks
+from .elements import Block
+from .parts import (
     NO_SCORES,
     Study,
     above_diagonal,
@@ -17,11 +22,6 @@ from .pieces import (
     nothing,
     present,
 )
-from .plots import plots as figures
-from .plots.style import figure
-from .statistics.transfer import table_1, unsupervised_selection
-from .statistics.udr import with_udr
-from .tables import UNSUPERVISED, learned
 
 
 def selection(study: Study) -> Block:

@@ -2,14 +2,19 @@
 
 import numpy as np
 
-from . import blocks
-from .blocks import Block
-from .frames import DataFrame
-from .labels import DASH, MINUS, counted, label
-from .paper import figures as paper
-from .paper.compare import beside_published
-from .paper.published import published
-from .pieces import (
+from ..frames import DataFrame
+from ..labels import DASH, MINUS, counted, label
+from ..paper import figures as paper
+from ..paper.compare import beside_published
+from ..paper.published import published
+from ..plots import plots as figures
+from ..plots.style import figure
+from ..statistics.power import seeds_needed
+from ..summary import score_table
+from ..tables import DOWNSTREAM, learned
+from . import elements as blocks
+from .elements import Block
+from .parts import (
     NO_SCORES,
     Study,
     above_diagonal,
@@ -23,11 +28,6 @@ from .pieces import (
     printed_matrix,
     without_references,
 )
-from .plots import plots as figures
-from .plots.style import figure
-from .statistics.power import seeds_needed
-from .summary import score_table
-from .tables import DOWNSTREAM, learned
 
 
 def agreement(study: Study) -> Block:

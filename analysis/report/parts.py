@@ -6,16 +6,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import blocks
-from .blocks import Block
-from .frames import DataFrame
-from .labels import DASH, MINUS, counted, label, percent
-from .paper.published import MODELS_PER_DATASET, filled
-from .paper_grid import paper_grid
-from .plots import plots as figures
-from .plots.style import figure
-from .summary import in_study_order
-from .tables import DISENTANGLEMENT, REFERENCES, Results, learned
+from ..frames import DataFrame
+from ..labels import DASH, MINUS, counted, label, percent
+from ..paper.published import MODELS_PER_DATASET, filled
+from ..paper_grid import paper_grid
+from ..plots import plots as figures
+from ..plots.style import figure
+from ..summary import in_study_order
+from ..tables import DISENTANGLEMENT, REFERENCES, Results, learned
+from . import elements as blocks
+from .elements import Block
 
 MOST_ROWS = 20
 """Of a comparison that is shown unfolded."""

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from .blocks import Block
-from .plots.style import save_svg
-from .report import lead, make_sections, notices, raise_failed, read
-from .tables import Results, open_results, scores, trials
+from ..plots.style import save_svg
+from ..tables import Results, open_results, scores, trials
+from .elements import Block
+from .page import lead, make_sections, notices, raise_failed, read
 
 SECTIONS = (
     *("progress", "scores", "agreement", "importance", "strength", "selection", "usefulness"),

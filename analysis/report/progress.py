@@ -2,21 +2,17 @@
 
 from itertools import groupby
 
-from ..sweep.store.results import ResultsError
-from ..sweep.store.store import StoreError
-from . import blocks
-from .blocks import Block
-from .frames import DataFrame
-from .gallery import KINDS, pictures, ranking_score
-from .labels import MINUS, counted, label, setting_label
-from .paper.compare import RULE
-from .paper.published import filled
-from .pieces import Study, cells, nothing, present, without_references
-from .plots import plots as figures
-from .plots.style import figure
-from .statistics.embedding import embedding
-from .summary import exemplars, score_table, training_curves
-from .tables import (
+from ...sweep.store.results import ResultsError
+from ...sweep.store.store import StoreError
+from ..frames import DataFrame
+from ..labels import MINUS, counted, label, setting_label
+from ..paper.compare import RULE
+from ..paper.published import filled
+from ..plots import plots as figures
+from ..plots.style import figure
+from ..statistics.embedding import embedding
+from ..summary import exemplars, score_table, training_curves
+from ..tables import (
     DISENTANGLEMENT,
     PREDICTION,
     learned,
@@ -24,6 +20,10 @@ from .tables import (
     other_scores,
     representation,
 )
+from . import elements as blocks
+from .elements import Block
+from .parts import Study, cells, nothing, present, without_references
+from .pictures import KINDS, pictures, ranking_score
 
 MOST_COLUMNS = 8
 """Of scores in a table: a printed page has room for no more."""
