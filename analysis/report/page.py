@@ -146,7 +146,7 @@ def render(study: Study, sections: list[Block], source: str = "results", beside:
 
 
 def _template() -> jinja2.Template:
-    loader = jinja2.PackageLoader("teasel", "analysis")
+    loader = jinja2.PackageLoader("teasel.analysis.report", "")
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
     return environment.get_template("report.html")
 

@@ -12,7 +12,7 @@ from teasel.analysis.labels import MINUS
 from teasel.analysis.report.page import export
 from teasel.testing.synthetic import SyntheticResults
 
-COMMITTED = Path(__file__).parents[2] / "docs" / "results"
+COMMITTED = Path(__file__).parents[3] / "docs" / "results"
 
 
 @pytest.fixture(scope="module")
