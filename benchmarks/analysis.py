@@ -15,6 +15,7 @@ import numpy as np
 from teasel.analysis import (
     dataset_correlation,
     figure_3,
+    importance,
     method_wins,
     rank_correlation,
     rank_correlations,
@@ -22,7 +23,6 @@ from teasel.analysis import (
     unsupervised_selection,
     write_report,
 )
-from teasel.analysis.statistics import importance
 from teasel.testing.coverage import coverage, true_shares
 from teasel.testing.synthetic import SyntheticResults, cell_means, synthetic_scores
 

@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.schedule.scheduler import Options, Scheduler
-from teasel.sweep.store.store.results import Results
+from teasel.sweep.store.results import Results
+from teasel.sweep.study.costs import cost, num_encoded, relative_step
+from teasel.sweep.study.remaining import Wanted, outstanding
 from teasel.sweep.study.study import work
-from teasel.sweep.study.study.costs import cost, num_encoded, relative_step
-from teasel.sweep.study.study.remaining import Wanted, outstanding
-from teasel.sweep.trials.trial.trial import Trial
+from teasel.sweep.trials.trial import Trial
 from teasel.sweep.work.tasks import Demand, Task, TrainPack
 from teasel.testing.conditions import CALM, Durations, Faults
 from teasel.testing.simulation import Simulation

@@ -25,10 +25,10 @@ from teasel.analysis import scores
 from teasel.sweep.commands.plan import print_plan
 from teasel.sweep.commands.status import print_status
 from teasel.sweep.grid.grid import load_grid
-from teasel.sweep.store.store.results import Results
-from teasel.sweep.store.store.tables import to_table
+from teasel.sweep.store.results import Results
+from teasel.sweep.store.tables import to_table
+from teasel.sweep.study.remaining import Wanted
 from teasel.sweep.study.study import freeze, work
-from teasel.sweep.study.study.remaining import Wanted
 
 PACK = 12  # trials, hence 1,050 packs: every pack leaves a file of each table
 SCORES_PER_REQUEST = 10  # 20 requests a trial: 100 scores a representation

@@ -12,9 +12,9 @@ from collections import deque
 from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.schedule.scheduler import Options, Scheduler
-from teasel.sweep.store.store.results import Results
+from teasel.sweep.store.results import Results
+from teasel.sweep.study.remaining import outstanding
 from teasel.sweep.study.study import work
-from teasel.sweep.study.study.remaining import outstanding
 from teasel.sweep.work.attempt import Outcome
 from teasel.sweep.work.tasks import Demand, Task
 

@@ -12,10 +12,10 @@ from pydantic.fields import FieldInfo
 
 from teasel.models import METHODS, hyperparameters
 from teasel.sweep.grid.grid import Grid, check_grid
-from teasel.sweep.grid.grid.schema import TrainingBlock
-from teasel.sweep.grid.grid.select import select
-from teasel.sweep.grid.grid.source import read_yaml
-from teasel.sweep.trials.trial.references import REFERENCES
+from teasel.sweep.grid.schema import TrainingBlock
+from teasel.sweep.grid.select import select
+from teasel.sweep.grid.source import read_yaml
+from teasel.sweep.trials.references import REFERENCES
 
 PAGE = (Path(__file__).parents[1] / "docs" / "grid.md").read_text()
 ROWS = dict(re.findall(r"^\| `([\w.]+)` \| .*? \| (.*?) \|", PAGE, re.MULTILINE))

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from teasel.sweep.store.store.compact import print_compacted
-from teasel.sweep.store.store.results import Results
+from teasel.sweep.commands.compact import print_compacted
+from teasel.sweep.store.results import Results
 from teasel.testing.synthetic import SyntheticResults
 
 PAGE = (Path(__file__).parents[1] / "docs" / "queries.md").read_text()

@@ -19,7 +19,7 @@ def test_the_pieces_work_by_themselves(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_its_grid_is_valid() -> None:
     from teasel.sweep.grid.grid import check_grid
-    from teasel.sweep.grid.grid.source import read_yaml
+    from teasel.sweep.grid.source import read_yaml
 
     (text,) = re.findall(r"```yaml\n(.*?)```", README, re.S)
     assert len(check_grid(read_yaml(text, "mine.yaml")).trials()) == 2 * (3 + 2 + 1) * 5

@@ -2,14 +2,14 @@
 
 from ..frames import DataFrame, pd
 from ..labels import counted, label, percent
-from ..paper import figures as paper
+from ..paper import figures
 from ..paper.compare import beside_published
-from ..plots import plots as figures
+from ..plots import plots
 from ..plots.style import figure
 from ..statistics.transfer import table_1, unsupervised_selection
 from ..statistics.udr import with_udr
 from ..tables import UNSUPERVISED, learned
-from . import elements as blocks
+from . import elements
 from .elements import Block
 from .parts import (
     NO_SCORES,
@@ -33,9 +33,9 @@ def selection(study: Study) -> Block:
     if trained["setting"].nunique() < 2:
         return nothing(name, title, "All models have one setting: there is nothing to choose.")
     ranked, no_udr = with_udr(study.folder, trained)
-    table = paper.with_unsupervised_of_samples(ranked, learned(study.sampled))
+    table = figures.with_unsupervised_of_samples(ranked, learned(study.sampled))
     unsupervised = [*present(table, UNSUPERVISED), *present(table, ["udr"])]
-    correlations = paper.figure_4(table, unsupervised, study.scores)
+    correlations = figures.figure_4(table, unsupervised, study.scores)
     chosen = unsupervised_selection(table, scores=study.scores)
     transfer = table_1(trained, study.scores)
     words = (
@@ -51,28 +51,28 @@ def selection(study: Study) -> Block:
     for dataset, rows in chosen.groupby("dataset", sort=False):
         notes = "; ".join(note for note in dict.fromkeys(rows["note"]) if note)
         if rows["success"].isna().all():
-            successes.append(blocks.text(f"{label(dataset)}: {notes}.", "behind"))
+            successes.append(elements.text(f"{label(dataset)}: {notes}.", "behind"))
             continue
-        drawing = figure(figures.draw_success, rows, size=(5.2, 2.9))
+        drawing = figure(plots.draw_success, rows, size=(5.2, 2.9))
         caption = (
             f"{label(dataset)}: how often the model with the best unsupervised score of its seed "
             "is at least as good as a random one; the line is a blind choice"
             f"{f' ({notes})' if notes else ''}."
         )
-        successes.append(blocks.drawn(f"selection-{dataset}", drawing, caption))
+        successes.append(elements.drawn(f"selection-{dataset}", drawing, caption))
     beside = beside_published(transfer, "table_1", trained, "success", more=study.more)
-    return blocks.section(
+    return elements.section(
         name,
         title,
-        blocks.text(words, "reading"),
-        blocks.pair(*maps),
-        blocks.heading("What a choice without labels brings"),
+        elements.text(words, "reading"),
+        elements.pair(*maps),
+        elements.heading("What a choice without labels brings"),
         *_choices(chosen, no_udr, trained),
-        blocks.pair(*successes),
+        elements.pair(*successes),
         *_between_datasets(study, trained),
-        blocks.heading("Table 1: how often a transferred choice beats a random one"),
+        elements.heading("Table 1: how often a transferred choice beats a random one"),
         *comparison("verdict-table_1", trained, beside, "success", blind="Blind", regret="Regret"),
-        blocks.data(figure_4=correlations, selection=chosen, table_1=transfer),
+        elements.data(figure_4=correlations, selection=chosen, table_1=transfer),
     )
 
 
@@ -80,7 +80,7 @@ def _choices(chosen: DataFrame, no_udr: str, trained: DataFrame) -> list[Block]:
     """Success and regret of every unsupervised score, averaged, with a line about UDR."""
     known = chosen.dropna(subset="success")
     if known.empty:
-        return [blocks.text("No model has both an unsupervised score and another.", "behind")]
+        return [elements.text("No model has both an unsupervised score and another.", "behind")]
     means = known.groupby("by", sort=False).agg(
         success=("success", "mean"),
         blind=("blind", "mean"),
@@ -102,17 +102,17 @@ def _choices(chosen: DataFrame, no_udr: str, trained: DataFrame) -> list[Block]:
     udr = "UDR is later work than the study (Duan et al. 2020)"
     told = f"{cells(trained)}. {udr}{f'; not here: {no_udr}' if no_udr else ''}."
     return [
-        blocks.text(words),
-        blocks.table("selection-table", rows, titles, digits=1),
-        blocks.text(f"Means over data sets and scores; {told}", "behind"),
+        elements.text(words),
+        elements.table("selection-table", rows, titles, digits=1),
+        elements.text(f"Means over data sets and scores; {told}", "behind"),
     ]
 
 
 def _between_datasets(study: Study, trained: DataFrame) -> list[Block]:
     if len(study.datasets) < 2:
         words = "Between data sets nothing can be compared: there is one."
-        return [blocks.text(words, "behind")]
-    summary = paper.figure_4_datasets(trained, study.scores)
+        return [elements.text(words, "behind")]
+    summary = figures.figure_4_datasets(trained, study.scores)
     drawn, verdicts, pairs = [], [], []
     for score, rows in summary.groupby("score", sort=False):
         if rows["correlation"].notna().any() and len(study.datasets) > 2:
@@ -130,18 +130,18 @@ def _between_datasets(study: Study, trained: DataFrame) -> list[Block]:
         titles |= {"num_settings": "Settings", "note": "Note"}
         rows = pd.concat(pairs)
         rows = rows.assign(score=rows["score"].map(label))
-        drawn = [blocks.table("figure_4-datasets", rows, titles)]
+        drawn = [elements.table("figure_4-datasets", rows, titles)]
         if rows["correlation"].isna().all():
-            drawn = [blocks.text(f"None: {'; '.join(rows['note'].unique())}.", "behind")]
-    title = blocks.heading("The same score on two data sets")
+            drawn = [elements.text(f"None: {'; '.join(rows['note'].unique())}.", "behind")]
+    title = elements.heading("The same score on two data sets")
     words = (
         "Spearman's correlation over the settings' means over seeds; "
         f"{counted(len(trained), 'model')}, {cells(trained)}."
     )
     return [
         title,
-        blocks.pair(*drawn),
-        blocks.text(words, "behind"),
+        elements.pair(*drawn),
+        elements.text(words, "behind"),
         *verdicts,
-        blocks.data(figure_4_datasets=summary),
+        elements.data(figure_4_datasets=summary),
     ]

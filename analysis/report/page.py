@@ -14,14 +14,16 @@ from ..paper.published import differences, published
 from ..plots.style import save_pdf
 from ..summary import in_study_order
 from ..tables import Results, learned, open_results, scores, trials
-from . import elements as blocks
-from . import progress as holdings
-from . import sections as questions
+from . import elements, progress
+from .agreement import agreement
 from .elements import Block
 from .model_selection import selection
 from .parts import Study
 from .pictures import pictures, ranking_score
+from .power import power
 from .provenance import provenance
+from .regularisation import strength
+from .usefulness import usefulness
 from .variation import what_matters
 
 
@@ -51,7 +53,7 @@ def write_report(
     beside = path.with_name(f"{path.stem}_files")
     beside.mkdir(parents=True, exist_ok=True)
     sections = make_sections(study)
-    for block in (part for section in sections for part in blocks.inner(section)):
+    for block in (part for section in sections for part in elements.inner(section)):
         if block["kind"] == "figure":
             save_pdf(block["figure"], beside / f"{block['name']}.pdf")
         elif block["kind"] == "data":
@@ -84,17 +86,17 @@ def read(folder: Results, more: str | Path | None = None) -> Study:
 
 
 SECTIONS: dict[str, Callable[[Study], Block]] = {
-    "progress": holdings.progress,
-    "scores": holdings.scored,
-    "agreement": questions.agreement,
+    "progress": progress.progress,
+    "scores": progress.scored,
+    "agreement": agreement,
     "importance": what_matters,
-    "strength": questions.strength,
+    "strength": strength,
     "selection": selection,
-    "usefulness": questions.usefulness,
-    "power": questions.power,
-    "curves": holdings.curves,
-    "pictures": holdings.drawn,
-    "codes": holdings.codes,
+    "usefulness": usefulness,
+    "power": power,
+    "curves": progress.curves,
+    "pictures": progress.drawn,
+    "codes": progress.codes,
     "provenance": provenance,
 }
 
@@ -112,7 +114,7 @@ def _section(name: str, make: Callable[[Study], Block], study: Study) -> Block:
         return make(study)
     except Exception as error:
         why = f"This section could not be made, by a fault of Teasel's: {error!r}."
-        failed = blocks.section(name, name.capitalize(), blocks.text(why, "notice"))
+        failed = elements.section(name, name.capitalize(), elements.text(why, "notice"))
         return failed | {"error": error}
 
 
@@ -209,8 +211,8 @@ def _write_gallery(study: Study, folder: Path) -> None:
         for picture in found:
             (folder / f"{picture.name}.png").write_bytes(picture.png)
             addresses.append((f"{picture.name}.png", picture.caption))
-        pieces = blocks.gallery(addresses, columns=3)
-        sections.append(blocks.section(f"gallery-{dataset}", label(dataset), pieces))
+        pieces = elements.gallery(addresses, columns=3)
+        sections.append(elements.section(f"gallery-{dataset}", label(dataset), pieces))
     words = (
         "The best, the median and the worst model of each method, by "
         f"{label(str(ranking_score(study.mean)))}."

@@ -10,11 +10,11 @@ from ..frames import DataFrame
 from ..labels import DASH, MINUS, counted, label, percent
 from ..paper.published import MODELS_PER_DATASET, filled
 from ..paper_grid import paper_grid
-from ..plots import plots as figures
+from ..plots import plots
 from ..plots.style import figure
 from ..summary import in_study_order
 from ..tables import DISENTANGLEMENT, REFERENCES, Results, learned
-from . import elements as blocks
+from . import elements
 from .elements import Block
 
 MOST_ROWS = 20
@@ -59,7 +59,7 @@ def present(table: DataFrame, columns: Sequence[str]) -> list[str]:
 
 def nothing(name: str, title: str, why: str) -> Block:
     """A section that has nothing to show, and says why."""
-    return blocks.section(name, title, blocks.text(why, "behind"))
+    return elements.section(name, title, elements.text(why, "behind"))
 
 
 def cells(table: DataFrame) -> str:
@@ -81,7 +81,7 @@ def without_references(table: DataFrame) -> list[Block]:
         f"Not among these results, to hold the methods against: {', '.join(missing)}. A grid's "
         "methods may list them, as in untrained: {}."
     )
-    return [blocks.text(words, "behind")]
+    return [elements.text(words, "behind")]
 
 
 def comparison(
@@ -122,12 +122,12 @@ def comparison(
     words = [f"{of_all}: {'; '.join(common)}."] if common else []
     words += [f"Behind it: {cells(table)}."]
     words += [f"Published numbers: {sources}."] if sources else []
-    table_block = blocks.table(name, rows, titles, digits=1)
+    table_block = elements.table(name, rows, titles, digits=1)
     if len(rows) > MOST_ROWS:
-        table_block = blocks.folded(
+        table_block = elements.folded(
             f"All {len(rows)} numbers beside the published ones", table_block
         )
-    return [table_block, blocks.text(" ".join(words), "behind")]
+    return [table_block, elements.text(" ".join(words), "behind")]
 
 
 def matrix(
@@ -146,7 +146,9 @@ def matrix(
     behind = f"{counted(rows['num_models'].max(), 'model')}, {cells(learned(own))}"
     if rows["correlation"].isna().all():
         reasons = "; ".join(dict.fromkeys(rows["note"]))
-        return blocks.text(f"{label(dataset)}: no correlation over {behind} ({reasons}).", "behind")
+        return elements.text(
+            f"{label(dataset)}: no correlation over {behind} ({reasons}).", "behind"
+        )
     off = rows[(rows["row"] != rows["column"]) & rows["correlation"].notna()]
     title = "Mean over data sets" if dataset == "average" else label(dataset)
     if dataset == "average" and len(off):
@@ -170,9 +172,9 @@ def drawn_matrix(
 ) -> Block:
     """A coloured table of one column, in percent."""
     drawing = figure(
-        lambda table, axes: figures.draw_matrix(table, axes, value, neutral), rows, size=size
+        lambda table, axes: plots.draw_matrix(table, axes, value, neutral), rows, size=size
     )
-    return blocks.drawn(name, drawing, caption)
+    return elements.drawn(name, drawing, caption)
 
 
 def printed_matrix(name: str, printed: DataFrame, size: tuple[float, float] = (4.6, 3.6)) -> Block:
@@ -193,7 +195,7 @@ def nothing_published(what: str, known: DataFrame) -> Block:
     if len(known):
         names = " and ".join(dict.fromkeys(label(name) for name in known["dataset"] if name))
         where = f"the paper's numbers at hand are of {names}, which is not among these results"
-    return blocks.text(
+    return elements.text(
         f"Beside the paper's {what}: {where}. A JSON file of yours can add some.", "behind"
     )
 

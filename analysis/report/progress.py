@@ -8,7 +8,7 @@ from ..frames import DataFrame
 from ..labels import MINUS, counted, label, setting_label
 from ..paper.compare import RULE
 from ..paper.published import filled
-from ..plots import plots as figures
+from ..plots import plots
 from ..plots.style import figure
 from ..statistics.embedding import embedding
 from ..summary import exemplars, score_table, training_curves
@@ -20,7 +20,7 @@ from ..tables import (
     other_scores,
     representation,
 )
-from . import elements as blocks
+from . import elements
 from .elements import Block
 from .parts import Study, cells, nothing, present, without_references
 from .pictures import KINDS, pictures, ranking_score
@@ -54,13 +54,13 @@ def progress(study: Study) -> Block:
         "num_models": "Of the paper's grid",
         "share": "Share of its 1,800, %",
     }
-    table = blocks.table("filled", rows, titles, digits=1)
-    return blocks.section(
+    table = elements.table("filled", rows, titles, digits=1)
+    return elements.section(
         "progress",
         "How far the study is",
         table,
-        blocks.heading("When a number is compared with the paper's"),
-        blocks.text(RULE),
+        elements.heading("When a number is compared with the paper's"),
+        elements.text(RULE),
     )
 
 
@@ -81,23 +81,23 @@ def scored(study: Study) -> Block:
         "The best mean of each score is bold; that alone is no evidence of a difference. "
         "References are grey. Click a heading to sort."
     )
-    parts = [blocks.text(words, "reading"), blocks.text(how, "page")]
+    parts = [elements.text(words, "reading"), elements.text(how, "page")]
     parts += without_references(study.mean)
     if others:
         less = [label(name) for name in others if lower_is_better(name)]
         words = "Scores that are not the study's stand apart, and in no other section."
         words += f" Less is better of {', '.join(less)}." if less else ""
-        parts.append(blocks.text(words, "reading"))
+        parts.append(elements.text(words, "reading"))
     for dataset in study.datasets:
-        parts.append(blocks.heading(label(dataset)))
+        parts.append(elements.heading(label(dataset)))
         parts += _score_table(study, dataset, f"scores-{dataset}", of_study)
         if others:
-            parts.append(blocks.heading(f"{label(dataset)}: scores that are not the study's"))
+            parts.append(elements.heading(f"{label(dataset)}: scores that are not the study's"))
         for first in range(0, len(others), MOST_COLUMNS):
             columns = others[first : first + MOST_COLUMNS]
             parts += _score_table(study, dataset, f"others-{dataset}-{first}", columns)
-    parts.append(blocks.data(scores=summary))
-    return blocks.section(name, title, *parts)
+    parts.append(elements.data(scores=summary))
+    return elements.section(name, title, *parts)
 
 
 def _score_table(study: Study, dataset: str, name: str, columns: list[str]) -> list[Block]:
@@ -106,9 +106,9 @@ def _score_table(study: Study, dataset: str, name: str, columns: list[str]) -> l
     told = f"{counted(len(learned(rows)), 'model')}, {cells(learned(rows))}."
     given = present(rows, columns)
     if not given:
-        return [blocks.text(f"No model has these scores yet: {told}", "behind")]
-    table = blocks.score_table(name, score_table(rows, given))
-    return [table, blocks.text(told + _scored_by_fewer(rows, given), "behind")]
+        return [elements.text(f"No model has these scores yet: {told}", "behind")]
+    table = elements.score_table(name, score_table(rows, given))
+    return [table, elements.text(told + _scored_by_fewer(rows, given), "behind")]
 
 
 def _scored_by_fewer(rows: DataFrame, columns: list[str]) -> str:
@@ -129,7 +129,7 @@ def curves(study: Study) -> Block:
     for dataset, rows in summary.groupby("dataset", sort=False):
         columns = rows["method"].nunique()
         drawing = figure(
-            figures.draw_curves,
+            plots.draw_curves,
             rows,
             size=(1.1 + 2.0 * columns if columns > 1 else 3.8, 4.2),
             grid=(2, columns),
@@ -140,8 +140,8 @@ def curves(study: Study) -> Block:
         caption = (
             f"{label(str(dataset))}: mean over the seeds of each setting, darker is a larger value."
         )
-        parts.append(blocks.drawn(f"curves-{dataset}", drawing, caption))
-    return blocks.section("curves", "Training", *parts)
+        parts.append(elements.drawn(f"curves-{dataset}", drawing, caption))
+    return elements.section("curves", "Training", *parts)
 
 
 def drawn(study: Study) -> Block:
@@ -155,13 +155,13 @@ def drawn(study: Study) -> Block:
         "Reconstructions stand to the right of their originals; a traversal's row moves one latent "
         f"from {MINUS}2 to 2, an interpolation's goes from one image's code to another's."
     )
-    parts = [blocks.text(words, "reading")]
+    parts = [elements.text(words, "reading")]
     if missing := [kind for kind in KINDS if all(picture.kind != kind for picture in shown)]:
-        parts.append(blocks.text(f"No {' and no '.join(missing)} of them are stored.", "behind"))
+        parts.append(elements.text(f"No {' and no '.join(missing)} of them are stored.", "behind"))
     for dataset, found in groupby(shown, key=lambda picture: picture.dataset):
-        addresses = [(blocks.inline(picture.png), picture.caption) for picture in found]
-        parts += [blocks.heading(label(dataset)), blocks.gallery(addresses, columns=2)]
-    return blocks.section(name, title, *parts)
+        addresses = [(elements.inline(picture.png), picture.caption) for picture in found]
+        parts += [elements.heading(label(dataset)), elements.gallery(addresses, columns=2)]
+    return elements.section(name, title, *parts)
 
 
 def codes(study: Study) -> Block:
@@ -183,7 +183,7 @@ def codes(study: Study) -> Block:
         return nothing(name, title, why)
     rows, columns = -(-(summary.shape[1] - 2) // 5), min(5, summary.shape[1] - 2)
     drawing = figure(
-        figures.draw_embedding,
+        plots.draw_embedding,
         summary,
         size=(1.9 * columns, 2.0 * rows),
         grid=(rows, columns),
@@ -193,4 +193,4 @@ def codes(study: Study) -> Block:
         f"{label(best['dataset'])}, {label(best['method'])} {setting_label(best['setting'])}, seed "
         f"{best['seed']}: t-SNE of {len(summary):,} mean codes, coloured by each factor in turn."
     )
-    return blocks.section(name, title, blocks.drawn("codes-map", drawing, caption))
+    return elements.section(name, title, elements.drawn("codes-map", drawing, caption))

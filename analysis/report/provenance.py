@@ -10,7 +10,7 @@ from pyarrow import csv
 from ...sweep.store.results import Results as ResultsFolder
 from ..frames import DataFrame
 from ..tables import Results, open_results
-from . import elements as blocks
+from . import elements
 from .elements import Block
 from .parts import Study
 
@@ -88,5 +88,5 @@ def provenance(study: Study) -> Block:
     for row in fingerprints(study.folder).itertuples():
         facts.append((f"SHA-256 of {row.what}", row.sha256))
     rows = DataFrame(facts, columns=["what", "value"])
-    table = blocks.table("provenance-table", rows, {"what": "", "value": " "})
-    return blocks.section("provenance", "Provenance", table)
+    table = elements.table("provenance-table", rows, {"what": "", "value": " "})
+    return elements.section("provenance", "Provenance", table)

@@ -2,14 +2,14 @@
 
 from ..frames import DataFrame, pd
 from ..labels import counted, label, percent
-from ..paper import figures as paper
+from ..paper import figures
 from ..paper.compare import beside_published
-from ..plots import plots as figures
+from ..plots import plots
 from ..plots.style import figure
 from ..statistics.importance import importance, parts_of_bar, variance_explained
 from ..statistics.improvement import method_wins
 from ..tables import learned
-from . import elements as blocks
+from . import elements
 from .elements import Block
 from .parts import NO_SCORES, Study, cells, comparison, drawn_matrix, nothing, panel_grid
 from .pictures import ranking_score
@@ -37,7 +37,7 @@ def what_matters(study: Study) -> Block:
         ignore_index=True,
     )
     spreads = {
-        f"figure_3_by_{by}": paper.figure_3(study.mean, study.scores, by)
+        f"figure_3_by_{by}": figures.figure_3(study.mean, study.scores, by)
         for by in ("method", "setting")
     }
     words = (
@@ -47,17 +47,17 @@ def what_matters(study: Study) -> Block:
         "seeds, it takes off a little too much: of what a seed does to all settings alike, one "
         "part in the number of seeds."
     )
-    return blocks.section(
+    return elements.section(
         name,
         title,
-        blocks.text(words, "reading"),
+        elements.text(words, "reading"),
         *_shares(summary, trained),
         *judged,
-        blocks.heading("The spread of the scores"),
+        elements.heading("The spread of the scores"),
         *_violins(study, *spreads.values()),
-        blocks.heading("Within a method, and between two"),
-        blocks.pair(*_within_methods(summary), *_wins(study, wins)),
-        blocks.data(importance=summary, variance_explained=explained, wins=wins, **spreads),
+        elements.heading("Within a method, and between two"),
+        elements.pair(*_within_methods(summary), *_wins(study, wins)),
+        elements.data(importance=summary, variance_explained=explained, wins=wins, **spreads),
     )
 
 
@@ -65,7 +65,7 @@ def _shares(summary: DataFrame, trained: DataFrame) -> list[Block]:
     overall = summary[summary["method"] == ""]
     shown = overall[(overall["dataset"] != "average") & overall["corrected"].notna()]
     lacking = [
-        blocks.text(
+        elements.text(
             f"No decomposition on {label(dataset)}: {'; '.join(rows['note'].unique())}.", "behind"
         )
         for dataset, rows in overall.groupby("dataset", sort=False)
@@ -75,18 +75,18 @@ def _shares(summary: DataFrame, trained: DataFrame) -> list[Block]:
         return lacking
     rows, columns = panel_grid(shown["dataset"].nunique(), most=3)
     size = (1.4 + 2.6 * columns, 0.6 + (0.7 + 0.24 * shown["score"].nunique()) * rows)
-    drawing = figure(figures.draw_importance, shown, size=size, grid=(rows, columns), sharey=True)
+    drawing = figure(plots.draw_importance, shown, size=size, grid=(rows, columns), sharey=True)
     seed = parts_of_bar(shown).query("part == 'seed'").groupby("score")["width"].mean()
     half = (shown["high"] - shown["low"]) / 2
     told = f"95 % intervals of up to ± {100 * half.max():.0f}" if half.notna().any() else ""
     told = told or "; ".join(dict.fromkeys(shown["note"]))
     return [
-        blocks.text(
+        elements.text(
             f"The seed and the rest fill between {percent(seed.min())} ({label(seed.idxmin())}) "
             f"and {percent(seed.max())} ({label(seed.idxmax())}) of a score's bar, on average over "
             "the data sets here."
         ),
-        blocks.drawn("importance-shares", drawing, f"{_behind(trained)}; {told}."),
+        elements.drawn("importance-shares", drawing, f"{_behind(trained)}; {told}."),
         *lacking,
     ]
 
@@ -99,25 +99,25 @@ def _violins(study: Study, by_method: DataFrame, by_setting: DataFrame) -> list[
         settings = learned(by_setting[by_setting["dataset"] == dataset])
         if settings.empty:
             shown.append(
-                blocks.text(
+                elements.text(
                     f"{label(dataset)}: no model has one of the study's scores yet.", "behind"
                 )
             )
             continue
         if len(rows) == 1:
-            shown.append(blocks.text(f"{label(dataset)}: one model has no spread.", "behind"))
+            shown.append(elements.text(f"{label(dataset)}: one model has no spread.", "behind"))
             continue
         count = settings["score"].nunique()
         lines, columns = panel_grid(count, most=3)
         narrow = figure(
-            figures.draw_violins,
+            plots.draw_violins,
             rows,
             summary,
             size=(0.6 + 2.9 * columns, 0.3 + 2.1 * lines),
             grid=(lines, columns),
         )
         wide = figure(
-            figures.draw_violins,
+            plots.draw_violins,
             rows,
             settings,
             size=(1.6 + 0.23 * len(settings) / count, 0.8 + 1.4 * count),
@@ -128,10 +128,10 @@ def _violins(study: Study, by_method: DataFrame, by_setting: DataFrame) -> list[
             f"{label(dataset)}, by method: {_behind(learned(rows))}. A dot is the mean"
             f"{_with_interval(summary)}; grey is what nothing has trained."
         )
-        shown.append(blocks.drawn(f"figure_3-method-{dataset}", narrow, words))
+        shown.append(elements.drawn(f"figure_3-method-{dataset}", narrow, words))
         words = f"{label(dataset)}, by setting within each method."
-        picture = blocks.drawn(f"figure_3-setting-{dataset}", wide, words)
-        shown.append(blocks.folded(f"{label(dataset)} by setting", picture))
+        picture = elements.drawn(f"figure_3-setting-{dataset}", wide, words)
+        shown.append(elements.folded(f"{label(dataset)} by setting", picture))
     return shown
 
 

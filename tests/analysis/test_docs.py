@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from teasel.analysis.paper.figures.compare import RULE
+from teasel.analysis.paper.compare import RULE
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,9 +8,9 @@ import pytest
 from teasel.analysis import fingerprints, representation, scores, trials, udr_scores
 from teasel.analysis.tables import REFERENCES, lower_is_better
 from teasel.metrics import METRICS, Metric
-from teasel.sweep.store.store.results import Results, ResultsError
-from teasel.sweep.store.store.tables import to_table
-from teasel.sweep.trials.trial.references import REFERENCES as CODED
+from teasel.sweep.store.results import Results, ResultsError
+from teasel.sweep.store.tables import to_table
+from teasel.sweep.trials.references import REFERENCES as CODED
 from teasel.testing.synthetic import SyntheticResults
 
 # The Contract of DESIGN.md.

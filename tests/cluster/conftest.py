@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from teasel.sweep.store.store.results import Results
+from teasel.sweep.store.results import Results
 
 _GRID = """\
 study: tiny

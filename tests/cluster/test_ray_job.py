@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from teasel.__main__ import main
-from teasel.sweep.store.store.results import Results
+from teasel.sweep.store.results import Results
 
 TOKEN = "0123456789abcdef" * 4
 RAY = str(Path(sys.executable).parent / "ray")

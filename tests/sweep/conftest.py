@@ -7,7 +7,7 @@ import pytest
 
 from teasel.sweep.commands.run import run
 from teasel.sweep.schedule.in_process import InProcess
-from teasel.sweep.store.store.results import Results
+from teasel.sweep.store.results import Results
 
 GRID = """\
 study: tiny

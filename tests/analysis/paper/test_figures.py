@@ -5,6 +5,7 @@ from scipy.stats import t
 
 from teasel.analysis import (
     dataset_correlation,
+    embedding,
     figure_1,
     figure_2,
     figure_3,
@@ -18,7 +19,6 @@ from teasel.analysis import (
 )
 from teasel.analysis.frames import DataFrame
 from teasel.analysis.plots.plots import draw_strength
-from teasel.analysis.statistics import embedding
 from teasel.analysis.tables import Codes
 from teasel.testing.synthetic import SyntheticResults, cell_means, synthetic_scores
 

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from teasel import TeaselError
-from teasel.analysis import differences
-from teasel.analysis.paper.figures import published
+from teasel.analysis import differences, published
 from teasel.analysis.paper_grid import paper_grid
 from teasel.analysis.tables import trials
 from teasel.testing.synthetic import SyntheticResults

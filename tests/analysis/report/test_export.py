@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from teasel.analysis import figure_2, scores, variance_explained
+from teasel.analysis import export, figure_2, scores, variance_explained
 from teasel.analysis.labels import MINUS
-from teasel.analysis.report.page import export
 from teasel.testing.synthetic import SyntheticResults
 
 COMMITTED = Path(__file__).parents[3] / "docs" / "results"

@@ -11,11 +11,11 @@ import pytest
 
 from teasel.analysis import write_report
 from teasel.analysis.labels import DASH
+from teasel.analysis.report import elements
 from teasel.analysis.report.page import SECTIONS, make_sections, raise_failed, read, render
-from teasel.analysis.report.page import elements as blocks
-from teasel.analysis.report.page.parts import NO_SCORES
+from teasel.analysis.report.parts import NO_SCORES
 from teasel.metrics import METRICS, Metric
-from teasel.sweep.store.store.results import Results, ResultsError
+from teasel.sweep.store.results import Results, ResultsError
 from teasel.testing.synthetic import SyntheticResults
 
 
@@ -221,7 +221,7 @@ def other_metric(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("other_metric")
 def test_scores_that_are_not_the_studys_have_tables_of_their_own() -> None:
     study = read(WithOtherScores(np.random.default_rng(9), num_seeds=1))
-    shown = list(blocks.inner(SECTIONS["scores"](study)))
+    shown = list(elements.inner(SECTIONS["scores"](study)))
     words = [block["text"] for block in shown if "text" in block]
     assert "dSprites: scores that are not the study's" in words
     assert any("Less is better of mine error." in text for text in words)
@@ -293,7 +293,7 @@ def test_a_section_that_fails_costs_no_other_and_the_failure_is_raised_once_the_
         raise ZeroDivisionError("of odd data")
 
     for name in list(SECTIONS)[:-2]:
-        monkeypatch.setitem(SECTIONS, name, lambda study, name=name: blocks.section(name, name))
+        monkeypatch.setitem(SECTIONS, name, lambda study, name=name: elements.section(name, name))
     monkeypatch.setitem(SECTIONS, "selection", fails)
     with pytest.raises(ZeroDivisionError, match="of odd data"):
         write_report(made_results, tmp_path / "report.html")

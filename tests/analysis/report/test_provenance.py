@@ -3,7 +3,7 @@ import hashlib
 import numpy as np
 
 from teasel.analysis import fingerprints
-from teasel.sweep.store.store.results import Results
+from teasel.sweep.store.results import Results
 from teasel.testing.synthetic import SyntheticResults
 
 

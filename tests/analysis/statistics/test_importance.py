@@ -5,11 +5,10 @@ import pytest
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
-from teasel.analysis import method_wins, variance_explained
+from teasel.analysis import importance, method_wins, variance_explained
 from teasel.analysis.frames import DataFrame
 from teasel.analysis.plots.plots import draw_importance
-from teasel.analysis.report.page.variation import _shares
-from teasel.analysis.statistics import importance
+from teasel.analysis.report.variation import _shares
 from teasel.testing.synthetic import cell_means, synthetic_scores
 
 

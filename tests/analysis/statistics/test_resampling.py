@@ -4,13 +4,13 @@ import pytest
 from teasel.analysis import (
     dataset_correlation,
     figure_3,
+    importance,
     method_wins,
     rank_correlation,
     rank_correlations,
     table_1,
     unsupervised_selection,
 )
-from teasel.analysis.statistics import importance
 from teasel.analysis.statistics.resampling import bootstrap_error, interval, jackknife_error
 from teasel.testing.coverage import coverage, true_shares
 from teasel.testing.synthetic import cell_means, synthetic_scores

@@ -6,7 +6,7 @@ import pytest
 
 from teasel.sweep.commands import plan
 from teasel.sweep.commands.plan import Cluster, print_plan
-from teasel.sweep.store.store.results import Results, ResultsError
+from teasel.sweep.store.results import Results, ResultsError
 from teasel.sweep.work.tasks import Demand
 
 

@@ -15,7 +15,7 @@ from teasel.sweep.commands.checks import verify
 from teasel.sweep.commands.compact import print_compacted
 from teasel.sweep.commands.run import run
 from teasel.sweep.schedule.in_process import InProcess
-from teasel.sweep.store.store.results import Results
+from teasel.sweep.store.results import Results
 
 
 @pytest.fixture

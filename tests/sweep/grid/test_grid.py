@@ -7,8 +7,9 @@ import pytest
 
 from teasel import TeaselError
 from teasel.sweep.commands.plan import print_plan
-from teasel.sweep.grid.grid import check_grid, load_grid, packaged_grids, schema
-from teasel.sweep.grid.grid.source import GridError, read_yaml
+from teasel.sweep.grid import schema
+from teasel.sweep.grid.grid import check_grid, load_grid, packaged_grids
+from teasel.sweep.grid.source import GridError, read_yaml
 
 GOOD = """\
 study: mine

@@ -18,9 +18,9 @@ from teasel.sweep.schedule import drivers
 from teasel.sweep.schedule.drivers import Driver, DriverError, at_work
 from teasel.sweep.schedule.executor import check_shared
 from teasel.sweep.schedule.in_process import InProcess
+from teasel.sweep.store.results import Results
 from teasel.sweep.store.store import Store
-from teasel.sweep.store.store.results import Results
-from teasel.sweep.study.study.shards import Share
+from teasel.sweep.study.shards import Share
 from teasel.sweep.work.machine import ClusterError
 from teasel.sweep.work.tasks import Task
 

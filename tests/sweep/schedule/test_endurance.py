@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from teasel.sweep.store.store.results import Results
+from teasel.sweep.store.results import Results
 
 pytestmark = pytest.mark.slow
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from teasel.sweep.schedule.scheduler import Options, Scheduler, Summary
-from teasel.sweep.store.store.results import Results
-from teasel.sweep.study.study.remaining import Wanted, outstanding
-from teasel.sweep.trials.trial.request import MetricRequest
-from teasel.sweep.trials.trial.trial import Training, Trial
+from teasel.sweep.store.results import Results
+from teasel.sweep.study.remaining import Wanted, outstanding
+from teasel.sweep.trials.request import MetricRequest
+from teasel.sweep.trials.trial import Training, Trial
 from teasel.sweep.work.tasks import Demand, Task, TrainPack
 from teasel.testing.conditions import Durations, Faults
 from teasel.testing.simulation import DriverKilledError, Simulation

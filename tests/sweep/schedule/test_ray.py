@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from teasel.sweep.store.store.results import Results
+from teasel.sweep.store.results import Results
 
 TEASEL = [sys.executable, "-c", "import sys; from teasel.__main__ import main; sys.exit(main())"]
 
@@ -147,7 +147,7 @@ def test_an_address_where_no_ray_answers_is_said_in_seconds(
 HALVES = """
 import os, sys, time
 from dataclasses import dataclass
-from teasel.sweep import ray_executor
+from teasel.sweep.schedule import ray as ray_executor
 from teasel.sweep.work.machine import ClusterError
 from teasel.sweep.schedule.ray import RayExecutor
 from teasel.sweep.work.tasks import Demand, Task

@@ -14,12 +14,12 @@ from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.schedule.retries import MAX_LOST
 from teasel.sweep.schedule.scheduler import DemandError, Options, Scheduler, Summary
+from teasel.sweep.store.results import Results
 from teasel.sweep.store.store import Store, StoreError, checkpoints
-from teasel.sweep.store.store.results import Results
+from teasel.sweep.study.remaining import Wanted, outstanding
 from teasel.sweep.study.study import work
-from teasel.sweep.study.study.remaining import Wanted, outstanding
-from teasel.sweep.trials.trial.request import MetricRequest
-from teasel.sweep.trials.trial.trial import Training, Trial
+from teasel.sweep.trials.request import MetricRequest
+from teasel.sweep.trials.trial import Training, Trial
 from teasel.sweep.work.attempt import Failure, Outcome
 from teasel.sweep.work.machine import ClusterError
 from teasel.sweep.work.tasks import Demand, ScoreTrials, Task, TrainPack

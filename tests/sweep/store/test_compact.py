@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from teasel.sweep.commands.compact import print_compacted
+from teasel.sweep.store import compact as compaction
+from teasel.sweep.store.compact import compact
+from teasel.sweep.store.results import Results
 from teasel.sweep.store.store import Store, StoreError
-from teasel.sweep.store.store import compact as compaction
-from teasel.sweep.store.store.compact import compact
-from teasel.sweep.store.store.results import Results
 
 NUM_TRIALS = 7
 

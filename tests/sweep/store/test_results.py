@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from teasel.sweep.commands.status import print_failures
+from teasel.sweep.store.results import Results, ResultsError
 from teasel.sweep.store.store import StoreError
-from teasel.sweep.store.store.results import Results, ResultsError
-from teasel.sweep.store.store.tables import REQUEST_KEY, SCHEMA_VERSION, to_table
+from teasel.sweep.store.tables import REQUEST_KEY, SCHEMA_VERSION, to_table
 
 
 def trial_row(trial_id: str, part: str, **more: object) -> dict:

@@ -11,8 +11,8 @@ from teasel.__main__ import main
 from teasel.analysis import scores
 from teasel.sweep.commands.run import run
 from teasel.sweep.schedule.in_process import InProcess
+from teasel.sweep.store.results import Results
 from teasel.sweep.store.store import MissingFileError, Store, StoreError
-from teasel.sweep.store.store.results import Results
 
 boto3 = pytest.importorskip("boto3")
 moto = pytest.importorskip("moto.server")

@@ -3,9 +3,9 @@
 import pytest
 
 from teasel.sweep.grid.grid import load_grid
-from teasel.sweep.study.study.costs import train_seconds
-from teasel.sweep.study.study.packing import Backlog, PackedTrials, Slots, make_packs
-from teasel.sweep.trials.trial.trial import Training, Trial, seeds_first
+from teasel.sweep.study.costs import train_seconds
+from teasel.sweep.study.packing import Backlog, PackedTrials, Slots, make_packs
+from teasel.sweep.trials.trial import Training, Trial, seeds_first
 
 MEMORY = 140 * 10**9
 

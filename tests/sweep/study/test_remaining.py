@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from teasel.sweep.grid.grid import load_grid
-from teasel.sweep.store.store.results import Results
-from teasel.sweep.store.store.tables import REQUEST_KEY
+from teasel.sweep.store.results import Results
+from teasel.sweep.store.tables import REQUEST_KEY
+from teasel.sweep.study.remaining import outstanding
 from teasel.sweep.study.study import work
-from teasel.sweep.study.study.remaining import outstanding
 
 
 def test_a_training_that_was_forgotten_keeps_its_scores(tmp_path: Path) -> None:

@@ -3,11 +3,11 @@
 import pytest
 
 from teasel.sweep.grid.grid import load_grid
+from teasel.sweep.study.remaining import Wanted
+from teasel.sweep.study.shards import Share, ShareError, divide
 from teasel.sweep.study.study import work
-from teasel.sweep.study.study.remaining import Wanted
-from teasel.sweep.study.study.shards import Share, ShareError, divide
-from teasel.sweep.trials.trial.request import MetricRequest
-from teasel.sweep.trials.trial.trial import Training, Trial
+from teasel.sweep.trials.request import MetricRequest
+from teasel.sweep.trials.trial import Training, Trial
 
 REQUEST = MetricRequest.of("mean", "mig", {"num_train": 10})
 

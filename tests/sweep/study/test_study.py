@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from teasel.sweep.grid.grid import check_grid, load_grid
-from teasel.sweep.grid.grid.source import read_yaml
-from teasel.sweep.store.store.results import Results, ResultsError
+from teasel.sweep.grid.source import read_yaml
+from teasel.sweep.store.results import Results, ResultsError
 from teasel.sweep.study.study import freeze, frozen_grids
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from teasel.sweep.trials.trial.trial import Training, Trial, canonical_json, seeds_first
+from teasel.sweep.trials.trial import Training, Trial, canonical_json, seeds_first
 
 TRIAL = Trial("dsprites", "beta_vae", {"beta": 4.0}, 0, Training())
 

@@ -120,7 +120,7 @@ def test_a_pack_does_not_train_on_the_cpu_beside_its_accelerator_unless_told_to(
 ) -> None:
     code = (
         "import jax\n"
-        "from teasel.sweep.schedule.executor import ClusterError\n"
+        "from teasel.sweep.work.machine import ClusterError\n"
         "from teasel.sweep.work.machine import check_accelerator\n"
         "jax.default_backend = lambda: 'cpu'\n"
         "try:\n"

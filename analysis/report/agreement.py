@@ -1,0 +1,67 @@
+"""Do the scores agree?"""
+
+from ..frames import DataFrame
+from ..labels import MINUS, label
+from ..paper import figures
+from ..paper.compare import beside_published
+from ..paper.published import published
+from ..tables import learned
+from . import elements
+from .elements import Block
+from .parts import (
+    NO_SCORES,
+    Study,
+    above_diagonal,
+    comparison,
+    matrix,
+    nothing,
+    nothing_published,
+    printed_matrix,
+)
+
+
+def agreement(study: Study) -> Block:
+    """Figure 2: do the scores agree?"""
+    name, title = "agreement", "Do the scores agree?"
+    if not study.scores:
+        return nothing(name, title, NO_SCORES)
+    summary = figures.figure_2(study.mean, study.scores)
+    known = published("figure_2", study.more)
+    drawn, verdicts = [], []
+    for dataset, rows in summary.groupby("dataset", sort=False):
+        drawn.append(matrix(f"figure_2-{dataset}", rows, study.mean))
+        printed = known[known["dataset"] == dataset]
+        if len(printed):
+            drawn.append(printed_matrix(f"published-{dataset}", printed))
+            pairs = above_diagonal(rows, study.scores)
+            table = learned(study.mean[study.mean["dataset"] == dataset])
+            beside = beside_published(
+                pairs, "figure_2", table, "correlation", str(dataset), more=study.more
+            )
+            verdicts += comparison(f"verdict-figure_2-{dataset}", table, beside, "correlation")
+    words = (
+        "Spearman's rank correlation between scores over all trained models of a data set, in "
+        "percent: 100 where two scores rank the models alike, 0 where one says nothing about the "
+        "other. With few models, large values come up by chance."
+    )
+    return elements.section(
+        name,
+        title,
+        elements.text(words, "reading"),
+        _extremes(summary[summary["dataset"] != "average"], study.scores),
+        elements.pair(*drawn),
+        *(verdicts or [nothing_published("figure 2", known)]),
+        elements.data(figure_2=summary),
+    )
+
+
+def _extremes(summary: DataFrame, names: list[str]) -> Block | None:
+    known = above_diagonal(summary, names).dropna(subset="correlation")
+    if len(known) < 2:
+        return None
+    values, told = known["correlation"], []
+    for place in (values.idxmax(), values.idxmin()):
+        entry, number = known.loc[place], f"{100 * values[place]:.0f}".replace("-", MINUS)
+        pair = f"{label(entry['row'])} and {label(entry['column'])}"
+        told.append(f"{pair} on {label(entry['dataset'])} ({number})")
+    return elements.text(f"Most alike: {told[0]}. Least alike: {told[1]}.")
