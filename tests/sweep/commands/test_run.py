@@ -14,8 +14,9 @@ from teasel.sweep.commands.run import rescore, run
 from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.grid.source import GridError
 from teasel.sweep.schedule.in_process import InProcess
+from teasel.sweep.store import checkpoints
 from teasel.sweep.store.results import Results, ResultsError
-from teasel.sweep.store.store import StoreError, checkpoints
+from teasel.sweep.store.store import StoreError
 from teasel.sweep.work import train as worker
 from teasel.sweep.work.control import Control
 from teasel.sweep.work.representations import stored_parameters

@@ -14,8 +14,9 @@ from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.schedule.retries import MAX_LOST
 from teasel.sweep.schedule.scheduler import DemandError, Options, Scheduler, Summary
+from teasel.sweep.store import checkpoints
 from teasel.sweep.store.results import Results
-from teasel.sweep.store.store import Store, StoreError, checkpoints
+from teasel.sweep.store.store import Store, StoreError
 from teasel.sweep.study.remaining import Wanted, outstanding
 from teasel.sweep.study.study import work
 from teasel.sweep.trials.request import MetricRequest
