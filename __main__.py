@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--results", metavar="DIR", help="folder or URI (default: results/STUDY)")
     run.add_argument("--address", metavar="RAY", help="a running Ray cluster's address")
     run.add_argument(
-        "--share", metavar="N/COUNT", help="only this share, as in 3/10; other drivers do the rest"
+        "--shard", metavar="N/COUNT", help="only this shard, as in 3/10; other drivers do the rest"
     )
     failing = run.add_mutually_exclusive_group()
     failing.add_argument(
@@ -177,16 +177,16 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     from .sweep.commands.run import run
-    from .sweep.study.shards import Share
+    from .sweep.study.shards import Shard
 
     summary = run(
         arguments.grid,
         results=arguments.results,
         select=arguments.select,
-        address=arguments.address,
+        ray_address=arguments.address,
         fail_fast=arguments.fail_fast,
         grace_seconds=arguments.grace,
-        share=Share.parse(arguments.share) if arguments.share else None,
+        shard=Shard.parse(arguments.shard) if arguments.shard else None,
     )
     return _exit_code(summary)
 
@@ -195,7 +195,7 @@ def _rescore(arguments: argparse.Namespace) -> int:
     from .sweep.commands.run import rescore
 
     names = arguments.metrics.split(",")
-    return _exit_code(rescore(arguments.results, names, address=arguments.address))
+    return _exit_code(rescore(arguments.results, names, ray_address=arguments.address))
 
 
 def _exit_code(summary: "Summary") -> int:

@@ -5,7 +5,7 @@ table and returns one, with the number of models behind each row and a note wher
 be given. Drawing stands apart, in `drawing` and `figures`. `write_report` puts it all on one page.
 """
 
-from .paper.compare import beside_published
+from .paper.compare import compare_with_paper
 from .paper.figures import (
     figure_1,
     figure_2,
@@ -23,7 +23,7 @@ from .report.provenance import fingerprints
 from .statistics.correlation import dataset_correlation, rank_correlation, rank_correlations
 from .statistics.embedding import embedding
 from .statistics.importance import importance, variance_explained
-from .statistics.improvement import method_wins
+from .statistics.improvement import probability_of_improvement
 from .statistics.power import seeds_needed
 from .statistics.transfer import table_1, unsupervised_selection
 from .statistics.udr import udr_scores
@@ -32,7 +32,7 @@ from .tables import Codes, representation, scores, trials
 
 __all__ = [
     "Codes",
-    "beside_published",
+    "compare_with_paper",
     "dataset_correlation",
     "differences",
     "embedding",
@@ -48,7 +48,7 @@ __all__ = [
     "filled",
     "fingerprints",
     "importance",
-    "method_wins",
+    "probability_of_improvement",
     "published",
     "rank_correlation",
     "rank_correlations",

@@ -17,7 +17,7 @@ from .tables import (
 CELL = ["dataset", "method", "setting"]
 
 
-def in_study_order(table: DataFrame) -> DataFrame:
+def in_paper_order(table: DataFrame) -> DataFrame:
     """Rows sorted as the paper lists them: data set, method, strength, seed; unknown names last."""
     grid = paper_grid()
     ranks = {
@@ -53,7 +53,7 @@ def score_table(
         models (ddof 1; NaN of one) and as ``<score>_count`` how many models have it.
     """
     columns = [name for name in score_names(columns, table) if name in table]
-    groups = in_study_order(one_row_per_model(table)).groupby(names_of(by), sort=False)
+    groups = in_paper_order(one_row_per_model(table)).groupby(names_of(by), sort=False)
     means, spreads = groups[columns].mean(), groups[columns].std().add_suffix("_spread")
     summary = means.join(spreads).join(groups[columns].count().add_suffix("_count"))
     summary.insert(0, "num_models", groups.size())
@@ -73,7 +73,7 @@ def training_curves(trials: DataFrame, curves: DataFrame) -> DataFrame:
     means = groups.agg(
         reconstruction=("reconstruction", "mean"), kl=("kl", "mean"), num_models=("kl", "size")
     ).reset_index()
-    return in_study_order(means.sort_values("step", kind="stable"))
+    return in_paper_order(means.sort_values("step", kind="stable"))
 
 
 def exemplars(table: DataFrame, score: str, by: str | Sequence[str] = "dataset") -> DataFrame:
@@ -84,7 +84,7 @@ def exemplars(table: DataFrame, score: str, by: str | Sequence[str] = "dataset")
         setting, seed and score. With an even number of models the median is the better of two.
     """
     by, (score,) = names_of(by), score_names(score, table)
-    ranked = in_study_order(learned(one_row_per_model(table))).dropna(subset=[score])
+    ranked = in_paper_order(learned(one_row_per_model(table))).dropna(subset=[score])
     found = []
     for group, rows in ranked.groupby(by, sort=False):
         rows = rows.sort_values(score, ascending=lower_is_better(score), kind="stable")

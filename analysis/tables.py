@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..catalogue import hint
-from ..metrics import METRICS, STUDY_SEEDS
-from ..sweep.store.results import Results as Folder
+from ..metrics import METRICS, PAPER_SEEDS
+from ..sweep.store.results import Results
 from ..sweep.store.tables import TRIALS
 from ..sweep.trials.references import REFERENCES as CODED
 from .frames import DataFrame, pd
@@ -48,21 +48,21 @@ DOWNSTREAM = (
 )
 
 PREDICTION = ("explicitness_test", "dci_informativeness_test")
-STUDY_SCORES = (*DISENTANGLEMENT, "dci_completeness", *PREDICTION, *UNSUPERVISED, *DOWNSTREAM)
+PAPER_SCORES = (*DISENTANGLEMENT, "dci_completeness", *PREDICTION, *UNSUPERVISED, *DOWNSTREAM)
 
 # Representations that no method learned: shown apart, and left out of every statistic.
 REFERENCES = ("untrained", *reversed(CODED))
 
-STUDY_METRICS = STUDY_SEEDS["mean"]
+PAPER_METRICS = PAPER_SEEDS["mean"]
 
-STUDY_PARAMETERS = {
+PAPER_PARAMETERS = {
     "explicitness": {"one_vs_rest": True},
     "downstream_lr": {"one_vs_rest": True},
 }
 """Where the study's parameters of a metric are not the catalogue's defaults."""
 
 
-class Results(Protocol):
+class ResultsReader(Protocol):
     """What is asked of a results folder: `teasel.sweep.store.results.Results`, or a made one."""
 
     @property
@@ -87,18 +87,18 @@ class Codes(NamedTuple):
     factors: np.ndarray
 
 
-def open_results(results: Results | str | Path) -> Results:
+def open_results(results: ResultsReader | str | Path) -> ResultsReader:
     """The results folder at a path or URI; one that is open already is returned as it is.
 
     Raises:
         ResultsError: if no study has been begun there.
     """
-    folder = Folder(results) if isinstance(results, str | Path) else results
+    folder = Results(results) if isinstance(results, str | Path) else results
     _ = folder.study  # raises
     return folder
 
 
-def trials(results: Results | str | Path) -> DataFrame:
+def trials(results: ResultsReader | str | Path) -> DataFrame:
     """One row per model: identity, one column per hyper-parameter, losses, provenance.
 
     Three columns are derived. `hyperparameter` names the method's swept one (the first that
@@ -114,7 +114,7 @@ def trials(results: Results | str | Path) -> DataFrame:
 
 
 def scores(
-    results: Results | str | Path, representation: str | None = "mean", wide: bool = False
+    results: ResultsReader | str | Path, representation: str | None = "mean", wide: bool = False
 ) -> DataFrame:
     """The scores of a results folder, tidy (a row per score) or wide (a row per model).
 
@@ -125,7 +125,7 @@ def scores(
             ``dci_disentanglement``, ``downstream_lr_100``, ...), beside losses, the derived
             ``efficiency_lr`` and ``efficiency_gbt`` (accuracy at 100 / accuracy at 10,000), the
             columns of `trials`, and ``other_parameters``, which lists the metrics that were not
-            computed with the study's parameters (`STUDY_PARAMETERS`).
+            computed with the study's parameters (`PAPER_PARAMETERS`).
 
     Raises:
         ValueError: if `representation` is none of the three.
@@ -147,7 +147,7 @@ def scores(
     return _wide(models, table, representation).assign(other_parameters=_other_parameters(table))
 
 
-def representation(results: Results | str | Path, trial_id: str) -> Codes:
+def representation(results: ResultsReader | str | Path, trial_id: str) -> Codes:
     """The stored codes of one model: means and log variances (N, D), factors (N, K)."""
     return Codes(*open_results(results).representation(trial_id))
 
@@ -168,12 +168,12 @@ def score_names(given: str | Iterable[str], *tables: DataFrame) -> list[str]:
         ValueError: if a name is neither a column of a table nor a score of the study.
     """
     names = names_of(given)
-    known = {*STUDY_SCORES, *(column for table in tables for column in table.columns)}
+    known = {*PAPER_SCORES, *(column for table in tables for column in table.columns)}
     for name in names:
         if name not in known:
             raise ValueError(
                 f"no score {name!r}: expected a column of the table or a score of the study"
-                f"{hint(str(name), STUDY_SCORES)}"
+                f"{hint(str(name), PAPER_SCORES)}"
             )
     return names
 
@@ -226,10 +226,10 @@ def lower_is_better(column: str) -> bool:
     )
 
 
-def other_scores(results: Results) -> list[str]:
+def other_scores(results: ResultsReader) -> list[str]:
     """The wide columns of metrics that the study lacks: IRS, and those of other packages."""
     names = results.table("scores").group_by(["metric", "score"]).aggregate([]).to_pylist()
-    return sorted(score_column(**name) for name in names if name["metric"] not in STUDY_METRICS)
+    return sorted(score_column(**name) for name in names if name["metric"] not in PAPER_METRICS)
 
 
 def _with_settings(table: DataFrame) -> DataFrame:
@@ -285,7 +285,7 @@ def _other_parameters(table: pa.Table) -> str:
             defaults = {name: usual[name].default for name in usual}
             defaults = json.loads(json.dumps(defaults))
             stated = defaults | json.loads(row["parameters"] or "{}")
-            if stated != defaults | STUDY_PARAMETERS.get(row["metric"], {}):
+            if stated != defaults | PAPER_PARAMETERS.get(row["metric"], {}):
                 others.add(row["metric"])
     return ", ".join(sorted(others))
 

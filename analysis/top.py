@@ -5,7 +5,7 @@ from pathlib import Path
 from .. import TeaselError
 from ..catalogue import hint
 from .frames import DataFrame
-from .tables import Results, learned, lower_is_better, open_results, scores, trials
+from .tables import ResultsReader, learned, lower_is_better, open_results, scores, trials
 
 LOSSES = ("loss", "reconstruction", "kl", "elbo")
 
@@ -15,7 +15,7 @@ class TopError(TeaselError):
 
 
 def top(
-    results: Results | str | Path,
+    results: ResultsReader | str | Path,
     metric: str,
     dataset: str | None = None,
     representation: str = "mean",

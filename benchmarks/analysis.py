@@ -16,7 +16,7 @@ from teasel.analysis import (
     dataset_correlation,
     figure_3,
     importance,
-    method_wins,
+    probability_of_improvement,
     rank_correlation,
     rank_correlations,
     table_1,
@@ -37,7 +37,10 @@ ESTIMATORS = {
     "figure_3": (lambda table: figure_3(table, SCORES), "value"),
     "figure_3, by setting": (lambda table: figure_3(table, SCORES, "setting"), "value"),
     "importance": (lambda table: importance(table, SCORES), "corrected"),
-    "method_wins": (lambda table: method_wins(table, "mig").query("row < column"), "wins"),
+    "probability_of_improvement": (
+        lambda table: probability_of_improvement(table, "mig").query("row < column"),
+        "wins",
+    ),
     "dataset_correlation": (
         lambda table: dataset_correlation(table, "mig").query("row < column"),
         "correlation",

@@ -77,12 +77,14 @@ def milliseconds(dataset: Dataset, replicas: list[Replica], num_steps: int) -> t
     """A batch and a step of one model, medians of five turns."""
     data = jax.device_put(dataset.device_data())
     settings = Settings(steps=10**6, batch_size=BATCH_SIZE)
-    trainer = Trainer(METHODS["beta_vae"], settings, dataset.image_shape, dataset.draw, data)
+    trainer = Trainer(
+        METHODS["beta_vae"], settings, dataset.image_shape, dataset.sample_batch, data
+    )
     keys = jax.random.split(jax.random.key(0), len(replicas))
 
     @jax.jit
     def draw(data: Any, keys: jax.Array) -> jax.Array:
-        return jax.vmap(lambda key: dataset.draw(data, key, BATCH_SIZE))(keys)
+        return jax.vmap(lambda key: dataset.sample_batch(data, key, BATCH_SIZE))(keys)
 
     def draw_all() -> list[jax.Array]:
         return [draw(data, keys) for _ in range(num_steps)]

@@ -22,7 +22,7 @@ import numpy as np
 
 from teasel.datasets import Dataset, load
 from teasel.datasets.cache import cache_dir
-from teasel.metrics import METRICS, STUDY_SEEDS
+from teasel.metrics import METRICS, PAPER_SEEDS
 from teasel.models import METHODS, Replica, Settings, Trainer, encode, keep_freed_memory
 from teasel.models.annealed_vae import capacity
 from teasel.sweep.work.representations import FreshRepresentation
@@ -64,7 +64,9 @@ class Training:
     def __init__(self, name: str, settings: Settings, dataset: Dataset, data: Any, folder: Path):
         self.name, self._dataset, self._data = name, dataset, data
         self.parameter, self.values = SETTINGS[name]
-        self.trainer = Trainer(METHODS[name], settings, dataset.image_shape, dataset.draw, data)
+        self.trainer = Trainer(
+            METHODS[name], settings, dataset.image_shape, dataset.sample_batch, data
+        )
         self._state, self._curves = folder / f"{name}.safetensors", folder / f"{name}.json"
         self.curve: list[dict[str, Any]] = []
         if self._state.exists():
@@ -127,7 +129,7 @@ def _scores(parameters: Any, dataset: Dataset, data: Any) -> tuple[Row, dict[str
 
     def score(kind: str, metric: str) -> dict[str, float]:
         representation = FreshRepresentation(dataset, {"mean": means, "sampled": samples}[kind])
-        rng = np.random.RandomState(STUDY_SEEDS[kind][metric])
+        rng = np.random.RandomState(PAPER_SEEDS[kind][metric])
         return METRICS[metric](representation, rng, **METRIC_PARAMETERS[metric])
 
     found = {metric: score("mean", metric) for metric in METRIC_PARAMETERS}

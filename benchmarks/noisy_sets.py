@@ -44,7 +44,9 @@ def train(dataset: Dataset, steps: int, num_seeds: int) -> list:
     """Returns the parameters of a beta-VAE for each seed."""
     data = jax.device_put(dataset.device_data())
     settings = Settings(steps=steps, learning_rate=1e-3)  # in few steps, further than the study's
-    trainer = Trainer(METHODS["beta_vae"], settings, dataset.image_shape, dataset.draw, data)
+    trainer = Trainer(
+        METHODS["beta_vae"], settings, dataset.image_shape, dataset.sample_batch, data
+    )
     pack = trainer.start([Replica({"beta": 1.0}, seed) for seed in range(num_seeds)])
     pack, curves = trainer.advance(pack, steps)
     print("reconstruction, mean over all steps:", curves["reconstruction"].round(1), flush=True)

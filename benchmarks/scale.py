@@ -16,7 +16,7 @@ from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.schedule.scheduler import Options, Scheduler
 from teasel.sweep.store.results import Results
 from teasel.sweep.study.costs import cost, num_encoded, relative_step
-from teasel.sweep.study.remaining import Wanted, outstanding
+from teasel.sweep.study.remaining import WantedTrial, remaining
 from teasel.sweep.study.study import work
 from teasel.sweep.trials.trial import Trial
 from teasel.sweep.work.tasks import Demand, Task, TrainPack
@@ -65,7 +65,7 @@ def model_step(trial: Trial, rates: Rates) -> float:
     return relative_step(trial) / rates.model_steps_per_second
 
 
-def model_seconds(everything: list[Wanted], rates: Rates) -> float:
+def model_seconds(everything: list[WantedTrial], rates: Rates) -> float:
     """Seconds of one accelerator, if nothing but the models' own work took time."""
     return sum(trial.training.steps * model_step(trial, rates) for trial, _ in everything)
 
@@ -89,7 +89,7 @@ def durations(rates: Rates) -> Durations:
 
 
 def run(
-    everything: list[Wanted], num_gpus: int, rates: Rates, faults: Faults, pack: int | str
+    everything: list[WantedTrial], num_gpus: int, rates: Rates, faults: Faults, pack: int | str
 ) -> Outcome:
     """The whole study on nodes of up to eight accelerators with 24 CPU cores each."""
     per_node = min(8, num_gpus)
@@ -101,7 +101,7 @@ def run(
             results, machines, durations(rates), faults, seed=1, memory=rates.memory
         )
         options = Options(pack=pack)
-        left = outstanding(results, [Wanted(trial, ()) for trial, _ in everything])
+        left = remaining(results, [WantedTrial(trial, ()) for trial, _ in everything])
         summary = Scheduler(
             results, "study", left, simulation, options, "run", clock=simulation.clock
         ).run()

@@ -27,7 +27,7 @@ from teasel.sweep.commands.status import print_status
 from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.store.results import Results
 from teasel.sweep.store.tables import to_table
-from teasel.sweep.study.remaining import Wanted
+from teasel.sweep.study.remaining import WantedTrial
 from teasel.sweep.study.study import freeze, work
 
 PACK = 12  # trials, hence 1,050 packs: every pack leaves a file of each table
@@ -49,15 +49,17 @@ def make(folder: str) -> None:
         add_scores(results, wanted, rng)
         if number < NUM_CODES:
             codes = rng.normal(size=(2, 15_000, 10)).astype(np.float32)
-            part = f"{number // PACK * PACK:012x}-run-train-1"
+            attempt_id = f"{number // PACK * PACK:012x}-run-train-1"
             if number % PACK == 0:
                 pack = []
             pack.append((wanted.trial.trial_id, *codes))
             if number % PACK == PACK - 1 or number == NUM_CODES - 1:
-                results.add_codes("dsprites", part, pack)
+                results.add_codes("dsprites", attempt_id, pack)
 
 
-def add_pack(results: Results, part: str, pack: list[Wanted], rng: np.random.Generator) -> None:
+def add_pack(
+    results: Results, attempt_id: str, pack: list[WantedTrial], rng: np.random.Generator
+) -> None:
     """What a trained pack leaves in the tables."""
     trials = [trial for trial, _ in pack]
     rows = [
@@ -75,16 +77,16 @@ def add_pack(results: Results, part: str, pack: list[Wanted], rng: np.random.Gen
             **dict(zip(("loss", "reconstruction", "kl", "elbo"), rng.random(4), strict=True)),
             "kl_per_latent": list(rng.random(10)),
             "train_seconds": 100.0,
-            "pack_id": part[:12],
+            "pack_id": attempt_id[:12],
             "pack_size": PACK,
             "attempt": 1,
-            "part": part,
+            "attempt_id": attempt_id,
             "finished_at": "2026-01-01T00:00:00+00:00",
             **trial.hyperparameters,
         }
         for trial in trials
     ]
-    results.add("trials", part, rows)
+    results.add("trials", attempt_id, rows)
     size = PACK * 100
     curves = {
         "trial_id": np.repeat([trial.trial_id for trial in trials], 100),
@@ -92,10 +94,10 @@ def add_pack(results: Results, part: str, pack: list[Wanted], rng: np.random.Gen
         **{name: rng.random(size) for name in ("loss", "reconstruction", "kl", "regularizer")},
         "attempt": np.ones(size, int),
     }
-    results.store.write_table(f"tables/curves/{part}.parquet", pa.table(curves))
+    results.store.write_table(f"tables/curves/{attempt_id}.parquet", pa.table(curves))
     results.add(
         "pictures",
-        part,
+        attempt_id,
         [
             {"trial_id": trial.trial_id, "kind": kind, "png": rng.bytes(1000), "attempt": 1}
             for trial in trials
@@ -104,7 +106,7 @@ def add_pack(results: Results, part: str, pack: list[Wanted], rng: np.random.Gen
     )
 
 
-def add_scores(results: Results, wanted: Wanted, rng: np.random.Generator) -> None:
+def add_scores(results: Results, wanted: WantedTrial, rng: np.random.Generator) -> None:
     """What the scoring of a trial leaves."""
     trial_id = wanted.trial.trial_id
     template = _template(wanted)
@@ -122,7 +124,7 @@ def add_scores(results: Results, wanted: Wanted, rng: np.random.Generator) -> No
 _templates: dict[int, pa.Table] = {}
 
 
-def _template(wanted: Wanted) -> pa.Table:
+def _template(wanted: WantedTrial) -> pa.Table:
     if not _templates:
         rows = [
             {

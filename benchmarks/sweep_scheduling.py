@@ -13,7 +13,7 @@ from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.schedule.scheduler import Options, Scheduler
 from teasel.sweep.store.results import Results
-from teasel.sweep.study.remaining import outstanding
+from teasel.sweep.study.remaining import remaining
 from teasel.sweep.study.study import work
 from teasel.sweep.work.attempt import Outcome
 from teasel.sweep.work.tasks import Demand, Task
@@ -61,7 +61,7 @@ def main() -> None:
                 results = Results(folder)
                 executor = Instant(num_machines)
                 began = time.process_time()
-                left = outstanding(results, everything)
+                left = remaining(results, everything)
                 clock = time.monotonic
                 scheduler = Scheduler(
                     results, "study", left, executor, Options(pack=pack), "run", clock=clock

@@ -184,7 +184,7 @@ def _measured(case: Case, dataset: Dataset, data: Any, seconds: float) -> Row:
     begun = time.monotonic()
     with jax.default_matmul_precision(precision):
         method, shape = METHODS[case.method], dataset.image_shape
-        trainer = Trainer(method, SETTINGS, shape, dataset.draw, data, **arithmetic)
+        trainer = Trainer(method, SETTINGS, shape, dataset.sample_batch, data, **arithmetic)
         pack = trainer.start(replicas)
 
         def advance(steps: int) -> None:
@@ -253,7 +253,7 @@ def _work(case: Case, dataset: Dataset, data: Any) -> Row:
     """
     arithmetic = (case.form, ARITHMETICS[case.arithmetic][1])
     factory = METHODS[case.method]
-    program = Program(factory, SETTINGS, dataset.image_shape, dataset.draw, arithmetic)
+    program = Program(factory, SETTINGS, dataset.image_shape, dataset.sample_batch, arithmetic)
     seed = jnp.uint32(0)
     values = {name: jnp.float32(value) for name, value in EXAMPLES[case.method].items()}
     state = jax.eval_shape(program.start, seed, values)

@@ -17,7 +17,7 @@ from .schema import Slurm
 def render(settings: Slurm, job: Job) -> str:
     """The sbatch script: what it asks for, what it runs, then the fixed part, ``slurm.sh``."""
     command = ["teasel", *job.arguments(), "--grace", str(settings.warning_seconds - 30)]
-    share = '"$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT"'
+    shard = '"$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT"'
     container = ["apptainer", "exec", "--nv", settings.container] if settings.container else []
     lines = [
         "#!/bin/bash",
@@ -29,7 +29,7 @@ def render(settings: Slurm, job: Job) -> str:
         *(line for own in settings.setup for line in (own, _or_stop(own))),
         f"interface={shlex.quote(settings.interface or '')}",
         f"container=({shlex.join(container)})",
-        f"study=({shlex.join(command)}{f' --share {share}' if settings.array else ''})",
+        f"study=({shlex.join(command)}{f' --shard {shard}' if settings.array else ''})",
     ]
     body = (resources.files("teasel.cluster") / "slurm.sh").read_text(encoding="utf-8")
     return "\n".join(lines) + "\n\n" + body

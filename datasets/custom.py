@@ -57,7 +57,7 @@ def from_npz(name: str, path: Path | str) -> Definition:
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Definition(
-        name, grid, row_shape, draw=rows, source="user's npz", stored_as=f"npz_{digest[:16]}"
+        name, grid, row_shape, render=rows, source="user's npz", stored_as=f"npz_{digest[:16]}"
     )
 
 
@@ -105,7 +105,7 @@ def from_function(
         name,
         tuple(Factor(factor, size) for factor, size in factors.items()),
         (64, 64, spread.shape[3]),
-        draw=rows,
+        render=rows,
         source="user's function",
         stored_as=f"function_{name}",
         version=hashlib.sha256(spread.tobytes()).hexdigest(),

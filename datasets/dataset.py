@@ -156,7 +156,7 @@ class Dataset:
         return self._show(rows, words)
 
     def device_data(self) -> np.ndarray:
-        """The compact array that `observe` and `draw` look images up in, to be put on a device."""
+        """The compact array in which `observe` and `sample_batch` look images up, on a device."""
         return self.store
 
     def window(self, indices: np.ndarray) -> Window:
@@ -183,13 +183,13 @@ class Dataset:
             rows = data[indices]
         return self._show(rows, words)
 
-    def draw(self, data: Any, key: jax.Array, batch_size: int) -> jax.Array:
+    def sample_batch(self, data: Any, key: jax.Array, batch_size: int) -> jax.Array:
         """A batch (B, H, W, C) of observations of factors drawn uniformly, with replacement."""
-        indices = self.draw_indices(key, batch_size)
+        indices = self.sample_batch_indices(key, batch_size)
         return self.observe(data, indices, jax.random.fold_in(key, 1))
 
-    def draw_indices(self, key: jax.Array, batch_size: int) -> jax.Array:
-        """The image indices (B,) of the batch that `draw` gives for this key."""
+    def sample_batch_indices(self, key: jax.Array, batch_size: int) -> jax.Array:
+        """The image indices (B,) of the batch that `sample_batch` gives for this key."""
         return jax.random.randint(jax.random.fold_in(key, 0), (batch_size,), 0, len(self))
 
     @property

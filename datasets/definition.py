@@ -36,20 +36,20 @@ class Definition:
         name: the name in the catalogue.
         grid: all factors, the last one fastest.
         row_shape: one stored image: (512,) as bits, else (64, 64, C).
-        publication: the publisher's files, preferred to drawing.
-        draw: the images in the grid's order, in chunks, drawn by us.
+        publication: the publisher's files, preferred to rendering.
+        render: the images in the grid's order, in chunks, drawn by us.
         appearance: gives what observing adds, from the folder of publishers' files.
         painting: the file that `appearance` reads.
         source: what to call the drawn images in the results.
         stored_as: the cache file's name, where data sets share one.
-        version: to be changed when drawing or reading gives other images.
+        version: to be changed when rendering or reading gives other images.
     """
 
     name: str
     grid: tuple[Factor, ...]
     row_shape: tuple[int, ...]
     publication: Publication | None = None
-    draw: Callable[[], Iterable[np.ndarray]] | None = None
+    render: Callable[[], Iterable[np.ndarray]] | None = None
     appearance: Callable[[Path | None], Appearance] | None = None
     painting: PublishedFile | None = None
     source: str = "drawn"
@@ -138,17 +138,17 @@ class Definition:
     def _missing(self, data_dir: Path | None) -> list[PublishedFile]:
         """The files that opening the data set needs and doesn't find."""
         needed = [self.painting] if self.painting else []
-        if self.publication and not self.draw and not self._description():
+        if self.publication and not self.render and not self._description():
             needed += self.publication.files
         return [file for file in needed if not find(file, data_dir)]
 
     def _recipe(self, data_dir: Path | None) -> Recipe:
         name, grid, row_shape, version = self._file, self.grid, self.row_shape, self.version
-        publication, draw = self.publication, self.draw
-        if draw and not self._found(data_dir):
-            return Recipe(name, grid, row_shape, self.source, draw, version)
+        publication, render = self.publication, self.render
+        if render and not self._found(data_dir):
+            return Recipe(name, grid, row_shape, self.source, render, version)
         if publication is None:
-            raise ValueError(f"{self.name} has neither a publication nor a way to draw it")
+            raise ValueError(f"{self.name} has neither a publication nor a way to render it")
 
         def chunks() -> Iterable[np.ndarray]:
             return publication.rows(name, grid, row_shape, data_dir)

@@ -29,7 +29,7 @@ FULL: Axes = tuple(np.arange(factor.size) for factor in GRID)
 MINI: Axes = (*FULL[:2], FULL[2][::4], FULL[3][::2], FULL[4][::2])
 
 
-def draw(axes: Axes) -> Iterator[np.ndarray]:
+def render(axes: Axes) -> Iterator[np.ndarray]:
     """Packed images of the grid over `axes`, all positions of one pose at a time.
 
     The original program is not published; this follows its images: a polygon per shape, vertices
@@ -83,7 +83,7 @@ DSPRITES = Definition(
     name="dsprites",
     grid=GRID,
     row_shape=(512,),
-    draw=lambda: draw(FULL),
+    render=lambda: render(FULL),
     publication=Publication(
         files=(FILE,),
         licence="Apache-2.0",
@@ -98,5 +98,5 @@ DSPRITES_MINI = Definition(
     name="dsprites_mini",
     grid=tuple(factor._replace(size=len(axis)) for factor, axis in zip(GRID, MINI, strict=True)),
     row_shape=(512,),
-    draw=lambda: draw(MINI),
+    render=lambda: render(MINI),
 )

@@ -23,22 +23,22 @@ def fits(dataset: Dataset, device: Any) -> bool:
 def windows(
     dataset: Dataset, keys: Iterable[jax.Array], batch_size: int, device: Any
 ) -> Iterator[Window]:
-    """For each array of keys, what `draw` can read instead of `device_data()`, on the device.
+    """For each array of keys, a window on the device: `device_data()` for the images of those keys.
 
     Says on standard error that the images come from the host. While one window is in use the
     next is gathered, so that the device needn't wait.
 
     Args:
         dataset: which images are drawn from.
-        keys: arrays of keys, of any shape: those that `draw` will get before the next window.
-        batch_size: as given to `draw`.
+        keys: arrays of keys, of any shape: what `sample_batch` gets before the next window.
+        batch_size: as given to `sample_batch`.
         device: where the windows go; it holds two at a time.
     """
     host = jax.local_devices(backend="cpu")[0]
 
     @jax.jit
     def wanted(keys: jax.Array) -> jax.Array:
-        return jax.vmap(lambda key: dataset.draw_indices(key, batch_size))(keys.reshape(-1))
+        return jax.vmap(lambda key: dataset.sample_batch_indices(key, batch_size))(keys.reshape(-1))
 
     def gather(keys: jax.Array) -> Window:
         indices = np.asarray(wanted(jax.device_put(keys, host)))

@@ -21,7 +21,7 @@ _LIGHT = np.array([1.6, 3.6, 2.0])
 _NONE, _FLOOR, _WALL, _OBJECT = np.inf, 0, 1, 2
 
 
-def draw() -> Iterator[np.ndarray]:
+def render() -> Iterator[np.ndarray]:
     """All images in the grid's order: every pose under one choice of hues a chunk."""
     poses = product(*(range(factor.size) for factor in GRID[3:]))
     yield from tinted(np.stack([weights(*pose) for pose in poses]))
@@ -183,6 +183,6 @@ SHAPES3D_SYNTHETIC = Definition(
     name="shapes3d_synthetic",
     grid=GRID,
     row_shape=(64, 64, 3),
-    draw=draw,
+    render=render,
     source="drawn stand-in for Shapes3D",
 )

@@ -17,16 +17,16 @@ from .metric import Metric, check_metric
 from .mig import mig, score_mig
 from .modularity import modularity, score_modularity
 from .mutual_information import discretize, mutual_information_matrix
+from .paper_seeds import PAPER_SEEDS
 from .representation import (
     Representation,
     Rng,
     TableRepresentation,
-    draw_factors,
-    draw_in_turns,
-    draw_integers,
+    sample_factors,
+    sample_in_turns,
+    sample_integers,
 )
 from .sap import sap, sap_matrix, score_sap
-from .study_seeds import STUDY_SEEDS
 from .udr import udr
 from .unsupervised import UnsupervisedScores, score_unsupervised, unsupervised_scores
 
@@ -53,7 +53,7 @@ METRICS: Catalogue[Metric] = Catalogue(
 __all__ = [
     "DCI",
     "METRICS",
-    "STUDY_SEEDS",
+    "PAPER_SEEDS",
     "Bounds",
     "Explicitness",
     "Metric",
@@ -65,15 +65,15 @@ __all__ = [
     "dci",
     "discretize",
     "disentanglement",
-    "draw_factors",
-    "draw_in_turns",
-    "draw_integers",
     "explicitness",
     "irs",
     "irs_matrix",
     "mig",
     "modularity",
     "mutual_information_matrix",
+    "sample_factors",
+    "sample_in_turns",
+    "sample_integers",
     "sap",
     "sap_matrix",
     "udr",

@@ -5,7 +5,7 @@ import numpy as np
 from .arrays import checked_codes
 from .logistic import logistic_regression
 from .metric import Count
-from .representation import Representation, Rng, draw_factors, draw_integers
+from .representation import Representation, Rng, sample_factors, sample_integers
 
 
 def score_beta_vae(
@@ -44,9 +44,9 @@ def _points(
     sizes = representation.factor_sizes
     points, labels = [], np.empty(num, np.int64)
     for point in range(num):
-        labels[point] = shared = draw_integers(rng, len(sizes))
-        first = draw_factors(rng, sizes, batch_size)
-        second = draw_factors(rng, sizes, batch_size)
+        labels[point] = shared = sample_integers(rng, len(sizes))
+        first = sample_factors(rng, sizes, batch_size)
+        second = sample_factors(rng, sizes, batch_size)
         second[:, shared] = first[:, shared]
         first_codes = checked_codes(representation.encode(first, rng))
         second_codes = checked_codes(representation.encode(second, rng))

@@ -6,7 +6,7 @@ import numpy as np
 
 from .arrays import checked_pair
 from .metric import Count
-from .representation import Representation, Rng, draw_integers
+from .representation import Representation, Rng, sample_integers
 from .trees import boosted_trees
 
 
@@ -108,6 +108,6 @@ def score_dci(
     train = representation.sample(rng, num_train)
     test = representation.sample(rng, num_test)
     # Differs from the original: the trees' seed follows `rng`; there it followed no seed at all.
-    seed = int(draw_integers(rng, 2**31 - 1))
+    seed = int(sample_integers(rng, 2**31 - 1))
     scores = dci(*train, *test, seed=seed)._asdict()
     return {name: value for name, value in scores.items() if name != "importance"}

@@ -10,7 +10,7 @@ import numpy as np
 from .arrays import checked_pair
 from .logistic import cross_validated_logistic_regression
 from .metric import Count
-from .representation import Representation, Rng, draw_integers
+from .representation import Representation, Rng, sample_integers
 from .trees import boosted_trees
 
 # (training codes, training labels, test codes) -> predicted labels of both
@@ -36,7 +36,7 @@ def score_downstream_lr(
         classifier = cross_validated_logistic_regression(codes, labels, one_vs_rest)
         return classifier.predict(codes), classifier.predict(test_codes)
 
-    return _accuracies(_draw(representation, rng, num_train, num_test), predict)
+    return _accuracies(_sample(representation, rng, num_train, num_test), predict)
 
 
 def score_downstream_gbt(
@@ -47,9 +47,9 @@ def score_downstream_gbt(
     num_test: Count = 5_000,
 ) -> dict[str, float]:
     """Accuracy of boosted trees, for each training size; named as `score_downstream_lr`'s."""
-    drawn = _draw(representation, rng, num_train, num_test)
+    drawn = _sample(representation, rng, num_train, num_test)
     # Differs from the original: the trees' seed follows `rng`; there it followed no seed at all.
-    seed = int(draw_integers(rng, 2**31 - 1))
+    seed = int(sample_integers(rng, 2**31 - 1))
 
     def predict(codes: np.ndarray, labels: np.ndarray, test_codes: np.ndarray):
         trees = boosted_trees(codes, labels, seed)
@@ -58,7 +58,7 @@ def score_downstream_gbt(
     return _accuracies(drawn, predict)
 
 
-def _draw(
+def _sample(
     representation: Representation, rng: Rng, sizes: tuple[int, ...], num_test: int
 ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     """Training codes and factors of each size, each with test codes and factors of its own."""

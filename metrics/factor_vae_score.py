@@ -4,7 +4,7 @@ import numpy as np
 
 from .arrays import checked_codes
 from .metric import Count
-from .representation import Representation, Rng, draw_factors, draw_integers
+from .representation import Representation, Rng, sample_factors, sample_integers
 
 _SMALLEST_DEVIATION = 0.05  # a latent whose standard deviation is smaller takes no part
 
@@ -28,7 +28,7 @@ def score_factor_vae(
     """
     if min(batch_size, num_variance) < 2:
         raise ValueError("a variance needs two points, got batch_size or num_variance = 1")
-    factors = draw_factors(rng, representation.factor_sizes, num_variance)
+    factors = sample_factors(rng, representation.factor_sizes, num_variance)
     variances = checked_codes(representation.encode(factors, rng)).var(axis=0, ddof=1)
     active = np.sqrt(variances) >= _SMALLEST_DEVIATION
     # Differs from the original: counts the active latents; there, it counted all of them.
@@ -40,8 +40,8 @@ def score_factor_vae(
         """How often each factor (rows) made each active latent (columns) vary least."""
         counts = np.zeros((len(representation.factor_sizes), int(active.sum())), np.int64)
         for _ in range(num):
-            fixed = draw_integers(rng, len(representation.factor_sizes))
-            factors = draw_factors(rng, representation.factor_sizes, batch_size)
+            fixed = sample_integers(rng, len(representation.factor_sizes))
+            factors = sample_factors(rng, representation.factor_sizes, batch_size)
             factors[:, fixed] = factors[0, fixed]
             codes = checked_codes(representation.encode(factors, rng))
             relative = codes[:, active].var(axis=0, ddof=1) / variances[active]

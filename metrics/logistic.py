@@ -39,7 +39,7 @@ class LinearClassifier(NamedTuple):
 
 
 @contextmanager
-def _study_settings() -> Iterator[None]:
+def _paper_settings() -> Iterator[None]:
     """Scores whatever a hundred iterations give, as the study does, on one core, no warning."""
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
@@ -64,7 +64,7 @@ def logistic_regression(
     from sklearn.linear_model import LogisticRegression
 
     classes = np.unique(labels)
-    with _study_settings():
+    with _paper_settings():
         if one_vs_rest:
             fits = [
                 LogisticRegression(solver="liblinear", random_state=0).fit(inputs, labels == label)
@@ -97,11 +97,11 @@ def cross_validated_logistic_regression(
         raise ValueError(f"cross-validation needs {_FOLDS} points, got {len(labels)}")
     inputs, classes = np.asarray(inputs, np.float64), np.unique(labels)
     if not one_vs_rest and len(classes) > 2 and len(labels) > _FEW_POINTS:
-        with _study_settings():
+        with _paper_settings():
             weights = _cross_validated_softmax(inputs, labels, classes)
         return LinearClassifier(classes, weights)
     targets = [labels == label for label in classes] if one_vs_rest else [labels]
-    with _study_settings():
+    with _paper_settings():
         fits = [
             LogisticRegressionCV(
                 Cs=len(_STRENGTHS),

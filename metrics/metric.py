@@ -21,7 +21,7 @@ class Metric:
         reference: Who defined it, and where.
         version: Raised whenever the same parameters would give another score.
         lower_is_better: The scores of which less is better; of the others more is.
-        draws_points: Whether it gets points drawn for it. If not, it can only `sample`, and gets
+        samples_points: Whether it gets points drawn for it. If not, it can only `sample`, and gets
             the points that are kept of every model, in order: 10,000 and then 5,000 more. A
             finished study is then scored by it without encoding an image.
     """
@@ -30,7 +30,7 @@ class Metric:
     reference: str
     version: int = 1
     lower_is_better: tuple[str, ...] = ()
-    draws_points: bool = True
+    samples_points: bool = True
 
     def __call__(
         self, representation: Representation, rng: Rng, **parameters: object

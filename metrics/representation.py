@@ -8,35 +8,35 @@ import numpy as np
 Rng = np.random.RandomState | np.random.Generator
 
 
-def draw_integers(rng: Rng, high: int, size: int | None = None) -> np.ndarray:
+def sample_integers(rng: Rng, high: int, size: int | None = None) -> np.ndarray:
     """Integers drawn uniformly from [0, high), from either kind of NumPy generator."""
     if isinstance(rng, np.random.RandomState):
         return np.asarray(rng.randint(high, size=size))
     return np.asarray(rng.integers(high, size=size))
 
 
-def draw_factors(rng: Rng, factor_sizes: Sequence[int], num: int) -> np.ndarray:
+def sample_factors(rng: Rng, factor_sizes: Sequence[int], num: int) -> np.ndarray:
     """Factors (num, K) int64, uniform and independent, drawn one column at a time as in the study.
 
-    >>> draw_factors(np.random.RandomState(0), (2, 3), 4)
+    >>> sample_factors(np.random.RandomState(0), (2, 3), 4)
     array([[0, 1],
            [1, 1],
            [1, 2],
            [0, 0]])
     """
-    return np.stack([draw_integers(rng, size, num) for size in factor_sizes], axis=1).astype(
+    return np.stack([sample_integers(rng, size, num) for size in factor_sizes], axis=1).astype(
         np.int64
     )
 
 
-def draw_in_turns(rng: Rng, factor_sizes: Sequence[int], num: int) -> Iterator[np.ndarray]:
+def sample_in_turns(rng: Rng, factor_sizes: Sequence[int], num: int) -> Iterator[np.ndarray]:
     """The factors of `num` points, sixteen points at a time, as the study's evaluation drew them.
 
     Who takes them also draws the observations from `rng`, in turns: sixteen is part of the
     definition.
     """
     for start in range(0, num, 16):
-        yield draw_factors(rng, factor_sizes, min(16, num - start))
+        yield sample_factors(rng, factor_sizes, min(16, num - start))
 
 
 class Representation(Protocol):
@@ -93,7 +93,7 @@ class TableRepresentation:
     def sample(self, rng: Rng, num: int) -> tuple[np.ndarray, np.ndarray]:
         """Codes (num, D) and factors (num, K), sixteen points at a time as the study draws them."""
         factors, indices = [], []
-        for batch in draw_in_turns(rng, self.factor_sizes, num):
+        for batch in sample_in_turns(rng, self.factor_sizes, num):
             factors.append(batch)
             indices.append(self._indices_of(batch, rng))
         return self._codes(np.concatenate(indices), rng), np.concatenate(factors)

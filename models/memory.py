@@ -28,7 +28,7 @@ PACK_SIZES = (64, 32, 16, 8, 4, 2, 1)
 models hide the launches, and more of them only postpone the first result."""
 
 USABLE = 0.8
-"""Share of the device's memory that a pack may fill; the rest is fragments and the runtime."""
+"""Shard of the device's memory that a pack may fill; the rest is fragments and the runtime."""
 
 
 class Memory(NamedTuple):

@@ -16,7 +16,7 @@ from .convolution import arithmetic
 from .method import Factory, Info, Method
 from .randomness import Purpose, key_for
 
-Draw = Callable[[Any, jax.Array, int], jax.Array]
+SampleBatch = Callable[[Any, jax.Array, int], jax.Array]
 """(data, key, batch_size) -> (B, H, W, C) images: pure, and fit for jit and vmap."""
 
 CURVES: tuple[str, ...] = ("loss", "reconstruction", "kl", "regularizer")
@@ -46,15 +46,15 @@ class Program:
     Args:
         factory: the method.
         settings: shared by all models.
-        image_shape: (H, W, C) of what `draw` returns.
-        draw: gives a batch.
+        image_shape: (H, W, C) of what `sample_batch` returns.
+        sample_batch: gives a batch.
         arithmetic: the form of the convolutions, and the type of the activations.
     """
 
     factory: Factory
     settings: Settings
     image_shape: tuple[int, ...]
-    draw: Draw
+    sample_batch: SampleBatch
     arithmetic: tuple[str, str]
 
     def method(self, values: Mapping[str, Any]) -> Method:
@@ -89,7 +89,7 @@ class Program:
     def evaluate(self, parameters, data, seed, values, step, batch):
         """Returns a model's `CURVES` and KL of each latent (4 + D,) over one evaluation batch."""
         key = key_for(seed, Purpose.EVALUATION, batch)
-        images = self.draw(data, key, self.settings.batch_size)
+        images = self.sample_batch(data, key, self.settings.batch_size)
         noise = key_for(seed, Purpose.EVALUATION_NOISE, batch)
         with arithmetic(*self.arithmetic):
             loss, info = self.method(values).loss(parameters, images, noise, step)
@@ -107,7 +107,9 @@ class Program:
 
     def _step(self, state, data, seed, values, step):
         method = self.method(values)
-        images = self.draw(data, key_for(seed, Purpose.BATCH, step), self.settings.batch_size)
+        images = self.sample_batch(
+            data, key_for(seed, Purpose.BATCH, step), self.settings.batch_size
+        )
         noise = key_for(seed, Purpose.NOISE, step)
         with arithmetic(*self.arithmetic):
             (loss, info), gradients = jax.value_and_grad(method.loss, has_aux=True)(

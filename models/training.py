@@ -5,9 +5,10 @@ On a CPU the program is one step of one model, called in a loop; elsewhere it is
 models, mapped over them.
 
 >>> from teasel.models import METHODS, Replica, Settings, Trainer
->>> def draw(data, key, batch_size):  # any pure function of these
+>>> def sample_batch(data, key, batch_size):  # any pure function of these
 ...     return jax.random.uniform(key, (batch_size, 64, 64, 1))
->>> trainer = Trainer(METHODS["beta_vae"], Settings(steps=1, batch_size=2), (64, 64, 1), draw, ())
+>>> settings = Settings(steps=1, batch_size=2)
+>>> trainer = Trainer(METHODS["beta_vae"], settings, (64, 64, 1), sample_batch, ())
 >>> pack = trainer.start([Replica({"beta": 4.0}, seed=0), Replica({"beta": 1.0}, seed=3)])
 >>> pack, curves = trainer.advance(pack, 1)
 >>> pack.step, curves["loss"].shape
@@ -29,7 +30,7 @@ from .allocator import keep_freed_memory
 from .convolution import FORMS, backend_form, check_arithmetic
 from .method import Factory, check_hyperparameters, hyperparameters
 from .networks import Parameters
-from .program import CURVES, Draw, Program, Settings, State
+from .program import CURVES, Program, SampleBatch, Settings, State
 from .randomness import Purpose, key_for
 
 
@@ -61,9 +62,9 @@ class Trainer:
     Args:
         method: the factory, an entry of `METHODS`.
         settings: shared by all models.
-        image_shape: (H, W, C) of what `draw` returns.
-        draw: gives a batch.
-        data: what `draw` reads, a pytree of arrays.
+        image_shape: (H, W, C) of what `sample_batch` returns.
+        sample_batch: gives a batch.
+        data: what `sample_batch` reads, a pytree of arrays.
         form: how convolutions are computed, a key of `FORMS`; None is the backend's best.
         activations: "float32" or "bfloat16".
 
@@ -72,7 +73,7 @@ class Trainer:
         num_programs: how many programs `advance` has been compiled to: 1 after its first call.
 
     Raises:
-        ValueError: if a setting is out of range or `draw` gives other shapes.
+        ValueError: if a setting is out of range or `sample_batch` gives other shapes.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Trainer:
         method: Factory,
         settings: Settings,
         image_shape: tuple[int, ...],
-        draw: Draw,
+        sample_batch: SampleBatch,
         data: Any,
         *,
         form: str | None = None,
@@ -90,7 +91,7 @@ class Trainer:
         settings = _checked_settings(settings)
         arithmetic = (form or backend_form(), activations)
         check_arithmetic(*arithmetic)
-        self._program = Program(method, settings, tuple(image_shape), draw, arithmetic)
+        self._program = Program(method, settings, tuple(image_shape), sample_batch, arithmetic)
         # Arrays are put on the device by name, all of them: those that JAX puts there by itself are
         # another kind of argument to it, and would have it compile a second program.
         self._device = jax.local_devices()[0]
@@ -131,7 +132,7 @@ class Trainer:
         Args:
             pack: what to train.
             num_steps: how far.
-            data: what `draw` reads for these steps, if not the trainer's own.
+            data: what `sample_batch` reads for these steps, if not the trainer's own.
 
         Returns:
             The pack, and (R,) float64 arrays "loss", "reconstruction", "kl" and "regularizer", in
@@ -163,9 +164,9 @@ class Trainer:
     def batch_keys(
         self, pack: Pack, first: int, num: int, purpose: Purpose = Purpose.BATCH
     ) -> jax.Array:
-        """Returns the keys (R, num) that `draw` gets in steps, or evaluation batches, from `first`.
+        """Returns the keys (R, num) of the steps, or evaluation batches, from `first`.
 
-        For whoever sends the images from the host.
+        `sample_batch` gets them; for whoever sends the images from the host.
         """
         seeds = jnp.asarray([replica.seed for replica in pack.replicas], jnp.uint32)
         steps = jnp.arange(first, first + num)
@@ -180,7 +181,7 @@ class Trainer:
             pack: what to evaluate.
             num_batches: how many batches.
             first: the first batch's number.
-            data: what `draw` reads for these batches, if not the trainer's own.
+            data: what `sample_batch` reads for these batches, if not the trainer's own.
 
         Returns:
             For each model "loss", "reconstruction", "kl", "regularizer", "elbo" = -(reconstruction
@@ -314,11 +315,11 @@ class Trainer:
     def _check_images(self) -> None:
         program, key = self._program, key_for(0, Purpose.BATCH)
         batch_size = program.settings.batch_size
-        drawn = jax.eval_shape(lambda data: program.draw(data, key, batch_size), self._data)
+        drawn = jax.eval_shape(lambda data: program.sample_batch(data, key, batch_size), self._data)
         expected = (batch_size, *program.image_shape)
         if drawn.shape != expected or drawn.dtype != jnp.float32:
             raise ValueError(
-                f"draw gives {drawn.dtype} images of shape {drawn.shape}; "
+                f"sample_batch gives {drawn.dtype} images of shape {drawn.shape}; "
                 f"expected float32 of shape {expected}"
             )
 

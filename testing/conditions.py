@@ -32,13 +32,13 @@ class Faults:
     """What goes wrong, and how often.
 
     Attributes:
-        crash: Share of attempts that raise something.
-        lose: Share of attempts whose worker is killed, half of them while they commit.
+        crash: Shard of attempts that raise something.
+        lose: Shard of attempts whose worker is killed, half of them while they commit.
         out_of_memory_above: The largest pack that fits.
         node_life: Mean seconds until a node goes away; infinite by default.
         node_absence: Mean seconds until one comes back.
-        slow: Share of nodes that are slow, and how many times slower.
-        orphans: Share of a killed driver's tasks that go on and commit.
+        slow: Shard of nodes that are slow, and how many times slower.
+        orphans: Shard of a killed driver's tasks that go on and commit.
         clock_jumps: Seconds, a standard deviation, by which the driver's clock is off.
         raises: What an attempt at a task always raises, if it does.
     """

@@ -335,12 +335,12 @@ class Simulation:
             task = attempt.task
             facts = {"step": attempt.step(self.now), "steps": task.trials[0].training.steps}
             ids = [trial.trial_id for trial in task.trials]
-            Control(self._results.store, task.run_id).report(task.part, trials=ids, **facts)
+            Control(self._results.store, task.run_id).report(task.attempt_id, trials=ids, **facts)
 
     def _save(self, attempt: Attempt) -> None:
         ids = [trial.trial_id for trial in attempt.task.trials]
         attempt.saved_step = attempt.step(self.now)
-        checkpoints.save(self._results, attempt.task.part, attempt.saved_step, ids, 0.0, b"")
+        checkpoints.save(self._results, attempt.task.attempt_id, attempt.saved_step, ids, 0.0, b"")
         self._report(attempt)
 
     def _writes(self, task: Task) -> Iterable[Callable[[], None]]:
@@ -351,11 +351,16 @@ class Simulation:
                 yield lambda i=trial_id: code_tables.save(self._results, i, nothing, nothing)
             rows = [
                 {"trial_id": trial.trial_id, "dataset": trial.dataset, "method": trial.method}
-                | {"seed": trial.seed, "status": "done", "attempt": task.attempt, "part": task.part}
+                | {
+                    "seed": trial.seed,
+                    "status": "done",
+                    "attempt": task.attempt,
+                    "attempt_id": task.attempt_id,
+                }
                 for trial in task.trials
             ]
-            yield lambda: self._results.add("trials", task.part, rows)
-            yield lambda: checkpoints.forget(self._results, task.part, task.checkpoint, ids)
+            yield lambda: self._results.add("trials", task.attempt_id, rows)
+            yield lambda: checkpoints.forget(self._results, task.attempt_id, task.checkpoint, ids)
         elif isinstance(task, ScoreTrials):
             for trial, requests in zip(task.trials, task.requests, strict=True):
                 identity = {"trial_id": trial.trial_id, "score": "score", "value": 0.5}
@@ -363,8 +368,10 @@ class Simulation:
                     identity | dict(zip(_KEY, request.key, strict=True)) | {"attempt": task.attempt}
                     for request in requests
                 ]
-                part = task.part_of(trial)
-                yield lambda part=part, rows=rows: self._results.add("scores", part, rows)
+                attempt_id = task.attempt_id_of(trial)
+                yield lambda attempt_id=attempt_id, rows=rows: self._results.add(
+                    "scores", attempt_id, rows
+                )
                 yield lambda i=trial.trial_id: code_tables.forget(self._results, i)
 
 

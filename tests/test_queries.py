@@ -23,14 +23,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     results.write_study(made.study, "")
     rows = made.table("trials").to_pylist()
     for row in rows[:2]:
-        row["part"] = part = f"{row['pack_id']}-train-{row['seed']}"
+        row["attempt_id"] = attempt_id = f"{row['pack_id']}-train-{row['seed']}"
         means, log_variances, factors = made.representation(row["trial_id"])
-        results.add_codes("dsprites", part, [(row["trial_id"], means, log_variances)])
+        results.add_codes("dsprites", attempt_id, [(row["trial_id"], means, log_variances)])
         results.add_points("dsprites", np.arange(len(factors)), factors)
     for method in {row["method"] for row in rows}:
         results.add("trials", method, [row for row in rows if row["method"] == method])
     results.add("trials", "again", rows[:3])  # written twice: compact leaves one
-    results.add("scores", "part", made.table("scores").to_pylist())
+    results.add("scores", "attempt_id", made.table("scores").to_pylist())
     print_compacted(results.uri)
     return folder
 

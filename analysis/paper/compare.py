@@ -28,7 +28,7 @@ RULE = (
 )
 
 
-def beside_published(
+def compare_with_paper(
     summary: DataFrame,
     figure: str,
     table: DataFrame,

@@ -11,7 +11,7 @@ import numpy as np
 from ..frames import DataFrame, pd
 from ..statistics.correlation import dataset_correlation, rank_correlations
 from ..statistics.resampling import interval, jackknife_error, no_interval
-from ..summary import in_study_order
+from ..summary import in_paper_order
 from ..tables import (
     DISENTANGLEMENT,
     DOWNSTREAM,
@@ -123,7 +123,7 @@ def figure_6(table: DataFrame) -> DataFrame:
     names = ["trial_id", *SETTING, "seed"]
     scores = ["factor_vae_score", "efficiency_gbt"]
     trained = learned(one_row_per_model(table))
-    found = in_study_order(trained).reindex(columns=[*names, *scores])
+    found = in_paper_order(trained).reindex(columns=[*names, *scores])
     return found.dropna(subset=scores).reset_index(drop=True)
 
 
@@ -143,14 +143,14 @@ LOSSES = ("reconstruction", "kl", "elbo")
 
 
 def _by_dataset(table: DataFrame) -> dict[str, DataFrame]:
-    table = in_study_order(learned(table))
+    table = in_paper_order(learned(table))
     return dict(list(table.groupby("dataset", sort=False))) or {"": table}
 
 
 def _means(table: DataFrame, by: Sequence[str], scores: str | Sequence[str]) -> DataFrame:
     """Means over models by group and score, with intervals for what other seeds would give."""
     cell = list(dict.fromkeys([*by, "setting", "seed"]))
-    rows = in_study_order(one_row_per_model(table, cell))
+    rows = in_paper_order(one_row_per_model(table, cell))
     given = [name for name in score_names(scores, rows) if name in rows]
     long = rows.melt(cell, given, var_name="score").dropna(subset="value")
     settings = long.groupby([*cell[:-1], "score"], sort=False, dropna=False)

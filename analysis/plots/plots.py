@@ -11,7 +11,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 from ..frames import DataFrame
 from ..labels import DASH, MINUS, label, strength
 from ..statistics.importance import parts_of_bar
-from ..summary import in_study_order
+from ..summary import in_paper_order
 from ..tables import DISENTANGLEMENT, one_row_per_model
 from .style import COLORS, FAINT, INK, SOFT
 
@@ -22,7 +22,7 @@ PART_COLORS = {"method": "#3b6ea8", "setting": "#8fb3d9", "seed": "#d9dde1"}
 PART_NAMES = {"method": "method", "setting": "setting within method", "seed": "seed and the rest"}
 
 
-def draw_matrix(
+def plot_matrix(
     summary: DataFrame, axes: Axes, value: str = "correlation", neutral: float = 0.0
 ) -> Axes:
     """A table of shares in percent, coloured; rows and columns in order of appearance.
@@ -52,7 +52,7 @@ def draw_matrix(
     return axes
 
 
-def draw_curves(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
+def plot_curves(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
     """Training curves: a column of panels per method, a line per setting, darker is stronger.
 
     Args:
@@ -82,7 +82,7 @@ def draw_curves(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
     return axes
 
 
-def draw_strength(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
+def plot_strength(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
     """Figure 1: dependence between latents, of samples and of means, against strength.
 
     A band is a standard deviation to either side, a bar the interval of the mean.
@@ -131,7 +131,7 @@ def draw_strength(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
     return axes
 
 
-def draw_violins(table: DataFrame, summary: DataFrame, axes: np.ndarray) -> np.ndarray:
+def plot_violins(table: DataFrame, summary: DataFrame, axes: np.ndarray) -> np.ndarray:
     """Figure 3: the distribution of scores around their means, with the means' intervals.
 
     Args:
@@ -141,7 +141,7 @@ def draw_violins(table: DataFrame, summary: DataFrame, axes: np.ndarray) -> np.n
     """
     table = one_row_per_model(table)
     by = "setting" if "setting" in summary else "method"
-    groups = in_study_order(summary.drop_duplicates(["method", by]))
+    groups = in_paper_order(summary.drop_duplicates(["method", by]))
     # A gap stands between the settings of two methods.
     place = (
         np.arange(len(groups))
@@ -160,7 +160,7 @@ def draw_violins(table: DataFrame, summary: DataFrame, axes: np.ndarray) -> np.n
             for row in rows.to_dict("records")
         ]
         colors = [COLORS.get(method, SOFT) for method in rows["method"]]
-        _draw_bodies(panel, rows["place"], values, colors)
+        _plot_bodies(panel, rows["place"], values, colors)
         panel.vlines(rows["place"], rows["low"], rows["high"], colors=colors, lw=1.2)
         panel.scatter(rows["place"], rows["value"], c=colors, s=8, zorder=3)
         panel.set_title(label(str(score)))
@@ -176,7 +176,7 @@ def draw_violins(table: DataFrame, summary: DataFrame, axes: np.ndarray) -> np.n
     return axes
 
 
-def _draw_bodies(
+def _plot_bodies(
     axes: Axes, places: np.ndarray, values: Sequence[np.ndarray], colors: Sequence[str]
 ) -> None:
     """The shapes of violins, all in one element; the models one by one where they are few."""
@@ -195,7 +195,7 @@ def _draw_bodies(
     axes.add_collection(PolyCollection(shapes, facecolors=shaped, alpha=0.35, edgecolors="none"))
 
 
-def draw_importance(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
+def plot_importance(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
     """Stacked shares of variance by method, setting and seed: a bar per score of each data set.
 
     Args:
@@ -236,7 +236,7 @@ def draw_importance(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
     return axes
 
 
-def draw_scatter(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
+def plot_scatter(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
     """Figure 6: efficiency of boosted trees against FactorVAE score, a panel per data set."""
     groups = summary.groupby("dataset", sort=False)
     axes = _panels(axes, len(groups))
@@ -263,7 +263,7 @@ def draw_scatter(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
     return axes
 
 
-def draw_success(summary: DataFrame, axes: Axes) -> Axes:
+def plot_success(summary: DataFrame, axes: Axes) -> Axes:
     """Success of choosing by an unsupervised score: a group per choice, a mark per score.
 
     Args:
@@ -294,7 +294,7 @@ def draw_success(summary: DataFrame, axes: Axes) -> Axes:
     return axes
 
 
-def draw_embedding(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
+def plot_embedding(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
     """A two-dimensional map of one model's codes, once per factor, coloured by its value."""
     factors = [name for name in summary.columns if name not in ("x", "y")]
     axes = _panels(axes, len(factors))

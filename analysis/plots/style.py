@@ -49,25 +49,25 @@ STYLE: Any = {
 
 
 def figure(
-    draw: Callable[..., object],
+    plot: Callable[..., object],
     *summaries: DataFrame,
     size: tuple[float, float],
     grid: tuple[int, int] = (1, 1),
     **shared: Any,
 ) -> Figure:
-    """A new figure in the house style, drawn by `draw(*summaries, axes)`.
+    """A new figure in the house style, drawn by `plot(*summaries, axes)`.
 
     Args:
-        draw: one of the `draw_x` of `figures`.
+        plot: one of the `plot_x` of `plots`.
         summaries: the tables it takes.
         size: width and height in inches.
-        grid: rows and columns of panels; `draw` gets an array of axes if there are several.
+        grid: rows and columns of panels; `plot` gets an array of axes if there are several.
         shared: `sharex`, `sharey` of `Figure.subplots`.
     """
     with mpl.rc_context(STYLE):
         layout = ConstrainedLayoutEngine()
         drawn = Figure(figsize=size, layout=layout)
-        draw(*summaries, drawn.subplots(*grid, **shared))
+        plot(*summaries, drawn.subplots(*grid, **shared))
         layout.execute(drawn)
         drawn.set_layout_engine("none")  # laid out once, for the page and for the paper
     return drawn

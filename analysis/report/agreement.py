@@ -3,14 +3,14 @@
 from ..frames import DataFrame
 from ..labels import MINUS, label
 from ..paper import figures
-from ..paper.compare import beside_published
+from ..paper.compare import compare_with_paper
 from ..paper.published import published
 from ..tables import learned
 from . import elements
 from .elements import Block
 from .parts import (
     NO_SCORES,
-    Study,
+    Report,
     above_diagonal,
     comparison,
     matrix,
@@ -20,23 +20,23 @@ from .parts import (
 )
 
 
-def agreement(study: Study) -> Block:
+def agreement(report: Report) -> Block:
     """Figure 2: do the scores agree?"""
     name, title = "agreement", "Do the scores agree?"
-    if not study.scores:
+    if not report.scores:
         return nothing(name, title, NO_SCORES)
-    summary = figures.figure_2(study.mean, study.scores)
-    known = published("figure_2", study.more)
+    summary = figures.figure_2(report.mean, report.scores)
+    known = published("figure_2", report.more)
     drawn, verdicts = [], []
     for dataset, rows in summary.groupby("dataset", sort=False):
-        drawn.append(matrix(f"figure_2-{dataset}", rows, study.mean))
+        drawn.append(matrix(f"figure_2-{dataset}", rows, report.mean))
         printed = known[known["dataset"] == dataset]
         if len(printed):
             drawn.append(printed_matrix(f"published-{dataset}", printed))
-            pairs = above_diagonal(rows, study.scores)
-            table = learned(study.mean[study.mean["dataset"] == dataset])
-            beside = beside_published(
-                pairs, "figure_2", table, "correlation", str(dataset), more=study.more
+            pairs = above_diagonal(rows, report.scores)
+            table = learned(report.mean[report.mean["dataset"] == dataset])
+            beside = compare_with_paper(
+                pairs, "figure_2", table, "correlation", str(dataset), more=report.more
             )
             verdicts += comparison(f"verdict-figure_2-{dataset}", table, beside, "correlation")
     words = (
@@ -48,7 +48,7 @@ def agreement(study: Study) -> Block:
         name,
         title,
         elements.text(words, "reading"),
-        _extremes(summary[summary["dataset"] != "average"], study.scores),
+        _extremes(summary[summary["dataset"] != "average"], report.scores),
         elements.pair(*drawn),
         *(verdicts or [nothing_published("figure 2", known)]),
         elements.data(figure_2=summary),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..plots.style import save_svg
-from ..tables import Results, open_results, scores, trials
+from ..tables import ResultsReader, open_results, scores, trials
 from .elements import Block
 from .page import lead, make_sections, notices, raise_failed, read
 
@@ -31,7 +31,7 @@ LEFT_OUT = ["host", "part", "pack_id"]
 
 
 def export(
-    results: Results | str | Path, folder: str | Path, more: str | Path | None = None
+    results: ResultsReader | str | Path, folder: str | Path, more: str | Path | None = None
 ) -> Path:
     """The path of a ``README.md`` about a results folder, which it writes with the scores.
 
@@ -47,17 +47,17 @@ def export(
         ResultsError: if there is no study, or no model is done.
     """
     opened, folder = open_results(results), Path(folder)
-    study = read(opened, more)
-    study = study._replace(trials=study.trials.drop(columns="host"))
+    report = read(opened, more)
+    report = report._replace(trials=report.trials.drop(columns="host"))
     folder.mkdir(parents=True, exist_ok=True)
     tables = {"trials": trials(opened), "scores": scores(opened, representation=None, wide=True)}
     for name, table in tables.items():
         table = table.drop(columns=LEFT_OUT, errors="ignore")
         table.to_parquet(folder / f"{name}.parquet", compression="zstd", index=False)
-    lines = [f"# {study.folder.study['study']}: what its results show", lead(study)]
-    lines += [f"> {words}" for words in notices(study)]
+    lines = [f"# {report.folder.study['study']}: what its results show", lead(report)]
+    lines += [f"> {words}" for words in notices(report)]
     lines += ["Made by `teasel report DIR --export FOLDER`; do not edit it by hand.", READING]
-    sections = make_sections(study)
+    sections = make_sections(report)
     for section in sections:
         if section["name"] in SECTIONS:
             lines += [f"## {section['title']}"]

@@ -3,7 +3,7 @@
 from ..frames import DataFrame, pd
 from ..labels import counted, label, percent
 from ..paper import figures
-from ..paper.compare import beside_published
+from ..paper.compare import compare_with_paper
 from ..plots import plots
 from ..plots.style import figure
 from ..statistics.transfer import table_1, unsupervised_selection
@@ -13,31 +13,31 @@ from . import elements
 from .elements import Block
 from .parts import (
     NO_SCORES,
-    Study,
+    Report,
     above_diagonal,
     cells,
     comparison,
-    drawn_matrix,
     matrix,
     nothing,
+    plotted_matrix,
     present,
 )
 
 
-def selection(study: Study) -> Block:
+def selection(report: Report) -> Block:
     """Figure 4 and table 1: can a good model be chosen without labels?"""
     name, title = "selection", "Can a good model be chosen without labels?"
-    trained = learned(study.mean)
-    if not study.scores:
+    trained = learned(report.mean)
+    if not report.scores:
         return nothing(name, title, NO_SCORES)
     if trained["setting"].nunique() < 2:
         return nothing(name, title, "All models have one setting: there is nothing to choose.")
-    ranked, no_udr = with_udr(study.folder, trained)
-    table = figures.with_unsupervised_of_samples(ranked, learned(study.sampled))
+    ranked, no_udr = with_udr(report.folder, trained)
+    table = figures.with_unsupervised_of_samples(ranked, learned(report.sampled))
     unsupervised = [*present(table, UNSUPERVISED), *present(table, ["udr"])]
-    correlations = figures.figure_4(table, unsupervised, study.scores)
-    chosen = unsupervised_selection(table, scores=study.scores)
-    transfer = table_1(trained, study.scores)
+    correlations = figures.figure_4(table, unsupervised, report.scores)
+    chosen = unsupervised_selection(table, scores=report.scores)
+    transfer = table_1(trained, report.scores)
     words = (
         "Unsupervised scores against disentanglement scores, over all trained models, in percent; "
         "then what choosing by each of them brings, and what choosing by a score with labels "
@@ -53,14 +53,14 @@ def selection(study: Study) -> Block:
         if rows["success"].isna().all():
             successes.append(elements.text(f"{label(dataset)}: {notes}.", "behind"))
             continue
-        drawing = figure(plots.draw_success, rows, size=(5.2, 2.9))
+        drawing = figure(plots.plot_success, rows, size=(5.2, 2.9))
         caption = (
             f"{label(dataset)}: how often the model with the best unsupervised score of its seed "
             "is at least as good as a random one; the line is a blind choice"
             f"{f' ({notes})' if notes else ''}."
         )
         successes.append(elements.drawn(f"selection-{dataset}", drawing, caption))
-    beside = beside_published(transfer, "table_1", trained, "success", more=study.more)
+    beside = compare_with_paper(transfer, "table_1", trained, "success", more=report.more)
     return elements.section(
         name,
         title,
@@ -69,7 +69,7 @@ def selection(study: Study) -> Block:
         elements.heading("What a choice without labels brings"),
         *_choices(chosen, no_udr, trained),
         elements.pair(*successes),
-        *_between_datasets(study, trained),
+        *_between_datasets(report, trained),
         elements.heading("Table 1: how often a transferred choice beats a random one"),
         *comparison("verdict-table_1", trained, beside, "success", blind="Blind", regret="Regret"),
         elements.data(figure_4=correlations, selection=chosen, table_1=transfer),
@@ -108,24 +108,24 @@ def _choices(chosen: DataFrame, no_udr: str, trained: DataFrame) -> list[Block]:
     ]
 
 
-def _between_datasets(study: Study, trained: DataFrame) -> list[Block]:
-    if len(study.datasets) < 2:
+def _between_datasets(report: Report, trained: DataFrame) -> list[Block]:
+    if len(report.datasets) < 2:
         words = "Between data sets nothing can be compared: there is one."
         return [elements.text(words, "behind")]
-    summary = figures.figure_4_datasets(trained, study.scores)
+    summary = figures.figure_4_datasets(trained, report.scores)
     drawn, verdicts, pairs = [], [], []
     for score, rows in summary.groupby("score", sort=False):
-        if rows["correlation"].notna().any() and len(study.datasets) > 2:
+        if rows["correlation"].notna().any() and len(report.datasets) > 2:
             caption = f"{label(score)} between data sets, over settings (means over seeds)."
-            size = (1.7 + 0.42 * len(study.datasets), 1.2 + 0.34 * len(study.datasets))
+            size = (1.7 + 0.42 * len(report.datasets), 1.2 + 0.34 * len(report.datasets))
             name = f"figure_4-datasets-{score}"
-            drawn.append(drawn_matrix(name, rows, caption, "correlation", size=size))
-        pairs.append(above_diagonal(rows, study.datasets))
-        beside = beside_published(
-            pairs[-1], "figure_4_datasets", trained, "correlation", score=score, more=study.more
+            drawn.append(plotted_matrix(name, rows, caption, "correlation", size=size))
+        pairs.append(above_diagonal(rows, report.datasets))
+        beside = compare_with_paper(
+            pairs[-1], "figure_4_datasets", trained, "correlation", score=score, more=report.more
         )
         verdicts += comparison(f"verdict-figure_4-{score}", trained, beside, "correlation")
-    if len(study.datasets) == 2:
+    if len(report.datasets) == 2:
         titles = {"score": "Score", "correlation": "Correlation", "low": "from", "high": "to"}
         titles |= {"num_settings": "Settings", "note": "Note"}
         rows = pd.concat(pairs)

@@ -7,18 +7,17 @@ from pathlib import Path
 
 import jinja2
 
-from ...sweep.store.results import Results as ResultsFolder
-from ...sweep.store.results import ResultsError
+from ...sweep.store.results import Results, ResultsError
 from ..labels import DASH, TIMES, counted, label, percent
 from ..paper.published import differences, published
 from ..plots.style import save_pdf
-from ..summary import in_study_order
-from ..tables import Results, learned, open_results, scores, trials
+from ..summary import in_paper_order
+from ..tables import ResultsReader, learned, open_results, scores, trials
 from . import elements, progress
 from .agreement import agreement
 from .elements import Block
 from .model_selection import selection
-from .parts import Study
+from .parts import Report
 from .pictures import pictures, ranking_score
 from .power import power
 from .provenance import provenance
@@ -28,7 +27,9 @@ from .variation import what_matters
 
 
 def write_report(
-    results: Results | str | Path, path: str | Path | None = None, more: str | Path | None = None
+    results: ResultsReader | str | Path,
+    path: str | Path | None = None,
+    more: str | Path | None = None,
 ) -> Path:
     """The path of one static HTML page about a results folder, which it writes.
 
@@ -46,46 +47,46 @@ def write_report(
     """
     folder = open_results(results)
     if path is None and ("://" in str(results) or not Path(str(results)).is_dir()):
-        where = folder.uri if isinstance(folder, ResultsFolder) else results
+        where = folder.uri if isinstance(folder, Results) else results
         raise ResultsError(f"{where} is no local folder: say where the report should be written")
     path = Path(str(results)) / "report.html" if path is None else Path(path)
-    study = read(folder, more)
+    report = read(folder, more)
     beside = path.with_name(f"{path.stem}_files")
     beside.mkdir(parents=True, exist_ok=True)
-    sections = make_sections(study)
+    sections = make_sections(report)
     for block in (part for section in sections for part in elements.inner(section)):
         if block["kind"] == "figure":
             save_pdf(block["figure"], beside / f"{block['name']}.pdf")
         elif block["kind"] == "data":
             for name, rows in block["tables"].items():
                 rows.to_csv(beside / f"{name}.csv", index=False)
-    _write_gallery(study, beside)
-    page = render(study, sections, source=Path(str(results)).name, beside=beside.name)
+    _write_gallery(report, beside)
+    page = render(report, sections, source=Path(str(results)).name, beside=beside.name)
     path.write_text(page, encoding="utf-8")
     raise_failed(sections, path)
     return path
 
 
-def read(folder: Results, more: str | Path | None = None) -> Study:
+def read(folder: ResultsReader, more: str | Path | None = None) -> Report:
     """What the report needs of a results folder.
 
     Raises:
         ResultsError: if no model is done.
         PublishedError: if `more` is no such file.
     """
-    models = in_study_order(trials(folder))
+    models = in_paper_order(trials(folder))
     models = models[models["status"] == "done"]
     if models.empty:
         raise ResultsError("no model is done yet: there is nothing to report")
     mean, sampled = (
-        in_study_order(scores(folder, representation=kind, wide=True))
+        in_paper_order(scores(folder, representation=kind, wide=True))
         for kind in ("mean", "sampled")
     )
     _ = published("table_1", more)  # raises if the reader's own file is faulty
-    return Study(folder, models, mean, sampled, more)
+    return Report(folder, models, mean, sampled, more)
 
 
-SECTIONS: dict[str, Callable[[Study], Block]] = {
+SECTIONS: dict[str, Callable[[Report], Block]] = {
     "progress": progress.progress,
     "scores": progress.scored,
     "agreement": agreement,
@@ -101,17 +102,17 @@ SECTIONS: dict[str, Callable[[Study], Block]] = {
 }
 
 
-def make_sections(study: Study) -> list[Block]:
+def make_sections(report: Report) -> list[Block]:
     """All sections of the page; one that has nothing to show says why.
 
     One that fails costs none of the others: it says so, and has the exception as "error".
     """
-    return [_section(name, make, study) for name, make in SECTIONS.items()]
+    return [_section(name, make, report) for name, make in SECTIONS.items()]
 
 
-def _section(name: str, make: Callable[[Study], Block], study: Study) -> Block:
+def _section(name: str, make: Callable[[Report], Block], report: Report) -> Block:
     try:
-        return make(study)
+        return make(report)
     except Exception as error:
         why = f"This section could not be made, by a fault of Teasel's: {error!r}."
         failed = elements.section(name, name.capitalize(), elements.text(why, "notice"))
@@ -126,20 +127,20 @@ def raise_failed(sections: list[Block], page: object) -> None:
             raise section["error"]
 
 
-def render(study: Study, sections: list[Block], source: str = "results", beside: str = "") -> str:
+def render(report: Report, sections: list[Block], source: str = "results", beside: str = "") -> str:
     """The page as HTML: the same text for the same results.
 
     Args:
-        study: the results.
+        report: the results.
         sections: of `make_sections`.
         source: what to call the results.
         beside: the folder of files beside the page, if there is one.
     """
     return _template().render(
-        title=study.folder.study["study"],
-        lead=lead(study),
-        facts=_facts(study),
-        notices=notices(study),
+        title=report.folder.study["study"],
+        lead=lead(report),
+        facts=_facts(report),
+        notices=notices(report),
         sections=sections,
         version=version("teasel"),
         source=source,
@@ -153,48 +154,48 @@ def _template() -> jinja2.Template:
     return environment.get_template("report.html")
 
 
-def lead(study: Study) -> str:
+def lead(report: Report) -> str:
     """What the study is, in one sentence."""
-    methods = [label(name) for name in learned(study.trials)["method"].unique()]
-    datasets = [label(name) for name in study.datasets]
+    methods = [label(name) for name in learned(report.trials)["method"].unique()]
+    datasets = [label(name) for name in report.datasets]
     return (
-        f"{counted(len(learned(study.trials)), 'trained model')} "
+        f"{counted(len(learned(report.trials)), 'trained model')} "
         f"({_listed(methods)}) on {_listed(datasets)}, scored for disentanglement."
     )
 
 
-def _facts(study: Study) -> list[dict]:
-    trained = learned(study.trials)
+def _facts(report: Report) -> list[dict]:
+    trained = learned(report.trials)
     seeds = trained.groupby(["dataset", "method", "setting"])["seed"].nunique()
     span = "0" if seeds.empty else f"{seeds.min()}"
     if len(seeds) and seeds.min() != seeds.max():
         span += f"{DASH}{seeds.max()}"
-    hours = (study.trials["train_seconds"].sum() + study.trials["encode_seconds"].sum()) / 3600
+    hours = (report.trials["train_seconds"].sum() + report.trials["encode_seconds"].sum()) / 3600
     facts = [
         ("models trained", f"{len(trained):,}"),
         (f"settings {TIMES} data sets", f"{len(seeds):,}"),
         ("seeds per setting", span),
         ("hours of training and encoding", f"{hours:,.1f}" if hours < 100 else f"{hours:,.0f}"),
     ]
-    if planned := _planned(study.folder):
-        facts.insert(1, (f"of {planned:,} planned", percent(len(study.trials) / planned)))
+    if planned := _planned(report.folder):
+        facts.insert(1, (f"of {planned:,} planned", percent(len(report.trials) / planned)))
     return [{"name": name, "value": value} for name, value in facts]
 
 
-def _planned(folder: Results) -> int | None:
+def _planned(folder: ResultsReader) -> int | None:
     """How many models the grids of a real results folder ask for."""
-    if not isinstance(folder, ResultsFolder) or "grids" not in folder.study:
+    if not isinstance(folder, Results) or "grids" not in folder.study:
         return None
     from ...sweep.study.study import frozen_grids, work
 
     return len(work(frozen_grids(folder)))
 
 
-def notices(study: Study) -> list[str]:
+def notices(report: Report) -> list[str]:
     """What its grids say of it, and in what it is not the paper's."""
-    entries = study.folder.study.get("grids", [])
+    entries = report.folder.study.get("grids", [])
     notices = [entry["description"] for entry in entries if entry.get("description")]
-    if found := differences(study.trials):
+    if found := differences(report.trials):
         notices.append(
             f"This is not the study of Locatello et al. (2019): {'; '.join(found)}. Its numbers "
             "show what these models do; they say nothing for or against the paper."
@@ -202,9 +203,9 @@ def notices(study: Study) -> list[str]:
     return list(dict.fromkeys(notices))
 
 
-def _write_gallery(study: Study, folder: Path) -> None:
+def _write_gallery(report: Report, folder: Path) -> None:
     """Writes the pictures of the best, median and worst model per data set and method."""
-    shown = pictures(study.folder, study.mean, by=("dataset", "method"))
+    shown = pictures(report.folder, report.mean, by=("dataset", "method"))
     sections = []
     for dataset, found in groupby(shown, key=lambda picture: picture.dataset):
         addresses = []
@@ -215,10 +216,10 @@ def _write_gallery(study: Study, folder: Path) -> None:
         sections.append(elements.section(f"gallery-{dataset}", label(dataset), pieces))
     words = (
         "The best, the median and the worst model of each method, by "
-        f"{label(str(ranking_score(study.mean)))}."
+        f"{label(str(ranking_score(report.mean)))}."
     )
     page = _template().render(
-        title=f"{study.folder.study['study']}: gallery",
+        title=f"{report.folder.study['study']}: gallery",
         lead=words if shown else "No pictures are stored.",
         facts=[],
         notices=[],

@@ -12,8 +12,8 @@ from ..paper.published import MODELS_PER_DATASET, filled
 from ..paper_grid import paper_grid
 from ..plots import plots
 from ..plots.style import figure
-from ..summary import in_study_order
-from ..tables import DISENTANGLEMENT, REFERENCES, Results, learned
+from ..summary import in_paper_order
+from ..tables import DISENTANGLEMENT, REFERENCES, ResultsReader, learned
 from . import elements
 from .elements import Block
 
@@ -21,7 +21,7 @@ MOST_ROWS = 20
 """Of a comparison that is shown unfolded."""
 
 
-class Study(NamedTuple):
+class Report(NamedTuple):
     """A results folder, read once.
 
     Attributes:
@@ -32,7 +32,7 @@ class Study(NamedTuple):
         more: a file with published numbers of the reader's own.
     """
 
-    folder: Results
+    folder: ResultsReader
     trials: DataFrame
     mean: DataFrame
     sampled: DataFrame
@@ -41,7 +41,7 @@ class Study(NamedTuple):
     @property
     def datasets(self) -> list[str]:
         """In the paper's order."""
-        return list(in_study_order(self.trials)["dataset"].unique())
+        return list(in_paper_order(self.trials)["dataset"].unique())
 
     @property
     def scores(self) -> list[str]:
@@ -92,7 +92,7 @@ def comparison(
     Args:
         name: of the table.
         table: the wide scores behind it.
-        beside: of `beside_published`.
+        beside: of `compare_with_paper`.
         value: its column that was compared.
         more: titles of further columns; with any, entries without a published number show too.
     """
@@ -159,10 +159,10 @@ def matrix(
     if half.notna().any():
         told.insert(1, f"95 % intervals of up to ± {100 * half.max():.0f}")
     caption = f"{title}: {'; '.join(told)}."
-    return drawn_matrix(name, rows, caption, "correlation", size=size)
+    return plotted_matrix(name, rows, caption, "correlation", size=size)
 
 
-def drawn_matrix(
+def plotted_matrix(
     name: str,
     rows: DataFrame,
     caption: str,
@@ -172,7 +172,7 @@ def drawn_matrix(
 ) -> Block:
     """A coloured table of one column, in percent."""
     drawing = figure(
-        lambda table, axes: plots.draw_matrix(table, axes, value, neutral), rows, size=size
+        lambda table, axes: plots.plot_matrix(table, axes, value, neutral), rows, size=size
     )
     return elements.drawn(name, drawing, caption)
 
@@ -181,7 +181,7 @@ def printed_matrix(name: str, printed: DataFrame, size: tuple[float, float] = (4
     """The matrix that the paper prints for a data set."""
     dataset = label(printed["dataset"].iat[0])
     caption = f"Published, {dataset}: {printed['source'].iat[0]}; 1,800 models."
-    return drawn_matrix(name, printed, caption, "published", size=size)
+    return plotted_matrix(name, printed, caption, "published", size=size)
 
 
 def above_diagonal(rows: DataFrame, names: list[str]) -> DataFrame:

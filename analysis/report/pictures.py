@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ..frames import DataFrame
 from ..labels import label, setting_label
 from ..summary import exemplars
-from ..tables import DISENTANGLEMENT, Results, learned
+from ..tables import DISENTANGLEMENT, ResultsReader, learned
 
 KINDS = ("reconstructions", "traversals", "interpolations")
 
@@ -30,7 +30,7 @@ def ranking_score(table: DataFrame) -> str | None:
 
 
 def pictures(
-    results: Results,
+    results: ResultsReader,
     table: DataFrame,
     by: Sequence[str] = ("dataset",),
     which: Sequence[str] = ("best", "median", "worst"),

@@ -9,17 +9,17 @@ from ..tables import learned
 from . import elements
 from .elements import Block
 from .parts import (
-    Study,
+    Report,
     cells,
     nothing,
 )
 
 
-def power(study: Study) -> Block:
+def power(report: Report) -> Block:
     """How many seeds a comparison of two settings needs."""
     name, title = "power", "How many seeds does it take?"
-    trained = learned(study.mean)
-    summary = seeds_needed(trained, study.scores)
+    trained = learned(report.mean)
+    summary = seeds_needed(trained, report.scores)
     known = summary[summary["num_seeds"].notna()]
     if known.empty:
         reasons = (
@@ -35,7 +35,7 @@ def power(study: Study) -> Block:
     worst = known.sort_values("spread").groupby(["score", "delta"], sort=False).tail(1)
     deltas = sorted(worst["delta"].unique())
     rows = []
-    for score in study.scores:
+    for score in report.scores:
         of_score = worst[worst["score"] == score].set_index("delta")
         if len(of_score):
             counts = [

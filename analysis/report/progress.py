@@ -22,20 +22,20 @@ from ..tables import (
 )
 from . import elements
 from .elements import Block
-from .parts import Study, cells, nothing, present, without_references
+from .parts import Report, cells, nothing, present, without_references
 from .pictures import KINDS, pictures, ranking_score
 
 MOST_COLUMNS = 8
 """Of scores in a table: a printed page has room for no more."""
 
 
-def progress(study: Study) -> Block:
+def progress(report: Report) -> Block:
     """How much of the paper's grid is there, and when a number is compared with it."""
-    trained = learned(study.trials)
-    scored = study.mean.loc[study.mean[study.scores].notna().all(axis=1), "trial_id"]
+    trained = learned(report.trials)
+    scored = report.mean.loc[report.mean[report.scores].notna().all(axis=1), "trial_id"]
     rows = trained.assign(
         cell=trained["method"] + trained["setting"],
-        scored=trained["trial_id"].isin(scored) & bool(study.scores),
+        scored=trained["trial_id"].isin(scored) & bool(report.scores),
     )
     done = rows.groupby("dataset", sort=False).agg(
         models=("trial_id", "size"),
@@ -52,7 +52,7 @@ def progress(study: Study) -> Block:
         "settings": "Settings",
         "seeds": "Seeds",
         "num_models": "Of the paper's grid",
-        "share": "Share of its 1,800, %",
+        "share": "Shard of its 1,800, %",
     }
     table = elements.table("filled", rows, titles, digits=1)
     return elements.section(
@@ -64,14 +64,14 @@ def progress(study: Study) -> Block:
     )
 
 
-def scored(study: Study) -> Block:
+def scored(report: Report) -> Block:
     """Mean scores of every setting, with those of what nothing has trained."""
     name, title = "scores", "Scores"
-    of_study = present(study.mean, (*DISENTANGLEMENT, *PREDICTION))
-    others = present(study.mean, other_scores(study.folder))
+    of_study = present(report.mean, (*DISENTANGLEMENT, *PREDICTION))
+    others = present(report.mean, other_scores(report.folder))
     if not of_study and not others:
         return nothing(name, title, "No model has a score yet.")
-    summary = score_table(study.mean, [*of_study, *others])
+    summary = score_table(report.mean, [*of_study, *others])
     several = summary.filter(like="_spread").notna().any(axis=None)
     words = (
         f"{'Mean over seeds ± standard deviation over seeds' if several else 'Scores of one seed'}"
@@ -82,27 +82,27 @@ def scored(study: Study) -> Block:
         "References are grey. Click a heading to sort."
     )
     parts = [elements.text(words, "reading"), elements.text(how, "page")]
-    parts += without_references(study.mean)
+    parts += without_references(report.mean)
     if others:
         less = [label(name) for name in others if lower_is_better(name)]
         words = "Scores that are not the study's stand apart, and in no other section."
         words += f" Less is better of {', '.join(less)}." if less else ""
         parts.append(elements.text(words, "reading"))
-    for dataset in study.datasets:
+    for dataset in report.datasets:
         parts.append(elements.heading(label(dataset)))
-        parts += _score_table(study, dataset, f"scores-{dataset}", of_study)
+        parts += _score_table(report, dataset, f"scores-{dataset}", of_study)
         if others:
             parts.append(elements.heading(f"{label(dataset)}: scores that are not the study's"))
         for first in range(0, len(others), MOST_COLUMNS):
             columns = others[first : first + MOST_COLUMNS]
-            parts += _score_table(study, dataset, f"others-{dataset}-{first}", columns)
+            parts += _score_table(report, dataset, f"others-{dataset}-{first}", columns)
     parts.append(elements.data(scores=summary))
     return elements.section(name, title, *parts)
 
 
-def _score_table(study: Study, dataset: str, name: str, columns: list[str]) -> list[Block]:
+def _score_table(report: Report, dataset: str, name: str, columns: list[str]) -> list[Block]:
     """Some scores on a data set, and the models behind them."""
-    rows = study.mean[study.mean["dataset"] == dataset]
+    rows = report.mean[report.mean["dataset"] == dataset]
     told = f"{counted(len(learned(rows)), 'model')}, {cells(learned(rows))}."
     given = present(rows, columns)
     if not given:
@@ -119,17 +119,17 @@ def _scored_by_fewer(rows: DataFrame, columns: list[str]) -> str:
     )
 
 
-def curves(study: Study) -> Block:
+def curves(report: Report) -> Block:
     """Training curves of every setting."""
-    stored = study.folder.table("curves").to_pandas()
-    summary = training_curves(learned(study.trials), stored)
+    stored = report.folder.table("curves").to_pandas()
+    summary = training_curves(learned(report.trials), stored)
     if summary.empty:
         return nothing("curves", "Training", "No training curves are stored.")
     parts = []
     for dataset, rows in summary.groupby("dataset", sort=False):
         columns = rows["method"].nunique()
         drawing = figure(
-            plots.draw_curves,
+            plots.plot_curves,
             rows,
             size=(1.1 + 2.0 * columns if columns > 1 else 3.8, 4.2),
             grid=(2, columns),
@@ -144,14 +144,14 @@ def curves(study: Study) -> Block:
     return elements.section("curves", "Training", *parts)
 
 
-def drawn(study: Study) -> Block:
+def drawn(report: Report) -> Block:
     """Pictures by the best and the median model of every data set."""
     name, title = "pictures", "What the models draw"
-    shown = pictures(study.folder, study.mean, which=("best", "median"))
+    shown = pictures(report.folder, report.mean, which=("best", "median"))
     if not shown:
         return nothing(name, title, "No pictures of these models are stored.")
     words = (
-        f"The best and the median trained model by {label(str(ranking_score(study.mean)))}. "
+        f"The best and the median trained model by {label(str(ranking_score(report.mean)))}. "
         "Reconstructions stand to the right of their originals; a traversal's row moves one latent "
         f"from {MINUS}2 to 2, an interpolation's goes from one image's code to another's."
     )
@@ -164,15 +164,15 @@ def drawn(study: Study) -> Block:
     return elements.section(name, title, *parts)
 
 
-def codes(study: Study) -> Block:
+def codes(report: Report) -> Block:
     """A map of the best model's codes."""
     name, title = "codes", "One model's codes"
-    score = ranking_score(study.mean)
+    score = ranking_score(report.mean)
     if score is None:
         return nothing(name, title, "No model has a score yet, to be the best by.")
-    best = exemplars(study.mean, score).query("which == 'best'").iloc[0]
+    best = exemplars(report.mean, score).query("which == 'best'").iloc[0]
     try:
-        stored = representation(study.folder, best["trial_id"])
+        stored = representation(report.folder, best["trial_id"])
     except (ResultsError, StoreError):
         why = f"The codes of the best model, {best['trial_id']}, are not stored."
         return nothing(name, title, why)
@@ -183,7 +183,7 @@ def codes(study: Study) -> Block:
         return nothing(name, title, why)
     rows, columns = -(-(summary.shape[1] - 2) // 5), min(5, summary.shape[1] - 2)
     drawing = figure(
-        plots.draw_embedding,
+        plots.plot_embedding,
         summary,
         size=(1.9 * columns, 2.0 * rows),
         grid=(rows, columns),

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from pyarrow import csv
 
-from ...sweep.store.results import Results as ResultsFolder
+from ...sweep.store.results import Results
 from ..frames import DataFrame
-from ..tables import Results, open_results
+from ..tables import ResultsReader, open_results
 from . import elements
 from .elements import Block
-from .parts import Study
+from .parts import Report
 
 # What identifies a score, then its value.
 HASHED = (
@@ -33,7 +33,7 @@ TITLES = {
 }
 
 
-def fingerprints(results: Results | str | Path) -> DataFrame:
+def fingerprints(results: ResultsReader | str | Path) -> DataFrame:
     """SHA-256 of the study and of its scores: two folders with the same hashes say the same.
 
     The scores' is over the rows (`HASHED` columns, sorted by them) as CSV without a header, so it
@@ -46,7 +46,7 @@ def fingerprints(results: Results | str | Path) -> DataFrame:
         A row each for "study.json" (the file) and "scores": what, num_rows, sha256.
     """
     folder = open_results(results)
-    if isinstance(folder, ResultsFolder):
+    if isinstance(folder, Results):
         study = folder.store.read("study.json")
     else:
         study = json.dumps(folder.study, sort_keys=True).encode()
@@ -64,28 +64,28 @@ def fingerprints(results: Results | str | Path) -> DataFrame:
     )
 
 
-def provenance(study: Study) -> Block:
+def provenance(report: Report) -> Block:
     """Versions, hardware, hours, hashes."""
     facts = []
     for column, title in TITLES.items():
-        if column in study.trials:
-            counts = study.trials[column].dropna().value_counts()
+        if column in report.trials:
+            counts = report.trials[column].dropna().value_counts()
             values = [
                 f"{value:,}" if isinstance(value, int) else str(value) for value in counts.index
             ]
             facts.append((title, ", ".join(values)))
-    scores = study.folder.table("scores")
+    scores = report.folder.table("scores")
     errors = len(scores) - scores["value"].drop_null().length()
     requests = scores.group_by(["trial_id", "representation", "metric", "parameters_hash"])
     seconds = requests.aggregate([("seconds", "max")])["seconds_max"].to_pandas().sum()
     facts += [
-        ("Hours of training", f"{study.trials['train_seconds'].sum() / 3600:,.2f}"),
-        ("Hours of encoding", f"{study.trials['encode_seconds'].sum() / 3600:,.2f}"),
+        ("Hours of training", f"{report.trials['train_seconds'].sum() / 3600:,.2f}"),
+        ("Hours of encoding", f"{report.trials['encode_seconds'].sum() / 3600:,.2f}"),
         ("Hours of scoring", f"{seconds / 3600:,.2f}"),
         ("Scores", f"{len(scores) - errors:,}, and {errors:,} that could not be computed"),
-        ("Failed attempts", f"{len(study.folder.table('failures')):,}"),
+        ("Failed attempts", f"{len(report.folder.table('failures')):,}"),
     ]
-    for row in fingerprints(study.folder).itertuples():
+    for row in fingerprints(report.folder).itertuples():
         facts.append((f"SHA-256 of {row.what}", row.sha256))
     rows = DataFrame(facts, columns=["what", "value"])
     table = elements.table("provenance-table", rows, {"what": "", "value": " "})

@@ -9,16 +9,16 @@ from ..tables import learned
 from . import elements
 from .elements import Block
 from .parts import (
-    Study,
+    Report,
     cells,
     nothing,
 )
 
 
-def strength(study: Study) -> Block:
+def strength(report: Report) -> Block:
     """Figure 1: what stronger regularisation does to the dependence between latents."""
     name, title = "strength", "What does regularisation do?"
-    summary = figures.figure_1(study.mean, study.sampled)
+    summary = figures.figure_1(report.mean, report.sampled)
     if summary.empty:
         return nothing(name, title, "No model has its latents' dependence scored (unsupervised).")
     words = (
@@ -35,12 +35,12 @@ def strength(study: Study) -> Block:
     for (dataset, score), rows in summary[several].groupby(["dataset", "score"], sort=False):
         columns = rows["method"].nunique()
         drawing = figure(
-            plots.draw_strength,
+            plots.plot_strength,
             rows,
             size=(1.2 + 1.95 * columns, 2.4),
             grid=(1, columns),
         )
-        table = learned(study.mean[study.mean["dataset"] == dataset])
+        table = learned(report.mean[report.mean["dataset"] == dataset])
         what = "mean (with its 95 % interval) and standard deviation"
         told = what if rows["low"].notna().any() else "mean and standard deviation"
         told = f"{told} over seeds" if rows["spread"].notna().any() else "one seed of each setting"

@@ -3,7 +3,7 @@
 from ..frames import DataFrame
 from ..labels import MINUS, counted, label
 from ..paper import figures
-from ..paper.compare import beside_published
+from ..paper.compare import compare_with_paper
 from ..paper.published import published
 from ..plots import plots
 from ..plots.style import figure
@@ -13,7 +13,7 @@ from . import elements
 from .elements import Block
 from .parts import (
     NO_SCORES,
-    Study,
+    Report,
     cells,
     comparison,
     matrix,
@@ -26,17 +26,17 @@ from .parts import (
 )
 
 
-def usefulness(study: Study) -> Block:
+def usefulness(report: Report) -> Block:
     """Figures 5 and 6: do the scores tell what a representation is good for?"""
     name, title = "usefulness", "Are better scores more useful?"
-    trained = learned(study.mean)
+    trained = learned(report.mean)
     downstream = present(trained, DOWNSTREAM)
     if not downstream:
         return nothing(name, title, "No model has a downstream task scored yet.")
-    if not study.scores:
+    if not report.scores:
         return nothing(name, title, NO_SCORES)
-    summary = figures.figure_5(trained, study.scores, downstream)
-    known = published("figure_5", study.more)
+    summary = figures.figure_5(trained, report.scores, downstream)
+    known = published("figure_5", report.more)
     words = (
         "Rank correlation of scores with the test accuracy of a classifier on the codes, at 10 to "
         "10,000 labels, and with efficiency (accuracy at 100 labels / accuracy at 10,000), in "
@@ -49,8 +49,8 @@ def usefulness(study: Study) -> Block:
         if len(printed):
             maps.append(printed_matrix(f"published-5-{dataset}", printed, size=(8.4, 3.0)))
             table = trained[trained["dataset"] == dataset]
-            beside = beside_published(
-                rows, "figure_5", table, "correlation", str(dataset), more=study.more
+            beside = compare_with_paper(
+                rows, "figure_5", table, "correlation", str(dataset), more=report.more
             )
             verdicts += comparison(f"verdict-figure_5-{dataset}", table, beside, "correlation")
     points = figures.figure_6(trained)
@@ -58,7 +58,7 @@ def usefulness(study: Study) -> Block:
     if len(points):
         rows, columns = panel_grid(points["dataset"].nunique(), most=3)
         drawing = figure(
-            plots.draw_scatter,
+            plots.plot_scatter,
             points,
             size=(1 + 2.6 * columns, 0.5 + 2.3 * rows),
             grid=(rows, columns),
@@ -72,7 +72,7 @@ def usefulness(study: Study) -> Block:
         *maps,
         *scatter,
         *(verdicts or [nothing_published("figure 5", known)]),
-        *_accuracies(study, downstream),
+        *_accuracies(report, downstream),
         elements.data(figure_5=summary, figure_6=points),
     )
 
@@ -90,15 +90,15 @@ def _most_useful(summary: DataFrame) -> Block | None:
     )
 
 
-def _accuracies(study: Study, downstream: list[str]) -> list[Block]:
+def _accuracies(report: Report, downstream: list[str]) -> list[Block]:
     """Mean accuracies of every method, beside those of what nothing has trained."""
     words = "Mean test accuracy of each method's models, and efficiency; grey: nothing has trained."
     parts = [
         elements.heading("What the classifiers reach"),
         elements.text(words, "reading"),
-        *without_references(study.mean),
+        *without_references(report.mean),
     ]
-    for dataset, rows in study.mean.groupby("dataset", sort=False):
+    for dataset, rows in report.mean.groupby("dataset", sort=False):
         summary = score_table(rows, downstream, by=["dataset", "method"])
         summary = summary.drop(columns=[f"{name}_spread" for name in downstream])
         table = elements.score_table(f"downstream-{dataset}", summary)

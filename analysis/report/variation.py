@@ -3,41 +3,41 @@
 from ..frames import DataFrame, pd
 from ..labels import counted, label, percent
 from ..paper import figures
-from ..paper.compare import beside_published
+from ..paper.compare import compare_with_paper
 from ..plots import plots
 from ..plots.style import figure
 from ..statistics.importance import importance, parts_of_bar, variance_explained
-from ..statistics.improvement import method_wins
+from ..statistics.improvement import probability_of_improvement
 from ..tables import learned
 from . import elements
 from .elements import Block
-from .parts import NO_SCORES, Study, cells, comparison, drawn_matrix, nothing, panel_grid
+from .parts import NO_SCORES, Report, cells, comparison, nothing, panel_grid, plotted_matrix
 from .pictures import ranking_score
 
 
-def what_matters(study: Study) -> Block:
+def what_matters(report: Report) -> Block:
     """Figure 3: does a score depend on the method, its setting or the seed?"""
     name, title = "importance", "Method, setting or seed?"
-    trained = learned(study.mean)
-    if not study.scores:
+    trained = learned(report.mean)
+    if not report.scores:
         return nothing(name, title, NO_SCORES)
     if trained["setting"].nunique() < 2:
         return nothing(name, title, "All models have one setting: there is nothing to tell apart.")
-    summary = importance(trained, study.scores)
-    explained = variance_explained(trained, study.scores)
+    summary = importance(trained, report.scores)
+    explained = variance_explained(trained, report.scores)
     average = explained[explained["dataset"] == "average"].assign(column="average")
     judged = []
     if len(average):
         # The corrected share, which has an interval: with the study's 50 seeds the plain share that
         # it prints is above it by .01 at the most, with 10 seeds by .04.
-        beside = beside_published(average, "figure_3", trained, "corrected", more=study.more)
+        beside = compare_with_paper(average, "figure_3", trained, "corrected", more=report.more)
         judged = comparison("verdict-figure_3", trained, beside, "corrected")
     wins = pd.concat(
-        [method_wins(trained, score).assign(score=score) for score in study.scores],
+        [probability_of_improvement(trained, score).assign(score=score) for score in report.scores],
         ignore_index=True,
     )
     spreads = {
-        f"figure_3_by_{by}": figures.figure_3(study.mean, study.scores, by)
+        f"figure_3_by_{by}": figures.figure_3(report.mean, report.scores, by)
         for by in ("method", "setting")
     }
     words = (
@@ -54,9 +54,9 @@ def what_matters(study: Study) -> Block:
         *_shares(summary, trained),
         *judged,
         elements.heading("The spread of the scores"),
-        *_violins(study, *spreads.values()),
+        *_violins(report, *spreads.values()),
         elements.heading("Within a method, and between two"),
-        elements.pair(*_within_methods(summary), *_wins(study, wins)),
+        elements.pair(*_within_methods(summary), *_wins(report, wins)),
         elements.data(importance=summary, variance_explained=explained, wins=wins, **spreads),
     )
 
@@ -75,7 +75,7 @@ def _shares(summary: DataFrame, trained: DataFrame) -> list[Block]:
         return lacking
     rows, columns = panel_grid(shown["dataset"].nunique(), most=3)
     size = (1.4 + 2.6 * columns, 0.6 + (0.7 + 0.24 * shown["score"].nunique()) * rows)
-    drawing = figure(plots.draw_importance, shown, size=size, grid=(rows, columns), sharey=True)
+    drawing = figure(plots.plot_importance, shown, size=size, grid=(rows, columns), sharey=True)
     seed = parts_of_bar(shown).query("part == 'seed'").groupby("score")["width"].mean()
     half = (shown["high"] - shown["low"]) / 2
     told = f"95 % intervals of up to ± {100 * half.max():.0f}" if half.notna().any() else ""
@@ -91,10 +91,10 @@ def _shares(summary: DataFrame, trained: DataFrame) -> list[Block]:
     ]
 
 
-def _violins(study: Study, by_method: DataFrame, by_setting: DataFrame) -> list[Block]:
+def _violins(report: Report, by_method: DataFrame, by_setting: DataFrame) -> list[Block]:
     shown = []
-    for dataset in study.datasets:
-        rows = study.mean[study.mean["dataset"] == dataset]
+    for dataset in report.datasets:
+        rows = report.mean[report.mean["dataset"] == dataset]
         summary = by_method[by_method["dataset"] == dataset]
         settings = learned(by_setting[by_setting["dataset"] == dataset])
         if settings.empty:
@@ -110,14 +110,14 @@ def _violins(study: Study, by_method: DataFrame, by_setting: DataFrame) -> list[
         count = settings["score"].nunique()
         lines, columns = panel_grid(count, most=3)
         narrow = figure(
-            plots.draw_violins,
+            plots.plot_violins,
             rows,
             summary,
             size=(0.6 + 2.9 * columns, 0.3 + 2.1 * lines),
             grid=(lines, columns),
         )
         wide = figure(
-            plots.draw_violins,
+            plots.plot_violins,
             rows,
             settings,
             size=(1.6 + 0.23 * len(settings) / count, 0.8 + 1.4 * count),
@@ -147,14 +147,14 @@ def _within_methods(summary: DataFrame) -> list[Block]:
     own = own.groupby(["method", "score"], sort=False)["corrected"].mean().reset_index()
     own = own.rename(columns={"method": "row", "score": "column"})
     caption = (
-        "Share of the variance within one method that its setting explains (omega squared), in "
+        "Shard of the variance within one method that its setting explains (omega squared), in "
         "percent, mean over data sets."
     )
-    return [drawn_matrix("importance-own", own, caption, "corrected")]
+    return [plotted_matrix("importance-own", own, caption, "corrected")]
 
 
-def _wins(study: Study, wins: DataFrame) -> list[Block]:
-    score = str(ranking_score(study.mean))
+def _wins(report: Report, wins: DataFrame) -> list[Block]:
+    score = str(ranking_score(report.mean))
     shown = wins[wins["score"] == score]
     if shown["row"].nunique() < 2:
         return []
@@ -164,7 +164,7 @@ def _wins(study: Study, wins: DataFrame) -> list[Block]:
         f"How often a run of the row's method beats a run of the column's in {label(score)}, in "
         f"percent, mean over data sets; {told}. The other scores are in wins.csv."
     )
-    return [drawn_matrix("wins", shown, caption, "wins", neutral=0.5)]
+    return [plotted_matrix("wins", shown, caption, "wins", neutral=0.5)]
 
 
 def _behind(trained: DataFrame) -> str:

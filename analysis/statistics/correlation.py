@@ -9,7 +9,7 @@ from ..frames import DataFrame, pd
 from ..labels import counted, label
 from ..tables import DISENTANGLEMENT, learned, one_row_per_model, score_names
 from .resampling import MIN_SEEDS, bootstrap_error, fewest_seeds, interval, no_interval
-from .score_array import cube
+from .score_array import score_array
 
 MIN_SETTINGS = 3
 """Two settings are ranked alike or not: that is no correlation."""
@@ -158,7 +158,7 @@ def dataset_correlation(
         A row per pair of data sets: row, column, correlation, low, high, num_models (of both),
         num_settings, note.
     """
-    data = cube(table, [score])
+    data = score_array(table, [score])
     values = data.values[..., 0]
     num_datasets, _, num_seeds = values.shape
 

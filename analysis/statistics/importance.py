@@ -7,7 +7,7 @@ import numpy as np
 from ..frames import DataFrame, pd
 from ..tables import DISENTANGLEMENT
 from .resampling import fewest_seeds, interval, jackknife_error, no_interval
-from .score_array import Cube, cube
+from .score_array import ScoreArray, score_array
 
 PARTS = ("method", "setting", "seed")
 
@@ -34,7 +34,7 @@ def importance(table: DataFrame, scores: str | Sequence[str] = DISENTANGLEMENT) 
         "average" average the others, over data sets and scores. Columns: dataset, score, method,
         part, share, corrected, low, high (of `corrected`), num_models, note.
     """
-    data = cube(table, scores)
+    data = score_array(table, scores)
     if not data.datasets:
         return DataFrame(columns=_COLUMNS)
     groups = ["", *dict.fromkeys(data.methods)]
@@ -79,13 +79,13 @@ def _mean(shares: np.ndarray) -> np.ndarray:
         return total / finite.sum(axis=(1, 2), keepdims=True)
 
 
-def _count(data: Cube, group: str) -> np.ndarray:
+def _count(data: ScoreArray, group: str) -> np.ndarray:
     chosen = data.values[:, (data.methods == group) | (group == "")]
     counts = np.isfinite(chosen).sum(axis=(1, 2))
     return np.append(counts, counts.max(axis=1).sum())
 
 
-def _fewest_seeds(data: Cube, group: str) -> np.ndarray:
+def _fewest_seeds(data: ScoreArray, group: str) -> np.ndarray:
     chosen = data.num_seeds[:, (data.methods == group) | (group == "")]
     each = fewest_seeds(np.moveaxis(chosen, 2, 1)).ravel()
     return np.append(each, fewest_seeds(each))
@@ -101,7 +101,7 @@ def _why(shares: np.ndarray, num_models: int, num_seeds: int) -> str:
     return no_interval(num_seeds)
 
 
-def _shares(data: Cube, counts: np.ndarray, group: str) -> np.ndarray:
+def _shares(data: ScoreArray, counts: np.ndarray, group: str) -> np.ndarray:
     """(data sets, scores, parts, [plain, corrected]) with each seed counting so often."""
     chosen = (data.methods == group) | (group == "")
     values = np.moveaxis(data.values[:, chosen], 3, 1)  # data sets, scores, settings, seeds

@@ -4,10 +4,10 @@ import numpy as np
 
 from ..frames import DataFrame
 from .resampling import fewest_seeds, interval, jackknife_error, no_interval
-from .score_array import cube
+from .score_array import score_array
 
 
-def method_wins(table: DataFrame, score: str) -> DataFrame:
+def probability_of_improvement(table: DataFrame, score: str) -> DataFrame:
     """How often a run of one method beats a run of another, both drawn at random (ties: half).
 
     Args:
@@ -18,7 +18,7 @@ def method_wins(table: DataFrame, score: str) -> DataFrame:
         A row per pair of methods: row, column, wins (the chance that a run of `row` has the
         higher score), low, high, num_models (runs of both), note.
     """
-    data = cube(table, [score])
+    data = score_array(table, [score])
     methods = list(dict.fromkeys(data.methods))
     runs = [
         [_Runs(values[data.methods == method]) for method in methods]

@@ -7,7 +7,7 @@ from scipy import stats
 
 from ..frames import DataFrame
 from ..tables import DISENTANGLEMENT
-from .score_array import cube
+from .score_array import score_array
 
 MOST_SEEDS = 1_000_000
 
@@ -36,7 +36,7 @@ def seeds_needed(
         A row per data set, score and delta: spread (standard deviation over seeds), num_seeds,
         num_seeds_paired, num_models, note. A count is NaN where it cannot be told.
     """
-    data = cube(table, scores)
+    data = score_array(table, scores)
     rows = []
     for i, dataset in enumerate(data.datasets):
         for j, score in enumerate(data.scores):

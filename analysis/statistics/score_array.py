@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ..frames import DataFrame
-from ..summary import in_study_order
+from ..summary import in_paper_order
 from ..tables import learned, one_row_per_model, score_names
 
 
-class Cube(NamedTuple):
+class ScoreArray(NamedTuple):
     """Scores of trained models in the paper's order, NaN where there is no model or no score.
 
     Attributes:
@@ -43,14 +43,14 @@ class Cube(NamedTuple):
         return self.num_seeds.sum(axis=1)
 
 
-def cube(table: DataFrame, scores: str | Sequence[str]) -> Cube:
+def score_array(table: DataFrame, scores: str | Sequence[str]) -> ScoreArray:
     """The array of some scores of a wide table; a score it lacks is all NaN.
 
     Raises:
         ValueError: if two rows are of one model, or a score is unknown.
     """
     scores = score_names(scores, table)
-    table = in_study_order(learned(one_row_per_model(table)))
+    table = in_paper_order(learned(one_row_per_model(table)))
     cells = list(zip(table["method"], table["setting"], strict=True))
     axes = [table["dataset"].tolist(), cells, table["seed"].tolist()]
     names = [list(dict.fromkeys(axis)) for axis in axes]
@@ -60,4 +60,4 @@ def cube(table: DataFrame, scores: str | Sequence[str]) -> Cube:
     values = np.full([*map(len, names), len(scores)], np.nan)
     values[index] = table.reindex(columns=scores).to_numpy(float)
     values[~np.isfinite(values)] = np.nan
-    return Cube(values, names[0], names[1], names[2], scores)
+    return ScoreArray(values, names[0], names[1], names[2], scores)

@@ -13,7 +13,7 @@ import numpy as np
 from ..frames import DataFrame
 from ..tables import DISENTANGLEMENT, UNSUPERVISED, lower_is_better, score_names
 from .resampling import fewest_seeds, interval, jackknife_error, no_interval
-from .score_array import cube
+from .score_array import score_array
 
 FEWEST_SEEDS = 20
 """For an interval of one choice a seed, of which few go wrong: with 10 it is too narrow."""
@@ -41,7 +41,7 @@ def table_1(table: DataFrame, scores: str | Sequence[str] = DISENTANGLEMENT) -> 
     Raises:
         ValueError: if two rows are of one model, or a score is unknown.
     """
-    data = cube(table, scores)
+    data = score_array(table, scores)
     values = (data.values * _signs(data.scores))[..., data.num_models.sum(axis=0) > 0]
     num_datasets, num_settings, num_seeds, num_scores = values.shape
     flat = np.moveaxis(values, 3, 1).reshape(num_datasets * num_scores, num_settings, num_seeds)
@@ -119,7 +119,7 @@ def unsupervised_selection(
     else:
         score_names(directions, table)
     given, scores = [name for name in directions if name in table], score_names(scores, table)
-    data = cube(table, [*given, *scores])
+    data = score_array(table, [*given, *scores])
     num_seeds = len(data.seeds)
     values = data.values * [*(directions[name] for name in given), *_signs(scores)]
     rows = []

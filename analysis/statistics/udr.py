@@ -9,7 +9,7 @@ from ...metrics import udr
 from ...sweep.store.results import ResultsError
 from ...sweep.store.store import StoreError
 from ..frames import DataFrame, pd
-from ..tables import Results, learned, open_results, trials
+from ..tables import ResultsReader, learned, open_results, trials
 
 FEWEST_SEEDS = 5
 """Models that share data set, method and setting, for a ranking to mean anything (Duan 2020)."""
@@ -20,7 +20,7 @@ MOST_PAIRS = 5000
 """Of models that a report compares, in about ten seconds; more take `udr_scores`."""
 
 
-def udr_scores(results: Results | str | Path) -> DataFrame:
+def udr_scores(results: ResultsReader | str | Path) -> DataFrame:
     """The UDR in [0, 1] of each trained model (Duan et al. 2020, arXiv:1905.12614).
 
     A model is compared with those that differ from it in nothing but the seed, on the mean codes
@@ -55,7 +55,7 @@ def udr_scores(results: Results | str | Path) -> DataFrame:
     return pd.DataFrame(rows).reset_index(drop=True)
 
 
-def with_udr(results: Results, table: DataFrame) -> tuple[DataFrame, str]:
+def with_udr(results: ResultsReader, table: DataFrame) -> tuple[DataFrame, str]:
     """Wide scores with a column udr, and an empty string; or as they are, and why.
 
     Args:

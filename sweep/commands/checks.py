@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ..store.parts import FACTORS, consistently, is_compacted, joined, manifest, parts
+from ..store.files import FACTORS, consistently, is_compacted, joined, list_files, manifest
 from ..store.results import Results
 from ..store.tables import IDENTITY, texts, to_table
 from ..study.study import frozen_grids
@@ -25,7 +25,7 @@ NUMBERS = {
 }
 """The columns that an attempt at the same thing must repeat, and that hold numbers."""
 
-_TRIALS = ["dataset", "method", "status", "steps", "part"]
+_TRIALS = ["dataset", "method", "status", "steps", "attempt_id"]
 
 
 class Findings(NamedTuple):
@@ -99,7 +99,7 @@ class _Check:
 
     def _files(self, folder: str) -> list[str]:
         """The files of a folder; one that its manifest names in vain is a finding."""
-        files = parts(self._store, folder).files
+        files = list_files(self._store, folder).files
         for file in manifest(self._store, folder):
             if file not in files:
                 self._damaged(file, "there is no such file, and a manifest names it")
@@ -156,9 +156,11 @@ class _Check:
         kept: set[tuple[str, str]] = set()
         for folder in self._results.code_folders():
             for file in self._files(folder):
-                part = "" if is_compacted(file) else file.rpartition("/")[2][: -len(".parquet")]
+                attempt_id = (
+                    "" if is_compacted(file) else file.rpartition("/")[2][: -len(".parquet")]
+                )
                 for trial_id, finite in self._read(file, _codes_of) or ():
-                    kept.add((part, trial_id))
+                    kept.add((attempt_id, trial_id))
                     if not finite and trial_id in _ids(trials):
                         self._say("no number", f"{file}: codes of trial {trial_id}")
             if not self._store.exists(f"{folder}/{FACTORS}"):
@@ -166,24 +168,26 @@ class _Check:
             else:
                 self._read(f"{folder}/{FACTORS}", lambda parquet: parquet.read())
         for row in trials.to_pylist():
-            if not {("", row["trial_id"]), (row["part"], row["trial_id"])} & kept:
-                self._gone(row["trial_id"], "codes", row["part"])
+            if not {("", row["trial_id"]), (row["attempt_id"], row["trial_id"])} & kept:
+                self._gone(row["trial_id"], "codes", row["attempt_id"])
 
     def _models(self, trials: pa.Table) -> None:
         sizes = self._store.sizes("models")
-        by_part: dict[str, list[str]] = defaultdict(list)
+        by_attempt: dict[str, list[str]] = defaultdict(list)
         for row in trials.to_pylist():
-            by_part[row["part"]].append(row["trial_id"])
-        for part, trial_ids in by_part.items():
-            file = f"models/{part}.safetensors"
+            by_attempt[row["attempt_id"]].append(row["trial_id"])
+        for attempt_id, trial_ids in by_attempt.items():
+            file = f"models/{attempt_id}.safetensors"
             kept = self._parameters(file, sizes[file]) if file in sizes else set()
             for trial_id in trial_ids:
                 if trial_id not in kept:
-                    self._gone(trial_id, "parameters", part)
+                    self._gone(trial_id, "parameters", attempt_id)
 
-    def _gone(self, trial_id: str, what: str, part: str) -> None:
+    def _gone(self, trial_id: str, what: str, attempt_id: str) -> None:
         self._found.lost.add(trial_id)
-        self._say("gone", f"trial {trial_id}: its {what}, which the attempt {part} had written")
+        self._say(
+            "gone", f"trial {trial_id}: its {what}, which the attempt {attempt_id} had written"
+        )
 
     def _parameters(self, file: str, size: int) -> set[str]:
         """The trials in a file of parameters, as its header says."""

@@ -1,7 +1,7 @@
 """`teasel compact`: folds the many small files of a results folder into few."""
 
 from ..store.compact import compact
-from ..store.parts import parts
+from ..store.files import list_files
 from ..store.results import Results
 from ..store.tables import COLUMNS
 
@@ -16,8 +16,8 @@ def print_compacted(uri: str) -> None:
     results = Results(uri)
     _ = results.study
     for folder in (*(f"tables/{name}" for name in COLUMNS), *results.code_folders()):
-        before = len(parts(results.store, folder).files)
+        before = len(list_files(results.store, folder).files)
         compact(results, folder)
-        after = len(parts(results.store, folder).files)
+        after = len(list_files(results.store, folder).files)
         if before:
             print(f"{folder}: {before:,} files, {after:,} now")

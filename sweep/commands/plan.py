@@ -12,7 +12,7 @@ from ..store.checkpoints import latest
 from ..store.results import Results
 from ..study.costs import Cost, cost, measured_seconds
 from ..study.packing import Slots, make_packs, memory_of
-from ..study.remaining import Outstanding, outstanding
+from ..study.remaining import Remaining, remaining
 from ..study.study import joint_study, work
 from ..trials.references import REFERENCES
 from ..trials.trial import Trial, seeds_first
@@ -27,7 +27,7 @@ class Cluster(NamedTuple):
 
 
 def print_plan(
-    names: Sequence[str], select: str | None, uri: str | None, address: str | None = None
+    names: Sequence[str], select: str | None, uri: str | None, ray_address: str | None = None
 ) -> None:
     """Prints what the grids stand for: trials, packs, programs, hours and bytes.
 
@@ -35,7 +35,7 @@ def print_plan(
         names: Packaged grids, or YAML files.
         select: Only the trials that meet these conditions.
         uri: A results folder whose finished trials are not counted again.
-        address: A running Ray cluster to plan for; by default this machine's CPUs.
+        ray_address: A running Ray cluster to plan for; by default this machine's CPUs.
 
     Raises:
         GridError: If a grid is wrong.
@@ -52,10 +52,10 @@ def print_plan(
     everything = work(grids)
     trials = select_trials([trial for trial, _ in everything], select)
     chosen = {trial.trial_id for trial in trials}
-    wanted = [some for some in everything if some.trial.trial_id in chosen]
-    left = Outstanding(wanted, [], [], [])
+    wanted = [wanted_trial for wanted_trial in everything if wanted_trial.trial.trial_id in chosen]
+    left = Remaining(wanted, [], [], [])
     if results is not None:
-        left = outstanding(results, wanted)
+        left = remaining(results, wanted)
     untrained = [trial for trial, _ in left.untrained]
     print(f"{first.study}: {first.description}" if first.description else first.study)
     print(f"{len(trials):,} trials, {len({trial.setting for trial in trials}):,} settings")
@@ -66,7 +66,9 @@ def print_plan(
         )
     _print_counts("data set", Counter(trial.dataset for trial in trials))
     _print_counts("method", Counter(trial.method for trial in trials))
-    cluster = _cluster(address) if address else Cluster([Demand(cpus=os.cpu_count() or 1)], None)
+    cluster = (
+        _cluster(ray_address) if ray_address else Cluster([Demand(cpus=os.cpu_count() or 1)], None)
+    )
     cores = int(sum(machine.cpus for machine in cluster.machines))
     share = first.resources.gpus_per_pack
     demand = Demand(gpus=share if any(machine.gpus for machine in cluster.machines) else 0.0)
@@ -94,10 +96,10 @@ def print_plan(
     print(f"about {bill.num_bytes / 1e9:,.2f} GB of results")
 
 
-def _cluster(address: str) -> Cluster:
+def _cluster(ray_address: str) -> Cluster:
     from ..schedule.ray import RayExecutor
 
-    executor = RayExecutor(address)
+    executor = RayExecutor(ray_address)
     try:
         return Cluster(executor.machines(), executor.accelerator_bytes())
     finally:

@@ -17,8 +17,8 @@ from ..schedule.executor import Executor, check_shared
 from ..schedule.progress import Progress, duration
 from ..schedule.scheduler import Options, Scheduler, Summary
 from ..store.results import Results
-from ..study.remaining import Outstanding, outstanding
-from ..study.shards import Share
+from ..study.remaining import Remaining, remaining
+from ..study.shards import Shard
 from ..study.study import check_writable, freeze, frozen_grids, work
 from ..work.machine import leaving
 
@@ -27,10 +27,10 @@ def run(
     names: Sequence[str],
     results: str | None = None,
     select: str | None = None,
-    address: str | None = None,
+    ray_address: str | None = None,
     fail_fast: bool = False,
     grace_seconds: float = 60.0,
-    share: Share | None = None,
+    shard: Shard | None = None,
     executor: Executor | None = None,
 ) -> Summary:
     """Does what is missing of some grids, and says how it ended.
@@ -39,10 +39,10 @@ def run(
         names: Packaged grids, or YAML files, of one study.
         results: Folder or URI; by default ``results/<study>`` below the current folder.
         select: Only the trials that meet these conditions.
-        address: A running Ray cluster; by default a Ray of our own on this machine.
+        ray_address: A running Ray cluster; by default a Ray of our own on this machine.
         fail_fast: Save and stop as soon as a trial has failed.
         grace_seconds: How long workers may take to save when interrupted.
-        share: Only this share of the trials; other drivers do the others.
+        shard: Only this shard of the trials; other drivers do the others.
         executor: Who carries the work out; by default Ray.
 
     Raises:
@@ -61,27 +61,27 @@ def run(
     folder = Results(results or f"results/{study}")
     everything = work(grids)
     chosen = {t.trial_id for t in select_trials([trial for trial, _ in everything], select)}
-    wanted = [some for some in everything if some.trial.trial_id in chosen]
-    if share is not None:
-        wanted = share.of(wanted)
+    wanted = [wanted_trial for wanted_trial in everything if wanted_trial.trial.trial_id in chosen]
+    if shard is not None:
+        wanted = shard.of(wanted)
     check_writable(folder)
     run_id = _new_run_id()
-    with at_work(folder, run_id, share):
+    with at_work(folder, run_id, shard):
         freeze(folder, loaded)
-        left = outstanding(folder, wanted)
-        title = f"{study}, share {share}" if share else study
-        return _carry_out(folder, study, title, left, options, run_id, executor, address)
+        left = remaining(folder, wanted)
+        title = f"{study}, shard {shard}" if shard else study
+        return _carry_out(folder, study, title, left, options, run_id, executor, ray_address)
 
 
 def rescore(
-    uri: str, names: Sequence[str], address: str | None = None, executor: Executor | None = None
+    uri: str, names: Sequence[str], ray_address: str | None = None, executor: Executor | None = None
 ) -> Summary:
     """Scores every trained model of a results folder by more metrics, without training again.
 
     Args:
         uri: The results folder.
         names: Metrics of the catalogue; they get their default parameters and the study's seeds.
-        address: A running Ray cluster; by default a Ray of our own on this machine.
+        ray_address: A running Ray cluster; by default a Ray of our own on this machine.
         executor: Who carries the work out; by default Ray.
 
     Raises:
@@ -99,9 +99,9 @@ def rescore(
     more = [grid.model_copy(update={"metrics": only(names)}) for grid in grids]
     run_id = _new_run_id()
     with at_work(folder, run_id):
-        left = outstanding(folder, work(more))._replace(untrained=[])
+        left = remaining(folder, work(more))._replace(untrained=[])
         study = grids[0].study
-        return _carry_out(folder, study, study, left, Options(), run_id, executor, address)
+        return _carry_out(folder, study, study, left, Options(), run_id, executor, ray_address)
 
 
 def _options(
@@ -137,11 +137,11 @@ def _carry_out(
     folder: Results,
     study: str,
     title: str,
-    left: Outstanding,
+    left: Remaining,
     options: Options,
     run_id: str,
     executor: Executor | None,
-    address: str | None,
+    ray_address: str | None,
 ) -> Summary:
     done, failed, total = len(left.done), len(left.failed), sum(len(group) for group in left)
     if left.nothing:
@@ -149,7 +149,7 @@ def _carry_out(
         return Summary(done, failed, 0, interrupted=False)
     print(f"{title}: {_said(done, failed, total)} in {folder.uri}")
     began = time.monotonic()
-    executor = executor or _ray(address)
+    executor = executor or _ray(ray_address)
     try:
         check_shared(folder.store, executor)
         with _Signals() as signals, Progress(title) as progress:
@@ -170,10 +170,10 @@ def _carry_out(
     return summary
 
 
-def _ray(address: str | None) -> Executor:
+def _ray(ray_address: str | None) -> Executor:
     from ..schedule.ray import RayExecutor
 
-    executor = RayExecutor(address)
+    executor = RayExecutor(ray_address)
     if executor.dashboard:
         print(f"Ray's dashboard: http://{executor.dashboard}")
     return executor

@@ -6,7 +6,7 @@ from collections import Counter
 
 from ..schedule.drivers import Driver, drivers
 from ..store.results import Results
-from ..study.remaining import outstanding
+from ..study.remaining import remaining
 from ..study.study import frozen_grids, work
 from ..work.control import Control
 
@@ -24,7 +24,7 @@ def print_status(uri: str) -> None:
     grids = frozen_grids(results)
     everything = work(grids)
     trials = [trial for trial, _ in everything]
-    left = outstanding(results, everything)
+    left = remaining(results, everything)
     print(f"{grids[0].study} in {results.uri}: {len(left.done):,} of {len(trials):,} trials done")
     print(f"  {len(left.unscored):,} trained, with scores missing")
     print(f"  {len(left.untrained):,} to train")
@@ -38,11 +38,11 @@ def print_status(uri: str) -> None:
         print(f"  a driver is at work: {driver}")
     if not working:
         print("  no driver is at work")
-    for part, report in Control(results.store, "").reports().items():
+    for attempt_id, report in Control(results.store, "").reports().items():
         age = time.time() - report["at"]
         state = "working" if age < _SILENT_SECONDS else f"silent for {age / 60:.0f} min"
         progress = f"{report['step']}/{report['steps']}"
-        print(f"  {part}: {len(report['trials'])} trials at {progress}, {state}")
+        print(f"  {attempt_id}: {len(report['trials'])} trials at {progress}, {state}")
     failures = len(results.table("failures", ["cause"]))
     if failures:
         print(f"  {failures:,} failed attempts: see `teasel failures {results.uri}`")
@@ -63,8 +63,8 @@ def print_failures(uri: str) -> None:
     groups: dict[tuple[str, str, str], list[dict]] = {}
     for row in results.table("failures").to_pylist():
         # Every attempt has files of its own name, and may complain of them.
-        part = rf"{row['pack_id']}-\w+-{row['kind']}-{row['attempt']}"
-        exception = re.sub(part, "PART", row["exception"])
+        attempt_id = rf"{row['pack_id']}-\w+-{row['kind']}-{row['attempt']}"
+        exception = re.sub(attempt_id, "PART", row["exception"])
         groups.setdefault((row["kind"], row["cause"], exception), []).append(row)
     for (kind, cause, exception), rows in groups.items():
         last = max(rows, key=lambda row: row["at"])

@@ -4,9 +4,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..schedule.drivers import drivers
-from ..store.parts import manifest, parts, read_part, write_manifest
+from ..store.files import list_files, manifest, read_file, write_manifest
 from ..store.results import Results, ResultsError
-from ..study.remaining import outstanding
+from ..study.remaining import remaining
 from ..study.study import frozen_grids, work
 from .checks import Findings, verify
 
@@ -70,10 +70,10 @@ def put_aside(results: Results, found: Findings) -> None:
             store.remove(file)
     for folder in {file.rpartition("/")[0] for file in found.damaged}:
         if manifest(store, folder):
-            write_manifest(store, folder, parts(store, folder).compacted)
+            write_manifest(store, folder, list_files(store, folder).compacted)
     lost = pa.array(sorted(found.lost), pa.string())
-    for file in parts(store, "tables/trials").files:
-        rows = read_part(store, file)
+    for file in list_files(store, "tables/trials").files:
+        rows = read_file(store, file)
         kept = rows.filter(~pc.field("trial_id").isin(lost))
         if len(kept) < len(rows):
             store.write(f"quarantine/{file}", store.read(file))
@@ -92,7 +92,7 @@ def _print(found: Findings, uri: str) -> None:
 
 
 def _print_state(results: Results, clean: bool) -> None:
-    left = outstanding(results, work(frozen_grids(results)))
+    left = remaining(results, work(frozen_grids(results)))
     print(
         f"{results.uri}: {'clean; ' if clean else ''}{len(left.done):,} trials done, "
         f"{len(left.failed):,} failed; not done yet: {len(left.untrained):,} to train, "

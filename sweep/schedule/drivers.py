@@ -18,7 +18,7 @@ from typing import NamedTuple
 from ... import TeaselError
 from ..store.results import Results
 from ..store.store import Store, StoreError
-from ..study.shards import Share
+from ..study.shards import Shard
 
 BEAT_SECONDS = 5.0
 _PATIENCE_BEATS = 4
@@ -36,7 +36,7 @@ class Driver(NamedTuple):
         host: The machine it runs on.
         pid: Its process there.
         since: When it began.
-        share: Number and count of the share of the study that it does, or None: all.
+        shard: Number and count of the shard of the study that it does, or None: all.
         beat: How often it has written the file.
         at: When it last did, in its machine's seconds since 1970.
         pids: Whose numbers of processes `pid` is one of: a machine's, or a container's.
@@ -46,15 +46,15 @@ class Driver(NamedTuple):
     host: str
     pid: int
     since: str
-    share: tuple[int, int] | None
+    shard: tuple[int, int] | None
     beat: int
     at: float
     pids: str = ""
     begun: bool = True
 
     def __str__(self) -> str:
-        share = f"share {Share(*self.share)}, " if self.share else ""
-        return f"{share}process {self.pid} on {self.host}, since {self.since}"
+        shard = f"shard {Shard(*self.shard)}, " if self.shard else ""
+        return f"{shard}process {self.pid} on {self.host}, since {self.since}"
 
     @property
     def silent_seconds(self) -> float:
@@ -74,12 +74,12 @@ class Driver(NamedTuple):
             return False
         return self.pid == os.getpid()  # the number has come to us since
 
-    def leaves_room_for(self, share: Share | None) -> bool:
-        """Whether `share` is of the same partition, and not this driver's."""
-        if share is None or self.share is None:
+    def leaves_room_for(self, shard: Shard | None) -> bool:
+        """Whether `shard` is of the same partition, and not this driver's."""
+        if shard is None or self.shard is None:
             return False
-        number, count = self.share
-        return share.count == count and share.number != number
+        number, count = self.shard
+        return shard.count == count and shard.number != number
 
 
 def _pids() -> str:
@@ -101,7 +101,7 @@ def drivers(store: Store) -> dict[str, Driver]:
 
 
 @contextlib.contextmanager
-def at_work(results: Results, run_id: str, share: Share | None = None) -> Iterator[None]:
+def at_work(results: Results, run_id: str, shard: Shard | None = None) -> Iterator[None]:
     """Lets others know, for as long as the context lasts, that a driver is at work.
 
     Raises:
@@ -110,7 +110,7 @@ def at_work(results: Results, run_id: str, share: Share | None = None) -> Iterat
     ended, begun = threading.Event(), threading.Event()
     since = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     name = f"running/drivers/{run_id}.json"
-    me = (platform.node(), os.getpid(), since, (share.number, share.count) if share else None)
+    me = (platform.node(), os.getpid(), since, (shard.number, shard.count) if shard else None)
 
     def beat(count: int) -> None:
         driver = Driver(*me, count, time.time(), _pids(), begun.is_set())
@@ -127,7 +127,7 @@ def at_work(results: Results, run_id: str, share: Share | None = None) -> Iterat
     thread = threading.Thread(target=keep_beating, daemon=True)
     thread.start()
     try:
-        _make_room(results, share, name)
+        _make_room(results, shard, name)
         begun.set()
         _tidy(results.store)
         yield
@@ -137,7 +137,7 @@ def at_work(results: Results, run_id: str, share: Share | None = None) -> Iterat
         results.store.remove(name)
 
 
-def _make_room(results: Results, share: Share | None, own: str) -> None:
+def _make_room(results: Results, shard: Shard | None, own: str) -> None:
     """Removes the files of drivers that do not beat any more.
 
     Whether one on another machine still lives cannot be asked, and clocks differ: so the file is
@@ -153,7 +153,7 @@ def _make_room(results: Results, share: Share | None, own: str) -> None:
             continue
         if driver.dead or driver.silent_seconds > _FORGOTTEN_SECONDS:
             results.store.remove(name)
-        elif not driver.leaves_room_for(share):
+        elif not driver.leaves_room_for(shard):
             silent[name] = driver
     deadline = time.monotonic() + _PATIENCE_BEATS * BEAT_SECONDS
     if silent:

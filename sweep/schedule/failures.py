@@ -14,8 +14,8 @@ from ..trials.trial import Trial
 from ..work.attempt import Failure
 from ..work.machine import ClusterError
 from ..work.tasks import Task, TrainPack
-from .retries import Retries, Verdict
-from .states import Ledger
+from .retries import Decision, Retries
+from .states import TrialStates
 
 
 class Failures:
@@ -29,10 +29,10 @@ class Failures:
     """
 
     def __init__(
-        self, results: Results, ledger: Ledger, retries: Retries, clock: Callable[[], float]
+        self, results: Results, ledger: TrialStates, retries: Retries, clock: Callable[[], float]
     ) -> None:
         self._results = results
-        self._ledger = ledger
+        self._states = ledger
         self._retries = retries
         self._clock = clock
 
@@ -67,47 +67,49 @@ class Failures:
     def _take_committed(self, task: Task) -> list[Trial]:
         """Counts what a failed attempt has committed all the same; returns what it has not."""
         if isinstance(task, TrainPack):
-            rows = self._results.rows_of("trials", task.part)
+            rows = self._results.rows_of("trials", task.attempt_id)
             if not rows:
                 return list(task.trials)
             failed = [row["trial_id"] for row in rows if row["status"] == "failed"]
-            self._ledger.trained(task.trials, failed)
+            self._states.trained(task.trials, failed)
             return []
-        left = [t for t in task.trials if not self._results.rows_of("scores", task.part_of(t))]
-        self._ledger.scored(trial for trial in task.trials if trial not in left)
+        left = [
+            t for t in task.trials if not self._results.rows_of("scores", task.attempt_id_of(t))
+        ]
+        self._states.scored(trial for trial in task.trials if trial not in left)
         return left
 
     def _train_again(self, task: TrainPack, left: list[Trial], failure: Failure) -> None:
         if task.checkpoint and failure.cause == "checkpoint":
             for name in (task.checkpoint.removesuffix(".safetensors") + ".json", task.checkpoint):
                 self._results.store.remove(name)  # else the next run would pick it again
-            self._ledger.backlog.put_back([PackedTrials(tuple(left), None)])
+            self._states.backlog.put_back([PackedTrials(tuple(left), None)])
             return
-        saved = checkpoints.newest(self._results, task.part)
+        saved = checkpoints.newest(self._results, task.attempt_id)
         if saved:
             self._retries.progressed(task)
         elif task.checkpoint and self._results.store.exists(task.checkpoint):
             saved = task.checkpoint
-        verdict = self._retries.failed(task, PackedTrials(tuple(left), saved), failure)
-        self._ledger.backlog.put_back(verdict.packs)
-        if verdict.most:
-            self._ledger.backlog.limit(task.program, verdict.most)
-        self._give_up(task, verdict, failure)
+        decision = self._retries.failed(task, PackedTrials(tuple(left), saved), failure)
+        self._states.backlog.put_back(decision.packs)
+        if decision.most:
+            self._states.backlog.limit(task.program, decision.most)
+        self._give_up(task, decision, failure)
 
     def _score_again(self, task: Task, left: list[Trial], failure: Failure) -> None:
-        verdict = self._retries.failed(task, PackedTrials(tuple(left), None), failure)
-        self._ledger.score(trial for pack in verdict.packs for trial in pack.trials)
-        self._give_up(task, verdict, failure)
+        decision = self._retries.failed(task, PackedTrials(tuple(left), None), failure)
+        self._states.score(trial for pack in decision.packs for trial in pack.trials)
+        self._give_up(task, decision, failure)
 
-    def _give_up(self, task: Task, verdict: Verdict, failure: Failure) -> None:
-        self._ledger.give_up(verdict.failed)
-        stopped = self._ledger.give_up_program(task.kind, task.program) if verdict.stop else []
+    def _give_up(self, task: Task, decision: Decision, failure: Failure) -> None:
+        self._states.give_up(decision.failed)
+        stopped = self._states.give_up_program(task.kind, task.program) if decision.stop else []
         if stopped:
             reason = Failure("stopped", f"its program raised too often: {failure.exception}")
             self._write(replace(task, trials=tuple(stopped)), reason)
 
     def _write(self, task: Task, failure: Failure) -> None:
-        log = f"logs/{task.part}.log"
+        log = f"logs/{task.attempt_id}.log"
         row = {
             "pack_id": task.pack_id,
             "kind": task.kind,
@@ -117,4 +119,4 @@ class Failures:
             "log": log if self._results.store.exists(log) else None,
             "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
-        self._results.add("failures", task.part, [row])
+        self._results.add("failures", task.attempt_id, [row])

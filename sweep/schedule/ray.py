@@ -31,7 +31,7 @@ _OBJECT_STORE_BYTES = 128 * 2**20  # what passes through it is small: rows go to
 def _attempt(task: Task) -> Outcome:
     prepare(task.demand.cpus, task.demand.gpus)
     try:
-        with _logged(Store(task.results), f"logs/{task.part}.log"):
+        with _logged(Store(task.results_uri), f"logs/{task.attempt_id}.log"):
             return carry_out(task)
     finally:
         release_cpus()

@@ -20,7 +20,7 @@ HICCUP_SECONDS = 60.0
 """For how long a store may refuse every attempt, and be all right again."""
 
 
-class Verdict(NamedTuple):
+class Decision(NamedTuple):
     """What becomes of the trials that a failed attempt left undone.
 
     Attributes:
@@ -65,7 +65,7 @@ class Retries:
         for trial in task.trials:
             self._strikes.pop((task.kind, trial.trial_id), None)
 
-    def struck(self, kind: str, trial: Trial) -> bool:
+    def has_failed(self, kind: str, trial: Trial) -> bool:
         """Whether a trial was in an attempt of this kind that failed."""
         return self._strikes[kind, trial.trial_id] > 0
 
@@ -78,31 +78,31 @@ class Retries:
         times.append(now)
         return len(times) >= MAX_LOST and now - times[0] > HICCUP_SECONDS
 
-    def failed(self, task: Task, left: PackedTrials, failure: Failure) -> Verdict:
+    def failed(self, task: Task, left: PackedTrials, failure: Failure) -> Decision:
         """What becomes of the trials that `task` has left undone."""
         size = len(task.trials)
         if failure.cause == "out_of_memory" and size > 1:
             if task.kind == "score":  # a group that would form again: alone from now on
                 self._strike(task, left)
             most = (size + 1) // 2
-            return Verdict(left.cut(most), [], most=most)
+            return Decision(left.cut(most), [], most=most)
         self._strike(task, left)
         lost = failure.cause == "lost"
         if not lost and self._fail_fast:
-            return Verdict([], list(left.trials))
+            return Decision([], list(left.trials))
         if not lost and self._is_the_programs_fault(task, failure):
-            return Verdict([], list(left.trials), stop=True)
+            return Decision([], list(left.trials), stop=True)
         strikes = max(self._strikes[task.kind, trial.trial_id] for trial in left.trials)
         if size == 1 and strikes >= (MAX_LOST if lost else MAX_EXCEPTIONS):
-            return Verdict([], list(left.trials))
+            return Decision([], list(left.trials))
         whole = lost and strikes < MAX_EXCEPTIONS
-        return Verdict(left.cut(len(left.trials) if whole else (size + 1) // 2), [])
+        return Decision(left.cut(len(left.trials) if whole else (size + 1) // 2), [])
 
     def _strike(self, task: Task, left: PackedTrials) -> None:
         self._strikes.update((task.kind, trial.trial_id) for trial in left.trials)
 
     def _is_the_programs_fault(self, task: Task, failure: Failure) -> bool:
-        key = (task.kind, task.program, failure.exception.replace(task.part, ""))
+        key = (task.kind, task.program, failure.exception.replace(task.attempt_id, ""))
         raised = self._raised.setdefault(key, [])
         raised.append({trial.trial_id for trial in task.trials})
         return len(raised) >= MAX_EXCEPTIONS and not set.intersection(*raised)

@@ -10,7 +10,7 @@ from ... import TeaselError
 from ..store import checkpoints, code_tables
 from ..store.results import Results
 from ..study.packing import Backlog, PackedTrials, Slots
-from ..study.remaining import Outstanding
+from ..study.remaining import Remaining
 from ..trials.references import REFERENCES
 from ..trials.trial import Trial, seeds_first
 from ..work.attempt import Outcome
@@ -21,7 +21,7 @@ from .executor import Executor
 from .failures import Failures
 from .progress import Snapshot
 from .retries import Retries
-from .states import Ledger
+from .states import TrialStates
 
 _MAX_TRIALS_PER_SCORING = 8
 _MAX_WAITING_PER_CPU = 8
@@ -67,7 +67,7 @@ def no_signals() -> int:
     return 0
 
 
-def _in_order(left: Outstanding) -> list[Trial]:
+def _in_order(left: Remaining) -> list[Trial]:
     """What is to be trained: first what makes the study balanced, with what is trained already."""
     trained = [*left.done, *left.failed, *(trial for trial, _ in left.unscored)]
     untrained = [trial for trial, _ in left.untrained]
@@ -98,7 +98,7 @@ class Scheduler:
         self,
         results: Results,
         study: str,
-        left: Outstanding,
+        left: Remaining,
         executor: Executor,
         options: Options,
         run_id: str,
@@ -118,9 +118,9 @@ class Scheduler:
         self._listener = Listener(self._control, clock)
         untrained = _in_order(left)
         backlog = Backlog(untrained, checkpoints.latest(results), options.pack)
-        self._ledger = Ledger(left, backlog)
+        self._states = TrialStates(left, backlog)
         self._retries = Retries(options.fail_fast)
-        self._failures = Failures(results, self._ledger, self._retries, clock)
+        self._failures = Failures(results, self._states, self._retries, clock)
         self._running: dict[str, Task] = {}
         self._packs: dict[str, TrainPack] = {}  # those of them that train
         self._used = Demand(0)
@@ -146,16 +146,16 @@ class Scheduler:
         """
         self._check_demand()
         asked_at: float | None = None
-        failed_before = len(self._ledger.failed)
+        failed_before = len(self._states.failed)
         try:
             while True:
-                failed = self._options.fail_fast and len(self._ledger.failed) > failed_before
+                failed = self._options.fail_fast and len(self._states.failed) > failed_before
                 if asked_at is None and (self._signals() or failed or self._misfit):
                     asked_at = self._clock()
                     self._control.drain()
                 if asked_at is None:
                     self._start_what_fits()
-                if not self._running and (asked_at is not None or not self._ledger.waiting):
+                if not self._running and (asked_at is not None or not self._states.waiting):
                     break
                 if self._signals() > 1 or self._out_of_grace(asked_at):
                     break
@@ -165,12 +165,12 @@ class Scheduler:
                 self._show(self.snapshot())
         finally:
             self._control.close()
-            for part in self._running:
-                self._control.forget(part)
+            for attempt_id in self._running:
+                self._control.forget(attempt_id)
         if self._misfit:
             raise self._misfit
-        done, failed = len(self._ledger.done), len(self._ledger.failed)
-        missing = self._ledger.total - done - failed
+        done, failed = len(self._states.done), len(self._states.failed)
+        missing = self._states.total - done - failed
         return Summary(done, failed, missing, bool(self._signals()))
 
     def _out_of_grace(self, asked_at: float | None) -> bool:
@@ -180,16 +180,17 @@ class Scheduler:
         """Where the run stands."""
         training = sum(len(task.trials) for task in self._packs.values())
         scoring = sum(len(task.trials) for task in self._running.values()) - training
-        trained = scoring + len(self._ledger.scorable) + training - self._unfinished
-        done, failed = len(self._ledger.done), len(self._ledger.failed)
+        trained = scoring + len(self._states.scorable) + training - self._unfinished
+        done, failed = len(self._states.done), len(self._states.failed)
         progress = done + failed + _SHARE_OF_TRAINING * trained
-        return Snapshot(self._ledger.total, done, failed, training, scoring, progress)
+        return Snapshot(self._states.total, done, failed, training, scoring, progress)
 
     @property
     def _unfinished(self) -> float:
         """Trials in training, each by the share that is left of its steps."""
         return sum(
-            len(task.trials) * self._listener.left(part) for part, task in self._packs.items()
+            len(task.trials) * self._listener.left(attempt_id)
+            for attempt_id, task in self._packs.items()
         )
 
     # What runs next
@@ -207,15 +208,15 @@ class Scheduler:
         demand = Demand(gpus=self._gpus)
         slots = sum(machine.holds(demand) for machine in self._machines)
         self._slots = Slots(max(1, slots), self._accelerator_bytes)
-        self._left_to_train = len(self._ledger.backlog) + self._unfinished
+        self._left_to_train = len(self._states.backlog) + self._unfinished
         while (task := self._next(self._offered - self._used)) is not None:
             self._attempts.update((task.kind, trial.trial_id) for trial in task.trials)
-            self._running[task.part] = task
+            self._running[task.attempt_id] = task
             if isinstance(task, TrainPack):
-                self._packs[task.part] = task
+                self._packs[task.attempt_id] = task
             self._used += task.demand
             self._executor.submit(task)
-        self._executor.grow(len(self._ledger.backlog))
+        self._executor.grow(len(self._states.backlog))
 
     def _next(self, free: Demand) -> Task | None:
         """The task to start now, if any fits into what is free.
@@ -223,27 +224,27 @@ class Scheduler:
         With accelerators, training comes first, and scoring takes the CPUs beside it; unless the
         scores fall far behind. On CPUs alone a trained model is scored first.
         """
-        behind = len(self._ledger.scorable) > _MAX_WAITING_PER_CPU * self._offered.cpus
+        behind = len(self._states.scorable) > _MAX_WAITING_PER_CPU * self._offered.cpus
         if not self._gpus or behind:
             return self._next_scoring(free) or self._next_pack(free)
         # An accelerator that comes free must not wait for a CPU until something is scored.
-        kept = Demand(cpus=free.gpus // self._gpus if len(self._ledger.backlog) else 0)
+        kept = Demand(cpus=free.gpus // self._gpus if len(self._states.backlog) else 0)
         return self._next_pack(free) or self._next_scoring(free - kept)
 
     def _next_scoring(self, free: Demand) -> ScoreTrials | None:
-        if not self._ledger.scorable or not free.holds(Demand()):
+        if not self._states.scorable or not free.holds(Demand()):
             return None
-        share = math.ceil(len(self._ledger.scorable) / max(1, self._offered.cpus))
-        chosen = [self._ledger.scorable.popleft()]
+        share = math.ceil(len(self._states.scorable) / max(1, self._offered.cpus))
+        chosen = [self._states.scorable.popleft()]
         # One that was in a failed attempt is scored alone, so that it fails alone.
         while len(chosen) < min(share, _MAX_TRIALS_PER_SCORING) and not any(
-            self._retries.struck("score", some.trial)
-            for some in (chosen[-1], self._ledger.scorable[0])
+            self._retries.has_failed("score", wanted_trial.trial)
+            for wanted_trial in (chosen[-1], self._states.scorable[0])
         ):
-            chosen.append(self._ledger.scorable.popleft())
+            chosen.append(self._states.scorable.popleft())
         trials = tuple(trial for trial, _ in chosen)
         return ScoreTrials(
-            self._results.store.address,
+            self._results.store.uri_with_secrets,
             self._study,
             self._run_id,
             trials,
@@ -259,22 +260,22 @@ class Scheduler:
         def is_ready(trial: Trial) -> bool:
             return fits(trial) and trial.program not in compiling
 
-        if not any(fits(trial) for trial in self._ledger.backlog.heads):
+        if not any(fits(trial) for trial in self._states.backlog.heads):
             return None
-        for part, pack in self._packs.items():
-            if self._listener.has_begun(part):
+        for attempt_id, pack in self._packs.items():
+            if self._listener.has_begun(attempt_id):
                 self._warm.add(pack.program)
         compiling = {pack.program for pack in self._packs.values()} - self._warm
         # A program that is being compiled is left alone, so that others find it compiled; but no
         # slot stays empty for that.
-        for suits in (is_ready, fits):
-            if packed := self._ledger.backlog.take(self._slots, self._left_to_train, suits):
+        for accepts in (is_ready, fits):
+            if packed := self._states.backlog.take(self._slots, self._left_to_train, accepts):
                 return self._train_pack(packed)
         return None
 
     def _train_pack(self, pack: PackedTrials) -> TrainPack:
         return TrainPack(
-            self._results.store.address,
+            self._results.store.uri_with_secrets,
             self._study,
             self._run_id,
             pack.trials,
@@ -293,7 +294,7 @@ class Scheduler:
 
     def _check_demand(self) -> None:
         largest = max(self._machines, key=lambda one: (one.gpus, one.cpus), default=Demand(0))
-        for demand in {self._demand_of(trial) for trial in self._ledger.backlog.heads} | {Demand()}:
+        for demand in {self._demand_of(trial) for trial in self._states.backlog.heads} | {Demand()}:
             if not any(machine.holds(demand) for machine in self._machines):
                 raise DemandError(
                     f"a task needs {demand.cpus:g} CPU and {demand.gpus:g} accelerators of one "
@@ -304,10 +305,10 @@ class Scheduler:
 
     def _take(self, outcome: Outcome) -> None:
         task = outcome.task
-        del self._running[task.part]
-        self._packs.pop(task.part, None)
+        del self._running[task.attempt_id]
+        self._packs.pop(task.attempt_id, None)
         self._used -= task.demand
-        self._control.forget(task.part)
+        self._control.forget(task.attempt_id)
         if outcome.failure is not None:
             try:
                 self._failures.take(task, outcome.failure)
@@ -317,6 +318,6 @@ class Scheduler:
             self._retries.succeeded(task)
             if isinstance(task, TrainPack):
                 self._warm.add(task.program)
-                self._ledger.trained(task.trials, outcome.value["failed"])
+                self._states.trained(task.trials, outcome.value["failed"])
             else:
-                self._ledger.scored(task.trials)
+                self._states.scored(task.trials)

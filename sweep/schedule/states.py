@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..study.packing import Backlog
-from ..study.remaining import Outstanding, Wanted
+from ..study.remaining import Remaining, WantedTrial
 from ..trials.trial import Trial
 
 
-class Ledger:
+class TrialStates:
     """The trials of a run, but for those in an attempt, which the scheduler knows.
 
     Args:
@@ -24,7 +24,7 @@ class Ledger:
         failed: The ids of those given up.
     """
 
-    def __init__(self, left: Outstanding, backlog: Backlog) -> None:
+    def __init__(self, left: Remaining, backlog: Backlog) -> None:
         self.total = sum(len(group) for group in left)
         self.backlog = backlog
         self.scorable = deque(left.unscored)
@@ -47,7 +47,7 @@ class Ledger:
 
     def score(self, trials: Iterable[Trial]) -> None:
         """Queues trials for scoring."""
-        self.scorable += [Wanted(trial, self._requests[trial.trial_id]) for trial in trials]
+        self.scorable += [WantedTrial(trial, self._requests[trial.trial_id]) for trial in trials]
 
     def scored(self, trials: Iterable[Trial]) -> None:
         """Trials have all they need."""
@@ -62,7 +62,11 @@ class Ledger:
         if kind == "train":
             trials = self.backlog.give_up(program)
         else:
-            trials = [some.trial for some in self.scorable if some.trial.program == program]
+            trials = [
+                wanted_trial.trial
+                for wanted_trial in self.scorable
+                if wanted_trial.trial.program == program
+            ]
             self.scorable = deque(s for s in self.scorable if s.trial.program != program)
         self.give_up(trials)
         return trials

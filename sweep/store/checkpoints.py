@@ -23,7 +23,7 @@ class Checkpoint(NamedTuple):
 
 def save(
     results: Results,
-    part: str,
+    attempt_id: str,
     step: int,
     trial_ids: list[str],
     train_seconds: float,
@@ -33,14 +33,14 @@ def save(
 
     Args:
         results: Where.
-        part: The attempt's name.
+        attempt_id: The attempt's name.
         step: How far the pack is.
         trial_ids: Whom it trains.
         train_seconds: What the training has taken so far, in all attempts.
         content: The state.
     """
-    name = f"checkpoints/{part}-{step}"
-    older = [file for file in _of_attempt(results, part) if not file.startswith(f"{name}.")]
+    name = f"checkpoints/{attempt_id}-{step}"
+    older = [file for file in _of_attempt(results, attempt_id) if not file.startswith(f"{name}.")]
     results.store.write(f"{name}.safetensors", content)
     index = {"step": step, "trial_ids": trial_ids, "train_seconds": train_seconds}
     results.store.write(f"{name}.json", json.dumps(index).encode())
@@ -54,16 +54,16 @@ def train_seconds(results: Results, name: str) -> float:
     return index["train_seconds"]
 
 
-def forget(results: Results, part: str, origin: str | None, trial_ids: list[str]) -> None:
+def forget(results: Results, attempt_id: str, origin: str | None, trial_ids: list[str]) -> None:
     """Removes what an attempt that has come to its end has saved, and what it went on from.
 
     Args:
         results: Where.
-        part: The attempt's name.
+        attempt_id: The attempt's name.
         origin: The file it went on from; kept if it holds others than `trial_ids`.
         trial_ids: Whom it has trained.
     """
-    files = _of_attempt(results, part)
+    files = _of_attempt(results, attempt_id)
     if origin:
         index = origin.removesuffix(".safetensors") + ".json"
         with contextlib.suppress(MissingFileError):  # another driver has removed it
@@ -91,9 +91,9 @@ def latest(results: Results) -> dict[str, Checkpoint]:
     return found
 
 
-def newest(results: Results, part: str) -> str | None:
+def newest(results: Results, attempt_id: str) -> str | None:
     """The file of the furthest checkpoint that an attempt has saved, if it has saved one."""
-    names = [name for name in _of_attempt(results, part) if name.endswith(".json")]
+    names = [name for name in _of_attempt(results, attempt_id) if name.endswith(".json")]
     if not names:
         return None
     return _state_file(max(names, key=lambda name: int(name[:-5].rsplit("-", 1)[1])))
@@ -109,7 +109,9 @@ def _state_file(index_file: str) -> str:
     return index_file.removesuffix(".json") + ".safetensors"
 
 
-def _of_attempt(results: Results, part: str) -> list[str]:
+def _of_attempt(results: Results, attempt_id: str) -> list[str]:
     """Its files, the indices before what they point at."""
-    names = [n for n in results.store.files("checkpoints") if n.startswith(f"checkpoints/{part}-")]
+    names = [
+        n for n in results.store.files("checkpoints") if n.startswith(f"checkpoints/{attempt_id}-")
+    ]
     return sorted(names, key=lambda name: not name.endswith(".json"))

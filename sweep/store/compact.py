@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
-from .parts import (
+from .files import (
     COMPACT,
     consistently,
     first_rows,
     is_compacted,
     joined,
-    parts,
-    read_part,
+    list_files,
+    read_file,
     trial_ids_of,
     write_manifest,
 )
@@ -44,7 +44,7 @@ def compact(results: Results, folder: str) -> None:
 
 def _compact(results: Results, folder: str) -> None:
     store = results.store
-    found, sizes = parts(store, folder), store.sizes(folder)
+    found, sizes = list_files(store, folder), store.sizes(folder)
     full = [file for file in found.compacted if sizes.get(file, 0) >= FULL_BYTES]
     old = [file for file in found.files if file not in full]
     if folder.startswith("tables/"):
@@ -69,7 +69,7 @@ def _rows(store: Store, table: str, full: list[str], old: list[str]) -> Iterator
     """The rows of the old files, without those that stand before them or in a full one."""
     identity = IDENTITY[table]
     keys = [
-        read_part(store, file, identity, read_dictionary=texts(table)) for file in (*full, *old)
+        read_file(store, file, identity, read_dictionary=texts(table)) for file in (*full, *old)
     ]
     if not keys:
         return
@@ -77,7 +77,7 @@ def _rows(store: Store, table: str, full: list[str], old: list[str]) -> Iterator
     stands[first_rows(joined(keys), identity)] = True
     ends = np.cumsum([len(key) for key in keys])
     for file, end, key in list(zip((*full, *old), ends, keys, strict=True))[len(full) :]:
-        yield read_part(store, file).filter(pa.array(stands[end - len(key) : end]))
+        yield read_file(store, file).filter(pa.array(stands[end - len(key) : end]))
 
 
 def _committed(store: Store, file: str, attempts: dict[str, tuple[str, str]]) -> bool:
@@ -95,10 +95,10 @@ def _codes(
     """Each trial's codes of the old files, those of the attempt that its row names."""
     seen = {trial_id for file in full for trial_id in compacted[file]}
     for file in old:
-        part = file.rpartition("/")[2].removesuffix(".parquet")
+        attempt_id = file.rpartition("/")[2].removesuffix(".parquet")
         parquet = store.parquet(file)
         for group, trial_id in enumerate(trial_ids_of(store, file)):
-            stands = is_compacted(file) or attempts[trial_id][1] == part
+            stands = is_compacted(file) or attempts[trial_id][1] == attempt_id
             if stands and trial_id not in seen:
                 seen.add(trial_id)
                 with store.reading(file):

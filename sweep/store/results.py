@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ... import TeaselError
 from ..trials.request import RequestKey
-from .parts import FACTORS, compacted_codes, consistently, read_part, read_table, row_numbers
+from .files import FACTORS, compacted_codes, consistently, read_file, read_table, row_numbers
 from .store import MissingFileError, Store
 from .tables import COLUMNS, IDENTITY, REQUEST_KEY, SCHEMA_VERSION, texts, to_table
 
@@ -82,14 +82,14 @@ class Results:
 
     # Tables
 
-    def add(self, table: str, part: str, rows: list[dict[str, Any]]) -> None:
-        """Commits rows as the file `part` of `table`; no rows, no file.
+    def add(self, table: str, name: str, rows: list[dict[str, Any]]) -> None:
+        """Commits rows as the file `name` of `table`; no rows, no file.
 
         Raises:
             StoreError: If the store refuses; nothing is then half written.
         """
         if rows:
-            self.store.write_table(f"tables/{table}/{part}.parquet", to_table(table, rows))
+            self.store.write_table(f"tables/{table}/{name}.parquet", to_table(table, rows))
 
     def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
         """All rows of a table, each once; an empty table if there are none.
@@ -102,14 +102,14 @@ class Results:
         whole = read_table(self.store, f"tables/{name}", wanted, IDENTITY[name])
         return to_table(name, []).select(wanted or list(COLUMNS[name])) if whole is None else whole
 
-    def rows_of(self, table: str, part: str) -> list[dict[str, Any]]:
+    def rows_of(self, table: str, name: str) -> list[dict[str, Any]]:
         """The rows that an attempt has committed.
 
         No rows if it has not, or if `teasel compact` has folded them since: who then makes the
         attempt again gets the same numbers, of which readers keep one.
         """
         try:
-            return read_part(self.store, f"tables/{table}/{part}.parquet").to_pylist()
+            return read_file(self.store, f"tables/{table}/{name}.parquet").to_pylist()
         except MissingFileError:
             return []
 
@@ -150,13 +150,13 @@ class Results:
         return self.store.folders("representations")
 
     def add_codes(
-        self, dataset: str, part: str, codes: Iterable[tuple[str, np.ndarray, np.ndarray]]
+        self, dataset: str, attempt_id: str, codes: Iterable[tuple[str, np.ndarray, np.ndarray]]
     ) -> None:
         """Keeps the posterior of the study's fixed points: one row group per trial.
 
         Args:
             dataset: The data set's name.
-            part: The attempt's name.
+            attempt_id: The attempt's name.
             codes: trial_id, means (N, D), log variances (N, D) for each trial.
         """
         tables = [
@@ -171,7 +171,7 @@ class Results:
         ]
         if tables:
             self.store.write_table(
-                f"representations/{dataset}/{part}.parquet",
+                f"representations/{dataset}/{attempt_id}.parquet",
                 pa.concat_tables(tables),
                 row_group_size=len(tables[0]),
                 **CODES_FORMAT,
@@ -189,13 +189,13 @@ class Results:
         Raises:
             ResultsError: If no such trial has been trained here.
         """
-        dataset, part = self._attempt_of(trial_id)
+        dataset, attempt_id = self._attempt_of(trial_id)
         folder = f"representations/{dataset}"
-        codes = consistently(lambda: self._codes(folder, part, trial_id))
+        codes = consistently(lambda: self._codes(folder, attempt_id, trial_id))
         factors = self.store.parquet(f"{folder}/{FACTORS}").read(["factors"])["factors"]
         return _matrix(codes["mean"]), _matrix(codes["log_variance"]), _matrix(factors)
 
-    def part_of(self, trial_id: str) -> str:
+    def attempt_id_of(self, trial_id: str) -> str:
         """The name of the attempt that trained a trial.
 
         Raises:
@@ -205,8 +205,8 @@ class Results:
 
     def attempts(self) -> dict[str, tuple[str, str]]:
         """The data set of every trained trial, and the name of the attempt that trained it."""
-        columns = self.table("trials", ["dataset", "part"]).to_pydict()
-        attempts = zip(columns["dataset"], columns["part"], strict=True)
+        columns = self.table("trials", ["dataset", "attempt_id"]).to_pydict()
+        attempts = zip(columns["dataset"], columns["attempt_id"], strict=True)
         return dict(zip(columns["trial_id"], attempts, strict=True))
 
     def _attempt_of(self, trial_id: str) -> tuple[str, str]:
@@ -217,10 +217,10 @@ class Results:
             raise ResultsError(f"{self.uri}: no trained trial {trial_id!r}")
         return self._trained[trial_id]
 
-    def _codes(self, folder: str, part: str, trial_id: str) -> pa.Table:
+    def _codes(self, folder: str, attempt_id: str, trial_id: str) -> pa.Table:
         """The row group of a trial: in its attempt's file, or where `teasel compact` put it."""
         try:
-            return _row_group_of(self.store, f"{folder}/{part}.parquet", trial_id)
+            return _row_group_of(self.store, f"{folder}/{attempt_id}.parquet", trial_id)
         except MissingFileError:
             file = self._compacted.get(folder, {}).get(trial_id)
             if file is None:
@@ -234,9 +234,9 @@ class Results:
             self._compacted.pop(folder)
             raise
 
-    def parameters_name(self, part: str) -> str:
+    def parameters_name(self, attempt_id: str) -> str:
         """The file of a pack's trained parameters."""
-        return f"models/{part}.safetensors"
+        return f"models/{attempt_id}.safetensors"
 
 
 def _vectors(matrix: np.ndarray) -> pa.FixedSizeListArray:

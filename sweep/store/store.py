@@ -34,7 +34,7 @@ class Store:
         uri: A local path, or a URI that `pyarrow.fs` understands (``s3://``, ``gs://``).
 
     Attributes:
-        address: The root as given, absolute; a worker opens the store by it.
+        uri_with_secrets: The root as given, absolute; a worker opens the store by it.
         uri: The same without what stands before an ``@``, a key and its secret: for messages.
         local: Whether it is a path of this machine's file system.
 
@@ -46,7 +46,7 @@ class Store:
         text = str(uri)
         if "://" not in text:
             text = str(Path(os.path.expanduser(text)).absolute())  # '~nobody' stands for itself
-        self.address = text
+        self.uri_with_secrets = text
         self.uri = _without_secrets(text)
         try:
             filesystem, root = fs.FileSystem.from_uri(text)
@@ -60,7 +60,7 @@ class Store:
         self.local = isinstance(filesystem, fs.LocalFileSystem)
 
     def __reduce__(self) -> tuple[type["Store"], tuple[str]]:
-        return Store, (self.address,)
+        return Store, (self.uri_with_secrets,)
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}" if name else self._root

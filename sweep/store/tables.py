@@ -39,7 +39,7 @@ TRIALS: dict[str, pa.DataType] = {
     "pack_id": _TEXT,
     "pack_size": _WHOLE,
     "attempt": _WHOLE,
-    "part": _TEXT,
+    "attempt_id": _TEXT,
     "teasel_version": _TEXT,
     "jax_version": _TEXT,
     "numpy_version": _TEXT,

@@ -13,7 +13,7 @@ from ..trials.data import definition
 from ..trials.references import REFERENCES
 from ..trials.request import MetricRequest
 from ..trials.trial import Trial
-from .remaining import Wanted
+from .remaining import WantedTrial
 
 STEPS_PER_SECOND = 9.8
 """Updates of beta-VAE, batch 64, one channel, on one CPU core."""
@@ -31,7 +31,7 @@ SCORE_SECONDS = {"downstream_lr": 14.0, "downstream_gbt": 7.4, "dci": 4.8, "beta
 SCORE_OBSERVATIONS = {"beta_vae_score": 15_000 * 64 * 2, "factor_vae_score": 15_000 * 64 + 10_000}
 """Images that a metric visits at the study's size; 15,000 where nothing else is said."""
 
-_STUDY_POINTS = 10_000
+_PAPER_POINTS = 10_000
 _STORED_POINTS = 15_000
 _PARAMETER_BYTES = 4 * 700_000
 _OTHER_BYTES = 100_000  # rows, curves and pictures of one trial
@@ -46,8 +46,8 @@ class Cost(NamedTuple):
 
 
 def cost(
-    untrained: Sequence[Wanted],
-    unscored: Sequence[Wanted],
+    untrained: Sequence[WantedTrial],
+    unscored: Sequence[WantedTrial],
     save_models: bool,
     measured: dict[tuple[str, str], float],
 ) -> Cost:
@@ -86,7 +86,7 @@ def measured_seconds(results: Results, on_cpu: bool) -> dict[tuple[str, str], fl
 
 
 def _score_seconds(trial: Trial, request: MetricRequest) -> float:
-    share = (request.num_points or _STUDY_POINTS) / _STUDY_POINTS
+    share = (request.num_points or _PAPER_POINTS) / _PAPER_POINTS
     seconds = SCORE_SECONDS.get(request.metric, 1.0)
     if definition(trial).appearance:  # each visit is a new observation, to be encoded
         visits = SCORE_OBSERVATIONS.get(request.metric, _STORED_POINTS)

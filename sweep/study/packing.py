@@ -80,7 +80,7 @@ class Backlog:
         return [pack.trials[0] for pack in self._again] + [g[0] for g in self._groups.values()]
 
     def take(
-        self, slots: Slots, unfinished: float, suits: Callable[[Trial], bool]
+        self, slots: Slots, unfinished: float, accepts: Callable[[Trial], bool]
     ) -> PackedTrials | None:
         """The pack to start now, of a program whose trials suit; None if there is none.
 
@@ -89,16 +89,16 @@ class Backlog:
         Args:
             slots: Where packs can run.
             unfinished: Trials that wait or are being trained; one half done counts half.
-            suits: Says of one trial whether its like can be started.
+            accepts: Says of one trial whether its like can be started.
         """
         for pack in self._again:
-            if suits(pack.trials[0]):
+            if accepts(pack.trials[0]):
                 self._again.remove(pack)
                 most = self._most.get(pack.trials[0].program, len(pack.trials))
                 first, *rest = pack.cut(most)
                 self._again.extendleft(reversed(rest))
                 return first
-        keys = [key for key, group in self._groups.items() if suits(group[0])]
+        keys = [key for key, group in self._groups.items() if accepts(group[0])]
         if not keys:
             return None
         key = min(keys, key=lambda key: self._place[self._groups[key][0].trial_id])

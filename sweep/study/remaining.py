@@ -8,14 +8,14 @@ from ..trials.request import MetricRequest
 from ..trials.trial import Trial
 
 
-class Wanted(NamedTuple):
+class WantedTrial(NamedTuple):
     """A trial, and the scores wanted of it."""
 
     trial: Trial
     requests: tuple[MetricRequest, ...]
 
 
-class Outstanding(NamedTuple):
+class Remaining(NamedTuple):
     """Every trial of a study in one of four places.
 
     Attributes:
@@ -25,8 +25,8 @@ class Outstanding(NamedTuple):
         failed: Trained to no usable model; the row says why.
     """
 
-    untrained: list[Wanted]
-    unscored: list[Wanted]
+    untrained: list[WantedTrial]
+    unscored: list[WantedTrial]
     done: list[Trial]
     failed: list[Trial]
 
@@ -36,21 +36,21 @@ class Outstanding(NamedTuple):
         return not self.untrained and not self.unscored
 
 
-def outstanding(results: Results, wanted: Iterable[Wanted]) -> Outstanding:
+def remaining(results: Results, wanted: Iterable[WantedTrial]) -> Remaining:
     """Compares what is wanted with what the folder holds."""
     trained = results.done()
     scored = results.scored()
-    left = Outstanding([], [], [], [])
+    left = Remaining([], [], [], [])
     for trial, requests in wanted:
         status = trained.get(trial.trial_id)
         have = scored.get(trial.trial_id, set())
         missing = tuple(request for request in requests if request.key not in have)
         if status is None:
-            left.untrained.append(Wanted(trial, missing))
+            left.untrained.append(WantedTrial(trial, missing))
         elif status == "failed":
             left.failed.append(trial)
         elif missing:
-            left.unscored.append(Wanted(trial, missing))
+            left.unscored.append(WantedTrial(trial, missing))
         else:
             left.done.append(trial)
     return left

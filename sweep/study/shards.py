@@ -1,4 +1,4 @@
-"""Shares of a study: several drivers do one each, side by side, without a word between them."""
+"""Shards of a study: several drivers do one each, side by side, without a word between them."""
 
 import heapq
 import math
@@ -9,51 +9,51 @@ from dataclasses import dataclass
 from ... import TeaselError
 from ..trials.trial import seeds_first
 from .costs import cost
-from .remaining import Wanted
+from .remaining import WantedTrial
 
 _MOST_TOGETHER = 64
-"""Trials of one program that a share takes at a time: the largest pack that pays."""
+"""Trials of one program that a shard takes at a time: the largest pack that pays."""
 
 
-class ShareError(TeaselError):
-    """A share is not written as it should be; says how."""
+class ShardError(TeaselError):
+    """A shard is not written as it should be; says how."""
 
 
 @dataclass(frozen=True)
-class Share:
-    """The `number`-th of `count` shares, from 1."""
+class Shard:
+    """The `number`-th of `count` shards, from 1."""
 
     number: int
     count: int
 
     @classmethod
-    def parse(cls, text: str) -> "Share":
-        """The share that ``3/10`` stands for.
+    def parse(cls, text: str) -> "Shard":
+        """The shard that ``3/10`` stands for.
 
         Raises:
-            ShareError: If the text is not of that form, or there is no such share.
+            ShardError: If the text is not of that form, or there is no such shard.
         """
         match = re.fullmatch(r"(\d+)/(\d+)", text)
         if match:
-            share = cls(int(match[1]), int(match[2]))
-            if 1 <= share.number <= share.count:
-                return share
-        raise ShareError(f"--share {text}: expected NUMBER/COUNT, as in 3/10, counted from 1")
+            shard = cls(int(match[1]), int(match[2]))
+            if 1 <= shard.number <= shard.count:
+                return shard
+        raise ShardError(f"--shard {text}: expected NUMBER/COUNT, as in 3/10, counted from 1")
 
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"
 
-    def of(self, everything: Sequence[Wanted]) -> list[Wanted]:
-        """What belongs to this share, in its order."""
+    def of(self, everything: Sequence[WantedTrial]) -> list[WantedTrial]:
+        """What belongs to this shard, in its order."""
         return divide(everything, self.count)[self.number - 1]
 
 
-def divide(everything: Sequence[Wanted], count: int) -> list[list[Wanted]]:
-    """What is wanted, in `count` shares: each trial in one of them.
+def divide(everything: Sequence[WantedTrial], count: int) -> list[list[WantedTrial]]:
+    """What is wanted, in `count` shards: each trial in one of them.
 
     Every program is cut into parts that make whole packs, each with all of its settings and early
-    as well as late seeds, and the costliest part left goes to the share with the least to do. It
-    depends on nothing but what is wanted, so a share that is begun again is the same one.
+    as well as late seeds, and the costliest part left goes to the shard with the least to do. It
+    depends on nothing but what is wanted, so a shard that is begun again is the same one.
     """
     most = min(_MOST_TOGETHER, math.ceil(len(everything) / count))
     loads = [(0.0, number) for number in range(count)]
@@ -62,17 +62,17 @@ def divide(everything: Sequence[Wanted], count: int) -> list[list[Wanted]]:
         load, number = loads[0]
         heapq.heapreplace(loads, (load + seconds, number))
         place |= dict.fromkeys(part, number)
-    shares: list[list[Wanted]] = [[] for _ in range(count)]
-    for some in everything:
-        shares[place[some.trial.trial_id]].append(some)
-    return shares
+    shards: list[list[WantedTrial]] = [[] for _ in range(count)]
+    for wanted_trial in everything:
+        shards[place[wanted_trial.trial.trial_id]].append(wanted_trial)
+    return shards
 
 
-def _parts(everything: Sequence[Wanted], most: int) -> list[tuple[float, int, list[str]]]:
+def _parts(everything: Sequence[WantedTrial], most: int) -> list[tuple[float, int, list[str]]]:
     """Seconds, place and trial_ids of parts of one program, `most` trials in each at the most."""
-    wanted = {some.trial.trial_id: some for some in everything}
-    programs: dict[object, list[Wanted]] = {}
-    for trial in seeds_first(some.trial for some in everything):
+    wanted = {wanted_trial.trial.trial_id: wanted_trial for wanted_trial in everything}
+    programs: dict[object, list[WantedTrial]] = {}
+    for trial in seeds_first(wanted_trial.trial for wanted_trial in everything):
         programs.setdefault(trial.program, []).append(wanted[trial.trial_id])
     parts = []
     for members in programs.values():
@@ -80,6 +80,6 @@ def _parts(everything: Sequence[Wanted], most: int) -> list[tuple[float, int, li
         for first in range(num):
             part = members[first::num]
             bill = cost(part, (), save_models=False, measured={})
-            names = [some.trial.trial_id for some in part]
+            names = [wanted_trial.trial.trial_id for wanted_trial in part]
             parts.append((bill.train_seconds + bill.score_seconds, -len(parts), names))
     return parts

@@ -14,7 +14,7 @@ from ..store.store import StoreError
 from ..trials.references import wanted
 from ..trials.request import MetricRequest, RequestKey
 from ..trials.trial import PROTOCOL, Trial
-from .remaining import Wanted
+from .remaining import WantedTrial
 
 
 def freeze(results: Results, loaded: Sequence[tuple[Grid, Source]]) -> None:
@@ -104,7 +104,7 @@ def frozen_grids(results: Results) -> list[Grid]:
     return grids
 
 
-def work(grids: Iterable[Grid]) -> list[Wanted]:
+def work(grids: Iterable[Grid]) -> list[WantedTrial]:
     """Every trial of several grids once, in order, with the scores that those naming it want."""
     found: dict[str, Trial] = {}
     requests: dict[str, dict[RequestKey, MetricRequest]] = {}
@@ -117,7 +117,9 @@ def work(grids: Iterable[Grid]) -> list[Wanted]:
         for trial in grid.trials():
             found.setdefault(trial.trial_id, trial)
             requests.setdefault(trial.trial_id, {}).update(of_method[trial.method])
-    return [Wanted(trial, tuple(requests[trial_id].values())) for trial_id, trial in found.items()]
+    return [
+        WantedTrial(trial, tuple(requests[trial_id].values())) for trial_id, trial in found.items()
+    ]
 
 
 def check_writable(results: Results) -> None:

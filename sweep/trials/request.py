@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ...metrics import METRICS, STUDY_SEEDS
+from ...metrics import METRICS, PAPER_SEEDS
 from .trial import short_hash
 
 RequestKey = tuple[str, str, str, int]
@@ -30,7 +30,7 @@ class MetricRequest:
         A metric that the study lacks, and so has no seed there, gets 0.
         """
         if seed is None:
-            seed = STUDY_SEEDS[representation].get(metric, 0)
+            seed = PAPER_SEEDS[representation].get(metric, 0)
         return cls(representation, metric, parameters, seed, str(METRICS[metric].version))
 
     @cached_property

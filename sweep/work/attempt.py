@@ -51,7 +51,7 @@ class Outcome:
 def carry_out(task: Task) -> Outcome:
     """Runs a task in this process, and says how it ended."""
     try:
-        store = Store(task.results)
+        store = Store(task.results_uri)
         if store.local and not sees(store, "study.json"):  # its node came after `check_shared`
             raise unshared(store, [platform.node()])
         return Outcome(task, value=_do(task))

@@ -12,7 +12,7 @@ from ...datasets.feed import fits, windows
 from ...models import Pack, Purpose, Trainer
 
 
-class Supply:
+class Batches:
     """A data set at the disposal of a trainer.
 
     Where the device can hold the data set it lies there whole. Where it cannot, the host sends the

@@ -36,24 +36,26 @@ class Control:
         """Whether the workers of this run were asked to leave."""
         return self._store.exists(self._flag)
 
-    def report(self, part: str, **facts: Any) -> None:
+    def report(self, attempt_id: str, **facts: Any) -> None:
         """Says how far an attempt is."""
-        self._store.write(f"running/{part}.json", json.dumps(facts | {"at": time.time()}).encode())
+        self._store.write(
+            f"running/{attempt_id}.json", json.dumps(facts | {"at": time.time()}).encode()
+        )
 
-    def reports(self, parts: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
-        """The last report of these attempts, or of every one, by part name."""
-        if parts is None:
+    def reports(self, attempt_ids: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
+        """The last report of these attempts, or of every one, by attempt id."""
+        if attempt_ids is None:
             names = self._store.files("running", ".json")
-            parts = [name.removeprefix("running/").removesuffix(".json") for name in names]
+            attempt_ids = [name.removeprefix("running/").removesuffix(".json") for name in names]
         found: dict[str, dict[str, Any]] = {}
-        for part in parts:
+        for attempt_id in attempt_ids:
             with contextlib.suppress(StoreError):  # not begun yet, or ended meanwhile
-                found[part] = json.loads(self._store.read(f"running/{part}.json"))
+                found[attempt_id] = json.loads(self._store.read(f"running/{attempt_id}.json"))
         return found
 
-    def forget(self, part: str) -> None:
+    def forget(self, attempt_id: str) -> None:
         """Removes an attempt's report: it has ended."""
-        self._store.remove(f"running/{part}.json")
+        self._store.remove(f"running/{attempt_id}.json")
 
     def close(self) -> None:
         """Removes the drain flag: the run has ended."""
@@ -74,19 +76,19 @@ class Listener:
         self._reports: dict[str, dict[str, Any]] = {}
         self._heard_at, self._pause = -math.inf, 0.0
 
-    def listen(self, parts: Collection[str]) -> None:
+    def listen(self, attempt_ids: Collection[str]) -> None:
         """Reads how far these attempts are, if it is time to."""
         now = self._clock()
         if not 0 <= now - self._heard_at < self._pause:
-            self._reports = self._control.reports(parts)
+            self._reports = self._control.reports(attempt_ids)
             self._heard_at = self._clock()
             self._pause = min(60.0, max(1.0, (self._heard_at - now) / _SHARE_OF_TIME))
 
-    def has_begun(self, part: str) -> bool:
+    def has_begun(self, attempt_id: str) -> bool:
         """Whether an attempt has made a step."""
-        return part in self._reports
+        return attempt_id in self._reports
 
-    def left(self, part: str) -> float:
+    def left(self, attempt_id: str) -> float:
         """The share of its steps that an attempt has not made yet."""
-        report = self._reports.get(part, {"step": 0, "steps": 1})
+        report = self._reports.get(attempt_id, {"step": 0, "steps": 1})
         return 1 - report["step"] / max(1, report["steps"])

@@ -10,7 +10,7 @@ from ...models import decode, encode, encode_all
 from ..store import code_tables
 from ..store.results import Results
 from . import pictures
-from .batches import Supply
+from .batches import Batches
 
 NUM_TRAIN_POINTS, NUM_TEST_POINTS = 10_000, 5_000
 _NUM_PICTURES, _NUM_INTERPOLATED = 16, 8
@@ -27,7 +27,7 @@ def fixed_points(dataset: Dataset) -> np.ndarray:
 
 
 def codes_of_points(
-    parameters: Any, results: Results, trial_id: str, dataset: Dataset, supply: Supply
+    parameters: Any, results: Results, trial_id: str, dataset: Dataset, batches: Batches
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and log variance, (15,000, D) each, of the fixed points.
 
@@ -39,12 +39,12 @@ def codes_of_points(
         results: Where the table is kept.
         trial_id: The model's name there.
         dataset: What is observed.
-        supply: How the device gets it.
+        batches: How the device gets it.
     """
     points = fixed_points(dataset)
     if not dataset.stochastic:
-        if supply.whole:
-            table = encode_all(parameters, dataset.observe, supply.data, len(dataset))
+        if batches.whole:
+            table = encode_all(parameters, dataset.observe, batches.data, len(dataset))
         else:
             table = _encode_from_host(parameters, dataset, np.arange(len(dataset)))
         code_tables.save(results, trial_id, *table)
@@ -65,7 +65,7 @@ def _encode_from_host(
     return mean, log_variance
 
 
-def draw_pictures(parameters: Any, dataset: Dataset) -> dict[str, bytes]:
+def render_pictures(parameters: Any, dataset: Dataset) -> dict[str, bytes]:
     """PNGs by kind, of the first fixed points; none if the codes are no numbers."""
     images = dataset.images(fixed_points(dataset)[:_NUM_PICTURES], np.random.default_rng(0))
     means = np.asarray(encode(parameters, images)[0])

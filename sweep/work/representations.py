@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...datasets import Dataset
-from ...metrics import Representation, Rng, TableRepresentation, draw_in_turns
+from ...metrics import Representation, Rng, TableRepresentation, sample_in_turns
 from ..store import code_tables
 from ..store.results import Results, ResultsError
 from ..store.store import MissingFileError
@@ -34,7 +34,7 @@ class FreshRepresentation:
     def sample(self, rng: Rng, num: int) -> tuple[np.ndarray, np.ndarray]:
         """Codes (num, D) and factors (num, K), drawn sixteen points at a time."""
         factors, codes = [], []
-        for batch in draw_in_turns(rng, self.factor_sizes, num):
+        for batch in sample_in_turns(rng, self.factor_sizes, num):
             factors.append(batch)
             codes.append(self.encode(batch, rng))
         return np.concatenate(codes), np.concatenate(factors)
@@ -82,7 +82,9 @@ class KeptPoints:
 
     def encode(self, factors: np.ndarray, rng: Rng) -> np.ndarray:
         """Refuses: other images than those of the kept points have no codes here."""
-        raise ValueError("asks for images of its own; its catalogue entry says draws_points=False")
+        raise ValueError(
+            "asks for images of its own; its catalogue entry says samples_points=False"
+        )
 
 
 def as_generator(rng: Rng) -> np.random.Generator:
@@ -136,7 +138,7 @@ def _encoder(dataset: Dataset, parameters: Any, sampled: bool) -> Encode:
 
     def to_codes(indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         posterior = encode(parameters, dataset.images(indices, rng))
-        mean, log_variance = (np.asarray(part) for part in posterior)
+        mean, log_variance = (np.asarray(array) for array in posterior)
         if not sampled:
             return mean
         noise = rng.standard_normal(mean.shape, dtype=np.float32)
@@ -165,7 +167,7 @@ def stored_parameters(results: Results, trial: Trial) -> Any:
         ResultsError: If they were not kept.
     """
     try:
-        return _parameters_of_pack(results, results.part_of(trial.trial_id))[trial.trial_id]
+        return _parameters_of_pack(results, results.attempt_id_of(trial.trial_id))[trial.trial_id]
     except MissingFileError as error:
         raise ResultsError(
             f"{results.uri}: the parameters of trial {trial.trial_id} were not kept "
@@ -174,7 +176,7 @@ def stored_parameters(results: Results, trial: Trial) -> Any:
 
 
 @lru_cache(maxsize=1)  # trials that are scored one after the other were mostly trained together
-def _parameters_of_pack(results: Results, part: str) -> dict[str, Any]:
+def _parameters_of_pack(results: Results, attempt_id: str) -> dict[str, Any]:
     from ...models import parameters_from_bytes
 
-    return parameters_from_bytes(results.store.read(results.parameters_name(part)))
+    return parameters_from_bytes(results.store.read(results.parameters_name(attempt_id)))

@@ -31,19 +31,19 @@ def score(task: ScoreTrials) -> dict[str, Any]:
         ResultsError: If a trial's codes and parameters are gone.
         StoreError: If the results folder cannot be written.
     """
-    results = Results(task.results)
+    results = Results(task.results_uri)
     control = Control(results.store, task.run_id)
     for trial, requests in zip(task.trials, task.requests, strict=True):
-        drawing = [request for request in requests if METRICS[request.metric].draws_points]
+        drawing = [request for request in requests if METRICS[request.metric].samples_points]
         kinds = {request.representation for request in drawing}
         representations = open_representations(results, trial, kinds)
         rows: list[dict[str, Any]] = []
         bug: MetricError | None = None
         for done, request in enumerate(requests):
             if control.draining:
-                results.add("scores", f"{task.part_of(trial)}-{done}", rows)
+                results.add("scores", f"{task.attempt_id_of(trial)}-{done}", rows)
                 return {"interrupted": True}
-            control.report(task.part, trials=[trial.trial_id], step=done, steps=len(requests))
+            control.report(task.attempt_id, trials=[trial.trial_id], step=done, steps=len(requests))
             if request in drawing:
                 representation = representations[request.representation]
             else:
@@ -56,9 +56,9 @@ def score(task: ScoreTrials) -> dict[str, Any]:
             about = {"trial_id": trial.trial_id, "attempt": task.attempt}
             rows += [about | row for row in found]
         if bug:
-            results.add("scores", f"{task.part_of(trial)}-others", rows)
+            results.add("scores", f"{task.attempt_id_of(trial)}-others", rows)
             raise bug
-        results.add("scores", task.part_of(trial), rows)
+        results.add("scores", task.attempt_id_of(trial), rows)
         code_tables.forget(results, trial.trial_id)
     return {"interrupted": False}
 

@@ -39,7 +39,7 @@ class Task:
     """An attempt at some work on some trials of a results folder.
 
     Attributes:
-        results: URI of the results folder.
+        results_uri: URI of the results folder.
         study: The study's name.
         run_id: Names the run that the attempt belongs to.
         trials: What to work on.
@@ -47,7 +47,7 @@ class Task:
         demand: What it needs of a machine.
     """
 
-    results: str
+    results_uri: str
     study: str
     run_id: str
     trials: tuple[Trial, ...]
@@ -70,13 +70,13 @@ class Task:
         return self.trials[0].program
 
     @cached_property
-    def part(self) -> str:
+    def attempt_id(self) -> str:
         """Names the files that this attempt writes."""
         return f"{self.pack_id}-{self.run_id}-{self.kind}-{self.attempt}"
 
-    def part_of(self, trial: Trial) -> str:
+    def attempt_id_of(self, trial: Trial) -> str:
         """Names the file of what this attempt writes of one trial."""
-        return f"{trial.trial_id}-{self.part}"
+        return f"{trial.trial_id}-{self.attempt_id}"
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,9 @@ from ..store.results import Results
 from ..trials.data import definition
 from ..trials.references import REFERENCES, codes_of_reference
 from ..trials.trial import Trial
-from .batches import Supply
+from .batches import Batches
 from .control import Control
-from .encoding import codes_of_points, draw_pictures, fixed_points
+from .encoding import codes_of_points, fixed_points, render_pictures
 from .machine import check_accelerator, leaving
 from .tasks import TrainPack
 
@@ -73,7 +73,7 @@ def train(task: TrainPack) -> dict[str, Any]:
     _set_up_jax()
     if task.demand.gpus:
         check_accelerator()
-    results = Results(task.results)
+    results = Results(task.results_uri)
     dataset = definition(task.trials[0])()
     refer = task.trials[0].method in REFERENCES
     try:
@@ -82,14 +82,14 @@ def train(task: TrainPack) -> dict[str, Any]:
         return {"interrupted": True, "failed": []}
     points = fixed_points(dataset)
     results.add_points(dataset.name, points, dataset.factors(points))
-    results.add_codes(dataset.name, task.part, trained.codes)
+    results.add_codes(dataset.name, task.attempt_id, trained.codes)
     rows = [
         _trial_row(task, trial, evaluation, dataset, trained)
         for trial, evaluation in zip(task.trials, trained.evaluations, strict=True)
     ]
-    results.add("trials", task.part, rows)
+    results.add("trials", task.attempt_id, rows)
     trial_ids = [trial.trial_id for trial in task.trials]
-    checkpoints.forget(results, task.part, task.checkpoint, trial_ids)
+    checkpoints.forget(results, task.attempt_id, task.checkpoint, trial_ids)
     failed = [row["trial_id"] for row in rows if row["status"] == "failed"]
     return {"interrupted": False, "failed": failed}
 
@@ -120,33 +120,35 @@ def _train_models(task: TrainPack, results: Results, dataset: Dataset) -> Traine
         num_latents=training.num_latents,
         learning_rate=training.learning_rate,
     )
-    supply = Supply(dataset, training.batch_size)
+    batches = Batches(dataset, training.batch_size)
     method = METHODS[task.trials[0].method]
-    trainer = Trainer(method, settings, dataset.image_shape, dataset.draw, supply.data)
-    pack, train_seconds = _train(trainer, supply, task, results)
+    trainer = Trainer(method, settings, dataset.image_shape, dataset.sample_batch, batches.data)
+    pack, train_seconds = _train(trainer, batches, task, results)
     trained = time.monotonic()
-    evaluations = _evaluate(trainer, supply, pack, training.evaluation_batches)
+    evaluations = _evaluate(trainer, batches, pack, training.evaluation_batches)
     trial_ids = [trial.trial_id for trial in task.trials]
     parameters = dict(zip(trial_ids, trainer.parameters(pack), strict=True))
     if task.save_models:
-        results.store.write(results.parameters_name(task.part), parameters_to_bytes(parameters))
+        results.store.write(
+            results.parameters_name(task.attempt_id), parameters_to_bytes(parameters)
+        )
     control = Control(results.store, task.run_id)
     codes, sheets = [], []
     for trial_id, model in parameters.items():
         if control.draining:
             raise InterruptedPackError
-        control.report(task.part, step=pack.step, steps=trainer.steps, trials=trial_ids)
-        codes.append((trial_id, *codes_of_points(model, results, trial_id, dataset, supply)))
+        control.report(task.attempt_id, step=pack.step, steps=trainer.steps, trials=trial_ids)
+        codes.append((trial_id, *codes_of_points(model, results, trial_id, dataset, batches)))
         sheets += [
             {"trial_id": trial_id, "kind": kind, "png": png, "attempt": task.attempt}
-            for kind, png in draw_pictures(model, dataset).items()
+            for kind, png in render_pictures(model, dataset).items()
         ]
-    results.add("pictures", task.part, sheets)
+    results.add("pictures", task.attempt_id, sheets)
     return Trained(evaluations, codes, train_seconds, time.monotonic() - trained)
 
 
 def _train(
-    trainer: Trainer, supply: Supply, task: TrainPack, results: Results
+    trainer: Trainer, batches: Batches, task: TrainPack, results: Results
 ) -> tuple[Pack, float]:
     """The trained pack, and its seconds; its curves, and on the way its checkpoints, are kept.
 
@@ -172,21 +174,21 @@ def _train(
     saved, looked, stop = time.monotonic(), 0.0, False
 
     def save() -> None:
-        results.add("curves", f"{task.part}-{pack.step}", curves)
+        results.add("curves", f"{task.attempt_id}-{pack.step}", curves)
         content = trainer.save(pack)
         seconds = time.monotonic() - started
-        checkpoints.save(results, task.part, pack.step, trial_ids, seconds, content)
+        checkpoints.save(results, task.attempt_id, pack.step, trial_ids, seconds, content)
         curves.clear()
 
     chunks = _chunks(pack.step, trainer.steps, every, _chunk())
-    feed = supply.for_chunks(trainer, pack, pack.step, chunks)
+    feed = batches.for_chunks(trainer, pack, pack.step, chunks)
     for num_steps, data in zip(chunks, feed, strict=False):
         pack, means = trainer.advance(pack, num_steps, data)
         if pack.step % every == 0 or pack.step == trainer.steps:
             curves += _curve_rows(trial_ids, pack.step, means, task.attempt)
         now = time.monotonic()
         if now - looked > _LOOK_SECONDS:
-            control.report(task.part, step=pack.step, steps=trainer.steps, trials=trial_ids)
+            control.report(task.attempt_id, step=pack.step, steps=trainer.steps, trials=trial_ids)
             stop = control.draining and pack.step < trainer.steps
             looked = now
         often = _SECONDS_WHILE_LEAVING if leaving() else task.checkpoint_seconds
@@ -197,7 +199,7 @@ def _train(
             raise InterruptedPackError
     if time.monotonic() - saved > _WORTH_SAVING_SECONDS:
         save()
-    results.add("curves", task.part, curves)
+    results.add("curves", task.attempt_id, curves)
     return pack, time.monotonic() - started
 
 
@@ -224,13 +226,13 @@ def _chunks(first: int, steps: int, every: int, chunk: int) -> list[int]:
 
 
 def _evaluate(
-    trainer: Trainer, supply: Supply, pack: Pack, num_batches: int
+    trainer: Trainer, batches: Batches, pack: Pack, num_batches: int
 ) -> list[dict[str, Any]]:
     """The final losses of each model."""
-    if supply.whole:
+    if batches.whole:
         return trainer.evaluate(pack, num_batches)
     chunks = _chunks(0, num_batches, num_batches, _chunk())
-    feed = supply.for_chunks(trainer, pack, 0, chunks, Purpose.EVALUATION)
+    feed = batches.for_chunks(trainer, pack, 0, chunks, Purpose.EVALUATION)
     firsts = itertools.accumulate(chunks, initial=0)
     parts = [
         trainer.evaluate(pack, num, first, data)
@@ -284,7 +286,7 @@ def _trial_row(
         "pack_id": task.pack_id,
         "pack_size": len(task.trials),
         "attempt": task.attempt,
-        "part": task.part,
+        "attempt_id": task.attempt_id,
         "teasel_version": __version__,
         "jax_version": jax.__version__,
         "numpy_version": np.__version__,

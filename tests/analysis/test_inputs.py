@@ -10,7 +10,7 @@ from teasel.analysis.frames import DataFrame, pd
 from teasel.testing.synthetic import SyntheticResults
 
 OF_MODELS: dict[str, Callable[[DataFrame], object]] = {
-    "beside_published": lambda table: analysis.beside_published(
+    "compare_with_paper": lambda table: analysis.compare_with_paper(
         DataFrame([{"row": "mig", "column": "sap", "correlation": 0, "low": 0, "high": 0}]),
         *("figure_2", table, "correlation", "dsprites"),
     ),
@@ -24,7 +24,7 @@ OF_MODELS: dict[str, Callable[[DataFrame], object]] = {
     "figure_5": analysis.figure_5,
     "figure_6": analysis.figure_6,
     "importance": analysis.importance,
-    "method_wins": lambda table: analysis.method_wins(table, "mig"),
+    "probability_of_improvement": lambda table: analysis.probability_of_improvement(table, "mig"),
     "rank_correlation": analysis.rank_correlation,
     "rank_correlations": lambda table: analysis.rank_correlations({"a": table}, ["mig", "sap"]),
     "score_table": analysis.score_table,
@@ -95,7 +95,7 @@ OF_SCORES: dict[str, Callable[..., object]] = {
     "figure_5": analysis.figure_5,
     "figure_5, columns": lambda table, scores: analysis.figure_5(table, ["mig"], scores),
     "importance": analysis.importance,
-    "method_wins": analysis.method_wins,
+    "probability_of_improvement": analysis.probability_of_improvement,
     "rank_correlation": analysis.rank_correlation,
     "rank_correlation, columns": lambda table, scores: analysis.rank_correlation(
         table, "mig", scores
@@ -109,7 +109,7 @@ OF_SCORES: dict[str, Callable[..., object]] = {
     ),
     "variance_explained": analysis.variance_explained,
 }
-OF_ONE_SCORE = ("dataset_correlation", "exemplars", "method_wins")
+OF_ONE_SCORE = ("dataset_correlation", "exemplars", "probability_of_improvement")
 
 
 @pytest.mark.parametrize("name", [name for name in OF_SCORES if name not in OF_ONE_SCORE])

@@ -155,7 +155,7 @@ def test_a_job_of_an_array_does_its_share_and_goes_back_alone(
     play: Callable[..., tuple[int, list[str]]],
 ) -> None:
     _, calls = play("exit 3", nodes=1, array=4)
-    assert "|--share|2/4|" in calls[1]
+    assert "|--shard|2/4|" in calls[1]
     assert calls[-1] == "scontrol requeue 7_2"
 
 

@@ -105,7 +105,7 @@ def mini() -> Dataset:
 
 
 def test_batches_draw_every_factor_uniformly_with_replacement(mini: Dataset) -> None:
-    indices = np.asarray(mini.draw_indices(jax.random.key(0), 60_000))
+    indices = np.asarray(mini.sample_batch_indices(jax.random.key(0), 60_000))
     assert len(np.unique(indices)) < len(indices)
     for column, size in zip(mini.factors(indices).T, mini.factor_sizes, strict=True):
         counts = np.bincount(column, minlength=size)
@@ -115,7 +115,7 @@ def test_batches_draw_every_factor_uniformly_with_replacement(mini: Dataset) -> 
 def test_device_batches_have_the_moments_of_numpys_images(mini: Dataset) -> None:
     data = jax.device_put(mini.device_data())
     batch = np.asarray(
-        jax.jit(lambda data, key: mini.draw(data, key, 2000))(data, jax.random.key(1))
+        jax.jit(lambda data, key: mini.sample_batch(data, key, 2000))(data, jax.random.key(1))
     )
     peak = batch.max(axis=(1, 2))  # a sprite's colour
     np.testing.assert_allclose(peak.mean(axis=0), 0.75, atol=5 * np.sqrt(1 / 48 / 2000))

@@ -96,7 +96,7 @@ def test_a_batch_follows_its_key_alone_or_packed(dataset: Dataset) -> None:
     keys = jax.random.split(jax.random.key(3), 3)
 
     def draw(data: jax.Array, key: jax.Array) -> jax.Array:
-        return dataset.draw(data, key, 4)
+        return dataset.sample_batch(data, key, 4)
 
     batches = jax.jit(jax.vmap(draw, in_axes=(None, 0)))(data, keys)
     assert batches.shape == (3, 4, *dataset.image_shape)

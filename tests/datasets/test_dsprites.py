@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from teasel.datasets import load
-from teasel.datasets.dsprites import FULL, MINI, draw
+from teasel.datasets.dsprites import FULL, MINI, render
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +57,8 @@ def test_the_mini_set_is_a_part_of_the_whole() -> None:
 
 def test_drawing_follows_the_axes_it_is_given() -> None:
     one_pose = (FULL[0][2:], FULL[1][3:4], FULL[2][7:8], FULL[3][:5], FULL[4][-1:])
-    (chunk,) = draw(one_pose)
+    (chunk,) = render(one_pose)
     whole = load("dsprites")
     factors = [[2, 3, 7, x, 31] for x in range(5)]
     np.testing.assert_array_equal(chunk, whole.store[whole.sample_indices(factors)])
-    assert sum(len(chunk) for chunk in draw(MINI)) == len(load("dsprites_mini"))
+    assert sum(len(chunk) for chunk in render(MINI)) == len(load("dsprites_mini"))

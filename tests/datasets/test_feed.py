@@ -27,7 +27,7 @@ def test_batches_from_windows_equal_batches_from_the_whole(
     dataset: Dataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def draw(data: object, keys: jax.Array) -> jax.Array:
-        return jax.vmap(jax.vmap(lambda key: dataset.draw(data, key, 5)))(keys)
+        return jax.vmap(jax.vmap(lambda key: dataset.sample_batch(data, key, 5)))(keys)
 
     draw_from_whole, draw_from_window = jax.jit(draw), jax.jit(draw)
     whole = jnp.asarray(dataset.device_data())

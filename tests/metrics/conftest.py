@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from teasel.metrics import Rng, draw_factors
+from teasel.metrics import Rng, sample_factors
 
 
 class ReferenceRepresentation:
@@ -22,7 +22,7 @@ class ReferenceRepresentation:
 
     def sample(self, rng: Rng, num: int) -> tuple[np.ndarray, np.ndarray]:
         batches = [
-            draw_factors(rng, self.factor_sizes, min(16, num - start))
+            sample_factors(rng, self.factor_sizes, min(16, num - start))
             for start in range(0, num, 16)
         ]
         return np.concatenate([self.encode(batch, rng) for batch in batches]), np.concatenate(

@@ -6,7 +6,7 @@ import typing
 import numpy as np
 import pytest
 
-from teasel.metrics import METRICS, STUDY_SEEDS, Bounds, TableRepresentation
+from teasel.metrics import METRICS, PAPER_SEEDS, Bounds, TableRepresentation
 
 SIZES = (3, 4)
 GRID = np.stack(np.unravel_index(np.arange(12), SIZES), axis=1)
@@ -105,4 +105,4 @@ def test_the_study_seeds_are_those_of_its_harness() -> None:
     names = "beta_vae_score dci downstream_gbt downstream_lr factor_vae_score mig modularity sap"
     for representation in ("mean", "sampled"):
         for name in [*names.split(), "unsupervised"]:
-            assert STUDY_SEEDS[representation][name] == draws.randint(2**32), name
+            assert PAPER_SEEDS[representation][name] == draws.randint(2**32), name

@@ -10,13 +10,13 @@ from teasel.metrics import (
     dci,
     discretize,
     disentanglement,
-    draw_factors,
-    draw_integers,
     explicitness,
     irs,
     mig,
     modularity,
     mutual_information_matrix,
+    sample_factors,
+    sample_integers,
     sap,
     udr,
     unsupervised_scores,
@@ -176,11 +176,11 @@ def test_the_factor_score_counts_the_latents_that_vary() -> None:
 def test_factors_are_drawn_column_by_column_from_either_generator() -> None:
     draws = np.random.RandomState(5)
     expected = np.column_stack([draws.randint(3, size=7), draws.randint(5, size=7)])
-    np.testing.assert_array_equal(draw_factors(np.random.RandomState(5), (3, 5), 7), expected)
-    modern = draw_factors(np.random.default_rng(5), (3, 5), 1_000)
+    np.testing.assert_array_equal(sample_factors(np.random.RandomState(5), (3, 5), 7), expected)
+    modern = sample_factors(np.random.default_rng(5), (3, 5), 1_000)
     assert modern.min(axis=0).tolist() == [0, 0]
     assert modern.max(axis=0).tolist() == [2, 4]
-    assert int(draw_integers(np.random.default_rng(0), 1)) == 0
+    assert int(sample_integers(np.random.default_rng(0), 1)) == 0
 
 
 def test_a_sampled_table_draws_fresh_noise_at_every_visit() -> None:

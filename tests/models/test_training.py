@@ -224,7 +224,9 @@ def test_bad_settings_are_named(change, message) -> None:
 
 
 def test_images_unlike_the_declared_shape_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"draw gives float32 images of shape \(4, 64, 64, 1\)"):
+    with pytest.raises(
+        ValueError, match=r"sample_batch gives float32 images of shape \(4, 64, 64, 1\)"
+    ):
         Trainer(METHODS["beta_vae"], SETTINGS, (64, 64, 3), _draw, DATA)
 
 

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from teasel.analysis import beside_published, differences, filled
+from teasel.analysis import compare_with_paper, differences, filled
 from teasel.analysis.frames import DataFrame
 from teasel.testing.synthetic import synthetic_scores
 
@@ -22,7 +22,7 @@ def judged(
     entry = {"row": "same_metric", "column": "same_dataset", "success": value, "note": note}
     ends = {"low": value - half, "high": value + half}
     summary = DataFrame([entry | ends])
-    return beside_published(summary, "table_1", table, "success", more=more).iloc[0].to_dict()
+    return compare_with_paper(summary, "table_1", table, "success", more=more).iloc[0].to_dict()
 
 
 # The paper prints 80.7 %. With 50 seeds and a half-width of 2 % the rule allows
@@ -75,7 +75,7 @@ def test_models_without_the_score_are_no_models_of_the_number(study: DataFrame) 
     entry = {"row": "mig", "column": "sap", "correlation": 0.42, "low": 0.4, "high": 0.44}
     here = without[without["dataset"] == "noisy_dsprites"]
     pairs = DataFrame([entry | {"note": ""}])
-    found = beside_published(pairs, "figure_2", here, "correlation", "noisy_dsprites").iloc[0]
+    found = compare_with_paper(pairs, "figure_2", here, "correlation", "noisy_dsprites").iloc[0]
     assert "30 of 36 settings on noisy_dsprites" in found["why"]
 
 
@@ -98,7 +98,7 @@ def test_only_the_metrics_behind_a_number_need_the_studys_parameters(study: Data
     ]
     here = table[table["dataset"] == "dsprites"]
     here = here.assign(downstream_lr_100=here["mig"], downstream_gbt_100=here["mig"])
-    found = beside_published(DataFrame(entries), "figure_5", here, "correlation", "dsprites")
+    found = compare_with_paper(DataFrame(entries), "figure_5", here, "correlation", "dsprites")
     assert found["verdict"].tolist() == ["not comparable", "agrees"]
     assert found["why"].iat[0] == "other parameters of downstream_lr than the study's"
 
@@ -112,7 +112,7 @@ def test_an_interval_cut_at_one_is_no_narrower(study: DataFrame) -> None:
     # Half-width .06, of which .01 are left above: the rule allows sqrt(2) * .06 + .005 = .0899.
     entry = {"row": "cars3d", "column": "scream_dsprites", "correlation": 0.99, "note": ""}
     summary = DataFrame([entry | {"low": 0.93, "high": 1.0}])
-    found = beside_published(
+    found = compare_with_paper(
         summary, "figure_4_datasets", study, "correlation", score="dci_disentanglement"
     )
     assert (found["verdict"].item(), found["why"].item()) == ("agrees", "within 0.090")
@@ -126,7 +126,7 @@ def test_without_an_interval_there_is_no_verdict(study: DataFrame) -> None:
 def test_an_unverified_print_is_shown_but_judges_nothing(study: DataFrame) -> None:
     entry = {"row": "method", "column": "average", "share": 0.37, "low": 0.36, "high": 0.38}
     summary = DataFrame([entry | {"note": ""}])
-    found = beside_published(summary, "figure_3", study, "share").iloc[0]
+    found = compare_with_paper(summary, "figure_3", study, "share").iloc[0]
     assert found["published"] == pytest.approx(0.37)
     assert (found["verdict"], found["why"]) == (
         "not comparable",
@@ -136,7 +136,9 @@ def test_an_unverified_print_is_shown_but_judges_nothing(study: DataFrame) -> No
 
 def test_what_nobody_published_has_no_verdict(study: DataFrame) -> None:
     entry = {"row": "mig", "column": "sap", "correlation": 0.4, "low": 0.3, "high": 0.5, "note": ""}
-    found = beside_published(DataFrame([entry]), "figure_2", study, "correlation", "cars3d").iloc[0]
+    found = compare_with_paper(DataFrame([entry]), "figure_2", study, "correlation", "cars3d").iloc[
+        0
+    ]
     assert np.isnan(found["published"])
     assert found["verdict"] == ""
 
@@ -145,7 +147,7 @@ def test_a_pair_of_data_sets_needs_only_these_two(study: DataFrame) -> None:
     entry = {"row": "cars3d", "column": "shapes3d", "correlation": 0.85, "low": 0.8, "high": 0.9}
     summary = DataFrame([entry | {"note": ""}])
     two = study[study["dataset"].isin(["cars3d", "shapes3d"])]
-    found = beside_published(
+    found = compare_with_paper(
         summary, "figure_4_datasets", two, "correlation", score="dci_disentanglement"
     )
     assert found["verdict"].item() == "agrees"

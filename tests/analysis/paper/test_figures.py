@@ -18,7 +18,7 @@ from teasel.analysis import (
     with_unsupervised_of_samples,
 )
 from teasel.analysis.frames import DataFrame
-from teasel.analysis.plots.plots import draw_strength
+from teasel.analysis.plots.plots import plot_strength
 from teasel.analysis.tables import Codes
 from teasel.testing.synthetic import SyntheticResults, cell_means, synthetic_scores
 
@@ -195,7 +195,7 @@ def test_figure_1_draws_a_lone_setting_at_its_own_tick() -> None:
     summary = DataFrame(rows, columns=["setting", "hyperparameter_value", "representation"])
     summary = summary.assign(method="beta_vae", hyperparameter="beta", score="mutual_info_score")
     summary = summary.assign(value=1.0, spread=0.1, low=0.9, high=1.1)
-    axes = draw_strength(summary, np.array([Figure().add_subplot()]))
+    axes = plot_strength(summary, np.array([Figure().add_subplot()]))
     places = {line.get_marker(): list(line.get_xdata()) for line in axes[0].lines}
     assert places["o"] == [1]
     assert places["s"] == [0, 1]

@@ -5,9 +5,9 @@ import pytest
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
-from teasel.analysis import importance, method_wins, variance_explained
+from teasel.analysis import importance, probability_of_improvement, variance_explained
 from teasel.analysis.frames import DataFrame
-from teasel.analysis.plots.plots import draw_importance
+from teasel.analysis.plots.plots import plot_importance
 from teasel.analysis.report.variation import _shares
 from teasel.testing.synthetic import cell_means, synthetic_scores
 
@@ -134,7 +134,7 @@ def test_how_often_one_method_beats_another_is_recovered() -> None:
     table = synthetic_scores(
         np.random.default_rng(9), means, num_seeds=400, columns=["mig"], noise_share=1.0
     )
-    found = method_wins(table, "mig").set_index(["row", "column"])["wins"]
+    found = probability_of_improvement(table, "mig").set_index(["row", "column"])["wins"]
     assert found["factor_vae", "beta_vae"] == pytest.approx(norm.cdf(0.5 / np.sqrt(2)), abs=0.02)
     assert found["factor_vae", "beta_vae"] + found["beta_vae", "factor_vae"] == pytest.approx(1)
     assert found["beta_vae", "beta_vae"] == pytest.approx(0.5)
@@ -142,13 +142,13 @@ def test_how_often_one_method_beats_another_is_recovered() -> None:
 
 def test_ties_are_half_a_win() -> None:
     table = synthetic_scores(np.random.default_rng(10), num_seeds=2).assign(mig=1.0)
-    assert set(method_wins(table, "mig")["wins"]) == {0.5}
+    assert set(probability_of_improvement(table, "mig")["wins"]) == {0.5}
 
 
 def test_the_parts_of_a_bar_make_100_percent_also_where_one_is_below_zero() -> None:
     shares = [("method", -0.1), ("setting", 0.4), ("seed", 0.7)]
     summary = DataFrame(shares, columns=["part", "corrected"]).assign(dataset="d", score="mig")
-    axes = draw_importance(summary, np.array([Figure().add_subplot()]))
+    axes = plot_importance(summary, np.array([Figure().add_subplot()]))
     widths = [bar.get_width() for bar in axes[0].patches]
     np.testing.assert_allclose(widths, [0, 400 / 11, 700 / 11])
 
@@ -177,8 +177,8 @@ def test_what_seeds_do_to_all_settings_alike_is_taken_off_too_much() -> None:
 def test_wins_without_an_interval_say_why() -> None:
     table = synthetic_scores(np.random.default_rng(11), num_seeds=3)
     table.loc[table["method"] == "beta_vae", "mig"] = np.nan
-    found = method_wins(table, "mig").set_index(["row", "column"])
+    found = probability_of_improvement(table, "mig").set_index(["row", "column"])
     assert found["low"].isna().all()
     assert found.loc[("beta_vae", "factor_vae"), "note"] == "no run has this score"
     assert found.loc[("factor_vae", "dip_vae_i"), "note"].startswith("no interval with fewer")
-    assert method_wins(table[:0], "mig").empty
+    assert probability_of_improvement(table[:0], "mig").empty

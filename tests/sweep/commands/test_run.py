@@ -274,7 +274,7 @@ def test_a_metric_that_draws_no_points_needs_the_kept_codes_alone(
     shutil.rmtree(tmp_path / "copy" / "models")
     results = Results(tmp_path / "copy")
     for name in ("irs", "factor_vae_score"):
-        monkeypatch.setitem(METRICS.own, name, replace(METRICS[name], draws_points=False))
+        monkeypatch.setitem(METRICS.own, name, replace(METRICS[name], samples_points=False))
     summary = rescore(results.uri, ["irs", "factor_vae_score"], executor=InProcess())
     assert (summary.done, summary.missing) == (4, 0)
     rows = results.table("scores").to_pylist()
@@ -284,7 +284,7 @@ def test_a_metric_that_draws_no_points_needs_the_kept_codes_alone(
             assert row["value"] == pytest.approx(irs(mean[:10_000], factors[:10_000]))
     assert len({row["value"] for row in rows if row["score"] == "irs"}) == 8
     errors = {row["error"] for row in rows if row["metric"] == "factor_vae_score"}
-    assert errors == {"asks for images of its own; its catalogue entry says draws_points=False"}
+    assert errors == {"asks for images of its own; its catalogue entry says samples_points=False"}
 
 
 def test_scoring_reads_a_packs_parameters_once(
@@ -295,8 +295,8 @@ def test_scoring_reads_a_packs_parameters_once(
     read = []
     of_store = results.store.read
     monkeypatch.setattr(results.store, "read", lambda name: read.append(name) or of_store(name))
-    packs = {results.part_of(trial.trial_id) for trial in trials}
-    for trial in sorted(trials, key=lambda trial: results.part_of(trial.trial_id)):
+    packs = {results.attempt_id_of(trial.trial_id) for trial in trials}
+    for trial in sorted(trials, key=lambda trial: results.attempt_id_of(trial.trial_id)):
         stored_parameters(results, trial)
     assert sum(name.startswith("models/") for name in read) == len(packs) < len(trials)
 

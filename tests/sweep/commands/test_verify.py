@@ -65,14 +65,18 @@ def flip_a_bit(file: Path) -> None:
     file.write_bytes(content)
 
 
-PARTS = ("trials", "scores", "curves", "pictures")
+TABLES = ("trials", "scores", "curves", "pictures")
 HARMS = [
     pytest.param(folder, harm, id=f"{folder} {what}", marks=[pytest.mark.slow] if slow else [])
     for harm, what, slow_ones in (
         (halve, "cut in half", ["representations/squares"]),
         (Path.unlink, "deleted", ["tables/trials", "models"]),
     )
-    for folder in (*(f"tables/{part}" for part in PARTS), "representations/squares", "models")
+    for folder in (
+        *(f"tables/{table}" for table in TABLES),
+        "representations/squares",
+        "models",
+    )
     for slow in [folder in slow_ones]  # those that train again as another one does
 ]
 

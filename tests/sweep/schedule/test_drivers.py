@@ -20,7 +20,7 @@ from teasel.sweep.schedule.executor import check_shared
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store.results import Results
 from teasel.sweep.store.store import Store
-from teasel.sweep.study.shards import Share
+from teasel.sweep.study.shards import Shard
 from teasel.sweep.work.machine import ClusterError
 from teasel.sweep.work.tasks import Task
 
@@ -35,8 +35,8 @@ def leave(results: Results, driver: Driver) -> None:
     results.store.write("running/drivers/other.json", json.dumps(driver._asdict()).encode())
 
 
-def elsewhere(share: tuple[int, int] | None = None, beat: int = 1) -> Driver:
-    return Driver("node7", 4711, "2026-01-01T10:00:00+00:00", share, beat, time.time())
+def elsewhere(shard: tuple[int, int] | None = None, beat: int = 1) -> Driver:
+    return Driver("node7", 4711, "2026-01-01T10:00:00+00:00", shard, beat, time.time())
 
 
 @pytest.fixture
@@ -59,16 +59,16 @@ def alive(results: Results) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("alive")
-@pytest.mark.parametrize("share", [None, Share(3, 10), Share(4, 12)])
-def test_a_driver_that_beats_keeps_a_second_one_out(results: Results, share: Share | None) -> None:
-    line = r"another driver is at work here \(share 3/10, process 4711 on node7, since 2026-01-01"
-    with pytest.raises(DriverError, match=line), at_work(results, "second", share):
+@pytest.mark.parametrize("shard", [None, Shard(3, 10), Shard(4, 12)])
+def test_a_driver_that_beats_keeps_a_second_one_out(results: Results, shard: Shard | None) -> None:
+    line = r"another driver is at work here \(shard 3/10, process 4711 on node7, since 2026-01-01"
+    with pytest.raises(DriverError, match=line), at_work(results, "second", shard):
         pass
 
 
 @pytest.mark.usefixtures("alive")
 def test_another_share_of_as_many_works_beside_it(results: Results) -> None:
-    with at_work(results, "second", Share(4, 10)):
+    with at_work(results, "second", Shard(4, 10)):
         assert len(drivers.drivers(results.store)) == 2
 
 
@@ -132,7 +132,7 @@ def test_what_killed_processes_have_left_is_removed_and_nothing_of_the_living(
     others = ["running/drain-other", "running/0123-other-train-1.json"]
     for name in [*others, "running/drain-killed", "running/0123-killed-score-2.json"]:
         results.store.write(name, b"{}")
-    with at_work(results, "second", Share(4, 10)):
+    with at_work(results, "second", Shard(4, 10)):
         assert results.store.files("running") == sorted(others)
     assert list((tmp_path / "models").iterdir()) == [fresh]
 
@@ -143,7 +143,7 @@ def test_a_driver_beats_as_long_as_it_works(results: Results) -> None:
         time.sleep(0.5)
         (after,) = drivers.drivers(results.store).values()
     assert after.beat > before.beat == 1
-    assert (after.pid, after.share) == (os.getpid(), None)
+    assert (after.pid, after.shard) == (os.getpid(), None)
 
 
 @pytest.mark.usefixtures("alive")
@@ -157,7 +157,7 @@ def test_a_refused_run_writes_nothing(results: Results, grid_file: Path) -> None
 def test_shares_of_a_study_fill_one_folder(results: Results, grid_file: Path) -> None:
     for number in (1, 2):
         summary = run(
-            [str(grid_file)], results=results.uri, share=Share(number, 2), executor=InProcess()
+            [str(grid_file)], results=results.uri, shard=Shard(number, 2), executor=InProcess()
         )
         assert (summary.done, summary.missing) == (2, 0)
     assert set(results.done().values()) == {"done"}

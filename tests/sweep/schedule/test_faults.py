@@ -10,7 +10,7 @@ import pytest
 
 from teasel.sweep.schedule.scheduler import Options, Scheduler, Summary
 from teasel.sweep.store.results import Results
-from teasel.sweep.study.remaining import Wanted, outstanding
+from teasel.sweep.study.remaining import WantedTrial, remaining
 from teasel.sweep.trials.request import MetricRequest
 from teasel.sweep.trials.trial import Training, Trial
 from teasel.sweep.work.tasks import Demand, Task, TrainPack
@@ -78,13 +78,13 @@ def carry_through(
     results: Results, trials: list[Trial], seed: int, mean_life: float
 ) -> tuple[Summary, Simulation]:
     """Runs the study as a user would: after each kill and each stop the same command again."""
-    wanted = [Wanted(trial, REQUESTS) for trial in trials]
+    wanted = [WantedTrial(trial, REQUESTS) for trial in trials]
     simulation = Simulation(results, MACHINES, DURATIONS, FAULTS, seed)
     life = np.random.default_rng(seed)
     for run in itertools.count():
         simulation.killed_at = simulation.now + life.exponential(mean_life)
         stop_at = simulation.now + life.exponential(2 * mean_life)
-        left = outstanding(results, wanted)
+        left = remaining(results, wanted)
         options = Options(pack=PACK, checkpoint_seconds=300.0)
         scheduler = Scheduler(
             results,

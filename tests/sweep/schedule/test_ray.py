@@ -155,7 +155,7 @@ from teasel.sweep.work.tasks import Demand, Task
 @dataclass(frozen=True)
 class Look(Task):
     @property
-    def part(self): return f"look-{self.attempt}"
+    def attempt_id(self): return f"look-{self.attempt}"
     pack_id = "look"
     def run(self):
         began = time.time()

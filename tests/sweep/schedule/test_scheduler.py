@@ -17,7 +17,7 @@ from teasel.sweep.schedule.scheduler import DemandError, Options, Scheduler, Sum
 from teasel.sweep.store import checkpoints
 from teasel.sweep.store.results import Results
 from teasel.sweep.store.store import Store, StoreError
-from teasel.sweep.study.remaining import Wanted, outstanding
+from teasel.sweep.study.remaining import WantedTrial, remaining
 from teasel.sweep.study.study import work
 from teasel.sweep.trials.request import MetricRequest
 from teasel.sweep.trials.trial import Training, Trial
@@ -85,10 +85,15 @@ class Script:
         """Writes the rows of a task."""
         if isinstance(task, TrainPack):
             rows = [
-                {"trial_id": trial.trial_id, "dataset": "d", "part": task.part, "status": "done"}
+                {
+                    "trial_id": trial.trial_id,
+                    "dataset": "d",
+                    "attempt_id": task.attempt_id,
+                    "status": "done",
+                }
                 for trial in task.trials
             ]
-            self.results.add("trials", task.part, rows)
+            self.results.add("trials", task.attempt_id, rows)
         elif isinstance(task, ScoreTrials):
             for trial, requests in zip(task.trials, task.requests, strict=True):
                 rows = [
@@ -97,7 +102,7 @@ class Script:
                     | {"metric_seed": request.metric_seed, "value": 0.5}
                     for request in requests
                 ]
-                self.results.add("scores", task.part_of(trial), rows)
+                self.results.add("scores", task.attempt_id_of(trial), rows)
 
     def shutdown(self) -> None:
         self.waiting.clear()
@@ -106,7 +111,7 @@ class Script:
 def scheduler_of(
     results: Results, executor: Script, trials: list[Trial], **options: object
 ) -> Scheduler:
-    left = outstanding(results, [Wanted(trial, (REQUEST,)) for trial in trials])
+    left = remaining(results, [WantedTrial(trial, (REQUEST,)) for trial in trials])
     named = {name: options.pop(name) for name in ("signals", "clock") if name in options}
     run_id = options.pop("run_id", "run")
     return Scheduler(results, "s", left, executor, Options(**options), run_id, **named)
@@ -253,7 +258,7 @@ def test_a_worker_lost_again_and_again_counts_only_while_nothing_is_saved(result
         if not isinstance(task, TrainPack) or attempt > 4 * MAX_LOST:
             return None
         ids = [trial.trial_id for trial in task.trials]
-        checkpoints.save(results, task.part, attempt, ids, 1.0, b"")
+        checkpoints.save(results, task.attempt_id, attempt, ids, 1.0, b"")
         return Failure("lost", "gone")
 
     executor = Script(results, preempted)
@@ -328,10 +333,15 @@ def raised(executor: Script, task: Task) -> Outcome:
 
 def turned_to_nan(executor: Script, task: Task) -> Outcome:
     rows = [
-        {"trial_id": trial.trial_id, "dataset": "d", "part": task.part, "status": "failed"}
+        {
+            "trial_id": trial.trial_id,
+            "dataset": "d",
+            "attempt_id": task.attempt_id,
+            "status": "failed",
+        }
         for trial in task.trials
     ]
-    executor.results.add("trials", task.part, rows)
+    executor.results.add("trials", task.attempt_id, rows)
     return Outcome(task, value=DONE | {"failed": [trial.trial_id for trial in task.trials]})
 
 
@@ -477,7 +487,7 @@ def test_a_trial_that_cannot_be_scored_fails_alone(results: Results) -> None:
 
     def cannot(task: Task) -> Failure | None:
         if isinstance(task, ScoreTrials) and bad in task.trials:
-            return Failure("exception", f"OSError: {task.part} is gone")
+            return Failure("exception", f"OSError: {task.attempt_id} is gone")
         return None
 
     summary = scheduler_of(results, Script(results, cannot), trials, pack=8).run()
@@ -493,7 +503,7 @@ def test_scoring_that_runs_out_of_memory_is_tried_alone_and_three_times_at_the_m
 
     def too_large(task: Task) -> Failure | None:
         if isinstance(task, ScoreTrials) and (bad in task.trials or len(task.trials) > 2):
-            return Failure("out_of_memory", f"MemoryError: {task.part}")
+            return Failure("out_of_memory", f"MemoryError: {task.attempt_id}")
         return None
 
     executor = Script(results, too_large)

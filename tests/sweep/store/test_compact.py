@@ -24,19 +24,19 @@ def codes_of(trial: int) -> tuple[str, np.ndarray, np.ndarray]:
     return f"{trial:016x}", mean, -mean
 
 
-def add_trials(results: Results, part: str, trials: range) -> None:
+def add_trials(results: Results, attempt_id: str, trials: range) -> None:
     """What an attempt at some trials leaves behind, scores and all."""
-    results.add_codes("d", part, [codes_of(trial) for trial in trials])
+    results.add_codes("d", attempt_id, [codes_of(trial) for trial in trials])
     rows = [
-        {"trial_id": f"{trial:016x}", "dataset": "d", "part": part, "status": "done"}
+        {"trial_id": f"{trial:016x}", "dataset": "d", "attempt_id": attempt_id, "status": "done"}
         | {"beta" if trial % 2 else "gamma": float(trial)}
         for trial in trials
     ]
-    results.add("trials", part, rows)
+    results.add("trials", attempt_id, rows)
     for trial in trials:
         identity = {"trial_id": f"{trial:016x}", "representation": "mean", "metric": "mig"}
         identity |= {"parameters_hash": "h", "metric_seed": 0, "score": "mig"}
-        results.add("scores", f"{trial:016x}-{part}", [identity | {"value": trial / 10}])
+        results.add("scores", f"{trial:016x}-{attempt_id}", [identity | {"value": trial / 10}])
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_codes_of_trials_without_a_row_stay_where_they_are(results: Results) -> 
     results.add(
         "trials",
         "running",
-        [{"trial_id": codes_of(NUM_TRIALS)[0], "dataset": "d"} | {"part": "running"}],
+        [{"trial_id": codes_of(NUM_TRIALS)[0], "dataset": "d"} | {"attempt_id": "running"}],
     )
     np.testing.assert_array_equal(
         results.representation(codes_of(NUM_TRIALS)[0])[0], codes_of(NUM_TRIALS)[1]
@@ -185,7 +185,7 @@ def test_killed_at_any_write_it_loses_nothing_and_doubles_nothing(
         assert content(copy) == before
         compact(copy, folder)
         assert content(copy) == before
-        assert len(compaction.parts(copy.store, folder).files) == 1
+        assert len(compaction.list_files(copy.store, folder).files) == 1
         if countdown[0] > 0:
             break
     assert number > 5

@@ -11,8 +11,8 @@ from teasel.sweep.store.store import StoreError
 from teasel.sweep.store.tables import REQUEST_KEY, SCHEMA_VERSION, to_table
 
 
-def trial_row(trial_id: str, part: str, **more: object) -> dict:
-    return {"trial_id": trial_id, "dataset": "d", "part": part, "status": "done"} | more
+def trial_row(trial_id: str, attempt_id: str, **more: object) -> dict:
+    return {"trial_id": trial_id, "dataset": "d", "attempt_id": attempt_id, "status": "done"} | more
 
 
 def test_rows_of_a_repeated_attempt_are_read_once(tmp_path: Path) -> None:
@@ -115,11 +115,15 @@ def test_failures_that_differ_in_the_names_of_their_files_alone_are_shown_as_one
     results = Results(tmp_path)
     results.write_study({"study": "s", "protocol": 1}, "")
     for attempt in (1, 2):
-        part = f"0123456789abcdef-89abcdef-score-{attempt}"
+        attempt_id = f"0123456789abcdef-89abcdef-score-{attempt}"
         row = {"pack_id": "0123456789abcdef", "kind": "score", "attempt": attempt, "log": None}
-        row |= {"cause": "exception", "exception": f"OSError: {part} is gone", "traceback": ""}
+        row |= {
+            "cause": "exception",
+            "exception": f"OSError: {attempt_id} is gone",
+            "traceback": "",
+        }
         row |= {"trial_ids": ["t"], "at": f"2026-01-0{attempt}"}
-        results.add("failures", part, [row])
+        results.add("failures", attempt_id, [row])
     print_failures(results.uri)
     assert capsys.readouterr().out.splitlines() == [
         "2 x score, exception: OSError: PART is gone",

@@ -1,4 +1,4 @@
-"""The Parquet files of one folder: few that `teasel compact` made, and loose parts since."""
+"""The Parquet files of one folder: few that `teasel compact` made, and loose ones since."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ _AT_ONCE = 16  # files that are read
 Read = TypeVar("Read")
 
 
-class Parts(NamedTuple):
+class Files(NamedTuple):
     """The files of a folder.
 
     Attributes:
@@ -39,7 +39,7 @@ class Parts(NamedTuple):
         return [*self.compacted, *self.loose]
 
 
-def parts(store: Store, folder: str) -> Parts:
+def list_files(store: Store, folder: str) -> Files:
     """The Parquet files of a folder, and what is known of them."""
     found = store.files(folder, ".parquet")
     # Read after the listing: what was folded and removed while that was made stands in it. Of two
@@ -50,7 +50,7 @@ def parts(store: Store, folder: str) -> Parts:
         if file in found or store.exists(file)
     }
     others = {*compacted, f"{folder}/{FACTORS}"}
-    return Parts(compacted, [file for file in found if file not in others])
+    return Files(compacted, [file for file in found if file not in others])
 
 
 def manifest(store: Store, folder: str) -> dict[str, list[str]]:
@@ -111,10 +111,10 @@ def read_table(
     """
 
     def read() -> pa.Table | None:
-        found = parts(store, folder)
+        found = list_files(store, folder)
 
         def read_one(file: str) -> pa.Table:
-            return read_part(store, file, columns, read_dictionary=list(dictionaries))
+            return read_file(store, file, columns, read_dictionary=list(dictionaries))
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             tables = list(pool.map(read_one, found.files))
@@ -129,7 +129,7 @@ def read_table(
     return consistently(read)
 
 
-def read_part(
+def read_file(
     store: Store, file: str, columns: list[str] | None = None, **options: Any
 ) -> pa.Table:
     """One file, or those of `columns` that it has.
@@ -168,7 +168,7 @@ def trial_ids_of(store: Store, file: str) -> list[str]:
 
 def compacted_codes(store: Store, folder: str) -> dict[str, str]:
     """The compacted file that holds the codes of each trial."""
-    found = parts(store, folder)
+    found = list_files(store, folder)
     unnamed = {file: trial_ids_of(store, file) for file in found.loose if is_compacted(file)}
     return {each: file for file, ids in (unnamed | found.compacted).items() for each in ids}
 

@@ -1,6 +1,6 @@
 """Draws the pictures of docs/datasets.md: all data sets that are at hand, or those named.
 
-.venv/bin/python docs/draw_galleries.py [NAME ...] [--folder docs/pictures]
+.venv/bin/python docs/render_galleries.py [NAME ...] [--folder docs/pictures]
 """
 
 import argparse
