@@ -1,15 +1,33 @@
 """Catalogues: what there is of one kind, from this package and from others that are installed."""
 
 import difflib
+import inspect
 import math
+import numbers
+import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import entry_points
-from typing import Generic, NamedTuple, TypeVar
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    NamedTuple,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from . import TeaselError
 
 Entry = TypeVar("Entry")
+
+LARGEST = 3.4e38
+"""Of float32, in which everything is computed."""
+
+REQUIRED = inspect.Parameter.empty
+"""The default of a parameter that has none."""
 
 
 def hint(name: str, known: Sequence[str]) -> str:
@@ -19,7 +37,7 @@ def hint(name: str, known: Sequence[str]) -> str:
 
 
 class Bounds(NamedTuple):
-    """The finite numbers that an argument may be; stands in its annotation.
+    """The finite numbers that an argument's annotation allows.
 
     >>> str(Bounds(ge=0)), Bounds(gt=0, le=1).allow(0.0)
     ('a finite number of at least 0', False)
@@ -50,6 +68,76 @@ class Bounds(NamedTuple):
         )
 
 
+class Parameter(NamedTuple):
+    """An argument of a catalogue entry: a method's hyper-parameter, or a metric's parameter.
+
+    Attributes:
+        name: The argument's name.
+        kind: Its type, without bounds: `float`, `int`, `tuple[int, ...]`; None if it has none.
+        bounds: The bounds of the number, or of each number of a tuple.
+        default: The default, or `REQUIRED`.
+    """
+
+    name: str
+    kind: Any
+    bounds: Bounds = Bounds()
+    default: Any = REQUIRED
+
+    @property
+    def required(self) -> bool:
+        """Whether a value has to be given."""
+        return self.default is REQUIRED
+
+
+def read_parameters(
+    function: Callable[..., Any], *, keyword_only: bool = False
+) -> dict[str, Parameter]:
+    """The arguments of `function` by name, read from its signature.
+
+    Args:
+        function: A method's factory, or a metric.
+        keyword_only: Only the arguments behind the star.
+
+    >>> def scale(codes, *, by: Annotated[float, Bounds(gt=0)] = 2.0): ...
+    >>> read_parameters(scale, keyword_only=True)["by"].bounds.allow(-1.0)
+    False
+    """
+    hints = get_type_hints(function, include_extras=True)
+    return {
+        name: Parameter(name, *_split_annotation(hints.get(name)), argument.default)
+        for name, argument in inspect.signature(function).parameters.items()
+        if not keyword_only or argument.kind is argument.KEYWORD_ONLY
+    }
+
+
+def round_to_float32(value: Any) -> float:
+    """What a training gets of a value: NaN if it is no number, infinity if it is too large."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return math.nan
+    if abs(value) > LARGEST:
+        return math.inf
+    (rounded,) = struct.unpack("f", struct.pack("f", float(value)))
+    return rounded
+
+
+def readable(name: str) -> str:
+    """The label of what has no label of its own."""
+    return name.replace("_", " ")
+
+
+def _split_annotation(annotation: Any) -> tuple[Any, Bounds]:
+    """A type without bounds, and the bounds that stood in it."""
+    bounds = Bounds()
+    if get_origin(annotation) is Annotated:
+        annotation, *notes = get_args(annotation)
+        bounds = next((note for note in notes if isinstance(note, Bounds)), bounds)
+    if get_origin(annotation) is tuple:
+        item, *rest = get_args(annotation)
+        item, inner = _split_annotation(item)
+        return tuple[item, *rest], inner if bounds == Bounds() else bounds
+    return annotation, bounds
+
+
 class Catalogue(Mapping[str, Entry], Generic[Entry]):
     """Entries by name: a package's own, then those of other packages.
 
@@ -58,22 +146,25 @@ class Catalogue(Mapping[str, Entry], Generic[Entry]):
         [project.entry-points."teasel.metrics"]
         my_metric = "my_package.my_module:MY_METRIC"
 
-    It is imported when a name is looked up that is none of the own ones, or all names are: by then
-    the module that holds the catalogue is there for it to import.
+    That module is imported only when all names are asked for, or one that is not the package's own:
+    by then the module that holds the catalogue can itself be imported.
 
     Args:
         kind: "datasets", "methods" or "metrics".
         own: The package's own entries, whose names cannot be used again.
-        check: Says what is wrong with an entry of another package, by raising TypeError.
+        adopt: `(name, what is offered) -> entry`: fills in what may be left out, and raises
+            TypeError if it is no entry of this kind.
 
     Raises:
         TeaselError: From a look-up, if an entry cannot be imported, is none, or its name is taken.
     """
 
-    def __init__(self, kind: str, own: dict[str, Entry], check: Callable[[Entry], object]) -> None:
+    def __init__(
+        self, kind: str, own: Mapping[str, object], adopt: Callable[[str, object], Entry]
+    ) -> None:
         self._kind = kind
-        self.own = own
-        self._check = check
+        self.own = {name: adopt(name, entry) for name, entry in own.items()}
+        self._adopt = adopt
 
     @cached_property
     def entries(self) -> dict[str, Entry]:
@@ -84,11 +175,11 @@ class Catalogue(Mapping[str, Entry], Generic[Entry]):
             if point.name in found:
                 raise TeaselError(f"{where}: the name {point.name!r} is taken")
             try:
-                found[point.name] = point.load()
+                offered = point.load()
             except Exception as error:
                 raise TeaselError(f"{where} cannot be imported: {error!r}") from error
             try:
-                self._check(found[point.name])
+                found[point.name] = self._adopt(point.name, offered)
             except TypeError as error:
                 raise TeaselError(f"{where}: {error}") from error
         return found

@@ -8,18 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from teasel.models import Settings
+from teasel.models import METHODS, Settings
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 SETTINGS = Settings()
-EXAMPLES = {
-    "beta_vae": {"beta": 4.0},
-    "factor_vae": {"gamma": 10.0},
-    "dip_vae_i": {"lambda_od": 5.0},
-    "dip_vae_ii": {"lambda_od": 5.0},
-    "beta_tc_vae": {"beta": 4.0},
-    "annealed_vae": {"c_max": 25.0},
-}
+EXAMPLES = {name: method.example for name, method in METHODS.own.items() if method.example}
 
 
 def product_rate(clock: Callable[[], float], size: int, dtype: str = "float32") -> float:

@@ -15,7 +15,7 @@ from .cache import cache_dir
 from .cars3d import CARS3D
 from .custom import from_function, from_npz
 from .dataset import Appearance, DataError, Dataset, Factor
-from .definition import Definition, Status, check_definition
+from .definition import Definition, Status, adopt_definition
 from .dsprites import DSPRITES, DSPRITES_MINI
 from .files import PublishedFile
 from .shapes3d import SHAPES3D
@@ -40,12 +40,14 @@ __all__ = [
 def _variant(
     definition: Definition,
     prefix: str,
+    label: str,
     appearance: Callable[[Path | None], Appearance],
     painting: PublishedFile | None = None,
 ) -> Definition:
     return replace(
         definition,
         name=f"{prefix}_{definition.name}",
+        label=f"{label}-{definition.label}",
         stored_as=definition.name,
         appearance=appearance,
         painting=painting,
@@ -56,19 +58,19 @@ DATASETS: Catalogue[Definition] = Catalogue(
     "datasets",
     {
         "dsprites": DSPRITES,
-        "color_dsprites": _variant(DSPRITES, "color", color),
-        "noisy_dsprites": _variant(DSPRITES, "noisy", noise),
-        "scream_dsprites": _variant(DSPRITES, "scream", scream, SCREAM),
+        "color_dsprites": _variant(DSPRITES, "color", "Color", color),
+        "noisy_dsprites": _variant(DSPRITES, "noisy", "Noisy", noise),
+        "scream_dsprites": _variant(DSPRITES, "scream", "Scream", scream, SCREAM),
         "smallnorb": SMALLNORB,
         "cars3d": CARS3D,
         "shapes3d": SHAPES3D,
         "shapes3d_synthetic": SHAPES3D_SYNTHETIC,
         "dsprites_mini": DSPRITES_MINI,
-        "color_dsprites_mini": _variant(DSPRITES_MINI, "color", color),
-        "noisy_dsprites_mini": _variant(DSPRITES_MINI, "noisy", noise),
-        "scream_dsprites_mini": _variant(DSPRITES_MINI, "scream", scream, SCREAM),
+        "color_dsprites_mini": _variant(DSPRITES_MINI, "color", "Color", color),
+        "noisy_dsprites_mini": _variant(DSPRITES_MINI, "noisy", "Noisy", noise),
+        "scream_dsprites_mini": _variant(DSPRITES_MINI, "scream", "Scream", scream, SCREAM),
     },
-    check=check_definition,
+    adopt=adopt_definition,
 )
 
 

@@ -76,6 +76,7 @@ def shrink(image: np.ndarray) -> np.ndarray:
 
 CARS3D = Definition(
     name="cars3d",
+    label="Cars3D",
     grid=(Factor("elevation", 4), Factor("azimuth", 24), Factor("object", 183)),
     row_shape=(64, 64, 3),
     publication=Publication(

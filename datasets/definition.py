@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..catalogue import readable
 from .cache import PUBLISHED, Recipe, description, prepared
 from .dataset import Appearance, Dataset, Factor
 from .files import PublishedFile, download, find, where_to_put
@@ -42,7 +43,8 @@ class Definition:
         painting: the file that `appearance` reads.
         source: what to call the drawn images in the results.
         stored_as: the cache file's name, where data sets share one.
-        version: to be changed when rendering or reading gives other images.
+        version: change it when rendering or reading gives other images.
+        label: what to call the data set in tables and figures; by default its name.
     """
 
     name: str
@@ -55,6 +57,10 @@ class Definition:
     source: str = "drawn"
     stored_as: str = ""
     version: int | str = 1
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "label", self.label or readable(self.name))
 
     def __call__(self, data_dir: Path | None = None) -> Dataset:
         """The data set, from the cache, from files that are there or drawn; never downloaded.
@@ -156,10 +162,16 @@ class Definition:
         return Recipe(name, grid, row_shape, PUBLISHED, chunks, version)
 
 
-def check_definition(entry: object) -> None:
-    """Raises TypeError if something is no definition of a data set."""
-    if not isinstance(entry, Definition):
+def adopt_definition(name: str, offered: object) -> Definition:
+    """The definition of a data set that is offered under a name.
+
+    Raises:
+        TypeError: if something is no definition.
+    """
+    del name
+    if not isinstance(offered, Definition):
         raise TypeError(
-            f"a {type(entry).__name__}; expected a teasel.datasets.Definition, such as from_npz "
+            f"a {type(offered).__name__}; expected a teasel.datasets.Definition, such as from_npz "
             f"and from_function return"
         )
+    return offered

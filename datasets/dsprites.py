@@ -81,6 +81,7 @@ def read(paths: list[Path]) -> Iterator[Example]:
 
 DSPRITES = Definition(
     name="dsprites",
+    label="dSprites",
     grid=GRID,
     row_shape=(512,),
     render=lambda: render(FULL),
@@ -96,6 +97,7 @@ DSPRITES = Definition(
 # Always drawn, so that it is the same everywhere.
 DSPRITES_MINI = Definition(
     name="dsprites_mini",
+    label="dSprites (mini)",
     grid=tuple(factor._replace(size=len(axis)) for factor, axis in zip(GRID, MINI, strict=True)),
     row_shape=(512,),
     render=lambda: render(MINI),

@@ -54,6 +54,7 @@ def read(paths: list[Path]) -> Iterator[Example]:
 
 SHAPES3D = Definition(
     name="shapes3d",
+    label="Shapes3D",
     grid=GRID,
     row_shape=(64, 64, 3),
     publication=Publication(

@@ -181,6 +181,7 @@ _SHAPES = (_cube, _cylinder, _sphere, _capsule)
 
 SHAPES3D_SYNTHETIC = Definition(
     name="shapes3d_synthetic",
+    label="Shapes3D (synthetic)",
     grid=GRID,
     row_shape=(64, 64, 3),
     render=render,

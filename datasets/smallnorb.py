@@ -112,6 +112,7 @@ def shrink(image: np.ndarray) -> np.ndarray:
 
 SMALLNORB = Definition(
     name="smallnorb",
+    label="SmallNORB",
     grid=(
         Factor("category", 5),
         Factor("instance", 10, hidden=True),

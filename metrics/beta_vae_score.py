@@ -4,7 +4,7 @@ import numpy as np
 
 from .arrays import checked_codes
 from .logistic import logistic_regression
-from .metric import Count
+from .metric import Count, Metric
 from .representation import Representation, Rng, sample_factors, sample_integers
 
 
@@ -52,3 +52,10 @@ def _points(
         second_codes = checked_codes(representation.encode(second, rng))
         points.append(np.abs(first_codes - second_codes).mean(axis=0))
     return np.stack(points), labels
+
+
+BETA_VAE_SCORE = Metric(
+    score_beta_vae,
+    "Higgins et al. 2017, openreview.net/forum?id=Sy2fzU9gl",
+    label="BetaVAE score",
+)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .arrays import checked_pair
-from .metric import Count
+from .metric import Count, Metric
 from .representation import Representation, Rng, sample_integers
 from .trees import boosted_trees
 
@@ -111,3 +111,15 @@ def score_dci(
     seed = int(sample_integers(rng, 2**31 - 1))
     scores = dci(*train, *test, seed=seed)._asdict()
     return {name: value for name, value in scores.items() if name != "importance"}
+
+
+DCI_SCORES = Metric(
+    score_dci,
+    "Eastwood and Williams 2018, openreview.net/forum?id=By-7dz-AZ",
+    label="DCI",
+    labels={
+        "disentanglement": "DCI disent.",
+        "completeness": "DCI compl.",
+        "informativeness_test": "DCI inform.",
+    },
+)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .arrays import checked_pair
 from .logistic import cross_validated_logistic_regression
-from .metric import Count
+from .metric import Count, Metric
 from .representation import Representation, Rng, sample_integers
 from .trees import boosted_trees
 
@@ -100,3 +100,18 @@ def _accuracy(
         return 1.0, float(np.mean(test_labels == train_labels[0]))
     fitted, predicted = predict(train_codes, train_labels, test_codes)
     return float(np.mean(fitted == train_labels)), float(np.mean(predicted == test_labels))
+
+
+DOWNSTREAM_LR = Metric(
+    score_downstream_lr,
+    "Locatello et al. 2019, arXiv:1811.12359",
+    label="Logistic regression",
+    labels={f"{size}": f"LR {size}" for size in (10, 100, 1000, 10000)},
+)
+
+DOWNSTREAM_GBT = Metric(
+    score_downstream_gbt,
+    "Locatello et al. 2019, arXiv:1811.12359",
+    label="Boosted trees",
+    labels={f"{size}": f"GBT {size}" for size in (10, 100, 1000, 10000)},
+)

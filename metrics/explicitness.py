@@ -6,7 +6,7 @@ import numpy as np
 
 from .arrays import checked_pair
 from .logistic import logistic_regression
-from .metric import Count
+from .metric import Count, Metric
 from .representation import Representation, Rng
 
 
@@ -102,3 +102,13 @@ def score_explicitness(
     train = representation.sample(rng, num_train)
     test = representation.sample(rng, num_test)
     return explicitness(*train, *test, one_vs_rest)._asdict()
+
+
+EXPLICITNESS = Metric(
+    score_explicitness,
+    "Ridgeway and Mozer 2018, arXiv:1802.05312",
+    label="Explicitness",
+    labels={
+        "test": "Explicitness",
+    },
+)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .arrays import checked_codes
-from .metric import Count
+from .metric import Count, Metric
 from .representation import Representation, Rng, sample_factors, sample_integers
 
 _SMALLEST_DEVIATION = 0.05  # a latent whose standard deviation is smaller takes no part
@@ -55,3 +55,10 @@ def score_factor_vae(
         "train_accuracy": float(train_votes[meant, latents].sum() / num_train),
         "num_active_dims": num_active_dims,
     }
+
+
+FACTOR_VAE_SCORE = Metric(
+    score_factor_vae,
+    "Kim and Mnih 2018, arXiv:1802.05983",
+    label="FactorVAE score",
+)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..catalogue import Bounds
 from .arrays import checked
-from .metric import Count
+from .metric import Count, Metric
 from .mutual_information import discretize
 from .representation import Representation, Rng
 
@@ -69,3 +69,10 @@ def score_irs(
     # Differs from the original: counts the latents that vary; there, it summed their codes.
     num_active_dims = np.sum(codes.min(axis=0) < codes.max(axis=0))
     return {"irs": irs(codes, factors, quantile), "num_active_dims": float(num_active_dims)}
+
+
+IRS = Metric(
+    score_irs,
+    "Suter et al. 2019, arXiv:1811.00007",
+    label="IRS",
+)

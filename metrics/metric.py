@@ -1,11 +1,11 @@
 """What a catalogue entry says about a metric."""
 
-import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Annotated, get_type_hints
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Annotated, Any
 
-from ..catalogue import Bounds
+from ..catalogue import Bounds, Parameter, read_parameters, readable
 from .representation import Representation, Rng
 
 Count = Annotated[int, Bounds(ge=1)]
@@ -13,7 +13,7 @@ Count = Annotated[int, Bounds(ge=1)]
 
 @dataclass(frozen=True)
 class Metric:
-    """A function from a representation to named scores, and what its rows in the results say.
+    """A function from a representation to named scores, and what tables and figures say of them.
 
     Args:
         function: `(representation, rng, *, parameters) -> {score: value}`; its keyword arguments
@@ -24,6 +24,9 @@ class Metric:
         samples_points: Whether it gets points drawn for it. If not, it can only `sample`, and gets
             the points that are kept of every model, in order: 10,000 and then 5,000 more. A
             finished study is then scored by it without encoding an image.
+        label: What to call the metric; by default its name.
+        labels: What to call its scores in tables and figures, by score. Where there are none, the
+            score of the metric's own name has the metric's label.
     """
 
     function: Callable[..., dict[str, float]]
@@ -31,6 +34,8 @@ class Metric:
     version: int = 1
     lower_is_better: tuple[str, ...] = ()
     samples_points: bool = True
+    label: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __call__(
         self, representation: Representation, rng: Rng, **parameters: object
@@ -38,22 +43,29 @@ class Metric:
         """The scores of `representation`; raises ValueError where they are not defined."""
         return self.function(representation, rng, **parameters)
 
+    @cached_property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """The keyword arguments of the metric, with their types, bounds and defaults."""
+        return read_parameters(self.function, keyword_only=True)
+
     @property
-    def parameters(self) -> Mapping[str, inspect.Parameter]:
-        """The keyword arguments of the metric, with their defaults and annotations."""
-        everything = inspect.signature(self.function).parameters
-        return {
-            name: parameter
-            for name, parameter in everything.items()
-            if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        }
+    def defaults(self) -> dict[str, Any]:
+        """The defaults of the parameters: the paper's, where it has the metric."""
+        return {name: parameter.default for name, parameter in self.parameters.items()}
 
 
-def check_metric(entry: object) -> None:
-    """Raises TypeError if something is no metric, or a parameter of it has no annotation."""
-    if not isinstance(entry, Metric):
-        raise TypeError(f"a {type(entry).__name__}; expected a teasel.metrics.Metric")
-    hints = get_type_hints(entry.function)
-    for name in entry.parameters:
-        if name not in hints:
-            raise TypeError(f"the parameter {name} has no annotation, as in '{name}: int'")
+def adopt_metric(name: str, offered: object) -> Metric:
+    """The metric that is offered under a name, with a label.
+
+    Raises:
+        TypeError: if something is no metric, or a parameter of it has no annotation.
+    """
+    if not isinstance(offered, Metric):
+        raise TypeError(f"a {type(offered).__name__}; expected a teasel.metrics.Metric")
+    for parameter in offered.parameters.values():
+        if parameter.kind is None:
+            raise TypeError(
+                f"the parameter {parameter.name} has no annotation, as in '{parameter.name}: int'"
+            )
+    label = offered.label or readable(name)
+    return replace(offered, label=label, labels=offered.labels or {name: label})

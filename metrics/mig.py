@@ -3,7 +3,7 @@
 import numpy as np
 
 from .arrays import checked
-from .metric import Count
+from .metric import Count, Metric
 from .mutual_information import entropy, mutual_information_matrix
 from .representation import Representation, Rng
 
@@ -50,3 +50,10 @@ def score_mig(
     """`mig` of `num_train` points."""
     codes, factors = representation.sample(rng, num_train)
     return {"mig": mig(codes, factors, num_bins)}
+
+
+MIG = Metric(
+    score_mig,
+    "Chen et al. 2018, arXiv:1802.04942",
+    label="MIG",
+)

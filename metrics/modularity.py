@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .metric import Count
+from .metric import Count, Metric
 from .mutual_information import mutual_information_matrix
 from .representation import Representation, Rng
 
@@ -43,3 +43,10 @@ def score_modularity(
     """`modularity` of `num_train` points."""
     codes, factors = representation.sample(rng, num_train)
     return {"modularity": modularity(codes, factors, num_bins)}
+
+
+MODULARITY = Metric(
+    score_modularity,
+    "Ridgeway and Mozer 2018, arXiv:1802.05312",
+    label="Modularity",
+)

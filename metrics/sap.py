@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from .arrays import checked_pair
-from .metric import Count
+from .metric import Count, Metric
 from .mig import top_two_gap
 from .representation import Representation, Rng
 
@@ -79,3 +79,10 @@ def score_sap(
     train = representation.sample(rng, num_train)
     test = representation.sample(rng, num_test)
     return {"sap": sap(*train, *test)}
+
+
+SAP = Metric(
+    score_sap,
+    "Kumar et al. 2018, arXiv:1711.00848",
+    label="SAP",
+)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .arrays import checked_codes
-from .metric import Count
+from .metric import Count, Metric
 from .mutual_information import discretize, mutual_information
 from .representation import Representation, Rng
 
@@ -95,3 +95,16 @@ def score_unsupervised(
     """`unsupervised_scores` of `num_train` points."""
     codes, _ = representation.sample(rng, num_train)
     return unsupervised_scores(codes, num_bins)._asdict()
+
+
+UNSUPERVISED = Metric(
+    score_unsupervised,
+    "Locatello et al. 2019, arXiv:1811.12359",
+    label="Unsupervised scores",
+    labels={
+        "gaussian_total_correlation": "Total corr.",
+        "gaussian_wasserstein_correlation": "Wasserstein corr.",
+        "gaussian_wasserstein_correlation_norm": "Wasserstein corr. (norm.)",
+        "mutual_info_score": "Mutual info.",
+    },
+)

@@ -5,7 +5,7 @@ from typing import Annotated
 import jax
 import jax.numpy as jnp
 
-from .method import Bounds, Info, Method, Weight
+from .method import Bounds, Info, Method, MethodEntry, Weight
 from .networks import Parameters
 from .objective import forward, regularized
 
@@ -39,3 +39,12 @@ def annealed_vae(
 def capacity(step: jax.Array, c_max: Weight, iteration_threshold: float) -> jax.Array:
     """Returns C(step), which grows linearly to `c_max` at `iteration_threshold`, in nats."""
     return c_max * jnp.minimum(1.0, step / iteration_threshold)
+
+
+ANNEALED_VAE = MethodEntry(
+    annealed_vae,
+    label="AnnealedVAE",
+    reference="Burgess et al. 2017, arXiv:1804.03599",
+    colour="#c79a2b",
+    example={"c_max": 25.0},
+)

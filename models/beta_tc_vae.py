@@ -5,7 +5,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from .method import Info, Method, Weight
+from .method import Info, Method, MethodEntry, Weight
 from .networks import Parameters, Posterior
 from .objective import forward, regularized
 
@@ -46,3 +46,12 @@ def total_correlation(codes: jax.Array, posterior: Posterior) -> jax.Array:
     joint = jax.nn.logsumexp(jnp.sum(densities, axis=2), axis=1)
     product = jnp.sum(jax.nn.logsumexp(densities, axis=1), axis=1)
     return jnp.mean(joint - product)
+
+
+BETA_TC_VAE = MethodEntry(
+    beta_tc_vae,
+    label="β-TC-VAE",
+    reference="Chen et al. 2018, arXiv:1802.04942",
+    colour="#7a5a9e",
+    example={"beta": 4.0},
+)

@@ -2,7 +2,7 @@
 
 import jax
 
-from .method import Info, Method, Weight
+from .method import Info, Method, MethodEntry, Weight
 from .networks import Parameters
 from .objective import forward, regularized
 
@@ -22,3 +22,12 @@ def beta_vae(beta: Weight) -> Method:
         return regularized(passed, beta * passed.kl)
 
     return Method(loss)
+
+
+BETA_VAE = MethodEntry(
+    beta_vae,
+    label="β-VAE",
+    reference="Higgins et al. 2017, openreview.net/forum?id=Sy2fzU9gl",
+    colour="#3b6ea8",
+    example={"beta": 4.0},
+)

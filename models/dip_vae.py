@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from .method import Info, Method, Weight
+from .method import Info, Method, MethodEntry, Weight
 from .networks import Parameters, Posterior
 from .objective import forward, regularized
 
@@ -63,3 +63,20 @@ def _dip_vae(lambda_od: Weight, lambda_d_factor: Weight, covariance) -> Method:
         return regularized(passed, passed.kl + penalty)
 
     return Method(loss)
+
+
+DIP_VAE_I = MethodEntry(
+    dip_vae_i,
+    label="DIP-VAE-I",
+    reference="Kumar et al. 2018, arXiv:1711.00848",
+    colour="#4f8a5b",
+    example={"lambda_od": 5.0},
+)
+
+DIP_VAE_II = MethodEntry(
+    dip_vae_ii,
+    label="DIP-VAE-II",
+    reference="Kumar et al. 2018, arXiv:1711.00848",
+    colour="#8fae3f",
+    example={"lambda_od": 5.0},
+)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from .method import Info, Method, Weight
+from .method import Info, Method, MethodEntry, Weight
 from .networks import Dense, Parameters, glorot_uniform, initial_parameters, shapes_of
 from .objective import forward, regularized
 from .optimizer import adam
@@ -98,3 +98,13 @@ def _optimizer(learning_rate: float) -> optax.GradientTransformation:
     adversary = adam(learning_rate, beta1=0.5, beta2=0.9)
     labels = {"encoder": "networks", "decoder": "networks", "adversary": "adversary"}
     return optax.multi_transform({"networks": adam(learning_rate), "adversary": adversary}, labels)
+
+
+FACTOR_VAE = MethodEntry(
+    factor_vae,
+    label="FactorVAE",
+    reference="Kim and Mnih 2018, arXiv:1802.05983",
+    colour="#c8603a",
+    cost=2.3,
+    example={"gamma": 10.0},
+)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax
 
 from .convolution import form_for
-from .method import Factory, hyperparameters
+from .method import MethodEntry
 from .networks import IMAGE_SIZE
 from .program import Settings
 
@@ -59,7 +59,7 @@ class Memory(NamedTuple):
 
 
 def pack_memory(
-    method: Factory,
+    method: MethodEntry,
     settings: Settings,
     image_shape: tuple[int, int, int],
     data_bytes: int,
@@ -73,7 +73,7 @@ def pack_memory(
     On a CPU the models of a pack take their steps one after the other, elsewhere together.
 
     Args:
-        method: the factory, an entry of `METHODS`.
+        method: an entry of `METHODS`.
         settings: batch size and number of latents matter.
         image_shape: (64, 64, C).
         data_bytes: size of the data set on the device.
@@ -81,7 +81,7 @@ def pack_memory(
         on_cpu: whether the device is a CPU.
         activations: "float32" or "bfloat16".
     """
-    example = method(**dict.fromkeys(hyperparameters(method), 1.0))
+    example = method(**dict.fromkeys(method.parameters, 1.0))
     parameters, optimizer = jax.eval_shape(
         lambda: _initial(example, image_shape, settings.num_latents, settings.learning_rate)
     )

@@ -1,20 +1,18 @@
 """What a method is: a factory whose named arguments are its hyper-parameters.
 
 The factory checks no values, since a packed training calls it with traced ones; bounds are
-annotations on its arguments, which `hyperparameters` reads and `check_hyperparameters` applies.
+annotations on its arguments, which `MethodEntry` reads and `check_hyperparameters` applies.
 """
 
-import inspect
-import math
-import numbers
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Annotated, Any, NamedTuple, cast
 
 import jax
-import numpy as np
 import optax
 
-from ..catalogue import Bounds
+from ..catalogue import REQUIRED, Bounds, Parameter, read_parameters, readable, round_to_float32
 from .networks import Parameters, initial_parameters
 from .optimizer import adam
 
@@ -47,8 +45,8 @@ class Method(NamedTuple):
             "encoder" and "decoder".
         optimizer: learning rate -> the transformation of gradients.
         trainable: False for a reference that keeps its initial weights.
-        version: to be raised when the same hyper-parameters would give another model; from 2 on
-            it is part of a trial's identity, so that the models of before are not taken for these.
+        version: raise it when the same hyper-parameters would give another model. From 2 on it is
+            part of a trial's identity, so that older models are not taken for new ones.
     """
 
     loss: Callable[[Parameters, jax.Array, jax.Array, jax.Array], tuple[jax.Array, Info]]
@@ -59,79 +57,95 @@ class Method(NamedTuple):
 
 
 Factory = Callable[..., Method]
+"""(hyper-parameters, by name) -> the method with these."""
 
 
-class Hyperparameter(NamedTuple):
-    """One argument of a factory; `default` is None where a value is required."""
+@dataclass(frozen=True, eq=False)
+class MethodEntry:
+    """A factory, and what tables, figures and plans say about its method.
 
-    bounds: Bounds
-    default: float | None
+    Args:
+        factory: A function whose arguments are the hyper-parameters: floats, with their bounds in
+            the annotations.
+        label: What to call the method in tables and figures; by default its name.
+        reference: Who defined it, and where.
+        colour: Its colour in figures, "#rrggbb"; empty if any will do.
+        cost: How long a step of training takes, relative to one of beta-VAE.
+        example: Values to try the method and to time it with; those without a default are needed.
+    """
+
+    factory: Factory
+    label: str = ""
+    reference: str = ""
+    colour: str = ""
+    cost: float = 1.0
+    example: Mapping[str, float] = field(default_factory=dict)
+
+    def __call__(self, *values: Any, **hyperparameters: Any) -> Method:
+        """Returns the method with these hyper-parameters, numbers or traced values."""
+        return self.factory(*values, **hyperparameters)
+
+    @property
+    def name(self) -> str:
+        """The factory's name, which is also the catalogue's."""
+        return self.factory.__name__
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """The hyper-parameters by name, in the order of the factory's signature.
+
+        Raises:
+            TypeError: if one of the arguments is not annotated as a float.
+        """
+        parameters = read_parameters(self.factory)
+        for name, parameter in parameters.items():
+            if parameter.kind is not float:
+                raise TypeError(
+                    f"the argument {name} is annotated as {parameter.kind}; a hyper-parameter is a "
+                    f"float, as in '{name}: float' or '{name}: Annotated[float, Bounds(ge=0)]'"
+                )
+        return parameters
 
 
-def hyperparameters(factory: Factory) -> dict[str, Hyperparameter]:
-    """Returns the hyper-parameters of a method by name, read from the factory's signature.
+def adopt_method(name: str, offered: object) -> MethodEntry:
+    """Returns the entry for what is offered under a name: an entry, or a bare factory.
 
     Raises:
-        TypeError: if it is no factory, or one of its arguments is not annotated as a float.
-
-    >>> from teasel.models import METHODS
-    >>> hyperparameters(METHODS["beta_vae"])["beta"].bounds.allow(-1.0)
-    False
+        TypeError: if it is neither, or one of its arguments is not annotated as a float.
     """
-    if not callable(factory):
-        raise TypeError(f"a {type(factory).__name__}; expected a function that returns a Method")
-    hints = get_type_hints(factory, include_extras=True)
-    found = {}
-    for name, parameter in inspect.signature(factory).parameters.items():
-        hint, bounds = hints.get(name), Bounds()
-        if get_origin(hint) is Annotated:
-            hint, *extras = get_args(hint)
-            bounds = next((extra for extra in extras if isinstance(extra, Bounds)), bounds)
-        if hint is not float:
-            raise TypeError(
-                f"the argument {name} is annotated as {hint}; a hyper-parameter is a float, as in "
-                f"'{name}: float' or '{name}: Annotated[float, Bounds(ge=0)]'"
-            )
-        default = None if parameter.default is inspect.Parameter.empty else parameter.default
-        found[name] = Hyperparameter(bounds, default)
-    return found
+    if not callable(offered):
+        raise TypeError(f"a {type(offered).__name__}; expected a function that returns a Method")
+    entry = offered if isinstance(offered, MethodEntry) else MethodEntry(cast(Factory, offered))
+    entry = replace(entry, label=entry.label or readable(name))
+    _ = entry.parameters
+    return entry
 
 
-def check_hyperparameters(
-    method: str, factory: Factory, values: Mapping[str, Any]
-) -> dict[str, float]:
+def check_hyperparameters(method: MethodEntry, values: Mapping[str, Any]) -> dict[str, float]:
     """Returns the hyper-parameters of one trial with the defaults filled in, in signature order.
 
     Args:
-        method: the method's name, for the messages.
-        factory: the method.
+        method: an entry of `METHODS`.
         values: the given hyper-parameters by name.
 
     Raises:
         ValueError: if one is missing, unknown, not a number, not finite or out of bounds.
     """
-    known = hyperparameters(factory)
+    known = method.parameters
     for name in values:
         if name not in known:
             allowed = f"it takes {', '.join(known)}" if known else "it takes none"
-            raise ValueError(f"{method} has no hyper-parameter {name!r}; {allowed}")
+            raise ValueError(f"{method.name} has no hyper-parameter {name!r}; {allowed}")
     checked = {}
-    for name, (bounds, default) in known.items():
-        value = values.get(name, default)
-        if value is None:
-            raise ValueError(f"{method} needs the hyper-parameter {name!r}: {bounds}")
-        if not bounds.allow(_in_float32(value)):
-            raise ValueError(f"{method}: {name} is {value!r}; it must be {bounds}, in float32")
+    for name, parameter in known.items():
+        value = values.get(name, parameter.default)
+        if value is REQUIRED:
+            raise ValueError(
+                f"{method.name} needs the hyper-parameter {name!r}: {parameter.bounds}"
+            )
+        if not parameter.bounds.allow(round_to_float32(value)):
+            raise ValueError(
+                f"{method.name}: {name} is {value!r}; it must be {parameter.bounds}, in float32"
+            )
         checked[name] = float(value)
     return checked
-
-
-def _in_float32(value: Any) -> float:
-    """What a training gets of a value; NaN if that is no number."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        return math.nan
-    try:
-        with np.errstate(over="ignore", under="ignore"):
-            return float(np.float64(float(value)).astype(np.float32))
-    except OverflowError:
-        return math.inf

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from .convolution import arithmetic
-from .method import Factory, Info, Method
+from .method import Info, Method, MethodEntry
 from .randomness import Purpose, key_for
 
 SampleBatch = Callable[[Any, jax.Array, int], jax.Array]
@@ -44,14 +44,14 @@ class Program:
     """The functions of one method, data set and settings.
 
     Args:
-        factory: the method.
+        entry: the method.
         settings: shared by all models.
         image_shape: (H, W, C) of what `sample_batch` returns.
         sample_batch: gives a batch.
         arithmetic: the form of the convolutions, and the type of the activations.
     """
 
-    factory: Factory
+    entry: MethodEntry
     settings: Settings
     image_shape: tuple[int, ...]
     sample_batch: SampleBatch
@@ -59,7 +59,7 @@ class Program:
 
     def method(self, values: Mapping[str, Any]) -> Method:
         """Returns the method with these hyper-parameters."""
-        return self.factory(**values)
+        return self.entry(**values)
 
     def start(self, seed, values) -> State:
         """Returns a model at step 0."""

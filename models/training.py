@@ -28,7 +28,7 @@ from ..catalogue import Bounds
 from . import checkpoint
 from .allocator import keep_freed_memory
 from .convolution import FORMS, backend_form, check_arithmetic
-from .method import Factory, check_hyperparameters, hyperparameters
+from .method import MethodEntry, check_hyperparameters
 from .networks import Parameters
 from .program import CURVES, Program, SampleBatch, Settings, State
 from .randomness import Purpose, key_for
@@ -60,7 +60,7 @@ class Trainer:
     """Trains packs of one method on one data set with one compiled program.
 
     Args:
-        method: the factory, an entry of `METHODS`.
+        method: an entry of `METHODS`.
         settings: shared by all models.
         image_shape: (H, W, C) of what `sample_batch` returns.
         sample_batch: gives a batch.
@@ -78,7 +78,7 @@ class Trainer:
 
     def __init__(
         self,
-        method: Factory,
+        method: MethodEntry,
         settings: Settings,
         image_shape: tuple[int, ...],
         sample_batch: SampleBatch,
@@ -99,7 +99,7 @@ class Trainer:
         self._mapped = FORMS[arithmetic[0]].packs
         self.num_programs = 0
         self._check_images()
-        placeholders = {name: jnp.float32(1) for name in hyperparameters(method)}
+        placeholders = {name: jnp.float32(1) for name in method.parameters}
         self._example = jax.eval_shape(self._program.start, jnp.uint32(0), placeholders)
         self.steps = settings.steps if self._program.method(placeholders).trainable else 0
         self._start_one = jax.jit(self._program.start)
@@ -275,7 +275,7 @@ class Trainer:
     @property
     def _training(self) -> dict[str, Any]:
         """What a checkpoint must be of."""
-        method, settings = self._program.factory.__name__, self._program.settings._asdict()
+        method, settings = self._program.entry.name, self._program.settings._asdict()
         return {"method": method} | {name: settings[name] for name in settings if name != "steps"}
 
     def _counted(self, function: Callable) -> Callable:
@@ -303,13 +303,12 @@ class Trainer:
     # Checks.
 
     def _checked(self, replica: Replica) -> Replica:
-        factory = self._program.factory
         seed = _whole(replica.seed)
         if seed is None or not 0 <= seed < 2**32:
             raise ValueError(
                 f"seed is {replica.seed!r}; it must be a whole number from 0 and under 2**32"
             )
-        values = check_hyperparameters(factory.__name__, factory, replica.hyperparameters)
+        values = check_hyperparameters(self._program.entry, replica.hyperparameters)
         return replica._replace(hyperparameters=values, seed=seed)
 
     def _check_images(self) -> None:

@@ -2,15 +2,27 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Annotated
 
+import numpy as np
 import pytest
 
 from teasel import TeaselError, catalogue
-from teasel.catalogue import Bounds, Catalogue
-from teasel.metrics.metric import check_metric
-from teasel.models import METHODS, hyperparameters
+from teasel.catalogue import (
+    LARGEST,
+    REQUIRED,
+    Bounds,
+    Catalogue,
+    Parameter,
+    read_parameters,
+    round_to_float32,
+)
+from teasel.metrics import METRICS
+from teasel.metrics.metric import adopt_metric
+from teasel.models import METHODS, adopt_method
 
 METHOD_AND_METRIC = """\
 from teasel.metrics import METRICS, Metric
@@ -43,7 +55,7 @@ def offer(monkeypatch: pytest.MonkeyPatch, *entries: tuple[str, str]) -> None:
 
 
 def numbers(**own: object) -> Catalogue[object]:
-    return Catalogue("metrics", own, check=lambda entry: None)
+    return Catalogue("metrics", own, adopt=lambda name, entry: entry)
 
 
 def test_an_installed_entry_joins_the_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,19 +81,19 @@ def test_an_entry_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPat
 def test_an_entry_of_another_kind_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     offer(monkeypatch, ("root", "math:sqrt"))
     with pytest.raises(TeaselError, match=r"root = math:sqrt .*: a builtin.*; expected a teasel"):
-        list(Catalogue("metrics", {}, check=check_metric))
+        list(Catalogue("metrics", {}, adopt=adopt_metric))
 
 
 @pytest.mark.parametrize(
-    ("factory", "message"),
+    ("offered", "message"),
     [
         (METHODS["untrained"](), "a Method; expected a function that returns a Method"),
         (lambda beta=1.0: None, "the argument beta is annotated as None; a hyper-parameter is a"),
     ],
 )
-def test_what_is_wrong_with_a_factory_is_said(factory, message) -> None:
+def test_what_is_wrong_with_a_factory_is_said(offered, message) -> None:
     with pytest.raises(TypeError, match=message):
-        hyperparameters(factory)
+        adopt_method("mine", offered)
 
 
 def test_the_module_of_an_entry_may_be_imported_first_and_use_the_catalogues(
@@ -94,8 +106,8 @@ def test_the_module_of_an_entry_may_be_imported_first_and_use_the_catalogues(
     (about / "entry_points.txt").write_text(ENTRY_POINTS)
     look = (
         "import theirs; from teasel.models import METHODS; from teasel.metrics import METRICS; "
-        "assert METHODS['double_beta_vae'] is theirs.double_beta_vae; "
-        "assert METRICS['half'] is theirs.HALF; "
+        "assert METHODS['double_beta_vae'].factory is theirs.double_beta_vae; "
+        "assert METRICS['half'].function is theirs.half; "
         "from teasel.sweep import grid"
     )
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {look}"
@@ -109,3 +121,34 @@ def test_bounds_say_and_check_what_they_allow() -> None:
     values = (-1.0, 0.0, 0.5, 1.0, 2.0, float("nan"), float("inf"))
     assert [value for value in values if Bounds(gt=0, le=1).allow(value)] == [0.5, 1.0]
     assert [value for value in values if Bounds(ge=0, lt=1).allow(value)] == [0.0, 0.5]
+
+
+def test_a_signature_is_read_with_its_types_bounds_and_defaults() -> None:
+    some = Annotated[int, Bounds(ge=1)]
+
+    def metric(codes, *, num: some, sizes: tuple[some, ...] = (1, 2), strict: bool = False): ...
+
+    found = read_parameters(metric, keyword_only=True)
+    assert list(found.values()) == [
+        Parameter("num", int, Bounds(ge=1), REQUIRED),
+        Parameter("sizes", tuple[int, ...], Bounds(ge=1), (1, 2)),
+        Parameter("strict", bool, Bounds(), False),
+    ]
+    assert [parameter.required for parameter in found.values()] == [True, False, False]
+    assert read_parameters(metric)["codes"].kind is None
+
+
+def test_a_number_is_rounded_as_a_training_rounds_it() -> None:
+    assert round_to_float32(0.1) == np.float32(0.1)
+    assert round_to_float32(1e-46) == 0.0
+    assert round_to_float32(LARGEST) < np.inf
+    assert round_to_float32(1.001 * LARGEST) == round_to_float32(10**400) == np.inf
+    assert all(np.isnan(round_to_float32(value)) for value in (np.nan, "4", True, None))
+
+
+def test_what_a_plug_in_leaves_out_is_filled_in() -> None:
+    method = adopt_method("double_vae", lambda: METHODS["beta_vae"](2.0))
+    assert (method.label, method.colour, method.cost) == ("double vae", "", 1.0)
+    metric = adopt_metric("half_mig", replace(METRICS["mig"], label="", labels={}))
+    assert (metric.label, metric.labels) == ("half mig", {"half_mig": "half mig"})
+    assert adopt_metric("half_mig", METRICS["dci"]).labels == METRICS["dci"].labels

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from teasel.models import METHODS, hyperparameters
+from teasel.models import METHODS
 from teasel.sweep.grid.grid import Grid, check_grid
 from teasel.sweep.grid.schema import TrainingBlock
 from teasel.sweep.grid.select import select
@@ -62,7 +62,7 @@ def test_the_default_of_a_key_is_what_the_page_says(key: str) -> None:
 def test_a_method_has_its_hyperparameters_and_the_settings_of_training(name: str) -> None:
     (methods,) = models_in(Grid.model_fields["methods"].annotation)
     (entry,) = models_in(methods.model_fields[name].annotation)
-    known = [*TrainingBlock.model_fields, *hyperparameters(METHODS[name])]
+    known = [*TrainingBlock.model_fields, *METHODS[name].parameters]
     assert list(entry.model_fields) == known
 
 

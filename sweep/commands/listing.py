@@ -4,21 +4,21 @@ import inspect
 
 from ...catalogue import hint
 from ...datasets import DATASETS, DataError
-from ...metrics import METRICS
-from ...models import METHODS, hyperparameters
+from ...metrics import METRICS, Metric
+from ...models import METHODS, MethodEntry
 from ..trials.references import REFERENCES
-from ..trials.request import defaults
 
 
 def print_methods() -> None:
     """Prints every method with its hyper-parameters, then the references."""
-    for name, factory in METHODS.items():
-        print(f"{name}: {_first_line(factory)}")
-        for argument, (bounds, default) in hyperparameters(factory).items():
-            by_default = "" if default is None else f"; by default {default:g}"
-            print(f"  {argument}: {bounds}{by_default}")
-    for name, encoder in REFERENCES.items():
-        print(f"{name} (reference): {_first_line(encoder)}")
+    for name, method in METHODS.items():
+        print(f"{name}: {_first_line(method.factory)}")
+        for argument, parameter in method.parameters.items():
+            by_default = "" if parameter.required else f"; by default {parameter.default:g}"
+            print(f"  {argument}: {parameter.bounds}{by_default}")
+        print(f"  {_label_and_reference(method)}")
+    for name, reference in REFERENCES.items():
+        print(f"{name} (reference): {_first_line(reference.function)}")
 
 
 def _first_line(function: object) -> str:
@@ -27,12 +27,16 @@ def _first_line(function: object) -> str:
     return line.removeprefix("Returns ").rstrip(".")
 
 
+def _label_and_reference(entry: MethodEntry | Metric) -> str:
+    return f"{entry.label}; {entry.reference}" if entry.reference else entry.label
+
+
 def print_metrics() -> None:
     """Prints every metric: its version, its parameters and who defined it."""
     for name, metric in METRICS.items():
-        values = ", ".join(f"{key}={value}" for key, value in defaults(name).items())
+        values = ", ".join(f"{key}={value}" for key, value in metric.defaults.items())
         print(f"{name} (version {metric.version}): {values}")
-        print(f"  {metric.reference}")
+        print(f"  {_label_and_reference(metric)}")
 
 
 def print_list() -> None:

@@ -14,7 +14,6 @@ from ...metrics import METRICS
 from ...models import METHODS
 from ..trials.references import REFERENCES
 from ..trials.request import MetricRequest
-from ..trials.signatures import arguments
 from ..trials.trial import DataFile, Training, Trial
 from .faults import faults
 from .schema import (
@@ -94,11 +93,11 @@ def _settings(
         return
     own = {name: getattr(entry, name) for name in TrainingBlock.model_fields}
     settings = shared.model_dump() | {key: own[key] for key in own if own[key] is not None}
-    factory = METHODS[method]
-    axes = {name: getattr(entry, name) for name in arguments(factory)}
+    found = METHODS[method]
+    axes = {name: getattr(entry, name) for name in found.parameters}
     for values in itertools.product(*axes.values()):
         hyperparameters = dict(zip(axes, values, strict=True))
-        made = factory(**hyperparameters)
+        made = found(**hyperparameters)
         # A method that isn't trained takes no steps, whatever the grid gives the others.
         steps = settings["steps"] if made.trainable else 0
         yield hyperparameters, Training(**settings | {"steps": steps}), made.version
@@ -114,7 +113,7 @@ def _exclude_faults(value: Any) -> list[Fault]:
     """Keys in `exclude` that no trial has: such a rule would silently exclude nothing."""
     rules = value.get("exclude") if isinstance(value, dict) else None
     known = ["dataset", "method", "seed"]
-    known += sorted({name for factory in METHODS.values() for name in arguments(factory)})
+    known += sorted({name for method in METHODS.values() for name in method.parameters})
     return [
         Fault(("exclude", index, key), f"unknown key '{key}'{hint(key, known)}", at_key=True)
         for index, rule in enumerate(rules if isinstance(rules, list) else [])

@@ -2,9 +2,9 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import (
     AfterValidator,
@@ -19,13 +19,12 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ... import TeaselError
-from ...catalogue import hint
+from ...catalogue import LARGEST, Parameter, hint
 from ...datasets import DATASETS
 from ...metrics import METRICS
-from ...models import METHODS
+from ...models import METHODS, MethodEntry
 from ..store.tables import TRIALS
 from ..trials.references import REFERENCES
-from ..trials.signatures import arguments
 from ..trials.trial import Training
 
 MOST_SEEDS = 1_000_000
@@ -205,7 +204,23 @@ class DatasetEntry(Strict):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
 
-def _method_entry(name: str, factory: Callable[..., Any]) -> type[Strict]:
+def _field(parameter: Parameter) -> tuple[Any, Any]:
+    """A parameter of a catalogue entry as a field: its annotation, and its default or `...`."""
+    kind = parameter.kind
+    limits: dict[str, Any] = {
+        name: limit for name, limit in parameter.bounds._asdict().items() if limit is not None
+    }
+    if get_origin(kind) is tuple:  # of numbers, each within the bounds; YAML has lists only
+        number, *rest = get_args(kind)
+        kind = tuple[Annotated[number, Field(**limits)], *rest]
+        limits = {"strict": False}
+    elif kind is float:
+        limits = {"ge": -LARGEST, "le": LARGEST, "allow_inf_nan": False} | limits
+    default = ... if parameter.required else parameter.default
+    return (Annotated[kind, Field(**limits)] if limits else kind), default
+
+
+def _method_entry(name: str, method: MethodEntry) -> type[Strict]:
     """What a grid may say of a method: an axis per hyper-parameter, and settings of its own.
 
     Raises:
@@ -213,16 +228,16 @@ def _method_entry(name: str, factory: Callable[..., Any]) -> type[Strict]:
     """
     if name in REFERENCES:
         raise TeaselError(f"the method {name}: a reference representation has that name")
-    for argument in arguments(factory):
+    for argument in method.parameters:
         if argument in _COLUMNS:
             raise TeaselError(
                 f"the method {name}: a hyper-parameter cannot be called {argument}, as a column of "
                 f"the results has that name"
             )
-    axes = {
-        argument: (_axis(annotation), Field(default, validate_default=default is not ...))
-        for argument, (annotation, default) in arguments(factory).items()
-    }
+    axes = {}
+    for argument, parameter in method.parameters.items():
+        annotation, default = _field(parameter)
+        axes[argument] = _axis(annotation), Field(default, validate_default=default is not ...)
     settings = get_type_hints(TrainingBlock, include_extras=True)
     own = {name: (settings[name] | None, None) for name in TrainingBlock.model_fields}
     return _model(name, own | axes)
@@ -268,7 +283,7 @@ else:
         _optional(
             "Metrics",
             {
-                name: _model(name, arguments(metric.function, keyword_only=True))
+                name: _model(name, {key: _field(value) for key, value in metric.parameters.items()})
                 for name, metric in METRICS.items()
             },
         ),

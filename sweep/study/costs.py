@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
 
+from ...models import METHODS
 from ..store.results import Results
 from ..trials.data import definition
 from ..trials.references import REFERENCES
@@ -17,9 +18,6 @@ from .remaining import WantedTrial
 
 STEPS_PER_SECOND = 9.8
 """Updates of beta-VAE, batch 64, one channel, on one CPU core."""
-
-METHOD_COST = {"factor_vae": 2.3}
-"""Times the cost of beta-VAE; 1 where nothing else is said."""
 
 THREE_CHANNELS_COST = 1.7
 EVALUATIONS_PER_SECOND = 30.0
@@ -97,7 +95,7 @@ def _score_seconds(trial: Trial, request: MetricRequest) -> float:
 def relative_step(trial: Trial) -> float:
     """The cost of an update, as a multiple of beta-VAE's at batch 64 and one channel."""
     channels = THREE_CHANNELS_COST if definition(trial).image_shape[-1] == 3 else 1.0
-    return METHOD_COST.get(trial.method, 1.0) * channels * trial.training.batch_size / 64
+    return METHODS[trial.method].cost * channels * trial.training.batch_size / 64
 
 
 def num_encoded(trial: Trial) -> int:

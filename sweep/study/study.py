@@ -11,7 +11,7 @@ from ..grid.grid import Grid, check_grid, resolved
 from ..grid.source import Source, read_yaml
 from ..store.results import Results, ResultsError
 from ..store.store import StoreError
-from ..trials.references import wanted
+from ..trials.references import select_requests
 from ..trials.request import MetricRequest, RequestKey
 from ..trials.trial import PROTOCOL, Trial
 from .remaining import WantedTrial
@@ -111,7 +111,7 @@ def work(grids: Iterable[Grid]) -> list[WantedTrial]:
     for grid in grids:
         asked = grid.requests()
         of_method = {
-            method: {request.key: request for request in wanted(method, asked)}
+            method: {request.key: request for request in select_requests(method, asked)}
             for method in grid.chosen_methods
         }
         for trial in grid.trials():

@@ -1,11 +1,12 @@
 """Reference representations: codes that no method learned, to hold the learned ones against.
 
 A reference stands in a grid beside the methods and is scored like them, on its codes as they are:
-there is no posterior to sample from. Each entry of `REFERENCES` is a function of the data set, the
-seed and the number of latents that returns a function from image indices to codes.
+there is no posterior to sample from. Each entry of `REFERENCES` holds a function of the data set,
+the seed and the number of latents that returns a function from image indices to codes.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,6 +22,31 @@ NUM_FITTED = 10_000
 
 PAIRWISE_METRICS = ("beta_vae_score", "factor_vae_score")
 """All that raw pixels are scored by: the other metrics look at each of 4,096 or 12,288 codes."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A reference representation, and what tables and figures say about it.
+
+    Args:
+        function: `(data set, seed, number of latents) -> encoder`.
+        label: What to call it.
+        reference: Who defined it, where somebody did.
+        colour: Its colour in figures, "#rrggbb"; empty if any will do.
+        metrics: All that it can be scored by; empty for every metric.
+        keeps_codes: Whether its codes are kept; if not, the data set has them.
+    """
+
+    function: Callable[[Dataset, int, int], Encode]
+    label: str
+    reference: str = ""
+    colour: str = ""
+    metrics: tuple[str, ...] = ()
+    keeps_codes: bool = True
+
+    def __call__(self, dataset: Dataset, seed: int, num_latents: int) -> Encode:
+        """The encoder; the same at every call."""
+        return self.function(dataset, seed, num_latents)
 
 
 def _ground_truth(dataset: Dataset, seed: int, num_latents: int) -> Encode:
@@ -45,7 +71,7 @@ def _pca(dataset: Dataset, seed: int, num_latents: int) -> Encode:
     """Principal components of the pixels."""
     from sklearn.decomposition import PCA
 
-    return _fitted(PCA(num_latents, svd_solver="randomized", random_state=seed), dataset, seed)
+    return _fit(PCA(num_latents, svd_solver="randomized", random_state=seed), dataset, seed)
 
 
 def _ica(dataset: Dataset, seed: int, num_latents: int) -> Encode:
@@ -56,10 +82,11 @@ def _ica(dataset: Dataset, seed: int, num_latents: int) -> Encode:
     # The components lie in the span of the principal ones, so that many pixels are whitened fast.
     whitened = PCA(num_latents, svd_solver="randomized", random_state=seed)
     unmixed = FastICA(num_latents, whiten="unit-variance", max_iter=1000, random_state=seed)
-    return _fitted(make_pipeline(whitened, unmixed), dataset, seed)
+    return _fit(make_pipeline(whitened, unmixed), dataset, seed)
 
 
-def _fitted(model, dataset: Dataset, seed: int) -> Encode:
+def _fit(model, dataset: Dataset, seed: int) -> Encode:
+    """The encoder of a model of scikit-learn, fitted to images of the data set."""
     rng = np.random.default_rng(seed)
     indices = rng.integers(len(dataset), size=min(NUM_FITTED, len(dataset)))
     model.fit(dataset.images(indices, rng).reshape(len(indices), -1))
@@ -71,34 +98,36 @@ def _fitted(model, dataset: Dataset, seed: int) -> Encode:
     return encode
 
 
-REFERENCES: dict[str, Callable[[Dataset, int, int], Encode]] = {
-    "ground_truth": _ground_truth,
-    "raw_pixels": _raw_pixels,
-    "pca": _pca,
-    "ica": _ica,
-    "random_codes": _random_codes,
+REFERENCES: dict[str, Reference] = {
+    "ground_truth": Reference(_ground_truth, label="Ground truth"),
+    "raw_pixels": Reference(
+        _raw_pixels, label="Raw pixels", metrics=PAIRWISE_METRICS, keeps_codes=False
+    ),
+    "pca": Reference(_pca, label="PCA"),
+    "ica": Reference(_ica, label="ICA", reference="Hyvarinen and Oja 2000"),
+    "random_codes": Reference(_random_codes, label="Random codes"),
 }
 
 
-def wanted(method: str, requests: Sequence[MetricRequest]) -> tuple[MetricRequest, ...]:
-    """Of the scores that a grid wants, those that a method's codes are to have."""
+def select_requests(method: str, requests: Sequence[MetricRequest]) -> tuple[MetricRequest, ...]:
+    """Of the scores that a grid wants, those that a method's codes can have."""
     if method not in REFERENCES:
         return tuple(requests)
+    metrics = REFERENCES[method].metrics
     return tuple(
         request
         for request in requests
-        if request.representation == "mean"
-        and (method != "raw_pixels" or request.metric in PAIRWISE_METRICS)
+        if request.representation == "mean" and (not metrics or request.metric in metrics)
     )
 
 
-def codes_of_reference(trial: Trial, dataset: Dataset, indices: np.ndarray) -> np.ndarray | None:
-    """Codes (N, D) of images (N,), to be kept; None for raw pixels, which the data set has."""
-    if trial.method == "raw_pixels":
+def encode_to_keep(trial: Trial, dataset: Dataset, indices: np.ndarray) -> np.ndarray | None:
+    """Codes (N, D) of images (N,), to be kept; None where the data set has them."""
+    if not REFERENCES[trial.method].keeps_codes:
         return None
-    return reference(trial, dataset)(indices, np.random.default_rng(trial.seed))
+    return encoder_of(trial, dataset)(indices, np.random.default_rng(trial.seed))
 
 
-def reference(trial: Trial, dataset: Dataset) -> Encode:
+def encoder_of(trial: Trial, dataset: Dataset) -> Encode:
     """The encoder of a reference trial; the same at every call."""
     return REFERENCES[trial.method](dataset, trial.seed, trial.training.num_latents)

@@ -25,9 +25,9 @@ class MetricRequest:
     def of(
         cls, representation: str, metric: str, parameters: dict[str, Any], seed: int | None = None
     ) -> "MetricRequest":
-        """The request for a metric of the catalogue; by default with the study's seed.
+        """The request for a metric of the catalogue; by default with the paper's seed.
 
-        A metric that the study lacks, and so has no seed there, gets 0.
+        A metric that the paper lacks, and so has no seed there, gets 0.
         """
         if seed is None:
             seed = PAPER_SEEDS[representation].get(metric, 0)
@@ -48,8 +48,3 @@ class MetricRequest:
     def key(self) -> RequestKey:
         """What tells one request from another, and names its rows in the results."""
         return (self.representation, self.metric, self.parameters_hash, self.metric_seed)
-
-
-def defaults(metric: str) -> dict[str, Any]:
-    """The parameters of a metric of the catalogue, at their defaults: the study's."""
-    return {name: parameter.default for name, parameter in METRICS[metric].parameters.items()}

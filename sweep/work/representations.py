@@ -11,7 +11,7 @@ from ..store import code_tables
 from ..store.results import Results, ResultsError
 from ..store.store import MissingFileError
 from ..trials.data import definition
-from ..trials.references import REFERENCES, Encode, reference
+from ..trials.references import REFERENCES, Encode, encoder_of
 from ..trials.trial import Trial
 
 
@@ -113,7 +113,7 @@ def open_representations(
         return {}
     dataset = definition(trial)()
     if trial.method in REFERENCES:
-        return {"mean": FreshRepresentation(dataset, reference(trial, dataset))}
+        return {"mean": FreshRepresentation(dataset, encoder_of(trial, dataset))}
     if dataset.stochastic:
         model = stored_parameters(results, trial)
         return {

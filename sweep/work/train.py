@@ -26,7 +26,7 @@ from ..grid.locatello2019 import model_numbers
 from ..store import checkpoints
 from ..store.results import Results
 from ..trials.data import definition
-from ..trials.references import REFERENCES, codes_of_reference
+from ..trials.references import REFERENCES, encode_to_keep
 from ..trials.trial import Trial
 from .batches import Batches
 from .control import Control
@@ -107,7 +107,7 @@ def _refer(task: TrainPack, dataset: Dataset) -> Trained:
     codes = [
         (trial.trial_id, mean, np.full_like(mean, -np.inf))
         for trial in task.trials
-        if (mean := codes_of_reference(trial, dataset, fixed_points(dataset))) is not None
+        if (mean := encode_to_keep(trial, dataset, fixed_points(dataset))) is not None
     ]
     return Trained([{}] * len(task.trials), codes, 0.0, time.monotonic() - started)
 

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from teasel.models import METHODS, hyperparameters
+from teasel.catalogue import REQUIRED
+from teasel.models import METHODS
 from teasel.models.factor_vae import adversary_loss
 from teasel.models.networks import Posterior
 from teasel.models.objective import Forward
@@ -179,17 +180,17 @@ def test_the_adversary_learns_from_sampled_and_permuted_codes_by_the_gradient_wo
     assert len({tuple(jax.random.key_data(key).tolist()) for key in asked + keys}) == 4
 
 
-def test_the_defaults_are_the_studys() -> None:
+def test_the_defaults_are_the_papers() -> None:
     found = {
-        name: {key: value.default for key, value in hyperparameters(METHODS[name]).items()}
+        name: {key: value.default for key, value in METHODS[name].parameters.items()}
         for name in METHODS.own
     }
     assert found == {
-        "beta_vae": {"beta": None},
-        "factor_vae": {"gamma": None},
-        "dip_vae_i": {"lambda_od": None, "lambda_d_factor": 10.0},
-        "dip_vae_ii": {"lambda_od": None, "lambda_d_factor": 1.0},
-        "beta_tc_vae": {"beta": None},
-        "annealed_vae": {"c_max": None, "gamma": 1000.0, "iteration_threshold": 100_000.0},
+        "beta_vae": {"beta": REQUIRED},
+        "factor_vae": {"gamma": REQUIRED},
+        "dip_vae_i": {"lambda_od": REQUIRED, "lambda_d_factor": 10.0},
+        "dip_vae_ii": {"lambda_od": REQUIRED, "lambda_d_factor": 1.0},
+        "beta_tc_vae": {"beta": REQUIRED},
+        "annealed_vae": {"c_max": REQUIRED, "gamma": 1000.0, "iteration_threshold": 100_000.0},
         "untrained": {},
     }

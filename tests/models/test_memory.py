@@ -11,7 +11,6 @@ from teasel.models import (
     Replica,
     Settings,
     Trainer,
-    hyperparameters,
     pack_memory,
     pack_size,
 )
@@ -61,7 +60,7 @@ def test_activations_are_within_a_quarter_of_what_the_compiled_program_takes(
         return jax.random.uniform(key, (batch_size, *shape))
 
     trainer = Trainer(METHODS[name], SETTINGS, shape, draw, (), form=form)
-    values = dict.fromkeys(hyperparameters(METHODS[name]), 1.0)
+    values = dict.fromkeys(METHODS[name].parameters, 1.0)
     pack = trainer.start([Replica(values, 0), Replica(values, 1)])
     if form == "direct":
         who = (jnp.uint32(0), _floats(pack.replicas[0]), 0)

@@ -5,22 +5,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from teasel.models import METHODS, Bounds, check_hyperparameters, hyperparameters
+from teasel.models import METHODS, Bounds, check_hyperparameters
 from teasel.models.method import Weight
 
-EXAMPLES = {name: dict.fromkeys(hyperparameters(METHODS[name]), 2.0) for name in METHODS}
+EXAMPLES = {name: dict.fromkeys(METHODS[name].parameters, 2.0) for name in METHODS}
 IMAGES = np.random.default_rng(0).integers(0, 2, (4, 64, 64, 1)).astype(np.float32)
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_is_named_in_the_catalogue_as_its_factory_is(name) -> None:
-    assert METHODS[name].__name__ == name
-    assert (METHODS[name].__doc__ or "").startswith("Returns the method")
+    assert METHODS[name].name == name
+    assert (METHODS[name].factory.__doc__ or "").startswith("Returns the method")
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_argument_of_a_factory_has_bounds(name) -> None:
-    for hyperparameter in hyperparameters(METHODS[name]).values():
+    for hyperparameter in METHODS[name].parameters.values():
         assert hyperparameter.bounds != Bounds()
 
 
@@ -66,17 +66,17 @@ def test_only_the_reference_is_never_trained() -> None:
 
 
 def test_bounds_are_read_from_the_signature() -> None:
-    beta = hyperparameters(METHODS["beta_vae"])["beta"]
+    beta = METHODS["beta_vae"].parameters["beta"]
     assert beta.bounds == get_args(Weight)[1] == Bounds(ge=0)
-    assert beta.default is None
+    assert beta.required
 
 
 def test_values_become_floats_in_the_order_of_the_signature() -> None:
     for four in (4, np.int64(4), np.float32(4)):
-        checked = check_hyperparameters("beta_vae", METHODS["beta_vae"], {"beta": four})
+        checked = check_hyperparameters(METHODS["beta_vae"], {"beta": four})
         assert checked == {"beta": 4.0}
         assert type(checked["beta"]) is float
-    assert check_hyperparameters("untrained", METHODS["untrained"], {}) == {}
+    assert check_hyperparameters(METHODS["untrained"], {}) == {}
 
 
 @pytest.mark.parametrize(
@@ -95,9 +95,9 @@ def test_values_become_floats_in_the_order_of_the_signature() -> None:
 )
 def test_bad_hyperparameters_are_named(values, message) -> None:
     with pytest.raises(ValueError, match=message):
-        check_hyperparameters("beta_vae", METHODS["beta_vae"], values)
+        check_hyperparameters(METHODS["beta_vae"], values)
 
 
 def test_a_method_without_hyperparameters_says_so() -> None:
     with pytest.raises(ValueError, match="untrained has no hyper-parameter 'beta'; it takes none"):
-        check_hyperparameters("untrained", METHODS["untrained"], {"beta": 1})
+        check_hyperparameters(METHODS["untrained"], {"beta": 1})

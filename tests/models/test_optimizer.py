@@ -2,7 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from teasel.models import METHODS, hyperparameters
+from teasel.models import METHODS
 from teasel.models.optimizer import adam
 
 
@@ -23,7 +23,7 @@ def test_the_first_two_updates_are_those_computed_by_hand() -> None:
 @pytest.mark.parametrize("name", METHODS.own)
 def test_every_method_trains_by_the_studys_adams(name) -> None:
     factory = METHODS[name]
-    optimizer = factory(**dict.fromkeys(hyperparameters(factory), 2.0)).optimizer(1e-4)
+    optimizer = factory(**dict.fromkeys(factory.parameters, 2.0)).optimizer(1e-4)
     # So small that epsilon counts.
     gradients = [3e-8, -2e-7, 5e-8]
     parts = ("encoder", "decoder", "adversary")

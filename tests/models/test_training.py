@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from teasel.models import METHODS, Replica, Settings, Trainer, hyperparameters
+from teasel.models import METHODS, Replica, Settings, Trainer
 
 SHAPE = (64, 64, 1)
 SETTINGS = Settings(steps=10, batch_size=4, num_latents=3, learning_rate=1e-3)
@@ -130,7 +130,7 @@ def test_training_interrupted_and_resumed_elsewhere_is_bit_identical(trainer) ->
 def test_every_method_compiles_once_and_resumes_to_the_bit(name) -> None:
     def replicas(first: float) -> list[Replica]:
         return [
-            Replica(dict.fromkeys(hyperparameters(METHODS[name]), value), seed, f"{seed}")
+            Replica(dict.fromkeys(METHODS[name].parameters, value), seed, f"{seed}")
             for seed, value in enumerate((first, 3.5))
         ]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from teasel import TeaselError
+from teasel.models import MethodEntry
 from teasel.sweep.commands.plan import print_plan
 from teasel.sweep.grid import schema
 from teasel.sweep.grid.grid import check_grid, load_grid, packaged_grids
@@ -301,4 +302,4 @@ def of_mig(mig: float) -> None: ...
 )
 def test_a_method_takes_no_name_that_the_results_need(name, factory, message) -> None:
     with pytest.raises(TeaselError, match=message):
-        schema._method_entry(name, factory)
+        schema._method_entry(name, MethodEntry(factory))
