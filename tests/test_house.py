@@ -1,6 +1,7 @@
 """The shape of the house: its rooms and their floors, what may import and print, what is packed."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -214,6 +215,16 @@ def test_packages_are_the_folders() -> None:
 
 def test_every_room_is_a_package() -> None:
     assert [name for name in FLOORS if name not in modules()] == []
+
+
+def test_the_floors_are_those_of_contributing() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| `([\w/]+)` \| (\d+) \|", text, re.MULTILINE)
+    told = {
+        "teasel" if name == "teasel" else f"teasel.{name.replace('/', '.')}": int(floor)
+        for name, floor in rows
+    }
+    assert told == FLOORS
 
 
 def _imported_by(statement: str) -> set[str]:
