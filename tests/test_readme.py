@@ -1,6 +1,7 @@
 """What the README and the pages beside it promise, as far as a test can check it."""
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -111,6 +112,17 @@ def test_the_extras_that_the_pages_name_exist() -> None:
     assert listed == set(project["optional-dependencies"])
     used = {extra for names in named for extra in names.split(",")}
     assert {"cuda", "tpu"} <= used <= listed
+
+
+def test_make_quickstart_installs_what_the_accelerator_needs() -> None:
+    def install(*more: str) -> str:
+        command = ["make", "--dry-run", "--always-make", "quickstart", *more]
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        (line,) = [line for line in run.stdout.splitlines() if "pip install" in line]
+        return line.split(" -e ")[1]
+
+    assert install() == "."
+    assert install("EXTRA=cuda") == "'.[cuda]'"
 
 
 def test_the_citation_has_this_version() -> None:
