@@ -7,13 +7,14 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /source
-COPY pyproject.toml constraints.txt README.md LICENSE __init__.py __main__.py catalogue.py ./
+COPY pyproject.toml constraints.txt README.md LICENSE py.typed *.py ./
 COPY analysis analysis
 COPY cluster cluster
 COPY datasets datasets
 COPY metrics metrics
 COPY models models
 COPY sweep sweep
+COPY testing testing
 
 # cuda or tpu
 ARG EXTRA=cuda

@@ -1,12 +1,15 @@
 # Two commands matter to a newcomer: `make quickstart` and `make test`.
+# On an accelerator: `make quickstart EXTRA=cuda`, or EXTRA=tpu.
 PYTHON ?= python3
+EXTRA ?=
 BIN := .venv/bin
-INSTALLED := .venv/.installed
+INSTALLED := .venv/.installed$(addprefix -,$(EXTRA))
 INSTALLED_DEV := .venv/.installed-dev
+INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: quickstart test test-all check format bench clean
 
-quickstart: $(INSTALLED)  ## Train, score and report a taste of the study on this machine.
+quickstart: $(INSTALLED)  ## Train, score and report a taste of the paper on this machine.
 	$(BIN)/teasel run quickstart --results results/quickstart
 	$(BIN)/teasel report results/quickstart
 
@@ -21,7 +24,7 @@ check: $(INSTALLED_DEV)  ## Formatting, lint and types.
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 
-format: $(INSTALLED_DEV)
+format: $(INSTALLED_DEV)  ## Mend what can be mended.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -37,13 +40,13 @@ $(BIN)/python:
 	$(PYTHON) -c "import sys; sys.exit('Teasel needs Python 3.11 or newer; this is ' + sys.version.split()[0] + '. Set PYTHON=python3.x.' if sys.version_info < (3, 11) else 0)"
 	$(PYTHON) -m venv .venv
 
-$(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+.venv/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e .
 	touch $@
 
-$(INSTALLED_DEV): pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	touch $(INSTALLED) $@
+.venv/.installed-%: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e '.[$*]'
+	touch .venv/.installed $@
 
 clean:
 	rm -rf .venv build dist *.egg-info

@@ -27,7 +27,7 @@ from teasel.models import METHODS, Replica, Settings, Trainer, encode, keep_free
 from teasel.models.annealed_vae import capacity
 from teasel.sweep.work.representations import FreshRepresentation
 
-# The study's weakest and strongest values; AnnealedVAE constrains most where c_max is small.
+# The paper's weakest and strongest values; AnnealedVAE constrains most where c_max is small.
 SETTINGS = {
     "beta_vae": ("beta", (1.0, 16.0)),
     "annealed_vae": ("c_max", (100.0, 5.0)),
@@ -36,7 +36,7 @@ SETTINGS = {
     "dip_vae_i": ("lambda_od", (1.0, 50.0)),
     "dip_vae_ii": ("lambda_od", (1.0, 50.0)),
 }
-# Of the mean codes, at the study's sizes but for the two that encode most: a twentieth of theirs.
+# Of the mean codes, at the paper's sizes but for the two that encode most: a twentieth of theirs.
 FEWER = {"num_train": 500, "num_test": 250}
 METRIC_PARAMETERS: dict[str, dict[str, int]] = {
     "beta_vae_score": FEWER,
@@ -192,10 +192,11 @@ def page(rows: list[Row], dataset: Dataset, step: int, command: str) -> str:
     """Returns the Markdown page."""
     text = (
         "# Long trainings\n\n"
+        "Each method's weakest and strongest setting, trained as far as the hours allow. "
         f"`{command}`: {step:,} steps of {Settings().batch_size} images of {dataset.name} "
         f"({dataset.source}), one seed, jax {jax.__version__} on {jax.devices()[0].device_kind}. "
         f"Losses are nats, means over {NUM_EVALUATION_BATCHES} batches; total correlations are "
-        "Gaussian, of 10,000 codes. The study trains 300,000 steps: what takes longer than these "
+        "Gaussian, of 10,000 codes. The paper trains 300,000 steps: what takes longer than these "
         "has not appeared.\n\n## The known picture\n\n"
     )
     claims = known_picture(rows, step)
@@ -213,7 +214,7 @@ def page(rows: list[Row], dataset: Dataset, step: int, command: str) -> str:
         lines.append((row["name"], *losses, *correlations, latents))
     text += _table(("setting", *columns), lines)
     text += (
-        "\n## Scores of the mean codes\n\nWith the study's seeds and sizes, but "
+        "\n## Scores of the mean codes\n\nWith the paper's seeds and sizes, but "
         f"{FEWER['num_train']} + {FEWER['num_test']} points for the BetaVAE and FactorVAE scores."
         "\n\n"
     )

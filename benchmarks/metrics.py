@@ -1,4 +1,4 @@
-"""CPU seconds of every metric at the study's size, and ratios to scikit-learn's where it has one.
+"""CPU seconds of every metric at the paper's size, and ratios to scikit-learn's where it has one.
 
     .venv/bin/python benchmarks/metrics.py [--layout cars3d] [--only mig,dci] [--compare trees]
 
@@ -58,7 +58,7 @@ def measure_metrics(representation: Representation, names: list[str]) -> None:
         spent = seconds(lambda name=name: METRICS[name](representation, np.random.RandomState(0)))
         total += spent if name != "irs" else 0.0
         print(f"{name:20} {spent:8.2f}", flush=True)
-    print(f"{'the study, together':20} {total:8.2f}")
+    print(f"{'the paper, together':20} {total:8.2f}")
 
 
 def compare_trees(representation: Representation, num_rounds: int) -> None:

@@ -43,7 +43,7 @@ SCORES = (
 def train(dataset: Dataset, steps: int, num_seeds: int) -> list:
     """Returns the parameters of a beta-VAE for each seed."""
     data = jax.device_put(dataset.device_data())
-    settings = Settings(steps=steps, learning_rate=1e-3)  # in few steps, further than the study's
+    settings = Settings(steps=steps, learning_rate=1e-3)  # in few steps, further than the paper's
     trainer = Trainer(
         METHODS["beta_vae"], settings, dataset.image_shape, dataset.sample_batch, data
     )

@@ -1,4 +1,4 @@
-"""The whole study on 1 to 512 accelerators, on paper: the real scheduler in virtual time.
+"""The whole paper on 1 to 512 accelerators, on paper: the real scheduler in virtual time.
 
 python benchmarks/scale.py                      # the table and docs/images/scale.png
 python benchmarks/scale.py --rates rates.json   # with rates of your own (see Rates)
@@ -91,7 +91,7 @@ def durations(rates: Rates) -> Durations:
 def run(
     everything: list[WantedTrial], num_gpus: int, rates: Rates, faults: Faults, pack: int | str
 ) -> Outcome:
-    """The whole study on nodes of up to eight accelerators with 24 CPU cores each."""
+    """The whole paper on nodes of up to eight accelerators with 24 CPU cores each."""
     per_node = min(8, num_gpus)
     machines = [Demand(cpus=24 * per_node, gpus=per_node)] * (num_gpus // per_node)
     steps = sum(trial.training.steps for trial, _ in everything)

@@ -1,4 +1,4 @@
-"""Speed of a results folder at the study's size: 12,600 made trials, as a sweep leaves them.
+"""Speed of a results folder at the paper's size: 12,600 made trials, as a sweep leaves them.
 
 python benchmarks/store.py              # makes the study (2 GB), reads it, compacts it, reads it
 python benchmarks/store.py --keep DIR   # the same, and leaves the study at DIR

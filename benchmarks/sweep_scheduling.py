@@ -1,4 +1,4 @@
-"""What the scheduler itself costs, at the study's size: CPU seconds a pack, and peak memory.
+"""What the scheduler itself costs, at the paper's size: CPU seconds a pack, and peak memory.
 
 python benchmarks/sweep_scheduling.py
 """

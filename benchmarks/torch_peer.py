@@ -1,4 +1,4 @@
-"""A beta-VAE in plain PyTorch: the study's networks, loss and optimiser, the usual way."""
+"""A beta-VAE in plain PyTorch: the paper's networks, loss and optimiser, the usual way."""
 
 import torch
 from torch import nn
@@ -6,7 +6,7 @@ from torch.nn import functional
 
 
 class BetaVAE(nn.Module):
-    """The study's encoder and decoder (NCHW)."""
+    """The paper's encoder and decoder (NCHW)."""
 
     def __init__(self, num_channels: int, num_latents: int):
         super().__init__()

@@ -11,8 +11,7 @@ import teasel
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(teasel.__path__, "teasel.")
-    if module.name.split(".")[1]
-    in ("analysis", "cluster", "datasets", "metrics", "models", "sweep")
+    if module.name != "teasel.__main__"
 )
 
 

@@ -1,70 +1,230 @@
-"""The shape of the house: which folder may import which, and what stays unimported."""
+"""The shape of the house: its rooms and their floors, what may import and print, what is packed."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FLOORS = {"datasets": 1, "models": 1, "metrics": 1, "sweep": 2, "analysis": 3, "cluster": 3}
+FLOORS = {
+    "teasel": 0,
+    "teasel.datasets": 1,
+    "teasel.models": 1,
+    "teasel.metrics": 1,
+    "teasel.sweep.trials": 2,
+    "teasel.sweep.store": 3,
+    "teasel.sweep.grid": 4,
+    "teasel.sweep.work": 4,
+    "teasel.sweep.study": 5,
+    "teasel.sweep.schedule": 6,
+    "teasel.sweep.commands": 7,
+    "teasel.sweep": 8,
+    "teasel.analysis": 8,
+    "teasel.analysis.statistics": 9,
+    "teasel.analysis.paper": 10,
+    "teasel.analysis.plots": 10,
+    "teasel.analysis.report": 11,
+    "teasel.cluster": 11,
+    "teasel.testing": 12,
+}
+"""Every room, and how high it lies: a room imports what lies lower. CONTRIBUTING.md draws them."""
+
+DOORS = {
+    "teasel": {"catalogue"},
+    "teasel.sweep": set(),
+    "teasel.analysis": {"labels", "paper_grid", "summary", "tables", "top"},
+}
+"""The files of the rooms that have rooms inside; `__init__` is the face of what is inside."""
+
+FOLDERS = sorted({room.split(".")[1] for room in FLOORS if "." in room})
+ATTEMPT = "teasel.sweep.work.attempt"
 HEAVY = {"ray", "tensorflow_datasets", "pydantic", "pandas", "sklearn"}
 
 
-def _modules(folder: str) -> list[Path]:
-    return sorted((ROOT / folder).rglob("*.py"))
+class Import(NamedTuple):
+    """An import statement of one of our files, that names a file of ours or another package."""
+
+    module: str
+    line: int
+    late: bool
 
 
-def _imports(path: Path) -> list[tuple[int, str, int]]:
-    """(relative level, dotted module, line) of every import statement of a file.
+@cache
+def modules() -> dict[str, Path]:
+    """Every file of the package, by its dotted name."""
+    files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
+    named = {}
+    for path in sorted([*files, *ROOT.glob("*.py")]):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        named[".".join(["teasel", *parts]).removesuffix(".__init__")] = path
+    return named
 
-    `from teasel import models` counts as `teasel.models`.
-    """
-    found = []
+
+def room(module: str) -> str:
+    """The room that a file lies in: its folder."""
+    folder = modules()[module].parent.relative_to(ROOT)
+    return ".".join(["teasel", *folder.parts])
+
+
+def is_face(module: str) -> bool:
+    """Whether the file is the `__init__` of a room that has rooms inside."""
+    return module in DOORS
+
+
+def floor(module: str) -> float:
+    """The room's floor; a face lies above all rooms inside, and the command line above all."""
+    if module == "teasel.__main__":
+        return 100
+    if is_face(module) and module != "teasel":
+        inside = [height for name, height in FLOORS.items() if name.startswith(module)]
+        return max(inside) + 0.5
+    return FLOORS[room(module)]
+
+
+@cache
+def imports(module: str) -> list[Import]:
+    """The imports of a file, late ones too; what stands below TYPE_CHECKING is none."""
+    return sorted(_imports(ast.parse(modules()[module].read_text()), module, late=False))
+
+
+def _imports(node: ast.AST, module: str, late: bool) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
+            for other in child.orelse:
+                yield from _imports(ast.Module([other], []), module, late)
+            continue
+        if isinstance(child, ast.Import):
+            yield from (Import(alias.name, child.lineno, late) for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            base = _absolute(child, module)
+            for alias in child.names:
+                file = f"{base}.{alias.name}"
+                yield Import(file if file in modules() else base, child.lineno, late)
+        is_function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+        yield from _imports(child, module, late or is_function)
+
+
+def _absolute(node: ast.ImportFrom, module: str) -> str:
+    """The dotted name behind `from`."""
+    if not node.level:
+        return node.module or ""
+    parts = module.split(".")
+    if modules()[module].name == "__init__.py":
+        parts.append("__init__")
+    return ".".join([*parts[: -node.level], *([node.module] if node.module else [])])
+
+
+def own_imports(module: str) -> list[Import]:
+    """The imports of a file that name another file of ours; a face's late ones are its names."""
+    return [
+        found
+        for found in imports(module)
+        if found.module in modules() and not (found.late and is_face(module))
+    ]
+
+
+def calls_of_print(path: Path) -> list[int]:
+    """The lines that print, or write to a standard stream."""
+    lines = []
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found += [(0, alias.name, node.lineno) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            if node.module == "teasel":
-                found += [(0, f"teasel.{alias.name}", node.lineno) for alias in node.names]
-            elif node.module:
-                found.append((node.level, node.module, node.lineno))
-            else:
-                found += [(node.level, alias.name, node.lineno) for alias in node.names]
-    return found
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            if called in ("print", "pprint", "sys.stdout.write", "sys.stderr.write"):
+                lines.append(node.lineno)
+    return lines
 
 
-@pytest.mark.parametrize("folder", FLOORS)
-def test_imports_between_folders_point_down(folder: str) -> None:
-    for path in _modules(folder):
-        depth = len(path.relative_to(ROOT).parts)  # datasets/x.py -> 2: `..` is the root
-        for level, module, line in _imports(path):
-            target = module.split(".")[0]
-            if module.startswith("teasel."):
-                target = module.split(".")[1]
-            elif level != depth:
-                continue
-            if target in FLOORS and target != folder:
-                assert FLOORS[target] < FLOORS[folder], f"{path}:{line} imports {target}"
+def test_every_file_lies_in_a_room_of_the_plan() -> None:
+    homeless = [name for name in modules() if room(name) not in FLOORS]
+    assert homeless == []
+    for name, files in DOORS.items():
+        inside = {
+            module.split(".")[-1] for module in modules() if room(module) == name != module
+        } - {"__main__"}
+        assert inside <= files, f"{name} has files outside its rooms"
+
+
+def test_every_room_has_files() -> None:
+    assert {room(module) for module in modules()} == set(FLOORS)
+
+
+@pytest.mark.parametrize("name", FLOORS)
+def test_a_room_imports_only_what_lies_lower(name: str) -> None:
+    upward = [
+        f"{modules()[module]}:{found.line} imports {found.module}"
+        for module in modules()
+        if room(module) == name
+        for found in own_imports(module)
+        if room(found.module) != name and floor(found.module) >= floor(module)
+    ]
+    assert upward == []
+
+
+def test_no_circle_of_files() -> None:
+    """The one knot is cut in `attempt`: it imports late what trains and scores."""
+    graph = {
+        module: {
+            found.module
+            for found in own_imports(module)
+            if not (module == ATTEMPT and found.late) and found.module != module
+        }
+        for module in modules()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
+
+
+def test_nothing_imports_what_is_for_tests() -> None:
+    for module in modules():
+        if room(module) != "teasel.testing":
+            found = [name for name, *_ in imports(module) if name.startswith("teasel.testing")]
+            assert found == [], module
+
+
+def test_only_commands_print() -> None:
+    printing = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for module, path in modules().items()
+        if room(module) != "teasel.sweep.commands" and module != "teasel.__main__"
+        for line in calls_of_print(path)
+    ]
+    assert printing == []
 
 
 def test_only_sweep_and_cluster_import_ray() -> None:
-    for folder in ("datasets", "models", "metrics", "analysis"):
-        for path in _modules(folder):
-            for level, module, line in _imports(path):
-                assert level or module.split(".")[0] != "ray", f"{path}:{line}"
+    for module in modules():
+        if not room(module).startswith(("teasel.sweep", "teasel.cluster")):
+            for name, line, _ in imports(module):
+                assert name.split(".")[0] != "ray", f"{modules()[module]}:{line}"
 
 
 def test_packages_are_the_folders() -> None:
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
-    folders = {
-        ".".join(("teasel", *init.parent.relative_to(ROOT).parts))
-        for folder in FLOORS
-        for init in (ROOT / folder).rglob("__init__.py")
+    assert sorted(listed) == sorted({room(module) for module in modules()})
+
+
+def test_every_room_is_a_package() -> None:
+    assert [name for name in FLOORS if name not in modules()] == []
+
+
+def test_the_floors_are_those_of_contributing() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| `([\w/]+)` \| (\d+) \|", text, re.MULTILINE)
+    told = {
+        "teasel" if name == "teasel" else f"teasel.{name.replace('/', '.')}": int(floor)
+        for name, floor in rows
     }
-    assert sorted(listed) == sorted({"teasel", *folders})
+    assert told == FLOORS
 
 
 def _imported_by(statement: str) -> set[str]:

@@ -115,8 +115,9 @@ def check_accelerator() -> None:
 
     if jax.default_backend() == "cpu" and "cpu" not in os.environ.get("JAX_PLATFORMS", ""):
         raise ClusterError(
-            f"node {platform.node()} has an accelerator, but its JAX only the CPU: install "
-            "teasel[cuda] (or teasel[tpu]) there, or set JAX_PLATFORMS=cpu to train on CPUs"
+            f"node {platform.node()} has an accelerator, but its JAX uses only the CPU: install "
+            "Teasel there with its extra `cuda` or `tpu` (`pip install '.[cuda]'` in a checkout), "
+            "or set JAX_PLATFORMS=cpu to train on CPUs"
         )
 
 

@@ -22,14 +22,15 @@ def _copies() -> list[tuple[list[str], str]]:
 
 def test_a_package_installed_from_what_is_copied_works(tmp_path: Path) -> None:
     source = tmp_path / "source"
+    source.mkdir()
     for names, target in _copies():
         for name in names:
             if (ROOT / name).is_dir():
                 assert target == name
                 shutil.copytree(ROOT / name, source / target)
-            else:
-                source.mkdir(exist_ok=True)
-                shutil.copy(ROOT / name, source / target / name)
+            for file in ROOT.glob(name):
+                if file.is_file():
+                    shutil.copy(file, source / target)
     site = tmp_path / "site"
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
     install += ["--no-build-isolation", "--disable-pip-version-check", "--target", str(site)]
@@ -45,6 +46,13 @@ def test_a_package_installed_from_what_is_copied_works(tmp_path: Path) -> None:
     )
     assert run.returncode == 0, run.stderr
     assert "namespace: default" in run.stdout
+
+
+def test_it_copies_every_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = project["tool"]["setuptools"]["packages"]
+    copied = {target for _, target in _copies()} - {"./"}
+    assert copied == {name.split(".")[1] for name in packages if "." in name}
 
 
 def test_the_extras_it_installs_exist() -> None:

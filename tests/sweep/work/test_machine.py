@@ -113,7 +113,7 @@ def test_a_task_without_an_accelerator_sees_none_and_a_share_of_one_leaves_the_r
 
 @pytest.mark.parametrize(
     ("platforms", "answer"),
-    [("", "node NODE has an accelerator, but its JAX only the CPU: install"), ("cpu", "fine")],
+    [("", "node NODE has an accelerator, but its JAX uses only the CPU: install"), ("cpu", "fine")],
 )
 def test_a_pack_does_not_train_on_the_cpu_beside_its_accelerator_unless_told_to(
     tmp_path: Path, platforms: str, answer: str
