@@ -4,8 +4,8 @@ Training packs of small JAX models, scoring their representations, keeping the r
 and turning them into the tables and figures of Locatello et al. (2019).
 """
 
+from .errors import TeaselError
+
+__all__ = ["TeaselError", "__version__"]
+
 __version__ = "0.1.0"
-
-
-class TeaselError(Exception):
-    """Something is wrong that the user can mend; the message says what and how."""

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..catalogue import hint
+from ..errors import UnknownNameError
 from ..metrics import METRICS, PAPER_SEEDS
 from ..sweep.store.results import Results
 from ..sweep.store.tables import TRIALS
@@ -165,16 +165,13 @@ def score_names(given: str | Iterable[str], *tables: DataFrame) -> list[str]:
         tables: where they stand; a score of the study's may be missing there.
 
     Raises:
-        ValueError: if a name is neither a column of a table nor a score of the study.
+        UnknownNameError: if a name is neither a column of a table nor a score of the paper.
     """
     names = names_of(given)
     known = {*PAPER_SCORES, *(column for table in tables for column in table.columns)}
     for name in names:
         if name not in known:
-            raise ValueError(
-                f"no score {name!r}: expected a column of the table or a score of the study"
-                f"{hint(str(name), PAPER_SCORES)}"
-            )
+            raise UnknownNameError("score", str(name), PAPER_SCORES)
     return names
 
 

@@ -2,16 +2,11 @@
 
 from pathlib import Path
 
-from .. import TeaselError
-from ..catalogue import hint
+from ..errors import UnknownNameError
 from .frames import DataFrame
 from .tables import ResultsReader, learned, lower_is_better, open_results, scores, trials
 
 LOSSES = ("loss", "reconstruction", "kl", "elbo")
-
-
-class TopError(TeaselError):
-    """There is no such metric or data set in the results; says which there are."""
 
 
 def top(
@@ -37,17 +32,17 @@ def top(
 
     Raises:
         ResultsError: if there is no study.
-        TopError: if the results have no such score or data set.
+        UnknownNameError: if the results have no such score or data set.
     """
     folder = open_results(results)
     wide = scores(folder, representation, wide=True)
     others = {"representation", "other_parameters", *trials(folder).columns} - set(LOSSES)
     known = [name for name in wide.columns if name not in others]
     if metric not in known:
-        raise TopError(f"no score '{metric}' in these results{hint(metric, known)}")
+        raise UnknownNameError("score", metric, known, "in these results")
     datasets = list(wide["dataset"].unique())
     if dataset is not None and dataset not in datasets:
-        raise TopError(f"no model of '{dataset}' in these results{hint(dataset, datasets)}")
+        raise UnknownNameError("data set", dataset, datasets, "in these results")
     models = learned(wide).dropna(subset=[metric])
     if dataset is not None:
         models = models[models["dataset"] == dataset]
@@ -61,7 +56,7 @@ def print_top(uri: str, **choice) -> None:
 
     Raises:
         ResultsError: If there is no study.
-        TopError: If the results have no such score or data set.
+        UnknownNameError: If the results have no such score or data set.
     """
     table = top(uri, **choice)
     if table.empty:

@@ -74,7 +74,7 @@ def prepare(names: Sequence[str], results: str | None, select: str | None) -> Jo
         select: Only the trials that meet these conditions.
 
     Raises:
-        GridError: If a grid is wrong.
+        ConfigError: If a grid is wrong.
         SelectionError: If the selection is wrong.
         SubmitError: If the grids are of several studies, or the URI has a secret in it.
     """

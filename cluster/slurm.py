@@ -9,7 +9,7 @@ import sys
 from importlib import resources
 from pathlib import Path
 
-from ..catalogue import hint
+from ..errors import hint
 from .job import Job, SubmitError
 from .schema import Slurm
 

@@ -46,7 +46,7 @@ def submit(
         dry_run: Check it, here and by the cluster, and no more.
 
     Raises:
-        GridError: If a grid or the cluster's file is wrong.
+        ConfigError: If a grid or the cluster's file is wrong.
         SelectionError: If the selection is wrong.
         SubmitError: If something is missing here, or the cluster refuses.
     """

@@ -2,8 +2,8 @@
 
 import inspect
 
-from ...catalogue import hint
-from ...datasets import DATASETS, DataError
+from ...datasets import DATASETS
+from ...errors import UnknownNameError
 from ...metrics import METRICS
 from ...models import METHODS, hyperparameters
 from ..trials.references import REFERENCES
@@ -50,8 +50,9 @@ def prepare(name: str) -> None:
     """Makes the cache of a data set, downloading what is missing, and says what it is.
 
     Raises:
-        DataError: If there is no such data set, or its files cannot be had.
+        UnknownNameError: If there is no such data set.
+        DataError: If its files cannot be had.
     """
     if name not in DATASETS:
-        raise DataError(f"unknown data set '{name}'{hint(name, list(DATASETS))}")
+        raise UnknownNameError("data set", name, DATASETS)
     print(DATASETS[name].prepare())

@@ -38,7 +38,7 @@ def print_plan(
         ray_address: A running Ray cluster to plan for; by default this machine's CPUs.
 
     Raises:
-        GridError: If a grid is wrong.
+        ConfigError: If a grid is wrong.
         SelectionError: If the selection is wrong.
         ResultsError: If the grids cannot stand in one results folder, or the one given cannot be
             read.

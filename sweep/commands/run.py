@@ -6,12 +6,12 @@ import uuid
 from collections.abc import Sequence
 from types import FrameType
 
-from ...catalogue import hint
+from ...errors import ConfigError, UnknownNameError
 from ...metrics import METRICS
 from ..grid.grid import Grid, load_grid
 from ..grid.schema import only
 from ..grid.select import select as select_trials
-from ..grid.source import GridError, Source
+from ..grid.source import Source
 from ..schedule.drivers import at_work
 from ..schedule.executor import Executor, check_shared
 from ..schedule.progress import Progress, duration
@@ -46,7 +46,7 @@ def run(
         executor: Who carries the work out; by default Ray.
 
     Raises:
-        GridError: If a grid is wrong; nothing is written then.
+        ConfigError: If a grid is wrong; nothing is written then.
         ResultsError: If the folder holds another study; nothing is written then.
         DriverError: If another driver is at work on these trials; nothing is written then.
         StoreError: If the folder cannot be written.
@@ -86,13 +86,13 @@ def rescore(
 
     Raises:
         ResultsError: If there is no study.
-        GridError: If a name is not in the catalogue.
+        UnknownNameError: If a name is not in the catalogue.
         StoreError: If the folder cannot be written.
         DriverError: If another driver is at work there.
     """
     for name in names:
         if name not in METRICS:
-            raise GridError(f"unknown metric '{name}'{hint(name, list(METRICS))}")
+            raise UnknownNameError("metric", name, METRICS)
     folder = Results(uri)
     grids = frozen_grids(folder)
     check_writable(folder)
@@ -110,12 +110,12 @@ def _options(
     """How the grids together are to be run.
 
     Raises:
-        GridError: If they do not agree on it.
+        ConfigError: If they do not agree on it.
     """
     (first, _), *others = loaded
     for other, source in others:
         if (other.resources, other.save_models) != (first.resources, first.save_models):
-            raise GridError(
+            raise ConfigError(
                 f"{source.name}: `resources` and `save_models` differ from {loaded[0][1].name}'s; "
                 "grids that are run together share them"
             )

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from ...catalogue import hint
+from ...errors import hint
 from .source import Fault, KeyPath
 
 

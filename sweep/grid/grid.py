@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from ...catalogue import hint
+from ...errors import ConfigError, hint
 from ...metrics import METRICS
 from ...models import METHODS
 from ..trials.references import REFERENCES
@@ -30,7 +30,7 @@ from .schema import (
     TrainingBlock,
     as_list,
 )
-from .source import Fault, GridError, Source, read_yaml, read_yaml_file
+from .source import Fault, Source, read_yaml, read_yaml_file
 
 
 class Grid(Strict):
@@ -151,7 +151,7 @@ def load_grid(name: str | Path) -> tuple[Grid, Source]:
     """The grid of a packaged name or a YAML file, and its source.
 
     Raises:
-        GridError: With every fault of the file, each as ``file:line:column: what``.
+        ConfigError: With every fault of the file, each as ``file:line:column: what``.
     """
     packaged = packaged_grids()
     if str(name) in packaged:
@@ -160,7 +160,7 @@ def load_grid(name: str | Path) -> tuple[Grid, Source]:
         source = read_yaml_file(name)
     else:
         known = hint(str(name), list(packaged))
-        raise GridError(f"{name}: neither a file nor a packaged grid{known}")
+        raise ConfigError(f"{name}: neither a file nor a packaged grid{known}")
     return check_grid(source), source
 
 
@@ -168,7 +168,7 @@ def check_grid(source: Source) -> Grid:
     """The grid that a parsed YAML file describes.
 
     Raises:
-        GridError: With every fault of the file.
+        ConfigError: With every fault of the file.
     """
     found = _exclude_faults(source.value)
     grid = None

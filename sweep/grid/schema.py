@@ -19,8 +19,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ... import TeaselError
-from ...catalogue import hint
 from ...datasets import DATASETS
+from ...errors import hint
 from ...metrics import METRICS
 from ...models import METHODS
 from ..store.tables import TRIALS

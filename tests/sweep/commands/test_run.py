@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from teasel.errors import ConfigError, UnknownNameError
 from teasel.metrics import METRICS, irs
 from teasel.sweep.commands.run import rescore, run
 from teasel.sweep.grid.grid import load_grid
-from teasel.sweep.grid.source import GridError
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store import checkpoints
 from teasel.sweep.store.results import Results, ResultsError
@@ -311,14 +311,14 @@ def test_grids_that_want_to_be_run_differently_are_not_run_together(
     text = grid_file.read_text().replace("seeds: 2", "seeds: {from: 2, count: 1}")
     other.write_text(text.replace(old, new))
     with pytest.raises(
-        GridError, match=r"`resources` and `save_models` differ from .*tiny\.yaml's"
+        ConfigError, match=r"`resources` and `save_models` differ from .*tiny\.yaml's"
     ):
         run([str(grid_file), str(other)], results=str(tmp_path / "new"), executor=InProcess())
     assert not (tmp_path / "new").exists()
 
 
 def test_rescoring_by_an_unknown_metric_is_refused(finished: Results) -> None:
-    with pytest.raises(GridError, match=r"unknown metric 'migg' \(did you mean 'mig'\?\)"):
+    with pytest.raises(UnknownNameError, match=r"unknown metric 'migg' \(did you mean 'mig'\?\)"):
         rescore(finished.uri, ["migg"], executor=InProcess())
 
 
