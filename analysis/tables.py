@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from ..errors import UnknownNameError
 from ..metrics import METRICS, PAPER_SEEDS
 from ..sweep.store.results import Results
-from ..sweep.store.tables import TRIALS
+from ..sweep.store.tables import TRIALS, score_column
 from ..sweep.trials.references import REFERENCES as CODED
 from .frames import DataFrame, pd
 from .labels import strength
@@ -199,15 +199,6 @@ def one_row_per_model(table: DataFrame, identity: Sequence[str] = MODEL) -> Data
 def learned(table: DataFrame) -> DataFrame:
     """The rows of trained models: without references such as the untrained networks."""
     return table[~table["method"].isin(REFERENCES)]
-
-
-def score_column(metric: str, score: str) -> str:
-    """The wide column of a score.
-
-    >>> score_column("mig", "mig"), score_column("dci", "completeness")
-    ('mig', 'dci_completeness')
-    """
-    return score if score == metric or metric == "unsupervised" else f"{metric}_{score}"
 
 
 def lower_is_better(column: str) -> bool:

@@ -13,7 +13,7 @@ from teasel.analysis.top import top
 from teasel.cluster.schema import Slurm, load_cluster
 from teasel.datasets import load
 from teasel.errors import ConfigError, TeaselError, UnknownNameError
-from teasel.sweep.commands.run import rescore
+from teasel.sweep.commands.rescore import rescore
 from teasel.sweep.grid.grid import load_grid
 from teasel.testing.synthetic import SyntheticResults
 

@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from ... import TeaselError
 from ...datasets import DATASETS
-from ...errors import hint
+from ...errors import INSTALL, hint
 from ...metrics import METRICS
 from ...models import METHODS
 from ..store.tables import TRIALS
@@ -152,7 +152,7 @@ def _found(entry: "DatasetEntry", info: ValidationInfo) -> "DatasetEntry":
     """Looks the name up in the catalogue, or the file up on disk."""
     if entry.npz is None:
         if entry.name not in DATASETS:
-            what = f"unknown data set '{entry.name}'{hint(entry.name, list(DATASETS))}"
+            what = f"unknown data set '{entry.name}'{hint(entry.name, list(DATASETS), INSTALL)}"
             raise PydanticCustomError("unknown_name", "{what}", {"what": what})
         return entry
     if entry.name in DATASETS:
