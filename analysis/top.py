@@ -1,4 +1,4 @@
-"""`teasel top`: the models of a results folder that score best."""
+"""The models of a results folder that score best."""
 
 from pathlib import Path
 
@@ -49,17 +49,3 @@ def top(
     models = models.sort_values(metric, ascending=lower_is_better(metric), kind="stable")
     columns = ["trial_id", "dataset", "method", "setting", "seed", metric]
     return models[columns].head(num_models).reset_index(drop=True)
-
-
-def print_top(uri: str, **choice) -> None:
-    """Prints what `top` finds; `choice` is its arguments.
-
-    Raises:
-        ResultsError: If there is no study.
-        UnknownNameError: If the results have no such score or data set.
-    """
-    table = top(uri, **choice)
-    if table.empty:
-        print("No model has this score yet.")
-    else:
-        print(table.to_string(index=False, float_format="{:.4f}".format))

@@ -11,7 +11,8 @@ import pytest
 
 from teasel.errors import ConfigError, UnknownNameError
 from teasel.metrics import METRICS, irs
-from teasel.sweep.commands.run import rescore, run
+from teasel.sweep.commands.rescore import rescore
+from teasel.sweep.commands.run import run
 from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store import checkpoints
@@ -65,12 +66,13 @@ def test_no_code_table_or_checkpoint_is_left(finished: Results) -> None:
 
 
 def test_a_second_run_does_nothing_and_says_so(
-    finished: Results, grid_file: Path, capsys: pytest.CaptureFixture[str]
+    finished: Results, grid_file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = sorted(Path(finished.uri).rglob("*"))
-    summary = run([str(grid_file)], results=finished.uri, executor=InProcess())
+    with caplog.at_level("INFO", "teasel"):
+        summary = run([str(grid_file)], results=finished.uri, executor=InProcess())
     assert summary.done == 4
-    assert "Nothing to do: 4 of 4 trials are done" in capsys.readouterr().out
+    assert caplog.messages == ["Nothing to do: 4 of 4 trials are done"]
     assert sorted(Path(finished.uri).rglob("*")) == before
 
 
