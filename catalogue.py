@@ -1,11 +1,10 @@
 """Catalogues: what there is of one kind, from this package and from others that are installed."""
 
-import difflib
 import inspect
 import math
 import numbers
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import entry_points
 from typing import (
@@ -28,12 +27,6 @@ LARGEST = 3.4e38
 
 REQUIRED = inspect.Parameter.empty
 """The default of a parameter that has none."""
-
-
-def hint(name: str, known: Sequence[str]) -> str:
-    """The nearest known name as a question, or all of them."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f" (did you mean '{close[0]}'?)" if close else f" (one of: {', '.join(known)})"
 
 
 class Bounds(NamedTuple):
@@ -114,7 +107,8 @@ def round_to_float32(value: Any) -> float:
     """What a training gets of a value: NaN if it is no number, infinity if it is too large."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return math.nan
-    if abs(value) > LARGEST:
+    size: Any = abs(value)  # of any kind of number, a whole one above every float among them
+    if size > LARGEST:
         return math.inf
     (rounded,) = struct.unpack("f", struct.pack("f", float(value)))
     return rounded

@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..catalogue import hint
+from ..errors import UnknownNameError
 from ..metrics import METRICS, PAPER_SEEDS
 from ..sweep.store.results import Results
-from ..sweep.store.tables import TRIALS
+from ..sweep.store.tables import TRIALS, score_column
 from ..sweep.trials.references import REFERENCES as CODED
 from .frames import DataFrame, pd
 from .labels import strength
@@ -165,16 +165,13 @@ def score_names(given: str | Iterable[str], *tables: DataFrame) -> list[str]:
         tables: where they stand; a score of the study's may be missing there.
 
     Raises:
-        ValueError: if a name is neither a column of a table nor a score of the study.
+        UnknownNameError: if a name is neither a column of a table nor a score of the paper.
     """
     names = names_of(given)
     known = {*PAPER_SCORES, *(column for table in tables for column in table.columns)}
     for name in names:
         if name not in known:
-            raise ValueError(
-                f"no score {name!r}: expected a column of the table or a score of the study"
-                f"{hint(str(name), PAPER_SCORES)}"
-            )
+            raise UnknownNameError("score", str(name), PAPER_SCORES)
     return names
 
 
@@ -202,15 +199,6 @@ def one_row_per_model(table: DataFrame, identity: Sequence[str] = MODEL) -> Data
 def learned(table: DataFrame) -> DataFrame:
     """The rows of trained models: without references such as the untrained networks."""
     return table[~table["method"].isin(REFERENCES)]
-
-
-def score_column(metric: str, score: str) -> str:
-    """The wide column of a score.
-
-    >>> score_column("mig", "mig"), score_column("dci", "completeness")
-    ('mig', 'dci_completeness')
-    """
-    return score if score == metric or metric == "unsupervised" else f"{metric}_{score}"
 
 
 def lower_is_better(column: str) -> bool:

@@ -9,7 +9,7 @@ from .. import TeaselError
 from ..sweep.grid.grid import load_grid, packaged_grids
 from ..sweep.grid.select import select as select_trials
 from ..sweep.grid.source import Source
-from ..sweep.study.study import work
+from ..sweep.study.study import wanted_trials
 from .secrecy import shows_secret
 
 
@@ -74,7 +74,7 @@ def prepare(names: Sequence[str], results: str | None, select: str | None) -> Jo
         select: Only the trials that meet these conditions.
 
     Raises:
-        GridError: If a grid is wrong.
+        ConfigError: If a grid is wrong.
         SelectionError: If the selection is wrong.
         SubmitError: If the grids are of several studies, or the URI has a secret in it.
     """
@@ -82,7 +82,7 @@ def prepare(names: Sequence[str], results: str | None, select: str | None) -> Jo
     studies = sorted({grid.study for grid, _ in loaded})
     if len(studies) > 1:
         raise SubmitError(f"the grids are of several studies: {', '.join(studies)}")
-    select_trials([trial for trial, _ in work(grid for grid, _ in loaded)], select)
+    select_trials([trial for trial, _ in wanted_trials(grid for grid, _ in loaded)], select)
     results = results or f"results/{studies[0]}"
     if "://" not in results:
         results = str(Path(os.path.expanduser(results)).absolute())

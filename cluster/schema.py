@@ -116,7 +116,7 @@ def load_cluster(path: str, shape: type[Shape]) -> Shape:
     """The settings of a cluster file.
 
     Raises:
-        GridError: With every fault of the file, each as ``file:line:column: what``.
+        ConfigError: With every fault of the file, each as ``file:line:column: what``.
     """
     source = read_yaml_file(path)
     try:

@@ -1,5 +1,6 @@
 """Slurm: one job with a Ray of its own, or an array of them; back in the queue until done."""
 
+import logging
 import math
 import re
 import shlex
@@ -9,9 +10,11 @@ import sys
 from importlib import resources
 from pathlib import Path
 
-from ..catalogue import hint
+from ..errors import hint
 from .job import Job, SubmitError
 from .schema import Slurm
+
+logger = logging.getLogger("teasel")
 
 
 def render(settings: Slurm, job: Job) -> str:
@@ -77,8 +80,9 @@ def check(settings: Slurm, job: Job) -> None:
         if partition not in partitions:
             raise SubmitError(f"Slurm has no partition '{partition}'{hint(partition, partitions)}")
     if re.match(r"/(tmp|var/tmp|dev/shm)/", job.results):
-        what = f"{job.results} is probably this machine's own: every node must see the results"
-        print(f"warning: {what}", file=sys.stderr)
+        logger.warning(
+            "%s is probably this machine's own: every node must see the results", job.results
+        )
 
 
 def rehearse(settings: Slurm, job: Job) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ... import TeaselError
+from ...errors import UnknownNameError
 from ..frames import DataFrame, pd
 from ..paper_grid import paper_grid
 from ..tables import UNSUPERVISED, learned, names_of
@@ -46,7 +47,7 @@ def published(figure: str, more: str | Path | None = None) -> DataFrame:
 
     Raises:
         PublishedError: if the file can't be read or an entry of it is not in that form.
-        ValueError: if there is no such figure.
+        UnknownNameError: if there is no such figure.
 
     >>> published("table_1").query("row == 'same_metric' and column == 'same_dataset'").published
     0    0.807
@@ -57,7 +58,7 @@ def published(figure: str, more: str | Path | None = None) -> DataFrame:
         tables = tables + _read(Path(more))
     known = dict.fromkeys((*FIGURES, *(table["figure"] for table in tables)))
     if figure not in known:
-        raise ValueError(f"no figure {figure!r}: expected one of {', '.join(known)}")
+        raise UnknownNameError("figure", figure, known)
     entries = [
         {
             "figure": figure,

@@ -8,6 +8,7 @@ from pathlib import Path
 import jinja2
 
 from ...sweep.store.results import Results, ResultsError
+from ...sweep.study.study import read_study
 from ..labels import DASH, TIMES, counted, label, percent
 from ..paper.published import differences, published
 from ..plots.style import save_pdf
@@ -186,9 +187,7 @@ def _planned(folder: ResultsReader) -> int | None:
     """How many models the grids of a real results folder ask for."""
     if not isinstance(folder, Results) or "grids" not in folder.study:
         return None
-    from ...sweep.study.study import frozen_grids, work
-
-    return len(work(frozen_grids(folder)))
+    return len(read_study(folder).wanted_trials())
 
 
 def notices(report: Report) -> list[str]:

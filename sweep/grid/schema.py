@@ -19,8 +19,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ... import TeaselError
-from ...catalogue import LARGEST, Parameter, hint
+from ...catalogue import LARGEST, Parameter
 from ...datasets import DATASETS
+from ...errors import INSTALL, hint
 from ...metrics import METRICS
 from ...models import METHODS, MethodEntry
 from ..store.tables import TRIALS
@@ -151,7 +152,7 @@ def _found(entry: "DatasetEntry", info: ValidationInfo) -> "DatasetEntry":
     """Looks the name up in the catalogue, or the file up on disk."""
     if entry.npz is None:
         if entry.name not in DATASETS:
-            what = f"unknown data set '{entry.name}'{hint(entry.name, list(DATASETS))}"
+            what = f"unknown data set '{entry.name}'{hint(entry.name, list(DATASETS), INSTALL)}"
             raise PydanticCustomError("unknown_name", "{what}", {"what": what})
         return entry
     if entry.name in DATASETS:

@@ -5,7 +5,7 @@ import pytest
 from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.study.remaining import WantedTrial
 from teasel.sweep.study.shards import Shard, ShardError, divide
-from teasel.sweep.study.study import work
+from teasel.sweep.study.study import wanted_trials
 from teasel.sweep.trials.request import MetricRequest
 from teasel.sweep.trials.trial import Training, Trial
 
@@ -24,7 +24,7 @@ def wanted(num_settings: int, num_seeds: int) -> list[WantedTrial]:
 
 @pytest.fixture(scope="module")
 def everything() -> list[WantedTrial]:
-    return work([load_grid("locatello2019")[0]])
+    return wanted_trials([load_grid("locatello2019")[0]])
 
 
 @pytest.mark.parametrize("count", [1, 3, 512])
