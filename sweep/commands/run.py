@@ -22,6 +22,7 @@ from ..schedule.executor import Executor, check_shared
 from ..schedule.progress import Progress, duration
 from ..schedule.scheduler import Options, Scheduler, Summary
 from ..store.results import Results
+from ..study.divide import take_shard
 from ..study.freeze import check_writable, freeze
 from ..study.remaining import Remaining, remaining
 from ..study.shards import Shard
@@ -120,7 +121,7 @@ def run(
     chosen = {t.trial_id for t in select_trials([trial for trial, _ in everything], select)}
     wanted = [wanted_trial for wanted_trial in everything if wanted_trial.trial.trial_id in chosen]
     if shard is not None:
-        wanted = shard.of(wanted)
+        wanted = take_shard(wanted, shard)
     check_writable(folder)
     run_id = new_run_id()
     with at_work(folder, run_id, shard):

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -116,7 +116,7 @@ def read_table(
         found = list_files(store, folder)
 
         def read_one(file: str) -> pa.Table:
-            return read_file(store, file, columns, read_dictionary=list(dictionaries))
+            return read_file(store, file, columns, dictionaries)
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             tables = list(pool.map(read_one, found.files))
@@ -132,15 +132,22 @@ def read_table(
 
 
 def read_file(
-    store: Store, file: str, columns: list[str] | None = None, **options: Any
+    store: Store, file: str, columns: list[str] | None = None, dictionaries: Sequence[str] = ()
 ) -> pa.Table:
     """One file, or those of `columns` that it has.
+
+    Args:
+        store: Where.
+        file: Which.
+        columns: Only these, as far as it has them.
+        dictionaries: Those of them to read as dictionaries.
 
     Raises:
         MissingFileError: If it is not there.
         StoreError: If it cannot be read, is damaged, or of a newer version.
     """
-    parquet = store.parquet(file, **options)
+    coded = [name for name in dictionaries if columns is None or name in columns]
+    parquet = store.parquet(file, read_dictionary=coded)
     with store.reading(file):
         return read_rows(parquet, f"{store.uri}/{file}", columns)
 
