@@ -65,6 +65,13 @@ def test_the_grid_of_the_readme_is_valid() -> None:
     assert len(check_grid(read_yaml(text, "mine.yaml")).trials()) == 2 * (3 + 2 + 1) * 5
 
 
+def test_the_grid_of_its_picture_is_valid() -> None:
+    from teasel.sweep.grid.grid import load_grid
+
+    grid, _ = load_grid(str(ROOT / "docs" / "readme_picture.yaml"))
+    assert [trial.method for trial in grid.trials()] == ["beta_vae", "beta_vae", "pca"]
+
+
 def test_the_packaged_grids_that_the_readme_names_are_all_there_are() -> None:
     from teasel.sweep.grid.grid import packaged_grids
 
