@@ -6,6 +6,7 @@ leaves. Nothing here knows a data set: images come from a function.
 """
 
 from ..catalogue import Bounds, Catalogue
+from ..settings import Settings
 from .allocator import keep_freed_memory
 from .annealed_vae import annealed_vae
 from .beta_tc_vae import beta_tc_vae
@@ -25,7 +26,6 @@ from .method import (
 )
 from .networks import Posterior
 from .objective import forward, regularized
-from .program import Settings
 from .randomness import Purpose
 from .training import Pack, Replica, Trainer
 from .untrained import untrained

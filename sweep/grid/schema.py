@@ -1,10 +1,9 @@
 """The shape of a grid: which keys it may have, and which values, read off the catalogues."""
 
-import hashlib
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -20,13 +19,13 @@ from pydantic_core import PydanticCustomError
 
 from ... import TeaselError
 from ...catalogue import hint
-from ...datasets import DATASETS
+from ...datasets import DATASETS, hash_npz
 from ...metrics import METRICS
 from ...models import METHODS
+from ...settings import Settings
 from ..store.tables import TRIALS
 from ..trials.references import REFERENCES
 from ..trials.signatures import arguments
-from ..trials.trial import Training
 
 MOST_SEEDS = 1_000_000
 """More are a slip of the pen, and would fill the memory."""
@@ -161,8 +160,7 @@ def _found(entry: "DatasetEntry", info: ValidationInfo) -> "DatasetEntry":
     path = Path((info.context or {}).get("folder", "."), entry.npz).expanduser().absolute()
     if entry.sha256 is None:
         try:
-            with path.open("rb") as file:
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            sha256 = hash_npz(path)
         except OSError as error:
             what = f"cannot read {path}: {error.strerror}"
             raise PydanticCustomError("unreadable", "{what}", {"what": what}) from error
@@ -177,16 +175,6 @@ Pack = Annotated[Any, AfterValidator(_pack)]
 Seeds = Annotated[
     list[Seed], Field(min_length=1), AfterValidator(_distinct), BeforeValidator(_seeds)
 ]
-
-
-class TrainingBlock(Strict):
-    """The `training` block: settings that all methods share, unless a method has its own."""
-
-    steps: Annotated[int, Field(ge=0)] = Training.steps
-    batch_size: Annotated[int, Field(ge=2)] = Training.batch_size
-    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Training.learning_rate
-    num_latents: Count = Training.num_latents
-    evaluation_batches: Count = Training.evaluation_batches
 
 
 class ResourcesBlock(Strict):
@@ -223,8 +211,7 @@ def _method_entry(name: str, factory: Callable[..., Any]) -> type[Strict]:
         argument: (_axis(annotation), Field(default, validate_default=default is not ...))
         for argument, (annotation, default) in arguments(factory).items()
     }
-    settings = get_type_hints(TrainingBlock, include_extras=True)
-    own = {name: (settings[name] | None, None) for name in TrainingBlock.model_fields}
+    own = {name: (kind | None, None) for name, (kind, _) in arguments(Settings).items()}
     return _model(name, own | axes)
 
 
@@ -248,6 +235,7 @@ def only(metrics: Sequence[str]) -> Strict:
 if TYPE_CHECKING:
     DatasetEntries = list[DatasetEntry]
     Representations = list[str]
+    TrainingBlock = Strict
     MethodsBlock = Strict
     MetricsBlock = Strict
 else:
@@ -256,6 +244,7 @@ else:
         AfterValidator(_distinct_names),
     ]
     Representations = _axis(Literal["mean", "sampled"])
+    TrainingBlock = _model("TrainingBlock", arguments(Settings))
     MethodsBlock = Annotated[
         _optional(
             "Methods",
