@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from ... import TeaselError
+from ...storage import is_half_written, replace_file
 
 
 class StoreError(TeaselError):
@@ -84,7 +84,9 @@ class Store:
         """
         with self._or_say("write", name) as path:
             if self.local:
-                _write_and_rename(Path(path), content)
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                with replace_file(Path(path)) as file:
+                    file.write(content)
             else:
                 with self._filesystem.open_output_stream(path) as stream:
                     stream.write(content)
@@ -157,7 +159,7 @@ class Store:
         """Deletes what writers that were killed have left of local files, if it is so old."""
         for folder, _, names in os.walk(self._root) if self.local else ():
             for name in names:
-                if re.fullmatch(_TEMPORARY, name):
+                if is_half_written(name):
                     path = Path(folder, name)
                     with contextlib.suppress(OSError):
                         if time.time() - path.stat().st_mtime > seconds:
@@ -202,7 +204,6 @@ class Store:
                 ) from error
 
 
-_TEMPORARY = r"\..+\.[0-9a-f]{32}"
 PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
 
@@ -215,21 +216,3 @@ def _without_secrets(uri: str) -> str:
     's3://bucket/study'
     """
     return re.sub(r"(?<=://).*@", "", uri)
-
-
-def _write_and_rename(path: Path, content: bytes | pa.Buffer) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
