@@ -1,6 +1,7 @@
 """`teasel run` and `teasel rescore`: from the names of grids to a finished results folder."""
 
 import signal
+import sys
 import time
 import uuid
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from ..store.results import Results
 from ..study.remaining import Remaining, remaining
 from ..study.shards import Shard
 from ..study.study import check_writable, freeze, frozen_grids, work
-from ..work.machine import leaving
+from ..work.machine import is_leaving
 
 
 def run(
@@ -152,7 +153,7 @@ def _carry_out(
     executor = executor or _ray(ray_address)
     try:
         check_shared(folder.store, executor)
-        with _Signals() as signals, Progress(title) as progress:
+        with _Signals() as signals, Progress(title, sys.stdout) as progress:
             summary = Scheduler(
                 folder,
                 study,
@@ -160,7 +161,7 @@ def _carry_out(
                 executor,
                 options,
                 run_id,
-                signals=lambda: signals.count or leaving(),
+                signals=lambda: signals.count or is_leaving(),
                 show=progress.show,
                 clock=time.monotonic,
             ).run()

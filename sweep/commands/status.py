@@ -1,13 +1,13 @@
 """`teasel status` and `teasel failures`: what a results folder says, from its files alone."""
 
-import re
 import time
 from collections import Counter
 
-from ..schedule.drivers import Driver, drivers
+from ..schedule.drivers import Driver, read_drivers
 from ..store.results import Results
 from ..study.remaining import remaining
 from ..study.study import frozen_grids, work
+from ..work.attempt import describe, without_attempt
 from ..work.control import Control
 
 _SILENT_SECONDS = 120.0
@@ -33,7 +33,7 @@ def print_status(uri: str) -> None:
     wanted = Counter((trial.dataset, trial.method) for trial in trials)
     for cell, count in wanted.items():
         print(f"  {cell[0]}, {cell[1]}: {done[cell]:,} of {count:,}")
-    working = [driver for driver in drivers(results.store).values() if not _gone(driver)]
+    working = [driver for driver in read_drivers(results.store).values() if not _gone(driver)]
     for driver in working:
         print(f"  a driver is at work: {driver}")
     if not working:
@@ -62,9 +62,9 @@ def print_failures(uri: str) -> None:
     _ = results.study
     groups: dict[tuple[str, str, str], list[dict]] = {}
     for row in results.table("failures").to_pylist():
-        # Every attempt has files of its own name, and may complain of them.
-        attempt_id = rf"{row['pack_id']}-\w+-{row['kind']}-{row['attempt']}"
-        exception = re.sub(attempt_id, "PART", row["exception"])
+        exception = describe(row["exception_type"], row["message"])
+        if row["attempt_id"]:
+            exception = without_attempt(exception, row["attempt_id"])
         groups.setdefault((row["kind"], row["cause"], exception), []).append(row)
     for (kind, cause, exception), rows in groups.items():
         last = max(rows, key=lambda row: row["at"])

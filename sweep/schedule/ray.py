@@ -218,16 +218,12 @@ def _outcome(reference: ray.ObjectRef, task: Task) -> Outcome:
     try:
         return ray.get(reference)
     except OutOfMemoryError as error:
-        return Outcome(task, failure=Failure("out_of_memory", _line(error)))
+        return Outcome(task, failure=Failure.of("out_of_memory", error))
     except RayTaskError as error:
-        return Outcome(task, failure=Failure("exception", _line(error.cause), str(error)[-4000:]))
+        failure = Failure.of("exception", error.cause, str(error)[-4000:])
+        return Outcome(task, failure=failure)
     except RayError as error:
-        return Outcome(task, failure=Failure("lost", _line(error)))
-
-
-def _line(error: BaseException) -> str:
-    text = str(error).strip().split("\n")[0]
-    return f"{type(error).__name__}: {text}"
+        return Outcome(task, failure=Failure.of("lost", error))
 
 
 @contextlib.contextmanager

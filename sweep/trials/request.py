@@ -2,13 +2,19 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...metrics import METRICS, PAPER_SEEDS
 from .trial import short_hash
 
-RequestKey = tuple[str, str, str, int]
-"""Representation, metric, hash of parameters and version, metric seed."""
+
+class RequestKey(NamedTuple):
+    """What tells one request from another, and names its rows in the results."""
+
+    representation: str
+    metric: str
+    parameters_hash: str
+    metric_seed: int
 
 
 @dataclass(frozen=True)
@@ -25,9 +31,9 @@ class MetricRequest:
     def of(
         cls, representation: str, metric: str, parameters: dict[str, Any], seed: int | None = None
     ) -> "MetricRequest":
-        """The request for a metric of the catalogue; by default with the study's seed.
+        """The request for a metric of the catalogue; by default with the paper's seed.
 
-        A metric that the study lacks, and so has no seed there, gets 0.
+        A metric that the paper lacks, and so has no seed there, gets 0.
         """
         if seed is None:
             seed = PAPER_SEEDS[representation].get(metric, 0)
@@ -47,9 +53,9 @@ class MetricRequest:
     @cached_property
     def key(self) -> RequestKey:
         """What tells one request from another, and names its rows in the results."""
-        return (self.representation, self.metric, self.parameters_hash, self.metric_seed)
+        return RequestKey(self.representation, self.metric, self.parameters_hash, self.metric_seed)
 
 
 def defaults(metric: str) -> dict[str, Any]:
-    """The parameters of a metric of the catalogue, at their defaults: the study's."""
+    """The parameters of a metric of the catalogue, at their defaults: the paper's."""
     return {name: parameter.default for name, parameter in METRICS[metric].parameters.items()}

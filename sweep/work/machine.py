@@ -116,11 +116,11 @@ def check_accelerator() -> None:
     if jax.default_backend() == "cpu" and "cpu" not in os.environ.get("JAX_PLATFORMS", ""):
         raise ClusterError(
             f"node {platform.node()} has an accelerator, but its JAX only the CPU: install "
-            "teasel[cuda] (or teasel[tpu]) there, or set JAX_PLATFORMS=cpu to train on CPUs"
+            "Teasel's extra cuda (or tpu) there, or set JAX_PLATFORMS=cpu to train on CPUs"
         )
 
 
-def leaving() -> bool:
+def is_leaving() -> bool:
     """Whether this machine will soon be gone: the file that TEASEL_LEAVING names has appeared."""
     path = os.environ.get("TEASEL_LEAVING")
     return path is not None and Path(path).exists()
