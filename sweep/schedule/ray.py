@@ -31,7 +31,7 @@ _OBJECT_STORE_BYTES = 128 * 2**20  # what passes through it is small: rows go to
 def _attempt(task: Task) -> Outcome:
     prepare(task.demand.cpus, task.demand.gpus)
     try:
-        with _logged(Store(task.results_uri), f"logs/{task.attempt_id}.log"):
+        with _redirect_output(Store(task.results_uri), f"logs/{task.attempt_id}.log"):
             return carry_out(task)
     finally:
         release_cpus()
@@ -227,7 +227,7 @@ def _outcome(reference: ray.ObjectRef, task: Task) -> Outcome:
 
 
 @contextlib.contextmanager
-def _logged(store: Store, name: str) -> Iterator[None]:
+def _redirect_output(store: Store, name: str) -> Iterator[None]:
     """Everything this process prints, native code too, goes to a file of the store."""
     with tempfile.TemporaryFile() as log:
         for stream in (sys.stdout, sys.stderr):

@@ -66,7 +66,7 @@ class Store:
         return f"{self._root}/{name}" if name else self._root
 
     @contextlib.contextmanager
-    def _or_say(self, what: str, name: str) -> Iterator[str]:
+    def _explain_errors(self, what: str, name: str) -> Iterator[str]:
         """Gives the path of `name`; what goes wrong there is one clear line."""
         path = self._path(name)
         try:
@@ -82,7 +82,7 @@ class Store:
         Raises:
             StoreError: If the store refuses (no space, no permission).
         """
-        with self._or_say("write", name) as path:
+        with self._explain_errors("write", name) as path:
             if self.local:
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
                 with replace_file(Path(path)) as file:
@@ -98,7 +98,10 @@ class Store:
             MissingFileError: If there is none.
             StoreError: If it is unreadable.
         """
-        with self._or_say("read", name) as path, self._filesystem.open_input_file(path) as stream:
+        with (
+            self._explain_errors("read", name) as path,
+            self._filesystem.open_input_file(path) as stream,
+        ):
             return stream.read(num_bytes)
 
     def exists(self, name: str) -> bool:
@@ -107,7 +110,7 @@ class Store:
         Raises:
             StoreError: If the store cannot be reached.
         """
-        with self._or_say("look for", name) as path:
+        with self._explain_errors("look for", name) as path:
             return self._filesystem.get_file_info(path).type == fs.FileType.File
 
     def files(self, folder: str = "", suffix: str = "") -> list[str]:
@@ -122,7 +125,7 @@ class Store:
         Raises:
             StoreError: If the store cannot be reached.
         """
-        with self._or_say("list", folder) as path:
+        with self._explain_errors("list", folder) as path:
             found = self._filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
         prefix = f"{folder}/" if folder else ""
         return {
@@ -139,7 +142,7 @@ class Store:
         Raises:
             StoreError: If the store cannot be reached.
         """
-        with self._or_say("list", folder) as path:
+        with self._explain_errors("list", folder) as path:
             found = self._filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
         prefix = f"{folder}/" if folder else ""
         return sorted(
@@ -152,7 +155,7 @@ class Store:
         Raises:
             StoreError: If the store refuses.
         """
-        with contextlib.suppress(MissingFileError), self._or_say("remove", name) as path:
+        with contextlib.suppress(MissingFileError), self._explain_errors("remove", name) as path:
             self._filesystem.delete_file(path)
 
     def remove_half_written(self, seconds: float) -> None:
@@ -191,7 +194,7 @@ class Store:
             MissingFileError: If there is none.
             StoreError: If it cannot be read, or is damaged.
         """
-        with self._or_say("read", name) as path:
+        with self._explain_errors("read", name) as path:
             try:
                 yield path
             except FileNotFoundError:

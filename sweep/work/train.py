@@ -76,7 +76,9 @@ def train(task: TrainPack) -> dict[str, Any]:
     dataset = definition(task.trials[0])()
     refer = task.trials[0].method in REFERENCES
     try:
-        trained = _refer(task, dataset) if refer else _train_models(task, results, dataset)
+        trained = (
+            _encode_references(task, dataset) if refer else _train_models(task, results, dataset)
+        )
     except InterruptedPackError:
         return {"interrupted": True, "failed": []}
     points = fixed_points(dataset)
@@ -100,7 +102,7 @@ def _set_up_jax() -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
-def _refer(task: TrainPack, dataset: Dataset) -> Trained:
+def _encode_references(task: TrainPack, dataset: Dataset) -> Trained:
     """References have no losses, and no posterior: the codes are what they are."""
     started = time.monotonic()
     codes = [
@@ -176,7 +178,7 @@ def _train(
         checkpoints.save(results, task.attempt_id, pack.step, trial_ids, seconds, content)
         curves.clear()
 
-    chunks = _chunks(pack.step, trainer.steps, every, _chunk())
+    chunks = _chunks(pack.step, trainer.steps, every, _chunk_size())
     feed = batches.for_chunks(trainer, pack, pack.step, chunks)
     for num_steps, data in zip(chunks, feed, strict=False):
         pack, means = trainer.advance(pack, num_steps, data)
@@ -199,7 +201,7 @@ def _train(
     return pack, time.monotonic() - started
 
 
-def _chunk() -> int:
+def _chunk_size() -> int:
     """Steps between looks at the clock: a second or less on an accelerator, and seconds on a CPU.
 
     A fixed number, so that an interrupted training and an undisturbed one add up the same losses.
@@ -227,7 +229,7 @@ def _evaluate(
     """The final losses of each model."""
     if batches.whole:
         return trainer.evaluate(pack, num_batches)
-    chunks = _chunks(0, num_batches, num_batches, _chunk())
+    chunks = _chunks(0, num_batches, num_batches, _chunk_size())
     feed = batches.for_chunks(trainer, pack, 0, chunks, Purpose.EVALUATION)
     firsts = itertools.accumulate(chunks, initial=0)
     parts = [

@@ -18,7 +18,7 @@ def test_a_log_that_cannot_be_kept_does_not_replace_what_it_is_about(
     monkeypatch.setattr(Store, "write", refuse)
 
     def attempt() -> None:
-        with ray_executor._logged(Store(tmp_path), "logs/attempt.log"):
+        with ray_executor._redirect_output(Store(tmp_path), "logs/attempt.log"):
             print("half a line")
             raise ZeroDivisionError("the attempt's own error")
 
