@@ -9,7 +9,6 @@ Each reading is a process of its own, timed after its imports.
 import argparse
 import contextlib
 import io
-import json
 import resource
 import subprocess
 import sys
@@ -26,7 +25,7 @@ from teasel.sweep.commands.plan import print_plan
 from teasel.sweep.commands.status import print_status
 from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.store.results import Results
-from teasel.sweep.store.tables import to_table
+from teasel.sweep.store.tables import PictureRow, ScoreRow, TrialRow, to_table
 from teasel.sweep.study.freeze import freeze
 from teasel.sweep.study.remaining import WantedTrial
 from teasel.sweep.study.study import wanted_trials
@@ -64,27 +63,19 @@ def add_pack(
     """What a trained pack leaves in the tables."""
     trials = [trial for trial, _ in pack]
     rows = [
-        {
-            "trial_id": trial.trial_id,
-            "study": "locatello2019",
-            "dataset": trial.dataset,
-            "method": trial.method,
-            "seed": trial.seed,
-            "steps": trial.training.steps,
-            "batch_size": 64,
-            "learning_rate": 1e-4,
-            "num_latents": 10,
-            "status": "done",
+        TrialRow.of(
+            trial,
+            study="locatello2019",
+            status="done",
             **dict(zip(("loss", "reconstruction", "kl", "elbo"), rng.random(4), strict=True)),
-            "kl_per_latent": list(rng.random(10)),
-            "train_seconds": 100.0,
-            "pack_id": attempt_id[:12],
-            "pack_size": PACK,
-            "attempt": 1,
-            "attempt_id": attempt_id,
-            "finished_at": "2026-01-01T00:00:00+00:00",
-            **trial.hyperparameters,
-        }
+            kl_per_latent=list(rng.random(10)),
+            train_seconds=100.0,
+            pack_id=attempt_id[:12],
+            pack_size=PACK,
+            attempt=1,
+            attempt_id=attempt_id,
+            finished_at="2026-01-01T00:00:00+00:00",
+        )
         for trial in trials
     ]
     results.add("trials", attempt_id, rows)
@@ -100,7 +91,7 @@ def add_pack(
         "pictures",
         attempt_id,
         [
-            {"trial_id": trial.trial_id, "kind": kind, "png": rng.bytes(1000), "attempt": 1}
+            PictureRow(trial.trial_id, kind, rng.bytes(1000), attempt=1)
             for trial in trials
             for kind in ("reconstructions", "traversals")
         ],
@@ -128,18 +119,9 @@ _templates: dict[int, pa.Table] = {}
 def _template(wanted: WantedTrial) -> pa.Table:
     if not _templates:
         rows = [
-            {
-                "trial_id": "",
-                "representation": request.representation,
-                "metric": request.metric,
-                "score": request.metric if number == 0 else f"score_{number}",
-                "num_points": 10_000,
-                "metric_seed": request.metric_seed,
-                "metric_version": request.metric_version,
-                "parameters_hash": request.parameters_hash,
-                "parameters": json.dumps(request.parameters, sort_keys=True),
-                "attempt": 1,
-            }
+            ScoreRow.of(
+                "", request, request.metric if number == 0 else f"score_{number}", attempt=1
+            )
             for request in wanted.requests
             for number in range(SCORES_PER_REQUEST)
         ]

@@ -14,7 +14,7 @@ from ..errors import UnknownNameError
 from .appearance import SCREAM, color, noise, scream
 from .cache import cache_dir
 from .cars3d import CARS3D
-from .custom import from_function, from_npz
+from .custom import from_function, from_npz, hash_npz
 from .dataset import Appearance, DataError, Dataset, Factor
 from .definition import Definition, Status, adopt_definition
 from .dsprites import DSPRITES, DSPRITES_MINI
@@ -34,6 +34,7 @@ __all__ = [
     "cache_dir",
     "from_function",
     "from_npz",
+    "hash_npz",
     "load",
 ]
 

@@ -8,7 +8,6 @@ import math
 import os
 import shutil
 import sys
-import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..storage import is_half_written, replace_file
 from .dataset import DataError, Factor
 
 PUBLISHED = "published file"
@@ -111,7 +111,7 @@ def _open(
             if intact:
                 info["stamp"] = [status.st_size, status.st_mtime_ns]
                 with contextlib.suppress(OSError):  # a cache shared read-only is hashed each time
-                    _write(notes, json.dumps(info, indent=1).encode())
+                    _write_json(notes, info)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, EOFError):
@@ -123,11 +123,13 @@ def _open(
 
 def _sweep(folder: Path, name: str) -> None:
     """Removes what a killed process left half made."""
-    for path in folder.glob(f".{name}-*"):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
+    half = (f".{name}.npy.", f".{name}.json.")
+    for path in folder.iterdir():
+        if path.name.startswith(half) and is_half_written(path.name):
             path.unlink()
+    for path in folder.glob(f".{name}-*"):
+        if path.is_dir():  # where a publisher's files were unpacked
+            shutil.rmtree(path)
 
 
 def _make(folder: Path, recipe: Recipe) -> None:
@@ -135,9 +137,8 @@ def _make(folder: Path, recipe: Recipe) -> None:
     path = folder / f"{recipe.name}.npy"
     size = math.prod(recipe.shape)
     digest = hashlib.sha256()
-    temporary = _temporary(path)
     try:
-        with open(temporary, "wb") as file:
+        with replace_file(path) as file:
             if hasattr(os, "posix_fallocate"):  # no room: now, and not in an hour
                 os.posix_fallocate(file.fileno(), 0, size)
             header = {"descr": "|u1", "fortran_order": False, "shape": recipe.shape}
@@ -155,9 +156,7 @@ def _make(folder: Path, recipe: Recipe) -> None:
                 num_images += len(chunk)
             if num_images != recipe.shape[0]:
                 raise DataError(f"{recipe.name}: {num_images} images, not {recipe.shape[0]}")
-            file.flush()
-            os.fsync(file.fileno())
-        status = temporary.replace(path).stat()
+        status = path.stat()
         info = {
             "name": recipe.name,
             "version": recipe.version,
@@ -167,7 +166,7 @@ def _make(folder: Path, recipe: Recipe) -> None:
             "sha256": digest.hexdigest(),
             "stamp": [status.st_size, status.st_mtime_ns],
         }
-        _write(folder / f"{recipe.name}.json", json.dumps(info, indent=1).encode())
+        _write_json(folder / f"{recipe.name}.json", info)
     except OSError as error:
         free = shutil.disk_usage(folder).free
         raise DataError(
@@ -175,26 +174,11 @@ def _make(folder: Path, recipe: Recipe) -> None:
             f"twice that while it is made; {folder} has {free / 1e6:,.0f} MB left. "
             f"TEASEL_CACHE_DIR names another folder."
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Writes a small file whole or not at all."""
-    temporary = _temporary(path)
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _temporary(path: Path) -> Path:
-    """A name beside `path` that nobody else uses and `_sweep` finds."""
-    return path.with_name(f".{path.stem}-{uuid.uuid4().hex}{path.suffix}")
+def _write_json(path: Path, info: dict[str, Any]) -> None:
+    with replace_file(path) as file:
+        file.write(json.dumps(info, indent=1).encode())
 
 
 @contextlib.contextmanager

@@ -1,8 +1,10 @@
 """Data sets of the user's own: an .npz of images and factors, or a function of factors."""
 
 import hashlib
+import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,23 @@ from .dataset import DataError, Factor
 from .definition import Definition
 
 
-def from_npz(name: str, path: Path | str) -> Definition:
+def hash_npz(path: Path | str) -> str:
+    """The SHA-256 of a file; read once by a process, as long as its size and its times stay.
+
+    Raises:
+        OSError: if it can't be read.
+    """
+    status = os.stat(path)
+    return _hash(str(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+@cache
+def _hash(path: str, *stamp: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def from_npz(name: str, path: Path | str, sha256: str | None = None) -> Definition:
     """The data set in an .npz file; it is known by its content, not by its path.
 
     Args:
@@ -20,11 +38,21 @@ def from_npz(name: str, path: Path | str) -> Definition:
             `factors` (N, K), integers, any values; and, if wanted, `factor_names` (K,). Every
             combination of the factors' values has to come equally often; if more than once, which
             of its images is meant is a hidden factor, drawn at random.
+        sha256: what the file's SHA-256 has to be, if it is known.
 
     Raises:
-        DataError: if the file isn't of this form.
+        DataError: if the file can't be read, is another one, or isn't of this form.
     """
     path = Path(path)
+    try:
+        found = hash_npz(path)
+    except OSError as error:
+        raise DataError(f"{path} is not an .npz with images and factors: {error}") from error
+    if sha256 is not None and found != sha256:
+        raise DataError(
+            f"{path} has the SHA-256 {found[:16]}..., and should have {sha256[:16]}...: it is "
+            "another data set now"
+        )
     shape, factors, names = _read(path)
     columns = [np.unique(column, return_inverse=True) for column in factors.T]
     sizes = tuple(len(values) for values, _ in columns)
@@ -54,10 +82,8 @@ def from_npz(name: str, path: Path | str) -> Definition:
         for part in np.array_split(order, len(order) // 1024 + 1):
             yield images[part].reshape(-1, *row_shape)
 
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Definition(
-        name, grid, row_shape, render=rows, source="user's npz", stored_as=f"npz_{digest[:16]}"
+        name, grid, row_shape, render=rows, source="user's npz", stored_as=f"npz_{found[:16]}"
     )
 
 

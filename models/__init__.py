@@ -7,6 +7,7 @@ knows a data set: images come from a function.
 """
 
 from ..catalogue import Bounds, Catalogue
+from ..settings import Settings
 from .allocator import keep_freed_memory
 from .annealed_vae import ANNEALED_VAE
 from .beta_tc_vae import BETA_TC_VAE
@@ -27,7 +28,6 @@ from .method import (
 )
 from .networks import Posterior
 from .objective import forward, regularized
-from .program import Settings
 from .randomness import Purpose
 from .training import Pack, Replica, Trainer
 from .untrained import UNTRAINED

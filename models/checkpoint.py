@@ -9,6 +9,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from ..storage import read_tensors_header
 from .networks import Parameters
 
 
@@ -42,7 +43,8 @@ def header(data: bytes) -> tuple[dict[str, Any], list[dict[str, Any]], int]:
         ValueError: if `data` is no checkpoint.
     """
     try:
-        about = {name: json.loads(value) for name, value in _metadata(data).items()}
+        metadata = read_tensors_header(lambda num: data[:num], len(data)).metadata
+        about = {name: json.loads(value) for name, value in metadata.items()}
         return about["training"], about["replicas"], about["step"]
     except (KeyError, ValueError) as error:
         raise ValueError("not a checkpoint of a pack") from error
@@ -128,11 +130,6 @@ def _named(tree: Mapping[str, Any], above: tuple[str, ...] = ()):
             yield from _named(value, (*above, name))
         else:
             yield (*above, name), value
-
-
-def _metadata(data: bytes) -> dict[str, str]:
-    length = int.from_bytes(data[:8], "little")
-    return json.loads(data[8 : 8 + length])["__metadata__"]
 
 
 def _load(data: bytes) -> dict[str, np.ndarray]:

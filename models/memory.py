@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import jax
 
+from ..settings import Settings
 from .convolution import form_for
 from .method import MethodEntry
 from .networks import IMAGE_SIZE
-from .program import Settings
 
 COPIES = {"direct": (2.4, 11.5), "blocks": (6.65, 0.0)}
 """Bytes that a step needs at once, by form: how often those of all layers' outputs, and how often

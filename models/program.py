@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from ..settings import Settings
 from .convolution import arithmetic
 from .method import Info, Method, MethodEntry
 from .randomness import Purpose, key_for
@@ -21,15 +22,6 @@ SampleBatch = Callable[[Any, jax.Array, int], jax.Array]
 
 CURVES: tuple[str, ...] = ("loss", "reconstruction", "kl", "regularizer")
 """What is reported of every model."""
-
-
-class Settings(NamedTuple):
-    """How a model is trained; the defaults are the study's."""
-
-    steps: int = 300_000
-    batch_size: int = 64
-    num_latents: int = 10
-    learning_rate: float = 1e-4
 
 
 class State(NamedTuple):

@@ -18,19 +18,19 @@ models, mapped over them.
 import numbers
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..catalogue import Bounds
+from ..settings import Settings
 from . import checkpoint
 from .allocator import keep_freed_memory
 from .convolution import FORMS, backend_form, check_arithmetic
 from .method import MethodEntry, check_hyperparameters
 from .networks import Parameters
-from .program import CURVES, Program, SampleBatch, Settings, State
+from .program import CURVES, Program, SampleBatch, State
 from .randomness import Purpose, key_for
 
 
@@ -274,9 +274,10 @@ class Trainer:
 
     @property
     def _training(self) -> dict[str, Any]:
-        """What a checkpoint must be of."""
-        method, settings = self._program.entry.name, self._program.settings._asdict()
-        return {"method": method} | {name: settings[name] for name in settings if name != "steps"}
+        """What a checkpoint must be of: all but how long it trains, and how it is evaluated."""
+        settings = self._program.settings._asdict()
+        del settings["steps"], settings["evaluation_batches"]
+        return {"method": self._program.entry.name} | settings
 
     def _counted(self, function: Callable) -> Callable:
         def counted(*arguments):
@@ -344,14 +345,24 @@ def _whole(value: Any) -> int | None:
         return None
 
 
+def _real(value: Any) -> float | None:
+    """A real number of any kind as a float; None if it is none."""
+    return float(value) if isinstance(value, numbers.Real) else None
+
+
 def _checked_settings(settings: Settings) -> Settings:
+    """The settings as plain numbers.
+
+    Raises:
+        ValueError: if one is out of its bounds.
+    """
     checked: dict[str, Any] = {}
-    for name, least in (("steps", 0), ("batch_size", 1), ("num_latents", 1)):
+    for name, annotation in Settings.__annotations__.items():
+        kind, bounds = get_args(annotation)
         value = getattr(settings, name)
-        checked[name] = _whole(value)
-        if checked[name] is None or checked[name] < least:
-            raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {least}")
-    rate = settings.learning_rate
-    if not isinstance(rate, numbers.Real) or not Bounds(gt=0).allow(rate):
-        raise ValueError(f"learning_rate is {rate!r}; it must be {Bounds(gt=0)}")
-    return Settings(**checked, learning_rate=float(rate))
+        number = _whole(value) if kind is int else _real(value)
+        if number is None or not bounds.allow(number):
+            expected = str(bounds).replace("finite", "whole") if kind is int else bounds
+            raise ValueError(f"{name} is {value!r}; it must be {expected}")
+        checked[name] = number
+    return Settings(**checked)

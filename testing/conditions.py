@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..sweep.trials.trial import Trial
+from ..sweep.work.attempt import Failure
 from ..sweep.work.tasks import ScoreTrials, Task, TrainPack
 
 
@@ -27,20 +29,32 @@ class Durations(NamedTuple):
     score: Callable[[ScoreTrials], float]
 
 
+INSTANT = Durations(
+    start=lambda task: 0.0,
+    compile=lambda task: 0.0,
+    step=lambda task: 0.0,
+    encode=lambda task: 0.0,
+    score=lambda task: 0.0,
+)
+"""Everything is done as soon as it begins."""
+
+
 @dataclass(frozen=True)
 class Faults:
     """What goes wrong, and how often.
 
     Attributes:
-        crash: Shard of attempts that raise something.
-        lose: Shard of attempts whose worker is killed, half of them while they commit.
+        crash: Share of attempts that raise something.
+        lose: Share of attempts whose worker is killed, half of them while they commit.
         out_of_memory_above: The largest pack that fits.
         node_life: Mean seconds until a node goes away; infinite by default.
         node_absence: Mean seconds until one comes back.
-        slow: Shard of nodes that are slow, and how many times slower.
-        orphans: Shard of a killed driver's tasks that go on and commit.
+        slow: Share of nodes that are slow, and how many times slower.
+        orphans: Share of a killed driver's tasks that go on and commit.
         clock_jumps: Seconds, a standard deviation, by which the driver's clock is off.
-        raises: What an attempt at a task always raises, if it does.
+        fails: How an attempt at a task fails for a reason of its own, if it does; asked once, when
+            the attempt begins.
+        diverges: Whether the loss of a trained model is no number.
     """
 
     crash: float = 0.0
@@ -51,7 +65,8 @@ class Faults:
     slow: tuple[float, float] = (0.0, 1.0)
     orphans: float = 0.5
     clock_jumps: float = 0.0
-    raises: Callable[[Task], str | None] = lambda task: None
+    fails: Callable[[Task], Failure | None] = lambda task: None
+    diverges: Callable[[Trial], bool] = lambda trial: False
 
 
 CALM = Faults()

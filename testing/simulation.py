@@ -6,7 +6,6 @@ and how long it takes on hundreds of accelerators.
 
 import heapq
 import itertools
-import re
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -17,10 +16,11 @@ import numpy as np
 from ..sweep.store import checkpoints, code_tables
 from ..sweep.store.results import Results
 from ..sweep.store.store import Store
+from ..sweep.store.tables import ScoreRow, TrialRow
 from ..sweep.work.attempt import Failure, Outcome
 from ..sweep.work.control import Control
 from ..sweep.work.tasks import Demand, ScoreTrials, Task, TrainPack
-from .conditions import CALM, Durations, Faults
+from .conditions import CALM, INSTANT, Durations, Faults
 
 
 class DriverKilledError(BaseException):
@@ -70,6 +70,7 @@ class Account:
         lost_steps: Model-steps that had to be made again.
         trained_at: When the last model was trained.
         pack_sizes: Of every training begun.
+        most_at_once: The most attempts that ran side by side.
     """
 
     busy: float = 0.0
@@ -77,6 +78,7 @@ class Account:
     lost_steps: int = 0
     trained_at: float = 0.0
     pack_sizes: list[int] = field(default_factory=list)
+    most_at_once: int = 0
 
 
 class Simulation:
@@ -88,20 +90,29 @@ class Simulation:
     Args:
         results: Where the rows go.
         machines: What each machine offers.
-        durations: How long things take.
+        durations: How long things take; by default no time, and attempts end one after another.
         faults: What goes wrong.
         seed: Of everything drawn by lot.
         memory: Of one accelerator, in bytes.
+        writes: Whether tasks write anything; if not, the scheduler alone is at work.
+
+    Attributes:
+        now: Virtual seconds.
+        begun: Every task, in the order in which they were submitted.
+        nodes: The machines.
+        account: What the run has used up.
+        killed_at: When the driver is killed.
     """
 
     def __init__(
         self,
         results: Results,
         machines: Iterable[Demand],
-        durations: Durations,
+        durations: Durations = INSTANT,
         faults: Faults = CALM,
         seed: int = 0,
         memory: int = 80 * 2**30,
+        writes: bool = True,
     ) -> None:
         self.now = 0.0
         self.account = Account()
@@ -112,6 +123,7 @@ class Simulation:
         self._faults = faults
         self._rng = np.random.default_rng(seed)
         self._memory = memory
+        self._writing = writes
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._ticks = itertools.count()
         self._compiled: set[Any] = set()
@@ -183,6 +195,18 @@ class Simulation:
             for attempt in list(node.attempts):
                 self._end(attempt)
 
+    def commit(self, task: Task) -> None:
+        """Writes all that a task writes."""
+        for write in self._writes(task):
+            write()
+
+    def take_away(self, node: Node, seconds: float) -> None:
+        """Takes a node away, with what runs on it, for so long."""
+        node.alive = False
+        for attempt in list(node.attempts):
+            self._fail(attempt, Failure("lost", "the node went away", "NodeDiedError"))
+        self._at(self.now + seconds, lambda: self._bring_back(node))
+
     # What happens
 
     def _at(self, when: float, what: Callable[[], None]) -> None:
@@ -197,16 +221,11 @@ class Simulation:
 
     def _let_live(self, node: Node) -> None:
         if np.isfinite(self._faults.node_life):
-            self._at(
-                self.now + self._rng.exponential(self._faults.node_life), lambda: self._take(node)
-            )
+            life = self._rng.exponential(self._faults.node_life)
+            self._at(self.now + life, lambda: self._lose(node))
 
-    def _take(self, node: Node) -> None:
-        node.alive = False
-        for attempt in list(node.attempts):
-            self._fail(attempt, Failure("lost", "NodeDiedError: the node went away"))
-        absence = self._rng.exponential(self._faults.node_absence)
-        self._at(self.now + absence, lambda: self._bring_back(node))
+    def _lose(self, node: Node) -> None:
+        self.take_away(node, self._rng.exponential(self._faults.node_absence))
 
     def _bring_back(self, node: Node) -> None:
         node.alive = True
@@ -224,6 +243,8 @@ class Simulation:
         node.attempts[attempt] = None
         node.free -= task.demand
         self._training_gpus += task.demand.gpus
+        running = sum(len(each.attempts) for each in self.nodes)
+        self.account.most_at_once = max(running, self.account.most_at_once)
         takes = self._durations.start(task)
         if isinstance(task, TrainPack):
             takes += self._begin_training(task, attempt, takes)
@@ -244,7 +265,8 @@ class Simulation:
         compiling = 0.0 if size in self._compiled else self._durations.compile(task)
         attempt.step_seconds = self._durations.step(task) * attempt.node.slowness
         attempt.training_from = self.now + (start + compiling) * attempt.node.slowness
-        attempt.first_step = attempt.saved_step = _step_of(task.checkpoint)
+        attempt.first_step = task.checkpoint.step if task.checkpoint else 0
+        attempt.saved_step = attempt.first_step
         left = task.trials[0].training.steps - attempt.first_step
 
         def has_compiled() -> None:
@@ -262,18 +284,19 @@ class Simulation:
 
     def _fate(self, task: Task) -> tuple[Failure | None, float]:
         """How an attempt fails, if it does, and after which share of its time."""
-        message = self._faults.raises(task)
-        if message is not None:
-            return Failure("exception", message), self._rng.uniform(0, 0.5)
+        failure = self._faults.fails(task)
+        if failure is not None:
+            return failure, self._rng.uniform(0, 0.5)
         if isinstance(task, TrainPack) and len(task.trials) > self._faults.out_of_memory_above:
             return Failure("out_of_memory", "RESOURCE_EXHAUSTED"), 0.01
         lot = self._rng.random()
         if lot < self._faults.crash:
-            message = f"RuntimeError: crash {self._rng.integers(10**6)}"
-            return Failure("exception", message), self._rng.random()
+            crash = Failure("exception", f"crash {self._rng.integers(10**6)}", "RuntimeError")
+            return crash, self._rng.random()
         if lot < self._faults.crash + self._faults.lose:
             while_committing = self._rng.random() < 0.5
-            return Failure("lost", "WorkerCrashedError"), 1.0 if while_committing else 0.5
+            lost = Failure("lost", "the worker died", "WorkerCrashedError")
+            return lost, 1.0 if while_committing else 0.5
         return None, 1.0
 
     def _complete(self, attempt: Attempt, failure: Failure | None) -> None:
@@ -288,9 +311,11 @@ class Simulation:
         if failure is not None:
             self._fail(attempt, failure)
             return
+        failed = []
         if attempt.task.kind == "train":
             self.account.trained_at = self.now
-        self._end(attempt, Outcome(attempt.task, value={"interrupted": False, "failed": []}))
+            failed = [t.trial_id for t in attempt.task.trials if self._faults.diverges(t)]
+        self._end(attempt, Outcome(attempt.task, value={"interrupted": False, "failed": failed}))
 
     def _fail(self, attempt: Attempt, failure: Failure) -> None:
         if not attempt.over:
@@ -331,7 +356,7 @@ class Simulation:
     # What is written
 
     def _report(self, attempt: Attempt) -> None:
-        if not attempt.over:
+        if self._writing and not attempt.over:
             task = attempt.task
             facts = {"step": attempt.step(self.now), "steps": task.trials[0].training.steps}
             ids = [trial.trial_id for trial in task.trials]
@@ -344,41 +369,27 @@ class Simulation:
         self._report(attempt)
 
     def _writes(self, task: Task) -> Iterable[Callable[[], None]]:
+        """What a task writes, file by file."""
+        if not self._writing:
+            return
         ids = [trial.trial_id for trial in task.trials]
         if isinstance(task, TrainPack):
             nothing = np.zeros((1, 1), np.float32)
             for trial_id in ids:
                 yield lambda i=trial_id: code_tables.save(self._results, i, nothing, nothing)
-            rows = [
-                {"trial_id": trial.trial_id, "dataset": trial.dataset, "method": trial.method}
-                | {
-                    "seed": trial.seed,
-                    "status": "done",
-                    "attempt": task.attempt,
-                    "attempt_id": task.attempt_id,
-                }
-                for trial in task.trials
+            facts = {"attempt": task.attempt, "attempt_id": task.attempt_id}
+            trials = [
+                TrialRow.of(t, status="failed" if self._faults.diverges(t) else "done", **facts)
+                for t in task.trials
             ]
-            yield lambda: self._results.add("trials", task.attempt_id, rows)
+            yield lambda: self._results.add("trials", task.attempt_id, trials)
             yield lambda: checkpoints.forget(self._results, task.attempt_id, task.checkpoint, ids)
         elif isinstance(task, ScoreTrials):
             for trial, requests in zip(task.trials, task.requests, strict=True):
-                identity = {"trial_id": trial.trial_id, "score": "score", "value": 0.5}
-                rows = [
-                    identity | dict(zip(_KEY, request.key, strict=True)) | {"attempt": task.attempt}
+                scores = [
+                    ScoreRow.of(trial.trial_id, request, "score", value=0.5, attempt=task.attempt)
                     for request in requests
                 ]
-                attempt_id = task.attempt_id_of(trial)
-                yield lambda attempt_id=attempt_id, rows=rows: self._results.add(
-                    "scores", attempt_id, rows
-                )
+                name = task.attempt_id_of(trial)
+                yield lambda name=name, rows=scores: self._results.add("scores", name, rows)
                 yield lambda i=trial.trial_id: code_tables.forget(self._results, i)
-
-
-_KEY = ("representation", "metric", "parameters_hash", "metric_seed")
-
-
-def _step_of(checkpoint: str | None) -> int:
-    """The step that the name of a checkpoint's file says."""
-    match = re.search(r"-(\d+)\.safetensors$", checkpoint or "")
-    return int(match[1]) if match else 0

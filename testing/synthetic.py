@@ -11,6 +11,7 @@ import pyarrow as pa
 from ..analysis.frames import DataFrame, pd
 from ..analysis.paper_grid import paper_grid
 from ..analysis.tables import DISENTANGLEMENT
+from ..sweep.store.tables import to_table
 
 # Every (metric, score) a made results folder holds.
 SCORES = (
@@ -244,8 +245,7 @@ class SyntheticResults:
         return pa.Table.from_pylist(rows, schema)
 
     def _failures_table(self, rng: np.random.Generator) -> pa.Table:
-        names = ("pack_id", "trial_ids", "attempt", "cause", "exception", "traceback", "log", "at")
-        return pa.table({name: pa.array([], pa.string()) for name in names})
+        return to_table("failures", [])
 
 
 @functools.cache

@@ -1,6 +1,5 @@
 """What is damaged, gone, double or no number in a results folder."""
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -11,17 +10,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ...storage import read_tensors_header
 from ..store.files import (
     FACTORS,
-    consistently,
+    concatenate,
     is_compacted,
-    joined,
     list_files,
     manifest,
     read_rows,
+    retry_if_folded,
 )
 from ..store.results import Results
-from ..store.tables import IDENTITY, texts, to_table
+from ..store.tables import IDENTITY, text_columns, to_table
 from ..study.study import read_study
 
 NUMBERS = {
@@ -60,7 +60,7 @@ def verify(results: Results) -> Findings:
         ResultsError: If there is no study.
         StoreError: If the store cannot be reached.
     """
-    return consistently(lambda: _Check(results).run())
+    return retry_if_folded(lambda: _Check(results).run())
 
 
 class _Check:
@@ -129,9 +129,9 @@ class _Check:
             rows = self._read(file, partial(read_rows, file=file))
             if rows is not None:
                 rows = rows.select([column for column in wanted if column in rows.column_names])
-                found.append(_as_dictionaries(rows, texts(name)))
-        found[0] = _as_dictionaries(found[0], texts(name))
-        whole = joined(found)
+                found.append(_as_dictionaries(rows, text_columns(name)))
+        found[0] = _as_dictionaries(found[0], text_columns(name))
+        whole = concatenate(found)
         self._repeated(whole, name)
         return whole
 
@@ -206,19 +206,14 @@ class _Check:
     def _parameters(self, file: str, size: int) -> set[str]:
         """The trials in a file of parameters, as its header says."""
         try:
-            length = int.from_bytes(self._store.read(file, 8), "little")
-            if 8 + length > size:
-                raise ValueError(f"it should have {length:,} bytes, the file has {size:,}")
-            header = json.loads(self._store.read(file, 8 + length)[8:])
-            header.pop("__metadata__", None)
-            end = max(tensor["data_offsets"][1] for tensor in header.values())
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            header = read_tensors_header(lambda num: self._store.read(file, num), size)
+        except ValueError as error:
             self._damaged(file, f"its header is no header: {error}")
             return set()
-        if size != 8 + length + end:
-            self._damaged(file, f"{size:,} bytes, and should have {8 + length + end:,}")
+        if size != header.num_bytes:
+            self._damaged(file, f"{size:,} bytes, and should have {header.num_bytes:,}")
             return set()
-        return {name.partition("/")[0] for name in header}
+        return {name.partition("/")[0] for name in header.names}
 
 
 def _ids(table: pa.Table) -> set[str]:

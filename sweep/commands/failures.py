@@ -1,9 +1,9 @@
 """`teasel failures`: what failed, grouped by exception, from a folder's files alone."""
 
 import argparse
-import re
 
 from ..store.results import Results
+from ..work.attempt import describe, without_attempt
 from .command_line import DONE, add_results
 
 
@@ -28,9 +28,9 @@ def print_failures(uri: str) -> None:
     _ = results.study
     groups: dict[tuple[str, str, str], list[dict]] = {}
     for row in results.table("failures").to_pylist():
-        # Every attempt has files of its own name, and may complain of them.
-        attempt_id = rf"{row['pack_id']}-\w+-{row['kind']}-{row['attempt']}"
-        exception = re.sub(attempt_id, "PART", row["exception"])
+        exception = describe(row["exception_type"], row["message"])
+        if row["attempt_id"]:
+            exception = without_attempt(exception, row["attempt_id"])
         groups.setdefault((row["kind"], row["cause"], exception), []).append(row)
     for (kind, cause, exception), rows in groups.items():
         last = max(rows, key=lambda row: row["at"])

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..grid.grid import load_grid
 from ..grid.select import select as select_trials
 from ..schedule.progress import duration
-from ..store.checkpoints import latest
+from ..store.checkpoints import furthest_by_trial
 from ..store.results import Results
 from ..study.costs import Cost, cost, measured_seconds
 from ..study.freeze import join_study
@@ -90,7 +90,7 @@ def print_plan(
     demand = Demand(gpus=share if any(machine.gpus for machine in cluster.machines) else 0.0)
     slots = sum(machine.holds(demand) for machine in cluster.machines)
     memory = cluster.accelerator_bytes
-    saved = latest(results) if results is not None else {}
+    saved = furthest_by_trial(results) if results is not None else {}
     room = Slots(max(1, slots), int(memory * share) if memory else None)
     packs = make_packs(seeds_first(untrained), saved, first.resources.pack, room)
     # On an accelerator a pack of another size is another program.

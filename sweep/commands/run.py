@@ -27,7 +27,7 @@ from ..study.freeze import check_writable, freeze
 from ..study.remaining import Remaining, remaining
 from ..study.shards import Shard
 from ..study.study import wanted_trials
-from ..work.machine import leaving
+from ..work.machine import is_leaving
 from .command_line import DONE, FAILED, INTERRUPTED, add_grids, add_ray, at_least
 
 logger = logging.getLogger("teasel")
@@ -193,7 +193,7 @@ def carry_out(
                 executor,
                 options,
                 run_id,
-                signals=lambda: len(signals) or leaving(),
+                signals=lambda: len(signals) or is_leaving(),
                 show=shown.show if shown else lambda snapshot: None,
                 clock=time.monotonic,
             ).run()

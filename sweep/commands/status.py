@@ -4,7 +4,7 @@ import argparse
 import time
 from collections import Counter
 
-from ..schedule.drivers import Driver, drivers
+from ..schedule.drivers import Driver, read_drivers
 from ..store.results import Results
 from ..study.remaining import remaining
 from ..study.study import read_study
@@ -45,7 +45,7 @@ def print_status(uri: str) -> None:
     wanted = Counter((trial.dataset, trial.method) for trial in trials)
     for cell, count in wanted.items():
         print(f"  {cell[0]}, {cell[1]}: {done[cell]:,} of {count:,}")
-    working = [driver for driver in drivers(results.store).values() if not _has_gone(driver)]
+    working = [driver for driver in read_drivers(results.store).values() if not _has_gone(driver)]
     for driver in working:
         print(f"  a driver is at work: {driver}")
     if not working:

@@ -5,7 +5,7 @@ import argparse
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..schedule.drivers import drivers
+from ..schedule.drivers import read_drivers
 from ..store.files import list_files, manifest, read_file, write_manifest
 from ..store.results import Results, ResultsError
 from ..study.remaining import remaining
@@ -78,7 +78,7 @@ def put_aside(results: Results, found: Findings) -> None:
         ResultsError: If a driver is at work.
         StoreError: If the folder cannot be written.
     """
-    for driver in drivers(results.store).values():
+    for driver in read_drivers(results.store).values():
         if not driver.dead and driver.silent_seconds < 60:
             raise ResultsError(f"{results.uri}: a driver is at work here ({driver}); stop it first")
     store = results.store

@@ -7,8 +7,9 @@ without a look into a catalogue: a method, a metric or a data set need not be in
 from collections.abc import Mapping
 from typing import Any
 
+from ...settings import Settings
 from ..trials.request import MetricRequest
-from ..trials.trial import DataFile, Training, Trial
+from ..trials.trial import DataFile, Trial
 
 Resolved = Mapping[str, Any]
 """A resolved grid."""
@@ -22,7 +23,7 @@ def trials_of(grid: Resolved) -> list[Trial]:
             method,
             cell["hyperparameters"],
             seed,
-            Training(**cell["training"]),
+            Settings(**cell["training"]),
             DataFile(dataset["npz"], dataset["sha256"]) if dataset.get("npz") else None,
             cell.get("version", 1),
         )

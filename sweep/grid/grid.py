@@ -12,9 +12,10 @@ from pydantic import Field, ValidationError
 from ...errors import ConfigError, hint
 from ...metrics import METRICS
 from ...models import METHODS
+from ...settings import Settings
 from ..trials.references import REFERENCES, select_requests
 from ..trials.request import MetricRequest
-from ..trials.trial import Training, Trial
+from ..trials.trial import Trial
 from .expand import meets, requests_of, trials_of
 from .faults import faults
 from .schema import (
@@ -76,12 +77,12 @@ class Grid(Strict):
 
 def _settings(
     method: str, entry: Strict, shared: TrainingBlock
-) -> Iterable[tuple[dict[str, float], Training, int]]:
+) -> Iterable[tuple[dict[str, float], Settings, int]]:
     """The product of a method's axes, with the training settings and the version that hold."""
     if method in REFERENCES:
-        yield {}, Training(**shared.model_dump() | {"steps": 0}), 1
+        yield {}, Settings(**shared.model_dump() | {"steps": 0}), 1
         return
-    own = {name: getattr(entry, name) for name in TrainingBlock.model_fields}
+    own = {name: getattr(entry, name) for name in Settings._fields}
     settings = shared.model_dump() | {key: own[key] for key in own if own[key] is not None}
     found = METHODS[method]
     axes = {name: getattr(entry, name) for name in found.parameters}
@@ -90,7 +91,7 @@ def _settings(
         made = found(**hyperparameters)
         # A method that isn't trained takes no steps, whatever the grid gives the others.
         steps = settings["steps"] if made.trainable else 0
-        yield hyperparameters, Training(**settings | {"steps": steps}), made.version
+        yield hyperparameters, Settings(**settings | {"steps": steps}), made.version
 
 
 def _exclude_faults(value: Any) -> list[Fault]:
@@ -183,7 +184,7 @@ def resolved(grid: Grid) -> dict[str, Any]:
         "seeds": grid.seeds,
         "methods": {
             name: [
-                {"hyperparameters": values, "training": asdict(training)}
+                {"hyperparameters": values, "training": training._asdict()}
                 | ({"version": version} if version > 1 else {})
                 for values, training, version in _settings(name, entry, grid.training)
             ]

@@ -1,16 +1,29 @@
-"""The original study's numbering of its 12,600 models."""
+"""The paper's numbering of its 12,600 models."""
 
 from functools import cache
+from typing import Any
+
+from ..trials.trial import Trial
+
+
+def model_num(trial: Trial) -> int | None:
+    """The number (0 to 12,599) that the paper's authors gave this model; None if it is not theirs.
+
+    The packaged grid lists data sets, methods, settings and seeds in their order, so a trial's
+    place in it is its number.
+    """
+    places, seeds = _places()
+    place = places.get(trial.setting)
+    if place is None or trial.seed not in seeds:
+        return None
+    return place * len(seeds) + seeds.index(trial.seed)
 
 
 @cache
-def model_numbers() -> dict[str, int]:
-    """The original's `model_num` (0 to 12,599) of each of its trials, by trial_id.
-
-    The packaged grid lists data sets, methods, settings and seeds in the original's order, so a
-    trial's place in it is its number there.
-    """
+def _places() -> tuple[dict[tuple[Any, ...], int], list[int]]:
+    """The place of each of the 252 settings of the data sets, and the seeds of each."""
     from .grid import load_grid
 
     grid, _ = load_grid("locatello2019")
-    return {trial.trial_id: number for number, trial in enumerate(grid.trials())}
+    one_seed = grid.model_copy(update={"seeds": grid.seeds[:1]})
+    return {trial.setting: place for place, trial in enumerate(one_seed.trials())}, grid.seeds

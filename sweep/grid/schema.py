@@ -1,10 +1,9 @@
 """The shape of a grid: which keys it may have, and which values, read off the catalogues."""
 
-import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -19,14 +18,14 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ... import TeaselError
-from ...catalogue import LARGEST, Parameter
-from ...datasets import DATASETS
+from ...catalogue import LARGEST, Parameter, read_parameters
+from ...datasets import DATASETS, hash_npz
 from ...errors import INSTALL, hint
 from ...metrics import METRICS
 from ...models import METHODS, MethodEntry
+from ...settings import Settings
 from ..store.tables import TRIALS
 from ..trials.references import REFERENCES
-from ..trials.trial import Training
 
 MOST_SEEDS = 1_000_000
 """More are a slip of the pen, and would fill the memory."""
@@ -40,6 +39,8 @@ _COLUMNS = {
     "setting",
 }
 """Of the tables that hold a column for each hyper-parameter."""
+
+_SETTINGS = read_parameters(Settings)
 
 _UNUSED = 0.05
 """Of an accelerator, by packs that share it: 0.33 stands for a third."""
@@ -161,8 +162,7 @@ def _found(entry: "DatasetEntry", info: ValidationInfo) -> "DatasetEntry":
     path = Path((info.context or {}).get("folder", "."), entry.npz).expanduser().absolute()
     if entry.sha256 is None:
         try:
-            with path.open("rb") as file:
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            sha256 = hash_npz(path)
         except OSError as error:
             what = f"cannot read {path}: {error.strerror}"
             raise PydanticCustomError("unreadable", "{what}", {"what": what}) from error
@@ -177,16 +177,6 @@ Pack = Annotated[Any, AfterValidator(_pack)]
 Seeds = Annotated[
     list[Seed], Field(min_length=1), AfterValidator(_distinct), BeforeValidator(_seeds)
 ]
-
-
-class TrainingBlock(Strict):
-    """The `training` block: settings that all methods share, unless a method has its own."""
-
-    steps: Annotated[int, Field(ge=0)] = Training.steps
-    batch_size: Annotated[int, Field(ge=2)] = Training.batch_size
-    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Training.learning_rate
-    num_latents: Count = Training.num_latents
-    evaluation_batches: Count = Training.evaluation_batches
 
 
 class ResourcesBlock(Strict):
@@ -239,8 +229,7 @@ def _method_entry(name: str, method: MethodEntry) -> type[Strict]:
     for argument, parameter in method.parameters.items():
         annotation, default = _field(parameter)
         axes[argument] = _axis(annotation), Field(default, validate_default=default is not ...)
-    settings = get_type_hints(TrainingBlock, include_extras=True)
-    own = {name: (settings[name] | None, None) for name in TrainingBlock.model_fields}
+    own = {name: (_field(each)[0] | None, None) for name, each in _SETTINGS.items()}
     return _model(name, own | axes)
 
 
@@ -264,6 +253,7 @@ def only(metrics: Sequence[str]) -> Strict:
 if TYPE_CHECKING:
     DatasetEntries = list[DatasetEntry]
     Representations = list[str]
+    TrainingBlock = Strict
     MethodsBlock = Strict
     MetricsBlock = Strict
 else:
@@ -272,6 +262,9 @@ else:
         AfterValidator(_distinct_names),
     ]
     Representations = _axis(Literal["mean", "sampled"])
+    TrainingBlock = _model(
+        "TrainingBlock", {key: _field(value) for key, value in _SETTINGS.items()}
+    )
     MethodsBlock = Annotated[
         _optional(
             "Methods",

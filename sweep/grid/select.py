@@ -56,7 +56,7 @@ def select(trials: Iterable[Trial], expression: str | None) -> list[Trial]:
 def facts(trial: Trial) -> dict[str, Any]:
     """What a condition may name."""
     names = {"dataset": trial.dataset, "method": trial.method, "seed": trial.seed}
-    return vars(trial.training) | trial.hyperparameters | names
+    return trial.training._asdict() | trial.hyperparameters | names
 
 
 def _meets(fact: Any, sign: str, text: str) -> bool:

@@ -7,18 +7,21 @@ work on the same trials cost machine time and no row.
 import contextlib
 import datetime
 import json
+import logging
 import os
 import platform
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ... import TeaselError
 from ..store.results import Results
 from ..store.store import Store, StoreError
 from ..study.shards import Shard
+
+_LOG = logging.getLogger("teasel")
 
 BEAT_SECONDS = 5.0
 _PATIENCE_BEATS = 4
@@ -39,7 +42,7 @@ class Driver(NamedTuple):
         shard: Number and count of the shard of the study that it does, or None: all.
         beat: How often it has written the file.
         at: When it last did, in its machine's seconds since 1970.
-        pids: Whose numbers of processes `pid` is one of: a machine's, or a container's.
+        pid_namespace: Where `pid` has its meaning: on a machine, or in one of its containers.
         begun: Whether it has made sure that no other is at work.
     """
 
@@ -49,7 +52,7 @@ class Driver(NamedTuple):
     shard: tuple[int, int] | None
     beat: int
     at: float
-    pids: str = ""
+    pid_namespace: str = ""
     begun: bool = True
 
     def __str__(self) -> str:
@@ -58,13 +61,13 @@ class Driver(NamedTuple):
 
     @property
     def silent_seconds(self) -> float:
-        """How long it has not been heard of, as far as the clocks agree."""
+        """How long ago it last wrote its file, as far as the clocks agree."""
         return time.time() - self.at
 
     @property
     def dead(self) -> bool:
-        """Whether its process is known to have ended: only its own machine knows."""
-        if self.pids != _pids():
+        """Whether its process is known to have ended; only its own machine can tell."""
+        if self.pid_namespace != _pid_namespace():
             return False
         try:
             os.kill(self.pid, 0)
@@ -72,7 +75,7 @@ class Driver(NamedTuple):
             return True
         except PermissionError:
             return False
-        return self.pid == os.getpid()  # the number has come to us since
+        return self.pid == os.getpid()  # the number has been given to this process since
 
     def leaves_room_for(self, shard: Shard | None) -> bool:
         """Whether `shard` is of the same partition, and not this driver's."""
@@ -82,8 +85,8 @@ class Driver(NamedTuple):
         return shard.count == count and shard.number != number
 
 
-def _pids() -> str:
-    """Whose numbers of processes ours is one of; containers may share the name of their machine."""
+def _pid_namespace() -> str:
+    """The PID namespace of this process; a host's name does not tell its containers apart."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"
@@ -91,12 +94,14 @@ def _pids() -> str:
         return platform.node()
 
 
-def drivers(store: Store) -> dict[str, Driver]:
+def read_drivers(store: Store) -> dict[str, Driver]:
     """The drivers that have left a file, by its name; a killed one's stays until the next run."""
     found = {}
     for name in store.files("running/drivers", ".json"):
         with contextlib.suppress(StoreError):  # it has ended meanwhile
-            found[name] = Driver(**json.loads(store.read(name)))
+            # A driver of another version may say more, or less.
+            facts: dict[str, Any] = {"shard": None} | json.loads(store.read(name))
+            found[name] = Driver(**{key: facts[key] for key in Driver._fields if key in facts})
     return found
 
 
@@ -113,7 +118,7 @@ def at_work(results: Results, run_id: str, shard: Shard | None = None) -> Iterat
     me = (platform.node(), os.getpid(), since, (shard.number, shard.count) if shard else None)
 
     def beat(count: int) -> None:
-        driver = Driver(*me, count, time.time(), _pids(), begun.is_set())
+        driver = Driver(*me, count, time.time(), _pid_namespace(), begun.is_set())
         with contextlib.suppress(StoreError):
             results.store.write(name, json.dumps(driver._asdict()).encode())
 
@@ -148,7 +153,7 @@ def _make_room(results: Results, shard: Shard | None, own: str) -> None:
         DriverError: If another beats.
     """
     silent = {}
-    for name, driver in drivers(results.store).items():
+    for name, driver in read_drivers(results.store).items():
         if name == own:
             continue
         if driver.dead or driver.silent_seconds > _FORGOTTEN_SECONDS:
@@ -157,10 +162,10 @@ def _make_room(results: Results, shard: Shard | None, own: str) -> None:
             silent[name] = driver
     deadline = time.monotonic() + _PATIENCE_BEATS * BEAT_SECONDS
     if silent:
-        print(f"Another driver has been here ({next(iter(silent.values()))}): is it at work?")
+        _LOG.info("Another driver was here (%s). Is it still at work?", next(iter(silent.values())))
     while silent and time.monotonic() < deadline:
         time.sleep(BEAT_SECONDS / 10)
-        now = drivers(results.store)
+        now = read_drivers(results.store)
         for name, driver in silent.items():
             beats = name in now and now[name].beat != driver.beat
             if beats and (now[name].begun or name < own):

@@ -4,7 +4,7 @@ import uuid
 from typing import Protocol
 
 from ..store.store import Store
-from ..work.attempt import Outcome, unshared
+from ..work.attempt import Outcome, not_shared
 from ..work.tasks import Demand, Task
 
 
@@ -53,4 +53,4 @@ def check_shared(store: Store, executor: Executor) -> None:
     finally:
         store.remove(name)
     if blind:
-        raise unshared(store, sorted(blind))
+        raise not_shared(store, sorted(blind))

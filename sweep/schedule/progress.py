@@ -1,6 +1,5 @@
 """How a run shows itself: a live panel on a terminal, plain lines elsewhere."""
 
-import sys
 import time
 from types import TracebackType
 from typing import IO, NamedTuple
@@ -30,9 +29,9 @@ class Progress:
         stream: Where to show it; a terminal gets a panel that is redrawn in place.
     """
 
-    def __init__(self, title: str, stream: IO[str] | None = None) -> None:
+    def __init__(self, title: str, stream: IO[str]) -> None:
         self._title = title
-        self._stream = stream or sys.stdout
+        self._stream = stream
         self._live = None
         self._began = self._printed = time.monotonic()
         self._first: float | None = None
@@ -56,7 +55,7 @@ class Progress:
         if self._live is not None:
             self._live.stop()
         elif self._last is not None:
-            self._print(self._last)
+            self._write_line(self._last)
 
     def show(self, snapshot: Snapshot) -> None:
         """Shows where the run stands now."""
@@ -69,10 +68,11 @@ class Progress:
             self._live.update(self._panel(snapshot))
         elif changed or now - self._printed > _SECONDS_BETWEEN_LINES:
             self._printed = now
-            self._print(snapshot)
+            self._write_line(snapshot)
 
-    def _print(self, snapshot: Snapshot) -> None:
-        print(f"{self._title}: {self.line(snapshot)}", file=self._stream, flush=True)
+    def _write_line(self, snapshot: Snapshot) -> None:
+        self._stream.write(f"{self._title}: {self.line(snapshot)}\n")
+        self._stream.flush()
 
     def line(self, snapshot: Snapshot) -> str:
         """The snapshot in words, with the rate and the time left so far as they can be told."""

@@ -31,7 +31,7 @@ _OBJECT_STORE_BYTES = 128 * 2**20  # what passes through it is small: rows go to
 def _attempt(task: Task) -> Outcome:
     prepare(task.demand.cpus, task.demand.gpus)
     try:
-        with _logged(Store(task.results_uri), f"logs/{task.attempt_id}.log"):
+        with _redirect_output(Store(task.results_uri), f"logs/{task.attempt_id}.log"):
             return carry_out(task)
     finally:
         release_cpus()
@@ -218,20 +218,16 @@ def _outcome(reference: ray.ObjectRef, task: Task) -> Outcome:
     try:
         return ray.get(reference)
     except OutOfMemoryError as error:
-        return Outcome(task, failure=Failure("out_of_memory", _line(error)))
+        return Outcome(task, failure=Failure.of("out_of_memory", error))
     except RayTaskError as error:
-        return Outcome(task, failure=Failure("exception", _line(error.cause), str(error)[-4000:]))
+        failure = Failure.of("exception", error.cause, str(error)[-4000:])
+        return Outcome(task, failure=failure)
     except RayError as error:
-        return Outcome(task, failure=Failure("lost", _line(error)))
-
-
-def _line(error: BaseException) -> str:
-    text = str(error).strip().split("\n")[0]
-    return f"{type(error).__name__}: {text}"
+        return Outcome(task, failure=Failure.of("lost", error))
 
 
 @contextlib.contextmanager
-def _logged(store: Store, name: str) -> Iterator[None]:
+def _redirect_output(store: Store, name: str) -> Iterator[None]:
     """Everything this process prints, native code too, goes to a file of the store."""
     with tempfile.TemporaryFile() as log:
         for stream in (sys.stdout, sys.stderr):

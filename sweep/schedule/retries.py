@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from ..study.packing import PackedTrials
 from ..trials.trial import Trial
-from ..work.attempt import Failure
+from ..work.attempt import Failure, without_attempt
 from ..work.tasks import Task
 
 MAX_LOST = 5
@@ -14,7 +14,6 @@ MAX_LOST = 5
 MAX_EXCEPTIONS = 3
 """Attempts in a row that raised, before a trial that was alone has failed; and equal exceptions
 in a row of one program, before the program is stopped."""
-
 
 HICCUP_SECONDS = 60.0
 """For how long a store may refuse every attempt, and be all right again."""
@@ -54,14 +53,14 @@ class Retries:
         self._raised: dict[tuple[Any, ...], list[set[str]]] = {}
         self._refused: dict[str, list[float]] = {}  # when the store did so, in a row, by kind
 
-    def succeeded(self, task: Task) -> None:
-        """An attempt has ended well: its program works, and so does the store."""
+    def note_success(self, task: Task) -> None:
+        """Remembers that an attempt has ended well: its program works, and so does the store."""
         self._refused.pop(task.kind, None)
         for key in [key for key in self._raised if key[:2] == (task.kind, task.program)]:
             del self._raised[key]
 
-    def progressed(self, task: Task) -> None:
-        """An attempt has saved more than the one before."""
+    def note_progress(self, task: Task) -> None:
+        """Remembers that an attempt has saved more than the one before."""
         for trial in task.trials:
             self._strikes.pop((task.kind, trial.trial_id), None)
 
@@ -69,8 +68,8 @@ class Retries:
         """Whether a trial was in an attempt of this kind that failed."""
         return self._strikes[kind, trial.trial_id] > 0
 
-    def refused(self, task: Task, now: float) -> bool:
-        """Whether the store has refused too many attempts of this kind for it to be a hiccup.
+    def store_keeps_refusing(self, task: Task, now: float) -> bool:
+        """Whether the store has now refused too many attempts of this kind for it to be a hiccup.
 
         It has a damaged file then that all need, or a folder that nobody may write to.
         """
@@ -78,8 +77,8 @@ class Retries:
         times.append(now)
         return len(times) >= MAX_LOST and now - times[0] > HICCUP_SECONDS
 
-    def failed(self, task: Task, left: PackedTrials, failure: Failure) -> Decision:
-        """What becomes of the trials that `task` has left undone."""
+    def decide(self, task: Task, left: PackedTrials, failure: Failure) -> Decision:
+        """Says what becomes of the trials that `task` has left undone."""
         size = len(task.trials)
         if failure.cause == "out_of_memory" and size > 1:
             if task.kind == "score":  # a group that would form again: alone from now on
@@ -102,7 +101,8 @@ class Retries:
         self._strikes.update((task.kind, trial.trial_id) for trial in left.trials)
 
     def _is_the_programs_fault(self, task: Task, failure: Failure) -> bool:
-        key = (task.kind, task.program, failure.exception.replace(task.attempt_id, ""))
+        message = without_attempt(failure.message, task.attempt_id)
+        key = (task.kind, task.program, failure.exception_type, message)
         raised = self._raised.setdefault(key, [])
         raised.append({trial.trial_id for trial in task.trials})
         return len(raised) >= MAX_EXCEPTIONS and not set.intersection(*raised)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ... import TeaselError
+from ..grid.locatello2019 import model_num
 from ..store import checkpoints, code_tables
 from ..store.results import Results
 from ..study.packing import Backlog, PackedTrials, Slots
@@ -116,8 +117,7 @@ class Scheduler:
         self._clock = clock
         self._control = Control(results.store, run_id)
         self._listener = Listener(self._control, clock)
-        untrained = _in_order(left)
-        backlog = Backlog(untrained, checkpoints.latest(results), options.pack)
+        backlog = Backlog(_in_order(left), checkpoints.furthest_by_trial(results), options.pack)
         self._states = TrialStates(left, backlog)
         self._retries = Retries(options.fail_fast)
         self._failures = Failures(results, self._states, self._retries, clock)
@@ -127,13 +127,12 @@ class Scheduler:
         self._attempts: Counter[tuple[str, str]] = Counter()
         self._misfit: ClusterError | None = None
         self._warm: set[object] = set()
-        self._look_around()
-        # Fixed now: a node that is lost later must not turn its packs into another machine's.
-        self._gpus = options.gpus_per_pack if self._offered.gpus else 0.0
-        memory = executor.accelerator_bytes() if self._gpus and untrained else None
-        self._accelerator_bytes = int(memory * self._gpus) if memory else None
-        checkpoints.forget_trained(results, results.done())
-        code_tables.forget_all(results, [*left.done, *left.failed])
+        self._machines: list[Demand] = []
+        self._offered = Demand(0)
+        self._gpus = 0.0  # of a pack
+        self._accelerator_bytes: int | None = None  # for a pack
+        self._slots = Slots(1)
+        self._left_to_train = 0.0
 
     def run(self) -> Summary:
         """Works until everything is done or failed, or the user or a failure asks to stop.
@@ -144,7 +143,7 @@ class Scheduler:
             ClusterError: If a node does not see the folder, or JAX its accelerator; the others
                 have saved themselves then.
         """
-        self._check_demand()
+        self._set_up()
         asked_at: float | None = None
         failed_before = len(self._states.failed)
         try:
@@ -172,6 +171,23 @@ class Scheduler:
         done, failed = len(self._states.done), len(self._states.failed)
         missing = self._states.total - done - failed
         return Summary(done, failed, missing, bool(self._signals()))
+
+    def _set_up(self) -> None:
+        """Decides what packs get, and removes what earlier runs have left of finished trials.
+
+        Raises:
+            DemandError: If no machine can place a task; nothing is removed then.
+        """
+        self._look_around()
+        # Fixed now: a node that is lost later must not turn its packs into another machine's.
+        self._gpus = self._options.gpus_per_pack if self._offered.gpus else 0.0
+        self._check_demand()
+        memory = None
+        if self._gpus and len(self._states.backlog):
+            memory = self._executor.accelerator_bytes()
+        self._accelerator_bytes = int(memory * self._gpus) if memory else None
+        checkpoints.forget_trained(self._results, self._results.statuses())
+        code_tables.forget_all(self._results, self._states.done | self._states.failed)
 
     def _out_of_grace(self, asked_at: float | None) -> bool:
         return asked_at is not None and self._clock() - asked_at > self._options.grace_seconds
@@ -281,6 +297,11 @@ class Scheduler:
             pack.trials,
             self._next_attempt("train", pack.trials),
             self._demand_of(pack.trials[0]),
+            model_nums={
+                trial.trial_id: number
+                for trial in pack.trials
+                if (number := model_num(trial)) is not None
+            },
             checkpoint=pack.checkpoint,
             checkpoint_seconds=self._options.checkpoint_seconds,
             save_models=self._options.save_models,
@@ -315,9 +336,9 @@ class Scheduler:
             except ClusterError as error:  # raised when the others have saved themselves
                 self._misfit = error
         elif outcome.value is not None and not outcome.value["interrupted"]:
-            self._retries.succeeded(task)
+            self._retries.note_success(task)
             if isinstance(task, TrainPack):
                 self._warm.add(task.program)
-                self._states.trained(task.trials, outcome.value["failed"])
+                self._states.mark_trained(task.trials, outcome.value["failed"])
             else:
-                self._states.scored(task.trials)
+                self._states.mark_scored(task.trials)

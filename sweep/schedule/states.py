@@ -38,23 +38,23 @@ class TrialStates:
         """Whether something is queued: with nothing running, for a machine to come back."""
         return bool(len(self.backlog) or self.scorable)
 
-    def trained(self, trials: Iterable[Trial], failed: Iterable[str]) -> None:
-        """Trials have their rows; those named turned out to be no usable model."""
+    def mark_trained(self, trials: Iterable[Trial], failed: Iterable[str]) -> None:
+        """Takes in that trials have their rows; those named turned out to be no usable model."""
         self.failed |= set(failed)
         usable = [trial for trial in trials if trial.trial_id not in self.failed]
-        self.scored(trial for trial in usable if not self._requests[trial.trial_id])
-        self.score(trial for trial in usable if self._requests[trial.trial_id])
+        self.mark_scored(trial for trial in usable if not self._requests[trial.trial_id])
+        self.queue_scoring(trial for trial in usable if self._requests[trial.trial_id])
 
-    def score(self, trials: Iterable[Trial]) -> None:
+    def queue_scoring(self, trials: Iterable[Trial]) -> None:
         """Queues trials for scoring."""
         self.scorable += [WantedTrial(trial, self._requests[trial.trial_id]) for trial in trials]
 
-    def scored(self, trials: Iterable[Trial]) -> None:
-        """Trials have all they need."""
+    def mark_scored(self, trials: Iterable[Trial]) -> None:
+        """Takes in that trials have all they need."""
         self.done |= {trial.trial_id for trial in trials}
 
     def give_up(self, trials: Iterable[Trial]) -> None:
-        """Trials have been tried often enough."""
+        """Takes in that trials have been tried often enough."""
         self.failed |= {trial.trial_id for trial in trials}
 
     def give_up_program(self, kind: str, program: Any) -> list[Trial]:

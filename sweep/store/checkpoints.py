@@ -1,13 +1,15 @@
-"""Checkpoints of unfinished packs in a results folder."""
+"""Checkpoints of unfinished packs in a results folder: a state, and an index that says whose."""
 
 import contextlib
 import json
 from collections.abc import Collection, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ... import TeaselError
 from .results import Results
-from .store import MissingFileError, StoreError
+from .store import StoreError
+
+_FOLDER = "checkpoints"
 
 
 class CheckpointError(TeaselError):
@@ -15,10 +17,21 @@ class CheckpointError(TeaselError):
 
 
 class Checkpoint(NamedTuple):
-    """Where a trial's saved state is: a file of its pack, at a step."""
+    """The saved state of a pack, and what its index says.
+
+    Attributes:
+        step: How far the pack was.
+        state_file: The states, a safetensors file.
+        index_file: The JSON that says the rest; written after the states and removed before them.
+        trial_ids: Whom it holds.
+        train_seconds: What the training had taken by then, in all attempts.
+    """
 
     step: int
-    name: str
+    state_file: str
+    index_file: str
+    trial_ids: tuple[str, ...]
+    train_seconds: float
 
 
 def save(
@@ -28,8 +41,8 @@ def save(
     trial_ids: list[str],
     train_seconds: float,
     content: bytes,
-) -> None:
-    """Keeps a pack's state, then forgets the older one of the same attempt.
+) -> Checkpoint:
+    """Keeps a pack's state, then forgets the older ones of the same attempt.
 
     Args:
         results: Where.
@@ -39,79 +52,79 @@ def save(
         train_seconds: What the training has taken so far, in all attempts.
         content: The state.
     """
-    name = f"checkpoints/{attempt_id}-{step}"
-    older = [file for file in _of_attempt(results, attempt_id) if not file.startswith(f"{name}.")]
-    results.store.write(f"{name}.safetensors", content)
-    index = {"step": step, "trial_ids": trial_ids, "train_seconds": train_seconds}
-    results.store.write(f"{name}.json", json.dumps(index).encode())
+    name = f"{_FOLDER}/{attempt_id}-{step}"
+    checkpoint = Checkpoint(
+        step, f"{name}.safetensors", f"{name}.json", tuple(trial_ids), train_seconds
+    )
+    older = _files_of_attempt(results, attempt_id)
+    results.store.write(checkpoint.state_file, content)
+    index = checkpoint._asdict()
+    del index["index_file"]
+    results.store.write(checkpoint.index_file, json.dumps(index).encode())
     for file in older:
-        results.store.remove(file)
+        if file not in (checkpoint.state_file, checkpoint.index_file):
+            results.store.remove(file)
+    return checkpoint
 
 
-def train_seconds(results: Results, name: str) -> float:
-    """What the training had taken when it was saved in the file `name`."""
-    index = json.loads(results.store.read(name.removesuffix(".safetensors") + ".json"))
-    return index["train_seconds"]
-
-
-def forget(results: Results, attempt_id: str, origin: str | None, trial_ids: list[str]) -> None:
+def forget(
+    results: Results, attempt_id: str, origin: Checkpoint | None, trial_ids: Collection[str]
+) -> None:
     """Removes what an attempt that has come to its end has saved, and what it went on from.
 
     Args:
         results: Where.
         attempt_id: The attempt's name.
-        origin: The file it went on from; kept if it holds others than `trial_ids`.
+        origin: What it went on from; kept if it holds others than `trial_ids`.
         trial_ids: Whom it has trained.
     """
-    files = _of_attempt(results, attempt_id)
-    if origin:
-        index = origin.removesuffix(".safetensors") + ".json"
-        with contextlib.suppress(MissingFileError):  # another driver has removed it
-            if set(json.loads(results.store.read(index))["trial_ids"]) <= set(trial_ids):
-                files += [index, origin]
-    for file in files:
+    for file in _files_of_attempt(results, attempt_id):
         results.store.remove(file)
+    if origin and set(origin.trial_ids) <= set(trial_ids):
+        remove(results, origin)
 
 
 def forget_trained(results: Results, trained: Collection[str]) -> None:
     """Removes the checkpoints whose trials have all been trained to the end."""
-    for file, index in _indices(results):
-        if all(trial_id in trained for trial_id in index["trial_ids"]):
-            results.store.remove(file)
-            results.store.remove(_state_file(file))
+    for checkpoint in _read(results):
+        if all(trial_id in trained for trial_id in checkpoint.trial_ids):
+            remove(results, checkpoint)
 
 
-def latest(results: Results) -> dict[str, Checkpoint]:
+def remove(results: Results, checkpoint: Checkpoint) -> None:
+    """Removes a checkpoint; one that is gone already is no error."""
+    results.store.remove(checkpoint.index_file)
+    results.store.remove(checkpoint.state_file)
+
+
+def furthest_by_trial(results: Results) -> dict[str, Checkpoint]:
     """The furthest checkpoint of every trial that has one."""
     found: dict[str, Checkpoint] = {}
-    for file, index in _indices(results):
-        checkpoint = Checkpoint(index["step"], _state_file(file))
-        for trial_id in index["trial_ids"]:
+    for checkpoint in _read(results):
+        for trial_id in checkpoint.trial_ids:
             found[trial_id] = max(found.get(trial_id, checkpoint), checkpoint)
     return found
 
 
-def newest(results: Results, attempt_id: str) -> str | None:
-    """The file of the furthest checkpoint that an attempt has saved, if it has saved one."""
-    names = [name for name in _of_attempt(results, attempt_id) if name.endswith(".json")]
-    if not names:
-        return None
-    return _state_file(max(names, key=lambda name: int(name[:-5].rsplit("-", 1)[1])))
+def furthest_of_attempt(results: Results, attempt_id: str) -> Checkpoint | None:
+    """The furthest checkpoint that an attempt has saved, if it has saved one."""
+    return max(_read(results, f"{attempt_id}-"), default=None)
 
 
-def _indices(results: Results) -> Iterator[tuple[str, dict[str, Any]]]:
-    for file in results.store.files("checkpoints", ".json"):
-        with contextlib.suppress(StoreError):  # its worker has replaced it meanwhile
-            yield file, json.loads(results.store.read(file))
+def _read(results: Results, prefix: str = "") -> Iterator[Checkpoint]:
+    """The checkpoints whose files' names begin so."""
+    for file in results.store.files(_FOLDER, ".json"):
+        if file.startswith(f"{_FOLDER}/{prefix}"):
+            with contextlib.suppress(StoreError):  # its worker has replaced it meanwhile
+                index = json.loads(results.store.read(file))
+                # An index of schema version 1 does not name its state.
+                state_file = index.get("state_file", f"{file[: -len('.json')]}.safetensors")
+                trial_ids = tuple(index["trial_ids"])
+                yield Checkpoint(index["step"], state_file, file, trial_ids, index["train_seconds"])
 
 
-def _state_file(index_file: str) -> str:
-    return index_file.removesuffix(".json") + ".safetensors"
-
-
-def _of_attempt(results: Results, attempt_id: str) -> list[str]:
+def _files_of_attempt(results: Results, attempt_id: str) -> list[str]:
     """Its files, the indices before what they point at."""
-    names = [
-        n for n in results.store.files("checkpoints") if n.startswith(f"checkpoints/{attempt_id}-")
-    ]
-    return sorted(names, key=lambda name: not name.endswith(".json"))
+    files = results.store.files(_FOLDER)
+    own = [file for file in files if file.startswith(f"{_FOLDER}/{attempt_id}-")]
+    return sorted(own, key=lambda file: not file.endswith(".json"))

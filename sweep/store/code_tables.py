@@ -5,7 +5,6 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ..trials.trial import Trial
 from .results import Results
 from .store import MissingFileError
 
@@ -32,9 +31,9 @@ def forget(results: Results, trial_id: str) -> None:
     results.store.remove(_name(trial_id))
 
 
-def forget_all(results: Results, trials: Iterable[Trial]) -> None:
+def forget_all(results: Results, trial_ids: Iterable[str]) -> None:
     """Removes what is left of these trials, which need no more scores."""
-    needless = {_name(trial.trial_id) for trial in trials}
+    needless = {_name(trial_id) for trial_id in trial_ids}
     for name in results.store.files("codes"):
         if name in needless:
             results.store.remove(name)

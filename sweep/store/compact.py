@@ -14,18 +14,18 @@ import pyarrow as pa
 
 from .files import (
     COMPACT,
-    consistently,
+    concatenate,
     first_rows,
     is_compacted,
-    joined,
     list_files,
     read_file,
+    retry_if_folded,
     trial_ids_of,
     write_manifest,
 )
 from .results import CODES_FORMAT, Results
 from .store import Store
-from .tables import IDENTITY, texts
+from .tables import IDENTITY, text_columns
 
 FULL_BYTES = 32 * 2**20
 """A compacted file of this size is left as it is from then on."""
@@ -39,7 +39,7 @@ def compact(results: Results, folder: str) -> None:
     Codes stay where they are until the trials they belong to are committed, and codes of an
     attempt that another one came before are dropped.
     """
-    consistently(lambda: _compact(results, folder))
+    retry_if_folded(lambda: _compact(results, folder))
 
 
 def _compact(results: Results, folder: str) -> None:
@@ -51,13 +51,13 @@ def _compact(results: Results, folder: str) -> None:
         pieces = _rows(store, folder.removeprefix("tables/"), full, old)
     else:
         attempts = results.attempts()
-        old = [file for file in old if is_compacted(file) or _committed(store, file, attempts)]
+        old = [file for file in old if is_compacted(file) or _all_committed(store, file, attempts)]
         pieces = _codes(store, found.compacted, full, old, attempts)
     if len(old) < 2 and all(file in found.compacted for file in old):
         return
     made = {file: found.compacted[file] for file in full}
     name = uuid.uuid4().hex[:8]
-    for number, group in enumerate(_grouped(pieces)):
+    for number, group in enumerate(_group_for_files(pieces)):
         file = f"{folder}/{COMPACT}{name}-{number}.parquet"
         made[file] = _write(store, file, group)
     write_manifest(store, folder, made)
@@ -68,17 +68,17 @@ def _compact(results: Results, folder: str) -> None:
 def _rows(store: Store, table: str, full: list[str], old: list[str]) -> Iterator[pa.Table]:
     """The rows of the old files, without those that stand before them or in a full one."""
     identity = IDENTITY[table]
-    keys = [read_file(store, file, identity, texts(table)) for file in (*full, *old)]
+    keys = [read_file(store, file, identity, text_columns(table)) for file in (*full, *old)]
     if not keys:
         return
     stands = np.zeros(sum(len(key) for key in keys), bool)
-    stands[first_rows(joined(keys), identity)] = True
+    stands[first_rows(concatenate(keys), identity)] = True
     ends = np.cumsum([len(key) for key in keys])
     for file, end, key in list(zip((*full, *old), ends, keys, strict=True))[len(full) :]:
         yield read_file(store, file).filter(pa.array(stands[end - len(key) : end]))
 
 
-def _committed(store: Store, file: str, attempts: dict[str, tuple[str, str]]) -> bool:
+def _all_committed(store: Store, file: str, attempts: dict[str, tuple[str, str]]) -> bool:
     """Whether all trials of a file of codes have their rows."""
     return all(trial_id in attempts for trial_id in trial_ids_of(store, file))
 
@@ -103,13 +103,13 @@ def _codes(
                     yield parquet.read_row_group(group)
 
 
-def _grouped(pieces: Iterable[pa.Table]) -> Iterator[list[pa.Table]]:
+def _group_for_files(pieces: Iterable[pa.Table]) -> Iterator[list[pa.Table]]:
     """The pieces, as many to a file as fit; codes of one width."""
     group: list[pa.Table] = []
     size = 0
     for piece in pieces:
         size += piece.nbytes
-        if group and (size > _FILE_BYTES or not _together(group[0], piece)):
+        if group and (size > _FILE_BYTES or not _fit_one_file(group[0], piece)):
             yield group
             group, size = [], piece.nbytes
         if len(piece):
@@ -118,7 +118,7 @@ def _grouped(pieces: Iterable[pa.Table]) -> Iterator[list[pa.Table]]:
         yield group
 
 
-def _together(first: pa.Table, second: pa.Table) -> bool:
+def _fit_one_file(first: pa.Table, second: pa.Table) -> bool:
     return "mean" not in first.column_names or (first.schema, len(first)) == (
         second.schema,
         len(second),
@@ -128,7 +128,7 @@ def _together(first: pa.Table, second: pa.Table) -> bool:
 def _write(store: Store, file: str, group: Sequence[pa.Table]) -> list[str]:
     """Writes a compacted file, and returns the trial_ids of its row groups if it holds codes."""
     if "mean" not in group[0].column_names:
-        store.write_table(file, joined(group))
+        store.write_table(file, concatenate(group))
         return []
-    store.write_table(file, joined(group), row_group_size=len(group[0]), **CODES_FORMAT)
+    store.write_table(file, concatenate(group), row_group_size=len(group[0]), **CODES_FORMAT)
     return [piece["trial_id"][0].as_py() for piece in group]

@@ -81,7 +81,7 @@ def write_manifest(store: Store, folder: str, compacted: dict[str, list[str]]) -
     store.write(f"{folder}/{MANIFEST}", json.dumps({"files": files}, indent=0).encode())
 
 
-def consistently(read: Callable[[], Read]) -> Read:
+def retry_if_folded(read: Callable[[], Read]) -> Read:
     """The outcome of listing a folder and reading it, again if a file was folded in between.
 
     Raises:
@@ -122,13 +122,13 @@ def read_table(
             tables = list(pool.map(read_one, found.files))
         if not tables:
             return None
-        whole = joined(tables)
+        whole = concatenate(tables)
         if not found.loose:
             return whole
         first = first_rows(whole, identity)
         return whole if len(first) == len(whole) else whole.take(first)
 
-    return consistently(read)
+    return retry_if_folded(read)
 
 
 def read_file(
@@ -184,7 +184,7 @@ def read_rows(parquet: pq.ParquetFile, file: str, columns: list[str] | None = No
     return rows.select([name for name in columns if name in rows.column_names])
 
 
-def joined(tables: Sequence[pa.Table]) -> pa.Table:
+def concatenate(tables: Sequence[pa.Table]) -> pa.Table:
     """The rows of all tables; a column that one lacks is null there."""
     whole = pa.concat_tables(tables, promote_options="default").unify_dictionaries()
     return whole.replace_schema_metadata({"schema_version": str(SCHEMA_VERSION)})

@@ -1,7 +1,7 @@
 """The results folder: what is finished, and nothing else, in Parquet, JSON and safetensors."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from ... import TeaselError
 from ..trials.request import RequestKey
-from .files import FACTORS, compacted_codes, consistently, read_file, read_table, row_numbers
+from .files import FACTORS, compacted_codes, read_file, read_table, retry_if_folded, row_numbers
 from .store import MissingFileError, Store
-from .tables import COLUMNS, IDENTITY, REQUEST_KEY, SCHEMA_VERSION, texts, to_table
+from .tables import COLUMNS, IDENTITY, REQUEST_KEY, SCHEMA_VERSION, Row, text_columns, to_table
 from .versions import upgrade_study
 
 CODES_FORMAT: dict[str, Any] = {
@@ -37,7 +37,7 @@ class Results:
 
     Attributes:
         store: The files.
-        uri: Where, for messages: without the secrets that the store's `address` may have.
+        uri: Where, for messages: without the secrets that the store's `uri_with_secrets` has.
 
     Raises:
         StoreError: If the URI is not understood.
@@ -86,7 +86,7 @@ class Results:
 
     # Tables
 
-    def add(self, table: str, name: str, rows: list[dict[str, Any]]) -> None:
+    def add(self, table: str, name: str, rows: Sequence[Row]) -> None:
         """Commits rows as the file `name` of `table`; no rows, no file.
 
         Raises:
@@ -98,13 +98,20 @@ class Results:
     def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
         """All rows of a table, each once; an empty table if there are none.
 
+        A column of the table that no file has is null: its rows are older than the column.
+
         Args:
             name: trials, scores, curves, pictures or failures.
             columns: Only these (and what identifies a row).
         """
         wanted = None if columns is None else list(dict.fromkeys([*IDENTITY[name], *columns]))
         whole = read_table(self.store, f"tables/{name}", wanted, IDENTITY[name])
-        return to_table(name, []).select(wanted or list(COLUMNS[name])) if whole is None else whole
+        if whole is None:
+            return to_table(name, []).select(wanted or list(COLUMNS[name]))
+        for column, kind in COLUMNS[name].items():
+            if column not in whole.column_names and (wanted is None or column in wanted):
+                whole = whole.append_column(column, pa.nulls(len(whole), kind))
+        return whole
 
     def rows_of(self, table: str, name: str) -> list[dict[str, Any]]:
         """The rows that an attempt has committed.
@@ -117,15 +124,15 @@ class Results:
         except MissingFileError:
             return []
 
-    def done(self) -> dict[str, str]:
+    def statuses(self) -> dict[str, str]:
         """The status ("done" or "failed") of every trained trial."""
         trials = self.table("trials", ["status"])
         return dict(zip(trials["trial_id"].to_pylist(), trials["status"].to_pylist(), strict=True))
 
-    def scored(self) -> dict[str, frozenset[RequestKey]]:
+    def scored_requests(self) -> dict[str, frozenset[RequestKey]]:
         """The keys of the requests that have score or error rows, by trial_id."""
         names = ["trial_id", *REQUEST_KEY]
-        rows = read_table(self.store, "tables/scores", names, names, texts("scores"))
+        rows = read_table(self.store, "tables/scores", names, names, text_columns("scores"))
         if rows is None:
             return {}
         numbers = row_numbers(rows, REQUEST_KEY)
@@ -133,9 +140,8 @@ class Results:
         request = np.searchsorted(distinct, numbers)
         example = np.zeros(len(distinct), int)
         example[request] = np.arange(len(rows))
-        keys = list(
-            zip(*(rows[name].take(example).to_pylist() for name in REQUEST_KEY), strict=True)
-        )
+        columns = (rows[name].take(example).to_pylist() for name in REQUEST_KEY)
+        keys = [RequestKey(*key) for key in zip(*columns, strict=True)]
         trial = rows["trial_id"].combine_chunks().dictionary_encode()
         trial_ids = trial.dictionary.to_pylist()
         found = np.zeros((len(trial_ids), len(keys)), bool)
@@ -195,7 +201,7 @@ class Results:
         """
         dataset, attempt_id = self._attempt_of(trial_id)
         folder = f"representations/{dataset}"
-        codes = consistently(lambda: self._codes(folder, attempt_id, trial_id))
+        codes = retry_if_folded(lambda: self._codes(folder, attempt_id, trial_id))
         factors = self.store.parquet(f"{folder}/{FACTORS}").read(["factors"])["factors"]
         return _matrix(codes["mean"]), _matrix(codes["log_variance"]), _matrix(factors)
 

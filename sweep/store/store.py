@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from ... import TeaselError
+from ...storage import is_half_written, replace_file
 
 
 class StoreError(TeaselError):
@@ -66,7 +66,7 @@ class Store:
         return f"{self._root}/{name}" if name else self._root
 
     @contextlib.contextmanager
-    def _or_say(self, what: str, name: str) -> Iterator[str]:
+    def _explain_errors(self, what: str, name: str) -> Iterator[str]:
         """Gives the path of `name`; what goes wrong there is one clear line."""
         path = self._path(name)
         try:
@@ -82,9 +82,11 @@ class Store:
         Raises:
             StoreError: If the store refuses (no space, no permission).
         """
-        with self._or_say("write", name) as path:
+        with self._explain_errors("write", name) as path:
             if self.local:
-                _write_and_rename(Path(path), content)
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                with replace_file(Path(path)) as file:
+                    file.write(content)
             else:
                 with self._filesystem.open_output_stream(path) as stream:
                     stream.write(content)
@@ -96,7 +98,10 @@ class Store:
             MissingFileError: If there is none.
             StoreError: If it is unreadable.
         """
-        with self._or_say("read", name) as path, self._filesystem.open_input_file(path) as stream:
+        with (
+            self._explain_errors("read", name) as path,
+            self._filesystem.open_input_file(path) as stream,
+        ):
             return stream.read(num_bytes)
 
     def exists(self, name: str) -> bool:
@@ -105,7 +110,7 @@ class Store:
         Raises:
             StoreError: If the store cannot be reached.
         """
-        with self._or_say("look for", name) as path:
+        with self._explain_errors("look for", name) as path:
             return self._filesystem.get_file_info(path).type == fs.FileType.File
 
     def files(self, folder: str = "", suffix: str = "") -> list[str]:
@@ -120,7 +125,7 @@ class Store:
         Raises:
             StoreError: If the store cannot be reached.
         """
-        with self._or_say("list", folder) as path:
+        with self._explain_errors("list", folder) as path:
             found = self._filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
         prefix = f"{folder}/" if folder else ""
         return {
@@ -137,7 +142,7 @@ class Store:
         Raises:
             StoreError: If the store cannot be reached.
         """
-        with self._or_say("list", folder) as path:
+        with self._explain_errors("list", folder) as path:
             found = self._filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
         prefix = f"{folder}/" if folder else ""
         return sorted(
@@ -150,14 +155,14 @@ class Store:
         Raises:
             StoreError: If the store refuses.
         """
-        with contextlib.suppress(MissingFileError), self._or_say("remove", name) as path:
+        with contextlib.suppress(MissingFileError), self._explain_errors("remove", name) as path:
             self._filesystem.delete_file(path)
 
     def remove_half_written(self, seconds: float) -> None:
         """Deletes what writers that were killed have left of local files, if it is so old."""
         for folder, _, names in os.walk(self._root) if self.local else ():
             for name in names:
-                if re.fullmatch(_TEMPORARY, name):
+                if is_half_written(name):
                     path = Path(folder, name)
                     with contextlib.suppress(OSError):
                         if time.time() - path.stat().st_mtime > seconds:
@@ -189,7 +194,7 @@ class Store:
             MissingFileError: If there is none.
             StoreError: If it cannot be read, or is damaged.
         """
-        with self._or_say("read", name) as path:
+        with self._explain_errors("read", name) as path:
             try:
                 yield path
             except FileNotFoundError:
@@ -202,7 +207,6 @@ class Store:
                 ) from error
 
 
-_TEMPORARY = r"\..+\.[0-9a-f]{32}"
 PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
 
@@ -215,21 +219,3 @@ def _without_secrets(uri: str) -> str:
     's3://bucket/study'
     """
     return re.sub(r"(?<=://).*@", "", uri)
-
-
-def _write_and_rename(path: Path, content: bytes | pa.Buffer) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -1,112 +1,195 @@
-"""The columns of the result tables, and what makes a row unique in each."""
+"""The rows of the result tables: one record for each table, its columns, and what tells two apart.
 
-from typing import Any
+A table's columns are its record's fields, in their order; a field that is None is null there.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from types import UnionType
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
 
+from ..trials.request import MetricRequest, RequestKey
+from ..trials.trial import Trial
+
 SCHEMA_VERSION = 2
-"""Raised when a stored name, or what it means, changes; `versions` says how each is read."""
+"""Raised when a stored name or its meaning changes.
 
-_TEXT = pa.string()
-_WHOLE = pa.int64()
-_REAL = pa.float64()
+2: an attempt's id is `attempt_id` in every table; a failure has `exception_type` and `message`.
+"""
 
-TRIALS: dict[str, pa.DataType] = {
-    "trial_id": _TEXT,
-    "study": _TEXT,
-    "dataset": _TEXT,
-    "method": _TEXT,
-    "method_version": _WHOLE,
-    "seed": _WHOLE,
-    "model_num": _WHOLE,
-    "steps": _WHOLE,
-    "batch_size": _WHOLE,
-    "learning_rate": _REAL,
-    "num_latents": _WHOLE,
-    "evaluation_batches": _WHOLE,
-    "status": _TEXT,
-    "error": _TEXT,
-    "loss": _REAL,
-    "reconstruction": _REAL,
-    "kl": _REAL,
-    "elbo": _REAL,
-    "kl_per_latent": pa.list_(_REAL),
-    "train_seconds": _REAL,
-    "encode_seconds": _REAL,
-    "data_source": _TEXT,
-    "data_fingerprint": _TEXT,
-    "device": _TEXT,
-    "host": _TEXT,
-    "pack_id": _TEXT,
-    "pack_size": _WHOLE,
-    "attempt": _WHOLE,
-    "attempt_id": _TEXT,
-    "teasel_version": _TEXT,
-    "jax_version": _TEXT,
-    "numpy_version": _TEXT,
-    "sklearn_version": _TEXT,
-    "finished_at": _TEXT,
+
+class TrialRow(NamedTuple):
+    """One row per trained model.
+
+    Attributes:
+        hyperparameters: No column of its own: each hyper-parameter is a column of floats.
+        status: "done" or "failed", and `error` says why.
+    """
+
+    trial_id: str
+    study: str | None = None
+    dataset: str | None = None
+    method: str | None = None
+    method_version: int | None = None
+    seed: int | None = None
+    model_num: int | None = None
+    steps: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    num_latents: int | None = None
+    evaluation_batches: int | None = None
+    status: str | None = None
+    error: str | None = None
+    loss: float | None = None
+    reconstruction: float | None = None
+    kl: float | None = None
+    elbo: float | None = None
+    kl_per_latent: list[float] | None = None
+    train_seconds: float | None = None
+    encode_seconds: float | None = None
+    data_source: str | None = None
+    data_fingerprint: str | None = None
+    device: str | None = None
+    host: str | None = None
+    pack_id: str | None = None
+    pack_size: int | None = None
+    attempt: int | None = None
+    attempt_id: str | None = None
+    teasel_version: str | None = None
+    jax_version: str | None = None
+    numpy_version: str | None = None
+    sklearn_version: str | None = None
+    finished_at: str | None = None
+    hyperparameters: Mapping[str, float] = {}
+
+    @classmethod
+    def of(cls, trial: Trial, **facts: Any) -> "TrialRow":
+        """The row of a trial: what identifies it, its settings, and these facts about it."""
+        return cls(
+            trial_id=trial.trial_id,
+            dataset=trial.dataset,
+            method=trial.method,
+            method_version=trial.method_version,
+            seed=trial.seed,
+            hyperparameters=trial.hyperparameters,
+            **trial.training._asdict(),
+            **facts,
+        )
+
+
+class ScoreRow(NamedTuple):
+    """One row per number; a metric that failed has one row with an `error` and no `value`."""
+
+    trial_id: str
+    representation: str
+    metric: str
+    score: str
+    value: float | None = None
+    num_points: int | None = None
+    metric_seed: int | None = None
+    metric_version: str | None = None
+    parameters_hash: str | None = None
+    parameters: str | None = None
+    seconds: float | None = None
+    error: str | None = None
+    attempt: int | None = None
+
+    @classmethod
+    def of(cls, trial_id: str, request: MetricRequest, score: str, **facts: Any) -> "ScoreRow":
+        """The row of one score of a request: what determines its value, and these facts."""
+        return cls(
+            trial_id=trial_id,
+            score=score,
+            num_points=request.num_points,
+            metric_version=request.metric_version,
+            parameters=json.dumps(request.parameters, sort_keys=True),
+            **request.key._asdict(),
+            **facts,
+        )
+
+
+class CurveRow(NamedTuple):
+    """Losses in nats at about a hundred steps of each training, means over the few steps before."""
+
+    trial_id: str
+    step: int
+    loss: float | None = None
+    reconstruction: float | None = None
+    kl: float | None = None
+    regularizer: float | None = None
+    attempt: int | None = None
+
+
+class PictureRow(NamedTuple):
+    """A PNG of what a model does to images."""
+
+    trial_id: str
+    kind: str
+    png: bytes
+    attempt: int | None = None
+
+
+class FailureRow(NamedTuple):
+    """One row per failed attempt, of a training or of a scoring.
+
+    Attributes:
+        kind: "train" or "score".
+        cause: As `Failure` of `sweep.work.attempt` has it, and `exception_type`, the name of the
+            exception's class, `message` and `traceback` likewise; or "stopped".
+        attempt_id: The attempt's name, after which its files are named.
+    """
+
+    pack_id: str
+    kind: str
+    trial_ids: list[str]
+    attempt: int
+    attempt_id: str
+    cause: str
+    exception_type: str | None = None
+    message: str | None = None
+    traceback: str | None = None
+    log: str | None = None
+    at: str | None = None
+
+
+Row = TrialRow | ScoreRow | CurveRow | PictureRow | FailureRow | Mapping[str, Any]
+"""A record of a table, or a row by column, as it is read."""
+
+_ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), bytes: pa.binary()}
+
+
+def _columns(record: type[Any]) -> dict[str, pa.DataType]:
+    """The columns that the fields of a record make."""
+    return {
+        name: _arrow_type(kind)
+        for name, kind in get_type_hints(record).items()
+        if name != "hyperparameters"
+    }
+
+
+def _arrow_type(kind: Any) -> pa.DataType:
+    if get_origin(kind) in (Union, UnionType):
+        (kind,) = (inner for inner in get_args(kind) if inner is not type(None))
+    if get_origin(kind) is list:
+        return pa.list_(_arrow_type(get_args(kind)[0]))
+    return _ARROW[kind]
+
+
+COLUMNS: dict[str, dict[str, pa.DataType]] = {
+    "trials": _columns(TrialRow),
+    "scores": _columns(ScoreRow),
+    "curves": _columns(CurveRow),
+    "pictures": _columns(PictureRow),
+    "failures": _columns(FailureRow),
 }
-"""One row per trained model; each hyper-parameter adds a float column of its own."""
+"""The columns of each table, in order; `trials` has one more for each hyper-parameter."""
 
-SCORES: dict[str, pa.DataType] = {
-    "trial_id": _TEXT,
-    "representation": _TEXT,
-    "metric": _TEXT,
-    "score": _TEXT,
-    "value": _REAL,
-    "num_points": _WHOLE,
-    "metric_seed": _WHOLE,
-    "metric_version": _TEXT,
-    "parameters_hash": _TEXT,
-    "parameters": _TEXT,
-    "seconds": _REAL,
-    "error": _TEXT,
-    "attempt": _WHOLE,
-}
-"""Long: one row per number; a metric that failed has one row with an error and no value."""
+TRIALS = COLUMNS["trials"]
 
-CURVES: dict[str, pa.DataType] = {
-    "trial_id": _TEXT,
-    "step": _WHOLE,
-    "loss": _REAL,
-    "reconstruction": _REAL,
-    "kl": _REAL,
-    "regularizer": _REAL,
-    "attempt": _WHOLE,
-}
-"""Losses in nats at about a hundred steps of each training, means over the few steps before."""
-
-PICTURES: dict[str, pa.DataType] = {
-    "trial_id": _TEXT,
-    "kind": _TEXT,
-    "png": pa.binary(),
-    "attempt": _WHOLE,
-}
-
-FAILURES: dict[str, pa.DataType] = {
-    "pack_id": _TEXT,
-    "kind": _TEXT,
-    "trial_ids": pa.list_(_TEXT),
-    "attempt": _WHOLE,
-    "cause": _TEXT,
-    "exception": _TEXT,
-    "traceback": _TEXT,
-    "log": _TEXT,
-    "at": _TEXT,
-}
-"""One row per failed attempt, of a training or of a scoring."""
-
-COLUMNS = {
-    "trials": TRIALS,
-    "scores": SCORES,
-    "curves": CURVES,
-    "pictures": PICTURES,
-    "failures": FAILURES,
-}
-
-REQUEST_KEY = ["representation", "metric", "parameters_hash", "metric_seed"]
-"""What tells one wanted score of a trial from another (see `scoring.MetricRequest.key`)."""
+REQUEST_KEY = list(RequestKey._fields)
+"""The columns that tell one wanted score of a trial from another."""
 
 IDENTITY = {
     "trials": ["trial_id"],
@@ -118,9 +201,9 @@ IDENTITY = {
 """Two rows that agree in these columns are the same row, written by two attempts: one stands."""
 
 
-def texts(table: str) -> list[str]:
+def text_columns(table: str) -> list[str]:
     """The text columns of a table: few values in many rows, best read as dictionaries."""
-    return [name for name, kind in COLUMNS[table].items() if kind == _TEXT]
+    return [name for name, kind in COLUMNS[table].items() if kind == pa.string()]
 
 
 def score_column(metric: str, score: str) -> str:
@@ -132,14 +215,25 @@ def score_column(metric: str, score: str) -> str:
     return score if score == metric or metric == "unsupervised" else f"{metric}_{score}"
 
 
-def to_table(name: str, rows: list[dict[str, Any]]) -> pa.Table:
+def to_table(name: str, rows: Iterable[Row]) -> pa.Table:
     """The rows as an Arrow table with the columns of table `name`.
 
     A column that the table does not list is a hyper-parameter, or a metric's, and holds floats.
+
+    Args:
+        name: trials, scores, curves, pictures or failures.
+        rows: Of that table.
     """
+    by_column = [_by_column(row) for row in rows]
     columns = COLUMNS[name]
-    extra = {key: _REAL for row in rows for key in row if key not in columns}
+    extra = {key: pa.float64() for row in by_column for key in row if key not in columns}
     schema = pa.schema(
         list((columns | extra).items()), metadata={"schema_version": str(SCHEMA_VERSION)}
     )
-    return pa.Table.from_pylist(rows, schema=schema)
+    return pa.Table.from_pylist(by_column, schema=schema)
+
+
+def _by_column(row: Row) -> dict[str, Any]:
+    columns = dict(row) if isinstance(row, Mapping) else row._asdict()
+    hyperparameters = columns.pop("hyperparameters", {})
+    return columns | hyperparameters

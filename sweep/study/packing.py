@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ...models import METHODS, PACK_SIZES, Memory, Settings, pack_memory, pack_size
+from ...models import METHODS, PACK_SIZES, Memory, pack_memory, pack_size
 from ..store.checkpoints import Checkpoint
 from ..trials.data import definition
 from ..trials.references import REFERENCES
@@ -20,7 +20,7 @@ class PackedTrials(NamedTuple):
     """Trials that train together, and the checkpoint they go on from, if there is one."""
 
     trials: tuple[Trial, ...]
-    checkpoint: str | None
+    checkpoint: Checkpoint | None
 
     def cut(self, most: int) -> "list[PackedTrials]":
         """The same trials, in packs of `most` at the most."""
@@ -107,7 +107,7 @@ class Backlog:
         trials = tuple(group.popleft() for _ in range(size))
         if not group:
             del self._groups[key]
-        return PackedTrials(trials, checkpoint.name if checkpoint else None)
+        return PackedTrials(trials, checkpoint)
 
     def put_back(self, packs: Iterable[PackedTrials]) -> None:
         """Queues packs that are to be tried once more, as they are."""
@@ -163,11 +163,10 @@ def largest_pack(trial: Trial, accelerator_bytes: int | None) -> int:
 
 def memory_of(trial: Trial, num_replicas: int, on_cpu: bool) -> Memory:
     """The memory of a pack of such trials; arithmetic only, no backend is started."""
-    data, training = definition(trial), trial.training
-    settings = Settings(training.steps, training.batch_size, training.num_latents)
+    data = definition(trial)
     return pack_memory(
         METHODS[trial.method],
-        settings,
+        trial.training,
         data.image_shape,
         data.num_bytes,
         num_replicas,

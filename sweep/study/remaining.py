@@ -38,8 +38,8 @@ class Remaining(NamedTuple):
 
 def remaining(results: Results, wanted: Iterable[WantedTrial]) -> Remaining:
     """Compares what is wanted with what the folder holds."""
-    trained = results.done()
-    scored = results.scored()
+    trained = results.statuses()
+    scored = results.scored_requests()
     left = Remaining([], [], [], [])
     for trial, requests in wanted:
         status = trained.get(trial.trial_id)

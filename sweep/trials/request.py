@@ -2,13 +2,19 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...metrics import METRICS, PAPER_SEEDS
 from .trial import short_hash
 
-RequestKey = tuple[str, str, str, int]
-"""Representation, metric, hash of parameters and version, metric seed."""
+
+class RequestKey(NamedTuple):
+    """What tells one request from another, and names its rows in the results."""
+
+    representation: str
+    metric: str
+    parameters_hash: str
+    metric_seed: int
 
 
 @dataclass(frozen=True)
@@ -47,4 +53,4 @@ class MetricRequest:
     @cached_property
     def key(self) -> RequestKey:
         """What tells one request from another, and names its rows in the results."""
-        return (self.representation, self.metric, self.parameters_hash, self.metric_seed)
+        return RequestKey(self.representation, self.metric, self.parameters_hash, self.metric_seed)

@@ -7,27 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from ...settings import Settings
+
 PROTOCOL = 1
 """Raised when the same trial would give other numbers than before."""
-
-
-@dataclass(frozen=True)
-class Training:
-    """The settings of a training that every method shares; the defaults are the study's.
-
-    Attributes:
-        steps: Updates of the parameters.
-        batch_size: Images a step.
-        learning_rate: Of the VAE's Adam.
-        num_latents: Width of the code.
-        evaluation_batches: Batches whose mean gives the final losses.
-    """
-
-    steps: int = 300_000
-    batch_size: int = 64
-    learning_rate: float = 1e-4
-    num_latents: int = 10
-    evaluation_batches: int = 1000
 
 
 @dataclass(frozen=True)
@@ -56,7 +39,7 @@ class Trial:
     method: str
     hyperparameters: dict[str, float]
     seed: int
-    training: Training
+    training: Settings
     file: DataFile | None = None
     method_version: int = 1
 
@@ -79,7 +62,7 @@ class Trial:
             "method": self.method,
             "hyperparameters": self.hyperparameters,
             "seed": self.seed,
-            "training": vars(self.training),
+            "training": self.training._asdict(),
         }
         if self.method_version > 1:  # absent at first: what has no versions keeps its names
             identity["method_version"] = self.method_version

@@ -1,7 +1,7 @@
-"""What a worker process does with a task: the work, and a word on how it ended.
+"""What a worker process does with a task: the work, and a report of how it ended.
 
-What does the work imports JAX, and a worker sets its CPU affinity and environment before that: so
-it is imported when a task runs.
+The modules that do the work import JAX. A worker sets its CPU affinity and environment before that,
+so they are imported when a task runs.
 """
 
 import errno
@@ -30,13 +30,42 @@ class Failure:
             results folder takes no more from anybody), "store" (it refused for another reason),
             "checkpoint" (what it should go on from is damaged), or "cluster" (the node is not set
             up as it must be).
-        exception: One line: type and message.
+        message: What the exception says, one line.
+        exception_type: The name of the exception's class, if it was one.
         traceback: The tail of the traceback.
     """
 
     cause: str
-    exception: str
+    message: str
+    exception_type: str | None = None
     traceback: str = ""
+
+    @classmethod
+    def of(cls, cause: str, error: BaseException, traceback: str = "") -> "Failure":
+        """The failure that an exception stands for."""
+        message = str(error).strip().partition("\n")[0]
+        return cls(cause, message, type(error).__name__, traceback)
+
+    def __str__(self) -> str:
+        return describe(self.exception_type, self.message)
+
+
+def describe(exception_type: str | None, message: str) -> str:
+    """An exception in one line, as Python shows it.
+
+    >>> describe("OSError", "no space left"), describe(None, "the program was stopped")
+    ('OSError: no space left', 'the program was stopped')
+    """
+    return f"{exception_type}: {message}" if exception_type else message
+
+
+def without_attempt(message: str, attempt_id: str) -> str:
+    """A message as any attempt would give it: each has files named after itself, and names them.
+
+    >>> without_attempt("cannot read models/0a1-7f-train-1.safetensors", "0a1-7f-train-1")
+    'cannot read models/ATTEMPT.safetensors'
+    """
+    return message.replace(attempt_id, "ATTEMPT")
 
 
 @dataclass(frozen=True)
@@ -49,20 +78,19 @@ class Outcome:
 
 
 def carry_out(task: Task) -> Outcome:
-    """Runs a task in this process, and says how it ended."""
+    """Runs a task in this process and says how it ended."""
     try:
         store = Store(task.results_uri)
         if store.local and not sees(store, "study.json"):  # its node came after `check_shared`
-            raise unshared(store, [platform.node()])
+            raise not_shared(store, [platform.node()])
         return Outcome(task, value=_do(task))
     except Exception as error:
-        line = f"{type(error).__name__}: {error}".split("\n")[0]
         tail = "".join(traceback.format_exception(error))[-4000:]
-        return Outcome(task, failure=Failure(_cause(error), line, tail))
+        return Outcome(task, failure=Failure.of(_cause(error), error, tail))
 
 
 def _do(task: Task) -> dict[str, Any]:
-    """What the scheduler wants to know of the work, done."""
+    """Does the work and returns what the scheduler wants to know of it."""
     if isinstance(task, TrainPack):
         from .train import train
 
@@ -71,7 +99,7 @@ def _do(task: Task) -> dict[str, Any]:
         from .score import score
 
         return score(task)
-    raise TypeError(f"{type(task).__name__} is no work of its own")
+    raise TypeError(f"{type(task).__name__} says nothing to do")
 
 
 def _cause(error: Exception) -> str:
@@ -95,7 +123,7 @@ def sees(store: Store, name: str) -> bool:
     return seen
 
 
-def unshared(store: Store, nodes: list[str]) -> ClusterError:
+def not_shared(store: Store, nodes: list[str]) -> ClusterError:
     """The error that these nodes do not see a results folder."""
     return ClusterError(
         f"results folder {store.uri} is not shared with node {', '.join(nodes)}: give --results a "

@@ -17,7 +17,7 @@ scheduler granted. XLA's sums depend on it in the last bit, so a trial's numbers
 
 _PATIENCE_SECONDS = 10.0  # for the process before this one to end
 
-_held: list[int] = []
+_lock_files: list[int] = []
 
 
 class ClusterError(TeaselError):
@@ -53,8 +53,8 @@ def claim_cpus(num_cpus: int, patience: float = _PATIENCE_SECONDS) -> list[int]:
 
 def release_cpus() -> None:
     """Gives up the CPUs this process holds: its work is done."""
-    while _held:
-        os.close(_held.pop())
+    while _lock_files:
+        os.close(_lock_files.pop())
 
 
 def _free_cpus(most: int) -> list[int]:
@@ -77,12 +77,12 @@ def _free_cpus(most: int) -> list[int]:
             if len(claimed) == most:
                 break
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-            _held.append(os.open(str(cpu), flags, mode=0o600, dir_fd=folder))
+            _lock_files.append(os.open(str(cpu), flags, mode=0o600, dir_fd=folder))
             try:
-                fcntl.flock(_held[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(_lock_files[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
                 claimed.append(cpu)
             except BlockingIOError:
-                os.close(_held.pop())
+                os.close(_lock_files.pop())
     finally:
         os.close(folder)
     return claimed
@@ -121,7 +121,7 @@ def check_accelerator() -> None:
         )
 
 
-def leaving() -> bool:
+def is_leaving() -> bool:
     """Whether this machine will soon be gone: the file that TEASEL_LEAVING names has appeared."""
     path = os.environ.get("TEASEL_LEAVING")
     return path is not None and Path(path).exists()

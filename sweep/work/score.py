@@ -1,6 +1,5 @@
 """Scores trained models: one trial after another, each committed as soon as it is complete."""
 
-import json
 import time
 from typing import Any
 
@@ -11,7 +10,9 @@ from ...metrics import METRICS, Representation
 from ..store import code_tables
 from ..store.results import Results
 from ..store.store import StoreError
+from ..store.tables import ScoreRow
 from ..trials.request import MetricRequest
+from ..trials.trial import Trial
 from .control import Control
 from .representations import kept_points, open_representations
 from .tasks import ScoreTrials
@@ -37,7 +38,7 @@ def score(task: ScoreTrials) -> dict[str, Any]:
         drawing = [request for request in requests if METRICS[request.metric].samples_points]
         kinds = {request.representation for request in drawing}
         representations = open_representations(results, trial, kinds)
-        rows: list[dict[str, Any]] = []
+        rows: list[ScoreRow] = []
         bug: MetricError | None = None
         for done, request in enumerate(requests):
             if control.draining:
@@ -49,12 +50,9 @@ def score(task: ScoreTrials) -> dict[str, Any]:
             else:
                 representation = kept_points(results, trial, request.representation)
             try:
-                found = score_rows(representation, request)
+                rows += _score_rows(task, trial, representation, request)
             except MetricError as error:
                 bug = bug or error
-                continue
-            about = {"trial_id": trial.trial_id, "attempt": task.attempt}
-            rows += [about | row for row in found]
         if bug:
             results.add("scores", f"{task.attempt_id_of(trial)}-others", rows)
             raise bug
@@ -63,7 +61,9 @@ def score(task: ScoreTrials) -> dict[str, Any]:
     return {"interrupted": False}
 
 
-def score_rows(representation: Representation, request: MetricRequest) -> list[dict[str, Any]]:
+def _score_rows(
+    task: ScoreTrials, trial: Trial, representation: Representation, request: MetricRequest
+) -> list[ScoreRow]:
     """One row per score of a metric, or one with the reason why it is not defined.
 
     Raises:
@@ -71,15 +71,6 @@ def score_rows(representation: Representation, request: MetricRequest) -> list[d
             return a dict of numbers.
     """
     metric = METRICS[request.metric]
-    identity = {
-        "representation": request.representation,
-        "metric": request.metric,
-        "metric_seed": request.metric_seed,
-        "metric_version": request.metric_version,
-        "parameters_hash": request.parameters_hash,
-        "parameters": json.dumps(request.parameters, sort_keys=True),
-        "num_points": request.num_points,
-    }
     started = time.monotonic()
     rng = np.random.RandomState(request.metric_seed)
     scores: Any = {"": None}
@@ -93,11 +84,19 @@ def score_rows(representation: Representation, request: MetricRequest) -> list[d
     except Exception as problem:
         what = f"{request.metric} raised {type(problem).__name__}: {problem}"
         raise MetricError(what) from problem
-    identity |= {"seconds": time.monotonic() - started, "error": error}
+    seconds = time.monotonic() - started
     try:
         return [
-            identity | {"score": name, "value": None if value is None else float(value)}
-            for name, value in scores.items()
+            ScoreRow.of(
+                trial.trial_id,
+                request,
+                score,
+                value=None if value is None else float(value),
+                seconds=seconds,
+                error=error,
+                attempt=task.attempt,
+            )
+            for score, value in scores.items()
         ]
     except (AttributeError, TypeError, ValueError) as problem:
         what = f"{request.metric} returned {scores!r}; expected a dict of numbers"

@@ -1,12 +1,13 @@
 """What travels to a worker: plain, picklable descriptions of work, importing nothing heavy."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..trials.trial import Trial, short_hash
 
 if TYPE_CHECKING:
+    from ..store.checkpoints import Checkpoint
     from ..trials.request import MetricRequest
 
 
@@ -84,12 +85,14 @@ class TrainPack(Task):
     """Train these trials together and commit their parameters, codes, pictures and rows.
 
     Attributes:
-        checkpoint: The file to go on from, if an earlier attempt left one.
+        model_nums: The numbers in the paper of those trials that have one, by trial_id.
+        checkpoint: What to go on from, if an earlier attempt left something.
         checkpoint_seconds: How often to save.
         save_models: Whether to keep the parameters.
     """
 
-    checkpoint: str | None = None
+    model_nums: dict[str, int] = field(default_factory=dict, hash=False)
+    checkpoint: "Checkpoint | None" = None
     checkpoint_seconds: float = 600.0
     save_models: bool = True
 

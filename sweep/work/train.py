@@ -17,21 +17,20 @@ from ...models import (
     Pack,
     Purpose,
     Replica,
-    Settings,
     Trainer,
     keep_freed_memory,
     parameters_to_bytes,
 )
-from ..grid.locatello2019 import model_numbers
 from ..store import checkpoints
 from ..store.results import Results
+from ..store.tables import CurveRow, PictureRow, TrialRow
 from ..trials.data import definition
 from ..trials.references import REFERENCES, encode_to_keep
 from ..trials.trial import Trial
 from .batches import Batches
 from .control import Control
 from .encoding import codes_of_points, fixed_points, render_pictures
-from .machine import check_accelerator, leaving
+from .machine import check_accelerator, is_leaving
 from .tasks import TrainPack
 
 NUM_CURVE_POINTS = 100
@@ -77,7 +76,9 @@ def train(task: TrainPack) -> dict[str, Any]:
     dataset = definition(task.trials[0])()
     refer = task.trials[0].method in REFERENCES
     try:
-        trained = _refer(task, dataset) if refer else _train_models(task, results, dataset)
+        trained = (
+            _encode_references(task, dataset) if refer else _train_models(task, results, dataset)
+        )
     except InterruptedPackError:
         return {"interrupted": True, "failed": []}
     points = fixed_points(dataset)
@@ -90,7 +91,7 @@ def train(task: TrainPack) -> dict[str, Any]:
     results.add("trials", task.attempt_id, rows)
     trial_ids = [trial.trial_id for trial in task.trials]
     checkpoints.forget(results, task.attempt_id, task.checkpoint, trial_ids)
-    failed = [row["trial_id"] for row in rows if row["status"] == "failed"]
+    failed = [row.trial_id for row in rows if row.status == "failed"]
     return {"interrupted": False, "failed": failed}
 
 
@@ -101,7 +102,7 @@ def _set_up_jax() -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
-def _refer(task: TrainPack, dataset: Dataset) -> Trained:
+def _encode_references(task: TrainPack, dataset: Dataset) -> Trained:
     """References have no losses, and no posterior: the codes are what they are."""
     started = time.monotonic()
     codes = [
@@ -113,19 +114,13 @@ def _refer(task: TrainPack, dataset: Dataset) -> Trained:
 
 
 def _train_models(task: TrainPack, results: Results, dataset: Dataset) -> Trained:
-    training = task.trials[0].training
-    settings = Settings(
-        steps=training.steps,
-        batch_size=training.batch_size,
-        num_latents=training.num_latents,
-        learning_rate=training.learning_rate,
-    )
-    batches = Batches(dataset, training.batch_size)
+    settings = task.trials[0].training
+    batches = Batches(dataset, settings.batch_size)
     method = METHODS[task.trials[0].method]
     trainer = Trainer(method, settings, dataset.image_shape, dataset.sample_batch, batches.data)
     pack, train_seconds = _train(trainer, batches, task, results)
     trained = time.monotonic()
-    evaluations = _evaluate(trainer, batches, pack, training.evaluation_batches)
+    evaluations = _evaluate(trainer, batches, pack, settings.evaluation_batches)
     trial_ids = [trial.trial_id for trial in task.trials]
     parameters = dict(zip(trial_ids, trainer.parameters(pack), strict=True))
     if task.save_models:
@@ -133,14 +128,15 @@ def _train_models(task: TrainPack, results: Results, dataset: Dataset) -> Traine
             results.parameters_name(task.attempt_id), parameters_to_bytes(parameters)
         )
     control = Control(results.store, task.run_id)
-    codes, sheets = [], []
+    codes: list[tuple[str, np.ndarray, np.ndarray]] = []
+    sheets: list[PictureRow] = []
     for trial_id, model in parameters.items():
         if control.draining:
             raise InterruptedPackError
         control.report(task.attempt_id, step=pack.step, steps=trainer.steps, trials=trial_ids)
         codes.append((trial_id, *codes_of_points(model, results, trial_id, dataset, batches)))
         sheets += [
-            {"trial_id": trial_id, "kind": kind, "png": png, "attempt": task.attempt}
+            PictureRow(trial_id, kind, png, task.attempt)
             for kind, png in render_pictures(model, dataset).items()
         ]
     results.add("pictures", task.attempt_id, sheets)
@@ -162,15 +158,17 @@ def _train(
     started = time.monotonic()
     if task.checkpoint:
         try:
-            pack = trainer.restore(results.store.read(task.checkpoint), trial_ids)
+            state = results.store.read(task.checkpoint.state_file)
+            pack = trainer.restore(state, trial_ids)
         except ValueError as error:
-            raise checkpoints.CheckpointError(f"{task.checkpoint}: {error}") from error
-        started -= checkpoints.train_seconds(results, task.checkpoint)
+            file = task.checkpoint.state_file
+            raise checkpoints.CheckpointError(f"{file}: {error}") from error
+        started -= task.checkpoint.train_seconds
     else:
         replicas = [Replica(t.hyperparameters, t.seed, t.trial_id) for t in task.trials]
         pack = trainer.start(replicas)
     every = max(1, trainer.steps // NUM_CURVE_POINTS)
-    curves: list[dict[str, Any]] = []
+    curves: list[CurveRow] = []
     saved, looked, stop = time.monotonic(), 0.0, False
 
     def save() -> None:
@@ -180,7 +178,7 @@ def _train(
         checkpoints.save(results, task.attempt_id, pack.step, trial_ids, seconds, content)
         curves.clear()
 
-    chunks = _chunks(pack.step, trainer.steps, every, _chunk())
+    chunks = _chunks(pack.step, trainer.steps, every, _chunk_size())
     feed = batches.for_chunks(trainer, pack, pack.step, chunks)
     for num_steps, data in zip(chunks, feed, strict=False):
         pack, means = trainer.advance(pack, num_steps, data)
@@ -191,7 +189,7 @@ def _train(
             control.report(task.attempt_id, step=pack.step, steps=trainer.steps, trials=trial_ids)
             stop = control.draining and pack.step < trainer.steps
             looked = now
-        often = _SECONDS_WHILE_LEAVING if leaving() else task.checkpoint_seconds
+        often = _SECONDS_WHILE_LEAVING if is_leaving() else task.checkpoint_seconds
         if stop or now - saved > often:
             save()
             saved = now
@@ -203,7 +201,7 @@ def _train(
     return pack, time.monotonic() - started
 
 
-def _chunk() -> int:
+def _chunk_size() -> int:
     """Steps between looks at the clock: a second or less on an accelerator, and seconds on a CPU.
 
     A fixed number, so that an interrupted training and an undisturbed one add up the same losses.
@@ -231,7 +229,7 @@ def _evaluate(
     """The final losses of each model."""
     if batches.whole:
         return trainer.evaluate(pack, num_batches)
-    chunks = _chunks(0, num_batches, num_batches, _chunk())
+    chunks = _chunks(0, num_batches, num_batches, _chunk_size())
     feed = batches.for_chunks(trainer, pack, 0, chunks, Purpose.EVALUATION)
     firsts = itertools.accumulate(chunks, initial=0)
     parts = [
@@ -246,51 +244,45 @@ def _evaluate(
 
 def _curve_rows(
     trial_ids: list[str], step: int, means: dict[str, np.ndarray], attempt: int
-) -> list[dict[str, Any]]:
+) -> list[CurveRow]:
     return [
-        {"trial_id": trial_id, "step": step, "attempt": attempt}
-        | {name: float(values[place]) for name, values in means.items()}
+        CurveRow(
+            trial_id,
+            step,
+            attempt=attempt,
+            **{name: float(values[place]) for name, values in means.items()},
+        )
         for place, trial_id in enumerate(trial_ids)
     ]
 
 
 def _trial_row(
     task: TrainPack, trial: Trial, evaluation: dict[str, Any], dataset: Dataset, trained: Trained
-) -> dict[str, Any]:
+) -> TrialRow:
     """Identity, losses and provenance; a model whose loss is no number has failed."""
     losses = ("loss", "reconstruction", "kl", "elbo", "kl_per_latent")
     loss = evaluation.get("loss", 0.0)
     finite = bool(np.isfinite(loss))
-    return {
-        "trial_id": trial.trial_id,
-        "study": task.study,
-        "dataset": trial.dataset,
-        "method": trial.method,
-        "method_version": trial.method_version,
-        "seed": trial.seed,
-        "model_num": model_numbers().get(trial.trial_id),
-        "steps": trial.training.steps,
-        "batch_size": trial.training.batch_size,
-        "learning_rate": trial.training.learning_rate,
-        "num_latents": trial.training.num_latents,
-        "evaluation_batches": trial.training.evaluation_batches,
-        "status": "done" if finite else "failed",
-        "error": None if finite else f"the final loss is {loss}",
+    return TrialRow.of(
+        trial,
+        study=task.study,
+        model_num=task.model_nums.get(trial.trial_id),
+        status="done" if finite else "failed",
+        error=None if finite else f"the final loss is {loss}",
         **{name: evaluation.get(name) for name in losses},
-        "train_seconds": trained.train_seconds,
-        "encode_seconds": trained.encode_seconds,
-        "data_source": dataset.source,
-        "data_fingerprint": dataset.fingerprint,
-        "device": jax.devices()[0].device_kind,
-        "host": platform.node(),
-        "pack_id": task.pack_id,
-        "pack_size": len(task.trials),
-        "attempt": task.attempt,
-        "attempt_id": task.attempt_id,
-        "teasel_version": __version__,
-        "jax_version": jax.__version__,
-        "numpy_version": np.__version__,
-        "sklearn_version": version("scikit-learn"),
-        "finished_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        **trial.hyperparameters,
-    }
+        train_seconds=trained.train_seconds,
+        encode_seconds=trained.encode_seconds,
+        data_source=dataset.source,
+        data_fingerprint=dataset.fingerprint,
+        device=jax.devices()[0].device_kind,
+        host=platform.node(),
+        pack_id=task.pack_id,
+        pack_size=len(task.trials),
+        attempt=task.attempt,
+        attempt_id=task.attempt_id,
+        teasel_version=__version__,
+        jax_version=jax.__version__,
+        numpy_version=np.__version__,
+        sklearn_version=version("scikit-learn"),
+        finished_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )

@@ -229,7 +229,7 @@ def assert_whole() -> Callable[[Path], None]:
 
 def _assert_whole(folder: Path) -> None:
     results = Results(folder)
-    assert list(results.done().values()) == ["done"] * 4
+    assert list(results.statuses().values()) == ["done"] * 4
     for table, identity, rows in (
         ("trials", ["trial_id"], 4),
         ("scores", ["trial_id", "representation", "metric", "score"], 4),

@@ -148,7 +148,7 @@ def test_results_go_to_an_object_store(
     grid_file.write_text(grid_file.read_text().replace("steps: 1500", "steps: 25"))
     (number,) = re.findall(r"Submitted (\w+)", submit("--results", bucket))
     wait_for(lambda: "succeeded" in job("status", dashboard, number))
-    assert list(Results(bucket).done().values()) == ["done"] * 4
+    assert list(Results(bucket).statuses().values()) == ["done"] * 4
     assert len(Results(bucket).table("scores")) == 4
 
 

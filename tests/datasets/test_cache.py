@@ -160,7 +160,7 @@ def test_two_processes_at_once_make_it_once(folder: Path) -> None:
 
 def test_what_a_killed_process_left_is_swept_away(folder: Path) -> None:
     folder.mkdir()
-    (folder / ".toy-1234.npy").write_bytes(b"half")
+    (folder / f".toy.npy.{32 * 'a'}").write_bytes(b"half")
     prepared(RECIPE)
     assert visible(folder) == ["toy.json", "toy.npy"]
 

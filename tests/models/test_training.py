@@ -210,7 +210,7 @@ def test_the_untrained_reference_takes_no_steps() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"batch_size": 0}, "batch_size is 0; it must be a whole number of at least 1"),
+        ({"batch_size": 0}, "batch_size is 0; it must be a whole number of at least 2"),
         ({"steps": -1}, "steps is -1"),
         ({"num_latents": 2.5}, "num_latents is 2.5"),
         ({"batch_size": True}, "batch_size is True"),

@@ -1,5 +1,6 @@
 """A data set of 64 small pictures and a grid of four tiny trainings on it."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +40,14 @@ def grid_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def finished(grid_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """The grid's results; tests that change them copy them."""
+    """The grid's results; tests that change them take `results_copy`."""
     folder = tmp_path_factory.mktemp("results")
     summary = run([str(grid_file)], results=str(folder), executor=InProcess())
     assert (summary.done, summary.failed, summary.missing) == (4, 0, 0)
     return Results(folder)
+
+
+@pytest.fixture
+def results_copy(finished: Results, tmp_path: Path) -> Results:
+    """The grid's results in a folder of the test's own."""
+    return Results(shutil.copytree(finished.uri, tmp_path / "results"))

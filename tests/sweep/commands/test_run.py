@@ -48,6 +48,12 @@ def test_every_trial_has_its_row_its_curve_its_pictures_and_its_codes(finished: 
     assert all(picture["png"].startswith(b"\x89PNG") for picture in pictures)
 
 
+def test_a_trials_row_has_every_column_but_those_that_do_not_apply(finished: Results) -> None:
+    table = finished.table("trials")
+    empty = {name for name in table.column_names if table[name].null_count}
+    assert empty == {"model_num", "error"}  # it is no model of the paper, and has not failed
+
+
 def test_every_wanted_score_is_there_with_what_determines_it(finished: Results) -> None:
     rows = finished.table("scores").to_pylist()
     assert len(rows) == 4 * 2 * 2
@@ -77,33 +83,27 @@ def test_a_second_run_does_nothing_and_says_so(
 
 
 def test_more_seeds_of_the_same_study_are_added(
-    finished: Results, grid_file: Path, tmp_path: Path
+    finished: Results, grid_file: Path, results_copy: Results
 ) -> None:
-    folder = tmp_path / "copy"
-    shutil.copytree(finished.uri, folder)
     more = grid_file.with_name("more.yaml")
     more.write_text(grid_file.read_text().replace("seeds: 2", "seeds: {from: 2, count: 1}"))
-    summary = run([str(more)], results=str(folder), executor=InProcess())
+    summary = run([str(more)], results=results_copy.uri, executor=InProcess())
     assert summary.done == 2
-    together = numbers_of(Results(folder))
+    together = numbers_of(results_copy)
     assert len(together) == 6
     assert numbers_of(finished).items() <= together.items()
 
 
 def test_a_new_metric_is_an_addition_and_no_new_training(
-    finished: Results, grid_file: Path, tmp_path: Path
+    finished: Results, grid_file: Path, results_copy: Results
 ) -> None:
-    import shutil
-
-    folder = tmp_path / "copy"
-    shutil.copytree(finished.uri, folder)
     more = grid_file.with_name("metric.yaml")
     metric = "metrics:\n  sap: {num_train: 60, num_test: 30}\n"
     more.write_text(grid_file.read_text().replace("metrics:\n", metric))
-    run([str(more)], results=str(folder), executor=InProcess())
-    results = Results(folder)
-    assert len(results.store.files("tables/trials")) == len(finished.store.files("tables/trials"))
-    assert len(results.table("scores")) == 4 * 2 * 3
+    run([str(more)], results=results_copy.uri, executor=InProcess())
+    num_files = len(finished.store.files("tables/trials"))
+    assert len(results_copy.store.files("tables/trials")) == num_files
+    assert len(results_copy.table("scores")) == 4 * 2 * 3
 
 
 @pytest.mark.parametrize(
@@ -141,15 +141,16 @@ def test_an_interrupted_training_goes_on_to_the_same_bits(
     monkeypatch.setattr(Control, "draining", property(lambda self: next(looks)))
     assert worker.train(task)["interrupted"]
     assert results.table("trials").num_rows == 0
-    (state,) = results.store.files("checkpoints", ".safetensors")
-    before = checkpoints.train_seconds(results, state)
+    saved = checkpoints.furthest_of_attempt(results, task.attempt_id)
+    assert saved is not None
+    assert results.store.files("checkpoints") == sorted([saved.index_file, saved.state_file])
     monkeypatch.setattr(Control, "draining", property(lambda self: False))
-    again = TrainPack(results.uri, "tiny", "run", trials[:2], 2, Demand(), checkpoint=state)
+    again = TrainPack(results.uri, "tiny", "run", trials[:2], 2, Demand(), checkpoint=saved)
     assert worker.train(again) == {"interrupted": False, "failed": []}
     expected = numbers_of(finished)
     assert numbers_of(results) == {key: expected[key] for key in numbers_of(results)}
     (seconds,) = set(results.table("trials")["train_seconds"].to_pylist())
-    assert seconds > before > 0
+    assert seconds > saved.train_seconds > 0
     assert results.store.files("checkpoints") == []
     assert results.table("curves").num_rows == 2 * 6
 
@@ -206,11 +207,10 @@ def test_a_metric_that_is_not_defined_leaves_an_error_row_beside_the_others(
     ],
 )
 def test_a_metric_with_a_bug_fails_beside_the_others_and_is_computed_once_mended(
-    finished: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken, message: str
+    results_copy: Results, monkeypatch: pytest.MonkeyPatch, broken, message: str
 ) -> None:
-    shutil.copytree(finished.uri, tmp_path / "copy")
-    shutil.rmtree(tmp_path / "copy" / "tables" / "scores")
-    results = Results(tmp_path / "copy")
+    results = results_copy
+    shutil.rmtree(Path(results.uri, "tables", "scores"))
     with monkeypatch.context() as patch:
         patch.setitem(METRICS.own, "mig", replace(METRICS["mig"], function=broken))
         summary = rescore(results.uri, ["mig", "modularity"], executor=InProcess())
@@ -218,7 +218,8 @@ def test_a_metric_with_a_bug_fails_beside_the_others_and_is_computed_once_mended
     before = results.table("scores").to_pylist()
     assert {row["metric"] for row in before} == {"modularity"}
     for failure in results.table("failures").to_pylist():
-        assert message in failure["exception"]
+        assert failure["exception_type"] == "MetricError"
+        assert message in failure["message"]
     summary = rescore(results.uri, ["mig", "modularity"], executor=InProcess())
     assert (summary.done, summary.failed) == (4, 0)
     rows = results.table("scores").to_pylist()
@@ -254,12 +255,9 @@ def test_references_are_scored_beside_the_methods(grid_file: Path, tmp_path: Pat
 
 
 def test_rescoring_adds_a_metric_to_every_model_without_training(
-    finished: Results, tmp_path: Path
+    finished: Results, results_copy: Results
 ) -> None:
-    import shutil
-
-    shutil.copytree(finished.uri, tmp_path / "copy")
-    results = Results(tmp_path / "copy")
+    results = results_copy
     summary = rescore(results.uri, ["unsupervised"], executor=InProcess())
     assert (summary.done, summary.failed, summary.missing) == (4, 0, 0)
     added = [row for row in results.table("scores").to_pylist() if row["metric"] == "unsupervised"]
@@ -268,13 +266,10 @@ def test_rescoring_adds_a_metric_to_every_model_without_training(
 
 
 def test_a_metric_that_draws_no_points_needs_the_kept_codes_alone(
-    finished: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    results_copy: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import shutil
-
-    shutil.copytree(finished.uri, tmp_path / "copy")
-    shutil.rmtree(tmp_path / "copy" / "models")
-    results = Results(tmp_path / "copy")
+    results = results_copy
+    shutil.rmtree(Path(results.uri, "models"))
     for name in ("irs", "factor_vae_score"):
         monkeypatch.setitem(METRICS.own, name, replace(METRICS[name], samples_points=False))
     summary = rescore(results.uri, ["irs", "factor_vae_score"], executor=InProcess())
@@ -361,7 +356,8 @@ def test_a_store_that_fails_once_costs_an_attempt_and_no_run(
     assert run([str(grid_file)], str(tmp_path), select="seed<1", executor=InProcess()).done == 2
     (failure,) = Results(tmp_path).table("failures").to_pylist()
     assert failure["cause"] == "store"
-    assert failure["exception"].endswith("Input/output error")
+    assert failure["exception_type"] == "StoreError"
+    assert failure["message"].endswith("Input/output error")
 
 
 def test_a_disk_that_fills_up_ends_the_run_in_one_line_and_the_next_run_goes_on(

@@ -19,8 +19,8 @@ from teasel.sweep.store.results import Results
 
 
 @pytest.fixture
-def results(finished: Results, tmp_path: Path) -> Results:
-    return Results(shutil.copytree(finished.uri, tmp_path / "results"))
+def results(results_copy: Results) -> Results:
+    return results_copy
 
 
 def kinds(results: Results) -> dict[str, int]:
@@ -104,7 +104,7 @@ def test_a_part_is_found_and_the_same_run_makes_it_again(
     assert left.keys() == ({"pictures or curves gone"} if only_shown else set())
     for name in ("trials", "scores"):
         assert numbers(results, name) == numbers(finished, name)
-    for trial_id in results.done():
+    for trial_id in results.statuses():
         np.testing.assert_array_equal(
             results.representation(trial_id)[0], finished.representation(trial_id)[0]
         )

@@ -69,15 +69,15 @@ def test_a_driver_that_beats_keeps_a_second_one_out(results: Results, shard: Sha
 @pytest.mark.usefixtures("alive")
 def test_another_share_of_as_many_works_beside_it(results: Results) -> None:
     with at_work(results, "second", Shard(4, 10)):
-        assert len(drivers.drivers(results.store)) == 2
+        assert len(drivers.read_drivers(results.store)) == 2
 
 
 def test_a_driver_that_has_stopped_beating_is_taken_over(results: Results) -> None:
     leave(results, elsewhere())
     with at_work(results, "second"):
-        (name,) = drivers.drivers(results.store)
+        (name,) = drivers.read_drivers(results.store)
         assert name == "running/drivers/second.json"
-    assert drivers.drivers(results.store) == {}
+    assert drivers.read_drivers(results.store) == {}
 
 
 def test_a_dead_process_of_this_machine_is_taken_over_at_once(
@@ -86,11 +86,11 @@ def test_a_dead_process_of_this_machine_is_taken_over_at_once(
     monkeypatch.setattr(drivers, "BEAT_SECONDS", 1000.0)
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    here = elsewhere()._replace(pids=drivers._pids(), pid=ended.pid)
+    here = elsewhere()._replace(pid_namespace=drivers._pid_namespace(), pid=ended.pid)
     leave(results, here)
     with at_work(results, "second"):
-        assert list(drivers.drivers(results.store)) == ["running/drivers/second.json"]
-    in_a_container_of_this_name = here._replace(host=os.uname().nodename, pids="another's")
+        assert list(drivers.read_drivers(results.store)) == ["running/drivers/second.json"]
+    in_a_container_of_this_name = here._replace(host=os.uname().nodename, pid_namespace="another's")
     assert here.dead
     assert not in_a_container_of_this_name.dead
 
@@ -98,7 +98,9 @@ def test_a_dead_process_of_this_machine_is_taken_over_at_once(
 def test_of_drivers_that_begin_at_the_same_instant_one_goes_on(
     results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drivers, "_pids", lambda: uuid.uuid4().hex)  # each on its own machine
+    monkeypatch.setattr(
+        drivers, "_pid_namespace", lambda: uuid.uuid4().hex
+    )  # each on its own machine
     monkeypatch.setattr(drivers, "BEAT_SECONDS", 0.3)  # a busy machine may hold up a thread
     together, refused, at_once = threading.Barrier(3), [], []
 
@@ -117,7 +119,7 @@ def test_of_drivers_that_begin_at_the_same_instant_one_goes_on(
     for thread in threads:
         thread.join()
     assert (len(at_once), len(refused)) == (1, 2)
-    assert drivers.drivers(results.store) == {}
+    assert drivers.read_drivers(results.store) == {}
 
 
 @pytest.mark.usefixtures("alive")
@@ -139,9 +141,9 @@ def test_what_killed_processes_have_left_is_removed_and_nothing_of_the_living(
 
 def test_a_driver_beats_as_long_as_it_works(results: Results) -> None:
     with at_work(results, "first"):
-        (before,) = drivers.drivers(results.store).values()
+        (before,) = drivers.read_drivers(results.store).values()
         time.sleep(0.5)
-        (after,) = drivers.drivers(results.store).values()
+        (after,) = drivers.read_drivers(results.store).values()
     assert after.beat > before.beat == 1
     assert (after.pid, after.shard) == (os.getpid(), None)
 
@@ -160,7 +162,7 @@ def test_shares_of_a_study_fill_one_folder(results: Results, grid_file: Path) ->
             [str(grid_file)], results=results.uri, shard=Shard(number, 2), executor=InProcess()
         )
         assert (summary.done, summary.missing) == (2, 0)
-    assert set(results.done().values()) == {"done"}
+    assert set(results.statuses().values()) == {"done"}
     assert len(results.table("trials")) == 4
 
 
@@ -189,7 +191,7 @@ class Elsewhere(InProcess):
         self.folder = folder
 
     def submit(self, task: Task) -> None:
-        super().submit(replace(task, results=str(self.folder)))
+        super().submit(replace(task, results_uri=str(self.folder)))
 
 
 def test_a_node_that_comes_later_and_does_not_see_the_folder_is_named(
@@ -203,5 +205,40 @@ def test_a_node_that_comes_later_and_does_not_see_the_folder_is_named(
     assert not elsewhere.exists()
 
 
-def test_one_machine_shares_its_folder_with_itself(results: Results) -> None:
-    check_shared(results.store, InProcess())
+class Sighted(InProcess):
+    """Notes whether the file that it is asked for is there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks: list[bool] = []
+
+    def blind_to(self, store: Store, name: str) -> list[str]:
+        self.looks.append(store.exists(name))
+        return super().blind_to(store, name)
+
+
+def test_one_machine_shares_its_folder_with_itself_and_the_probe_is_removed(
+    results: Results,
+) -> None:
+    machine = Sighted()
+    check_shared(results.store, machine)
+    assert machine.looks == [True]
+    assert results.store.files("running") == []
+
+
+def test_a_file_that_a_driver_of_another_version_left_is_read(results: Results) -> None:
+    facts = {"host": "node7", "pid": 4711, "since": "then", "beat": 1, "at": 0.0, "colour": "red"}
+    results.store.write("running/drivers/other.json", json.dumps(facts).encode())
+    (driver,) = drivers.read_drivers(results.store).values()
+    assert str(driver) == "process 4711 on node7, since then"
+    assert not driver.dead
+
+
+def test_that_another_driver_was_here_is_logged(
+    results: Results, caplog: pytest.LogCaptureFixture
+) -> None:
+    leave(results, elsewhere())
+    with caplog.at_level("INFO", logger="teasel"), at_work(results, "second"):
+        pass
+    (line,) = caplog.messages
+    assert line.startswith("Another driver was here (process 4711 on node7, since 2026-01-01")

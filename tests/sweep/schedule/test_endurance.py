@@ -133,7 +133,7 @@ def assert_equal(first: Results, second: Results) -> None:
         ]
         assert tables[0].num_rows > 0
         assert tables[0].equals(tables[1]), name
-    for trial_id in first.done():
+    for trial_id in first.statuses():
         for one, other in zip(
             first.representation(trial_id), second.representation(trial_id), strict=True
         ):
@@ -146,7 +146,7 @@ def test_600_trainings_end_the_same_whatever_is_killed_on_the_way(
     grid = str(study_of(grid_file, tmp_path, num_seeds=50, pack=25))
     undisturbed, disturbed = Results(tmp_path / "undisturbed"), Results(tmp_path / "disturbed")
     run(grid, "--results", undisturbed.uri)
-    assert len(undisturbed.done()) == 600
+    assert len(undisturbed.statuses()) == 600
     lot = random.Random(0)
     killed = 0
     for until, number in ((120, signal.SIGKILL), (240, signal.SIGKILL), (360, signal.SIGTERM)):

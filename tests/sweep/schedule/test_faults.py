@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from teasel.models import Settings
 from teasel.sweep.schedule.scheduler import Options, Scheduler, Summary
 from teasel.sweep.store.results import Results
 from teasel.sweep.study.remaining import WantedTrial, remaining
 from teasel.sweep.trials.request import MetricRequest
-from teasel.sweep.trials.trial import Training, Trial
+from teasel.sweep.trials.trial import Trial
+from teasel.sweep.work.attempt import Failure, describe
 from teasel.sweep.work.tasks import Demand, Task, TrainPack
 from teasel.testing.conditions import Durations, Faults
 from teasel.testing.simulation import DriverKilledError, Simulation
@@ -30,21 +32,21 @@ HOUR = 3600.0
 def study(num_seeds: int) -> list[Trial]:
     """Six settings of seven methods: 42 trials a seed."""
     return [
-        Trial("dsprites", method, {"strength": float(strength)}, seed, Training(steps=1000))
+        Trial("dsprites", method, {"strength": float(strength)}, seed, Settings(steps=1000))
         for method in ("beta", "factor", "dip_i", "dip_ii", "tc", "annealed", "broken")
         for strength in range(6)
         for seed in range(num_seeds)
     ]
 
 
-def raises(task: Task) -> str | None:
+def fails(task: Task) -> Failure | None:
     """One program cannot work, and one trial of another cannot."""
     if task.trials[0].method == "broken" and isinstance(task, TrainPack):
-        return "TypeError: broken"
+        return Failure("exception", "broken", "TypeError")
     bad = any(
         (t.method, t.hyperparameters["strength"], t.seed) == ("tc", 3, 1) for t in task.trials
     )
-    return "ValueError: bad" if bad else None
+    return Failure("exception", "bad", "ValueError") if bad else None
 
 
 DURATIONS = Durations(
@@ -64,7 +66,7 @@ FAULTS = Faults(
     slow=(0.2, 3.0),
     orphans=0.5,
     clock_jumps=300.0,
-    raises=raises,
+    fails=fails,
 )
 
 
@@ -115,13 +117,13 @@ def check(results: Results, trials: list[Trial], summary: Summary, simulation: S
     simulation.run_out()
     rows = results.table("trials")["trial_id"].to_pylist()
     assert len(rows) == len(set(rows))
-    scored = results.scored()
+    scored = results.scored_requests()
     every = {request.key for request in REQUESTS}
     done = {trial_id for trial_id in rows if scored.get(trial_id) == every}
     reasons = defaultdict(set)
     for row in results.table("failures").to_pylist():
         for trial_id in row["trial_ids"]:
-            reasons[trial_id].add(row["exception"])
+            reasons[trial_id].add(describe(row["exception_type"], row["message"]))
     for trial in trials:
         if trial.method == "broken":
             assert trial.trial_id not in done

@@ -64,7 +64,7 @@ def test_a_study_runs_on_ray_and_a_second_time_does_nothing(
     assert first.returncode == 0, output
     assert "4 of 4 trials are done" in output
     results = Results(tmp_path)
-    assert set(results.done().values()) == {"done"}
+    assert set(results.statuses().values()) == {"done"}
     assert len(results.table("scores")) == 4 * 2 * 2
     again = teasel("run", str(grid_file), "--results", str(tmp_path))
     assert "Nothing to do" in again.communicate()[0]
@@ -84,7 +84,7 @@ def test_an_interrupted_run_says_so_and_the_same_command_goes_on(
     assert "the same command goes on from here" in output
     saved = Results(tmp_path).store.files("checkpoints", ".safetensors")
     assert saved
-    assert Results(tmp_path).done() == {}
+    assert Results(tmp_path).statuses() == {}
     again = teasel("run", str(longer), "--results", str(tmp_path))
     wait_for(tmp_path, "running/*-1.json")
     again.kill()
@@ -92,7 +92,7 @@ def test_an_interrupted_run_says_so_and_the_same_command_goes_on(
     last = teasel("run", str(longer), "--results", str(tmp_path))
     output = last.communicate()[0]
     assert last.returncode == 0, output
-    assert set(Results(tmp_path).done().values()) == {"done"}
+    assert set(Results(tmp_path).statuses().values()) == {"done"}
     steps = Results(tmp_path).table("curves").to_pandas().groupby("trial_id")["step"]
     assert (steps.size() == 100).all()
 
@@ -107,7 +107,7 @@ def test_a_killed_worker_costs_an_attempt_and_nothing_else(grid_file: Path, tmp_
     output = run.communicate()[0]
     assert run.returncode == 0, output
     results = Results(tmp_path)
-    assert set(results.done().values()) == {"done"}
+    assert set(results.statuses().values()) == {"done"}
     (failure,) = results.table("failures").to_pylist()
     assert failure["cause"] == "lost"
 

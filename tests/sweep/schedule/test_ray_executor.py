@@ -16,5 +16,12 @@ def test_a_log_that_cannot_be_kept_does_not_replace_what_it_is_about(
         raise StoreError(f"cannot write {name}: {errno.ENOSPC}")
 
     monkeypatch.setattr(Store, "write", refuse)
-    with ray_executor._logged(Store(tmp_path), "logs/attempt.log"):
-        print("half a line")
+
+    def attempt() -> None:
+        with ray_executor._redirect_output(Store(tmp_path), "logs/attempt.log"):
+            print("half a line")
+            raise ZeroDivisionError("the attempt's own error")
+
+    with pytest.raises(ZeroDivisionError, match="the attempt's own error"):
+        attempt()
+    assert not (tmp_path / "logs").exists()

@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,8 @@ from teasel.sweep.store import compact as compaction
 from teasel.sweep.store.compact import compact
 from teasel.sweep.store.results import Results
 from teasel.sweep.store.store import Store, StoreError
+from teasel.sweep.store.tables import ScoreRow, TrialRow
+from teasel.sweep.trials.request import RequestKey
 
 NUM_TRIALS = 7
 
@@ -28,15 +30,20 @@ def add_trials(results: Results, attempt_id: str, trials: range) -> None:
     """What an attempt at some trials leaves behind, scores and all."""
     results.add_codes("d", attempt_id, [codes_of(trial) for trial in trials])
     rows = [
-        {"trial_id": f"{trial:016x}", "dataset": "d", "attempt_id": attempt_id, "status": "done"}
-        | {"beta" if trial % 2 else "gamma": float(trial)}
+        TrialRow(
+            f"{trial:016x}",
+            dataset="d",
+            attempt_id=attempt_id,
+            status="done",
+            hyperparameters={"beta" if trial % 2 else "gamma": float(trial)},
+        )
         for trial in trials
     ]
     results.add("trials", attempt_id, rows)
     for trial in trials:
-        identity = {"trial_id": f"{trial:016x}", "representation": "mean", "metric": "mig"}
-        identity |= {"parameters_hash": "h", "metric_seed": 0, "score": "mig"}
-        results.add("scores", f"{trial:016x}-{attempt_id}", [identity | {"value": trial / 10}])
+        key = RequestKey("mean", "mig", "h", 0)
+        row = ScoreRow(f"{trial:016x}", score="mig", value=trial / 10, **key._asdict())
+        results.add("scores", f"{trial:016x}-{attempt_id}", [row])
 
 
 @pytest.fixture
@@ -57,7 +64,7 @@ def content(results: Results) -> dict:
         table: sorted(map(str, fresh.table(table).to_pylist()))
         for table in ("trials", "scores", "failures")
     }
-    seen["scored"] = fresh.scored()
+    seen["scored"] = fresh.scored_requests()
     for trial in range(NUM_TRIALS):
         trial_id, mean, log_variance = codes_of(trial)
         found = fresh.representation(trial_id)
@@ -145,7 +152,7 @@ def test_codes_of_trials_without_a_row_stay_where_they_are(results: Results) -> 
     results.add(
         "trials",
         "running",
-        [{"trial_id": codes_of(NUM_TRIALS)[0], "dataset": "d"} | {"attempt_id": "running"}],
+        [TrialRow(codes_of(NUM_TRIALS)[0], dataset="d", attempt_id="running")],
     )
     np.testing.assert_array_equal(
         results.representation(codes_of(NUM_TRIALS)[0])[0], codes_of(NUM_TRIALS)[1]
@@ -168,14 +175,23 @@ def mortal(change: Callable, countdown: list[int], after: bool) -> Callable:
     return changed
 
 
+@pytest.fixture
+def copies(results: Results, tmp_path: Path) -> Iterator[Results]:
+    """The results again and again, each time in a folder of their own."""
+    return (
+        Results(shutil.copytree(results.uri, tmp_path.with_name(f"{tmp_path.name}-{number}")))
+        for number in itertools.count()
+    )
+
+
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("folder", ["tables/trials", "tables/scores", "representations/d"])
 def test_killed_at_any_write_it_loses_nothing_and_doubles_nothing(
-    results: Results, folder: str, after: bool, tmp_path_factory: pytest.TempPathFactory
+    results: Results, copies: Iterator[Results], folder: str, after: bool
 ) -> None:
     before = content(results)
     for number in itertools.count(1):
-        copy = Results(shutil.copytree(results.uri, tmp_path_factory.mktemp("copy") / "results"))
+        copy = next(copies)
         countdown = [number]
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Store, "write", mortal(Store.write, countdown, after))
@@ -192,12 +208,10 @@ def test_killed_at_any_write_it_loses_nothing_and_doubles_nothing(
 
 
 @pytest.mark.parametrize("folder", ["tables/scores", "representations/d"])
-def test_two_at_once_lose_nothing(
-    results: Results, folder: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_two_at_once_lose_nothing(results: Results, copies: Iterator[Results], folder: str) -> None:
     before = content(results)
     for number in range(1, 5):
-        copy = Results(shutil.copytree(results.uri, tmp_path_factory.mktemp("copy") / "results"))
+        copy = next(copies)
         write, countdown = Store.write, [number]
 
         def write_while_another_folds(self: Store, name: str, data: bytes) -> None:

@@ -1,6 +1,7 @@
 """The results folder: rows once, codes by trial, and no guessing."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,11 +9,18 @@ import pytest
 from teasel.sweep.commands.failures import print_failures
 from teasel.sweep.store.results import Results, ResultsError
 from teasel.sweep.store.store import StoreError
-from teasel.sweep.store.tables import REQUEST_KEY, SCHEMA_VERSION, to_table
+from teasel.sweep.store.tables import (
+    SCHEMA_VERSION,
+    FailureRow,
+    ScoreRow,
+    TrialRow,
+    to_table,
+)
+from teasel.sweep.trials.request import RequestKey
 
 
-def trial_row(trial_id: str, attempt_id: str, **more: object) -> dict:
-    return {"trial_id": trial_id, "dataset": "d", "attempt_id": attempt_id, "status": "done"} | more
+def trial_row(trial_id: str, attempt_id: str, **more: Any) -> TrialRow:
+    return TrialRow(trial_id, dataset="d", attempt_id=attempt_id, status="done", **more)
 
 
 def test_rows_of_a_repeated_attempt_are_read_once(tmp_path: Path) -> None:
@@ -22,13 +30,13 @@ def test_rows_of_a_repeated_attempt_are_read_once(tmp_path: Path) -> None:
     rows = {row["trial_id"]: row for row in results.table("trials").to_pylist()}
     assert rows["x"]["loss"] == 1.0
     assert sorted(rows) == ["x", "y"]
-    assert results.done() == {"x": "done", "y": "done"}
+    assert results.statuses() == {"x": "done", "y": "done"}
 
 
 def test_each_hyper_parameter_is_a_column(tmp_path: Path) -> None:
     results = Results(tmp_path)
-    results.add("trials", "a", [trial_row("x", "a", beta=4.0)])
-    results.add("trials", "b", [trial_row("y", "b", gamma=10.0)])
+    results.add("trials", "a", [trial_row("x", "a", hyperparameters={"beta": 4.0})])
+    results.add("trials", "b", [trial_row("y", "b", hyperparameters={"gamma": 10.0})])
     rows = {row["trial_id"]: row for row in results.table("trials").to_pylist()}
     assert (rows["x"]["beta"], rows["x"]["gamma"]) == (4.0, None)
     assert (rows["y"]["beta"], rows["y"]["gamma"]) == (None, 10.0)
@@ -38,6 +46,17 @@ def test_an_empty_table_has_its_columns(tmp_path: Path) -> None:
     table = Results(tmp_path).table("scores")
     assert len(table) == 0
     assert {"trial_id", "metric", "value"} <= set(table.column_names)
+
+
+def test_a_column_that_is_newer_than_a_files_rows_is_null_there(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    old = to_table("failures", [{"pack_id": "p", "kind": "train", "attempt": 1, "at": "today"}])
+    results.store.write_table("tables/failures/a.parquet", old.drop(["attempt_id", "message"]))
+    (row,) = results.table("failures").to_pylist()
+    assert (row["pack_id"], row["attempt_id"], row["message"]) == ("p", None, None)
+    chosen = results.table("failures", ["message"])
+    assert chosen.column_names == ["pack_id", "kind", "attempt", "at", "message"]
+    assert chosen["message"].to_pylist() == [None]
 
 
 def test_codes_come_back_by_trial(tmp_path: Path) -> None:
@@ -96,17 +115,21 @@ def test_a_damaged_study_is_one_clear_line(tmp_path: Path, text: bytes) -> None:
 
 def test_the_requests_that_have_rows_are_known_by_trial(tmp_path: Path) -> None:
     results = Results(tmp_path)
-    keys = [("mean", "mig", "h", 1), ("sampled", "mig", "h", 2), ("mean", "sap", "g", 1)]
+    keys = [
+        RequestKey("mean", "mig", "h", 1),
+        RequestKey("sampled", "mig", "h", 2),
+        RequestKey("mean", "sap", "g", 1),
+    ]
     wanted = {"x": frozenset(keys), "y": frozenset(keys[:1]), "z": frozenset(keys[1:])}
     for trial_id, of_trial in wanted.items():
         rows = [
-            {"trial_id": trial_id, "score": score} | dict(zip(REQUEST_KEY, key, strict=True))
+            ScoreRow(trial_id, score=score, **key._asdict())
             for key in of_trial
             for score in ("one", "other")
         ]
         results.add("scores", trial_id, rows)
-    assert results.scored() == wanted
-    assert Results(tmp_path / "empty").scored() == {}
+    assert results.scored_requests() == wanted
+    assert Results(tmp_path / "empty").scored_requests() == {}
 
 
 def test_failures_that_differ_in_the_names_of_their_files_alone_are_shown_as_one(
@@ -116,16 +139,21 @@ def test_failures_that_differ_in_the_names_of_their_files_alone_are_shown_as_one
     results.write_study({"study": "s", "protocol": 1}, "")
     for attempt in (1, 2):
         attempt_id = f"0123456789abcdef-89abcdef-score-{attempt}"
-        row = {"pack_id": "0123456789abcdef", "kind": "score", "attempt": attempt, "log": None}
-        row |= {
-            "cause": "exception",
-            "exception": f"OSError: {attempt_id} is gone",
-            "traceback": "",
-        }
-        row |= {"trial_ids": ["t"], "at": f"2026-01-0{attempt}"}
+        row = FailureRow(
+            pack_id="0123456789abcdef",
+            kind="score",
+            trial_ids=["t"],
+            attempt=attempt,
+            attempt_id=attempt_id,
+            cause="exception",
+            exception_type="OSError",
+            message=f"{attempt_id} is gone",
+            traceback="",
+            at=f"2026-01-0{attempt}",
+        )
         results.add("failures", attempt_id, [row])
     print_failures(results.uri)
     assert capsys.readouterr().out.splitlines() == [
-        "2 x score, exception: OSError: PART is gone",
+        "2 x score, exception: OSError: ATTEMPT is gone",
         "  last at 2026-01-02, trials t",
     ]

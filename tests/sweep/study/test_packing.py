@@ -2,10 +2,11 @@
 
 import pytest
 
+from teasel.models import Settings
 from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.study.costs import train_seconds
 from teasel.sweep.study.packing import Backlog, PackedTrials, Slots, make_packs
-from teasel.sweep.trials.trial import Training, Trial, seeds_first
+from teasel.sweep.trials.trial import Trial, seeds_first
 
 MEMORY = 140 * 10**9
 
@@ -16,7 +17,7 @@ def study() -> list[Trial]:
 
 
 def trials_of(num: int, dataset: str = "dsprites") -> list[Trial]:
-    return [Trial(dataset, "beta_vae", {"beta": 1.0}, seed, Training()) for seed in range(num)]
+    return [Trial(dataset, "beta_vae", {"beta": 1.0}, seed, Settings()) for seed in range(num)]
 
 
 def test_a_slot_of_512_gets_one_pack_and_all_cost_about_the_same(study: list[Trial]) -> None:

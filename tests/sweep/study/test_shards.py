@@ -2,13 +2,14 @@
 
 import pytest
 
+from teasel.models import Settings
 from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.study.divide import divide, take_shard
 from teasel.sweep.study.remaining import WantedTrial
 from teasel.sweep.study.shards import Shard, ShardError
 from teasel.sweep.study.study import wanted_trials
 from teasel.sweep.trials.request import MetricRequest
-from teasel.sweep.trials.trial import Training, Trial
+from teasel.sweep.trials.trial import Trial
 
 REQUEST = MetricRequest.of("mean", "mig", {"num_train": 10})
 
@@ -16,7 +17,7 @@ REQUEST = MetricRequest.of("mean", "mig", {"num_train": 10})
 def wanted(num_settings: int, num_seeds: int) -> list[WantedTrial]:
     return [
         WantedTrial(
-            Trial("dsprites", "beta_vae", {"beta": float(beta)}, seed, Training()), (REQUEST,)
+            Trial("dsprites", "beta_vae", {"beta": float(beta)}, seed, Settings()), (REQUEST,)
         )
         for beta in range(num_settings)
         for seed in range(num_seeds)

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from teasel.sweep.trials.trial import Training, Trial, canonical_json, seeds_first
+from teasel.models import Settings
+from teasel.sweep.trials.trial import Trial, canonical_json, seeds_first
 
-TRIAL = Trial("dsprites", "beta_vae", {"beta": 4.0}, 0, Training())
+TRIAL = Trial("dsprites", "beta_vae", {"beta": 4.0}, 0, Settings())
 
 
 def test_the_identity_does_not_depend_on_how_a_number_is_written() -> None:
@@ -19,7 +20,7 @@ def test_the_identity_does_not_depend_on_how_a_number_is_written() -> None:
         replace(TRIAL, seed=1),
         replace(TRIAL, dataset="cars3d"),
         replace(TRIAL, hyperparameters={"beta": 4.5}),
-        replace(TRIAL, training=Training(steps=1)),
+        replace(TRIAL, training=Settings(steps=1)),
         replace(TRIAL, method_version=2),
     ],
 )

@@ -1,0 +1,23 @@
+"""The settings of a training that every method shares: one record from the grid to the model."""
+
+from typing import Annotated, NamedTuple
+
+from .catalogue import Bounds
+
+
+class Settings(NamedTuple):
+    """How a model is trained and evaluated; the defaults are the paper's.
+
+    Attributes:
+        steps: Updates of the parameters.
+        batch_size: Images a step.
+        learning_rate: Of the VAE's Adam.
+        num_latents: Width of the code.
+        evaluation_batches: Batches whose mean gives the final losses.
+    """
+
+    steps: Annotated[int, Bounds(ge=0)] = 300_000
+    batch_size: Annotated[int, Bounds(ge=2)] = 64
+    learning_rate: Annotated[float, Bounds(gt=0)] = 1e-4
+    num_latents: Annotated[int, Bounds(ge=1)] = 10
+    evaluation_batches: Annotated[int, Bounds(ge=1)] = 1000
