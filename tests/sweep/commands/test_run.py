@@ -217,9 +217,12 @@ def test_a_metric_with_a_bug_fails_beside_the_others_and_is_computed_once_mended
         assert (summary.done, summary.failed) == (0, 4)
     before = results.table("scores").to_pylist()
     assert {row["metric"] for row in before} == {"modularity"}
-    for failure in results.table("failures").to_pylist():
-        assert failure["exception_type"] == "MetricError"
-        assert message in failure["message"]
+    failures = results.table("failures").to_pylist()
+    assert {(row["cause"], row["exception_type"]) for row in failures} == {
+        ("exception", "MetricError"),
+        ("stopped", None),
+    }
+    assert all(message in row["message"] for row in failures)
     summary = rescore(results.uri, ["mig", "modularity"], executor=InProcess())
     assert (summary.done, summary.failed) == (4, 0)
     rows = results.table("scores").to_pylist()
