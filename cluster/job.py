@@ -38,7 +38,7 @@ class Job(NamedTuple):
         """The arguments of `teasel` that do this job.
 
         Args:
-            folder: Where the files of `shipped` will lie; by default the grids stay where they are.
+            folder: Where `files_to_ship` will lie; by default the grids stay where they are.
         """
         grids = list(self.grids)
         if folder is not None:
@@ -46,7 +46,7 @@ class Job(NamedTuple):
         selection = ["--select", self.select] if self.select else []
         return ["run", *grids, "--results", self.results, *selection]
 
-    def shipped(self) -> dict[str, str]:
+    def files_to_ship(self) -> dict[str, str]:
         """The text of the grids that are files, by file name, to be carried to where the job runs.
 
         Raises:

@@ -29,7 +29,7 @@ def render(settings: Slurm, job: Job) -> str:
         f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH",
         "warned=",
         "trap warned=yes TERM",
-        *(line for own in settings.setup for line in (own, _or_stop(own))),
+        *(line for own in settings.setup for line in (own, _stop_if_it_fails(own))),
         f"interface={shlex.quote(settings.interface or '')}",
         f"container=({shlex.join(container)})",
         f"study=({shlex.join(command)}{f' --shard {shard}' if settings.array else ''})",
@@ -38,7 +38,7 @@ def render(settings: Slurm, job: Job) -> str:
     return "\n".join(lines) + "\n\n" + body
 
 
-def _or_stop(line: str) -> str:
+def _stop_if_it_fails(line: str) -> str:
     words = shlex.quote(f"teasel: this line of the setup fails: {line}")
     return f"[[ $? == 0 ]] || {{ echo {words} >&2; exit 1; }}"
 

@@ -176,7 +176,7 @@ def carry_out(
 ) -> Summary:
     """Does what is left of a study, and returns how it ended."""
     done, failed, total = len(left.done), len(left.failed), sum(len(group) for group in left)
-    if left.nothing:
+    if left.is_empty:
         logger.info("Nothing to do: %s", _describe(done, failed, total))
         return Summary(done, failed, 0, interrupted=False)
     logger.info("%s: %s in %s", title, _describe(done, failed, total), folder.uri)

@@ -1,6 +1,6 @@
 """What a resolved grid stands for: trials, and the scores wanted of them.
 
-A resolved grid holds plain JSON values, every default filled in (`grid.resolved`). It is expanded
+A resolved grid holds plain JSON values, every default filled in (`grid.resolve`). It is expanded
 without a look into a catalogue: a method, a metric or a data set need not be installed.
 """
 

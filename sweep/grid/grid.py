@@ -59,7 +59,7 @@ class Grid(Strict):
 
     def trials(self) -> list[Trial]:
         """All trials, outermost first: data set, method, setting, seed; exclusions left out."""
-        return trials_of(resolved(self))
+        return trials_of(resolve(self))
 
     def requests(self) -> list[MetricRequest]:
         """Every score that the grid names."""
@@ -72,10 +72,10 @@ class Grid(Strict):
 
     def requests_by_method(self) -> dict[str, list[MetricRequest]]:
         """The scores wanted of each method's models."""
-        return requests_of(resolved(self))
+        return requests_of(resolve(self))
 
 
-def _settings(
+def _expand_method(
     method: str, entry: Strict, shared: TrainingBlock
 ) -> Iterable[tuple[dict[str, float], Settings, int]]:
     """The product of a method's axes, with the training settings and the version that hold."""
@@ -170,7 +170,7 @@ def check_grid(source: Source) -> Grid:
     return grid
 
 
-def resolved(grid: Grid) -> dict[str, Any]:
+def resolve(grid: Grid) -> dict[str, Any]:
     """What determines the grid's trials and scores, in plain JSON values, defaults filled in.
 
     `requests_of` has the places in `metrics` of the scores of a method that does not get all.
@@ -186,7 +186,7 @@ def resolved(grid: Grid) -> dict[str, Any]:
             name: [
                 {"hyperparameters": values, "training": training._asdict()}
                 | ({"version": version} if version > 1 else {})
-                for values, training, version in _settings(name, entry, grid.training)
+                for values, training, version in _expand_method(name, entry, grid.training)
             ]
             for name, entry in grid.chosen_methods.items()
         },

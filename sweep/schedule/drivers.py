@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from ... import TeaselError
 from ..store.results import Results
 from ..store.store import Store, StoreError
+from ..store.versions import upgrade_driver
 from ..study.shards import Shard
 
 _LOG = logging.getLogger("teasel")
@@ -99,8 +100,8 @@ def read_drivers(store: Store) -> dict[str, Driver]:
     found = {}
     for name in store.files("running/drivers", ".json"):
         with contextlib.suppress(StoreError):  # it has ended meanwhile
-            # A driver of another version may say more, or less.
-            facts: dict[str, Any] = {"shard": None} | json.loads(store.read(name))
+            # A driver of a later version may say more.
+            facts: dict[str, Any] = upgrade_driver(json.loads(store.read(name)))
             found[name] = Driver(**{key: facts[key] for key in Driver._fields if key in facts})
     return found
 

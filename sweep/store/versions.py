@@ -26,6 +26,9 @@ _SOURCES = {
 """The columns of version 1 that a column of today is made from, where it has another name."""
 
 
+_DRIVER_FACTS = {"share": "shard", "pids": "pid_namespace"}
+
+
 def stored_columns(table: str, version: int, columns: Iterable[str]) -> list[str]:
     """The columns to read of a file of this version, to get these columns of today's."""
     if version >= 2:
@@ -75,6 +78,11 @@ def _upgrade_failures(rows: pa.Table, file: str) -> pa.Table:
     for name, values in found.items():
         rows = rows.append_column(name, pa.array(values, pa.string()))
     return rows
+
+
+def upgrade_driver(facts: dict[str, Any]) -> dict[str, Any]:
+    """What the file of a driver says, by today's names; one of version 1 may have been killed."""
+    return {_DRIVER_FACTS.get(name, name): value for name, value in facts.items()}
 
 
 def upgrade_study(study: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from ... import __version__
-from ..grid.grid import Grid, resolved
+from ..grid.grid import Grid, resolve
 from ..grid.source import Source
 from ..store.results import Results, ResultsError
 from ..store.store import StoreError
@@ -110,7 +110,7 @@ def _add_grids(
 ) -> dict[str, Any]:
     """The study `where` with the grids' cells; an error if they don't belong there."""
     for grid, source in loaded:
-        entry = _as_stored({"yaml": source.text, "name": source.name} | resolved(grid))
+        entry = _as_stored({"yaml": source.text, "name": source.name} | resolve(grid))
         differences = _list_differences(study, grid, entry)
         if differences:
             lines = "".join(f"\n  {line}" for line in differences)

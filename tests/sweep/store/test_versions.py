@@ -5,6 +5,7 @@
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -181,6 +182,16 @@ def test_a_run_that_goes_on_makes_it_a_folder_of_today_and_keeps_its_rows(old: R
     after = {table: rows_of(old, table) for table in before}
     assert after == before | {"trials": [row, *before["trials"]]}
     assert verify(old).damaged == []
+
+
+def test_a_driver_of_version_1_that_was_killed_is_named(
+    old: Results, capsys: pytest.CaptureFixture[str]
+) -> None:
+    driver = {"host": "h", "pid": 9, "since": "noon", "share": [2, 3], "beat": 1, "at": time.time()}
+    driver |= {"pids": "elsewhere", "begun": True}
+    old.store.write("running/drivers/x.json", json.dumps(driver).encode())
+    print_status(old.uri)
+    assert "  a driver is at work: shard 2/3, process 9 on h, since noon" in capsys.readouterr().out
 
 
 def test_a_newer_folder_is_refused_with_what_to_do(old: Results) -> None:
