@@ -24,7 +24,7 @@ CURVES: tuple[str, ...] = ("loss", "reconstruction", "kl", "regularizer")
 
 
 class Settings(NamedTuple):
-    """How a model is trained; the defaults are the study's."""
+    """How a model is trained; the defaults are the paper's."""
 
     steps: int = 300_000
     batch_size: int = 64

@@ -13,7 +13,7 @@ PROTOCOL = 1
 
 @dataclass(frozen=True)
 class Training:
-    """The settings of a training that every method shares; the defaults are the study's.
+    """The settings of a training that every method shares; the defaults are the paper's.
 
     Attributes:
         steps: Updates of the parameters.
