@@ -113,8 +113,9 @@ def _unchecked(representation, rng, *, num_train: Count = 100):
 
 def _undefined(representation, rng, *, num_train: Count = 100):
     """Infinite where the codes do not vary."""
+    codes = check_codes(representation.sample(rng, num_train)[0])
     with np.errstate(divide="ignore"):
-        return {"x": float(1 / np.float64(spread(representation, rng)["spread"]))}
+        return {"x": float(np.max(1 / np.ptp(codes, axis=0)))}
 
 
 def _unseeded(representation, rng, *, num_train: Count = 100):
@@ -138,7 +139,7 @@ def _greedy(representation, rng, *, num_train: Count = 15_001):
     [
         (_integer, "'spread': 0, a int, .*; expected a finite float: convert by float"),
         (_unchecked, r"of codes with .*; expected a ValueError .* call teasel\.metrics\.check_co"),
-        (_undefined, "'x': inf, a float, of constant codes; expected a finite float"),
+        (_undefined, "'x': inf, a float, of a constant latent; expected a finite float"),
         (_unseeded, r"from the same RandomState\(3\): draw from the rng that is given"),
         (_encodes, "samples_points=False can only sample"),
         (_greedy, r"_greedy samples 15,001 points; .* gets at most 15,000"),
