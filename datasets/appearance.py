@@ -1,4 +1,4 @@
-"""What the variants of dSprites in the study add to its white sprites."""
+"""What the variants of dSprites in the paper add to its white sprites."""
 
 import hashlib
 from pathlib import Path
@@ -72,7 +72,7 @@ def _uniform(words: Any) -> Any:
 
 
 def _painting(data_dir: Path | None) -> np.ndarray:
-    """The Scream within 350 x 274 pixels as in the study, (274, W, 3) float32 in [0, 1]."""
+    """The Scream within 350 x 274 pixels as in the paper, (274, W, 3) float32 in [0, 1]."""
     from PIL import Image, UnidentifiedImageError
 
     path = find(SCREAM, data_dir)

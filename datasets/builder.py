@@ -65,7 +65,7 @@ class PublishedImages(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             yield position, {"row": row, "factors": np.array(factors, np.int64)}
 
 
-def parsed(
+def parse(
     name: str,
     folder: str,
     shape: tuple[int, ...],

@@ -57,7 +57,7 @@ class Recipe:
         return (math.prod(factor.size for factor in self.grid), *self.row_shape)
 
 
-def prepared(recipe: Recipe) -> tuple[np.ndarray, dict[str, Any]]:
+def open_prepared(recipe: Recipe) -> tuple[np.ndarray, dict[str, Any]]:
     """The stored images, memory-mapped, and the JSON's content; made first if they aren't there.
 
     Several processes may ask at once: one makes, the others wait for it. The JSON is written

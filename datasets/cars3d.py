@@ -68,7 +68,7 @@ def _archive(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def shrink(image: np.ndarray) -> np.ndarray:
-    """The 64 x 64 image, by Lanczos as in the study."""
+    """The 64 x 64 image, by Lanczos as in the paper."""
     from PIL import Image
 
     return np.asarray(Image.fromarray(image).resize((64, 64), Image.Resampling.LANCZOS))

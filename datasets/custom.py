@@ -112,7 +112,7 @@ def from_function(
         raise DataError(f"{name}: every factor needs two values or more, not {dict(factors)}")
     num_images = int(np.prod(sizes))
 
-    def rendered(indices: np.ndarray) -> np.ndarray:
+    def render_images(indices: np.ndarray) -> np.ndarray:
         images = np.asarray(render(np.stack(np.unravel_index(indices, sizes), axis=-1)))
         if images.shape[:1] != (len(indices),) or images.ndim != 4:
             raise DataError(
@@ -124,9 +124,9 @@ def from_function(
 
     def rows() -> Iterator[np.ndarray]:
         for part in np.array_split(np.arange(num_images), num_images // 1024 + 1):
-            yield rendered(part)
+            yield render_images(part)
 
-    spread = rendered(np.linspace(0, num_images - 1, min(64, num_images)).astype(np.int64))
+    spread = render_images(np.linspace(0, num_images - 1, min(64, num_images)).astype(np.int64))
     return Definition(
         name,
         tuple(Factor(factor, size) for factor, size in factors.items()),

@@ -102,7 +102,7 @@ class Dataset:
 
     def factors(self, indices: np.ndarray) -> np.ndarray:
         """The reported factors (N, K), int64, of images (N,)."""
-        columns = np.unravel_index(self._checked(indices), self._sizes)
+        columns = np.unravel_index(self._check_indices(indices), self._sizes)
         shown = [c for c, factor in zip(columns, self.grid, strict=True) if not factor.hidden]
         return np.stack(shown, axis=-1).astype(np.int64)
 
@@ -148,7 +148,7 @@ class Dataset:
             indices: (N,) integers in [0, len(self)).
             rng: needed if the data set is stochastic.
         """
-        rows = self.store[self._checked(indices)]
+        rows = self.store[self._check_indices(indices)]
         words = None
         if self.appearance:
             shape = (len(rows), *self.appearance.noise_shape)
@@ -161,7 +161,7 @@ class Dataset:
 
     def window(self, indices: np.ndarray) -> Window:
         """What `observe` can read instead of `device_data()` for these images and no others."""
-        indices = np.sort(self._checked(np.ravel(indices))).astype(np.int32)
+        indices = np.sort(self._check_indices(np.ravel(indices))).astype(np.int32)
         return Window(indices, self.store[indices])
 
     def observe(self, data: Any, indices: jax.Array, key: jax.Array) -> jax.Array:
@@ -207,7 +207,7 @@ class Dataset:
         images = images.reshape(len(rows), height, width, -1)
         return self.appearance.paint(images, words) if self.appearance else images
 
-    def _checked(self, indices: np.ndarray) -> np.ndarray:
+    def _check_indices(self, indices: np.ndarray) -> np.ndarray:
         indices = np.asarray(indices)
         if indices.ndim != 1 or not (indices.size == 0 or indices.dtype.kind in "iu"):
             raise ValueError(

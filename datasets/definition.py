@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..catalogue import readable
-from .cache import PUBLISHED, Recipe, description, prepared
+from .cache import PUBLISHED, Recipe, description, open_prepared
 from .dataset import Appearance, Dataset, Factor
 from .files import PublishedFile, download, find, where_to_put
 from .published import Publication
@@ -69,7 +69,7 @@ class Definition:
             DataError: if a file is missing or broken, or the cache can't be written.
         """
         appearance = self.appearance(data_dir) if self.appearance else None
-        store, info = prepared(self._recipe(data_dir))
+        store, info = open_prepared(self._recipe(data_dir))
         content = (self.grid, self.row_shape, appearance and appearance.identity, info["sha256"])
         return Dataset(
             name=self.name,
@@ -83,13 +83,13 @@ class Definition:
 
     def prepare(self, data_dir: Path | None = None) -> Dataset:
         """The same, with files that are missing downloaded first."""
-        for file in self._missing(data_dir):
+        for file in self._list_missing(data_dir):
             download(file)
         return self(data_dir)
 
     def status(self, data_dir: Path | None = None) -> Status:
         """What is there, what is missing, how large it is, under which licence, how to get it."""
-        info, missing = self._description(), self._missing(data_dir)
+        info, missing = self._description(), self._list_missing(data_dir)
         if missing:
             num_bytes = sum(file.num_bytes for file in missing)
             amount = f" {num_bytes / 1e6:,.0f} MB" if num_bytes else ""
@@ -100,7 +100,7 @@ class Definition:
             )
         elif info:
             state, advice = f"prepared ({info['source']})", ""
-        elif self._found(data_dir):
+        elif self._find_files(data_dir):
             state, advice = "files found", "prepared at first use"
         else:
             state, advice = "to be drawn", "drawn at first use"
@@ -138,10 +138,10 @@ class Definition:
     def _description(self) -> dict[str, Any] | None:
         return description(self._file)
 
-    def _found(self, data_dir: Path | None) -> list[Path]:
-        return self.publication.found(data_dir) if self.publication else []
+    def _find_files(self, data_dir: Path | None) -> list[Path]:
+        return self.publication.find_files(data_dir) if self.publication else []
 
-    def _missing(self, data_dir: Path | None) -> list[PublishedFile]:
+    def _list_missing(self, data_dir: Path | None) -> list[PublishedFile]:
         """The files that opening the data set needs and doesn't find."""
         needed = [self.painting] if self.painting else []
         if self.publication and not self.render and not self._description():
@@ -151,7 +151,7 @@ class Definition:
     def _recipe(self, data_dir: Path | None) -> Recipe:
         name, grid, row_shape, version = self._file, self.grid, self.row_shape, self.version
         publication, render = self.publication, self.render
-        if render and not self._found(data_dir):
+        if render and not self._find_files(data_dir):
             return Recipe(name, grid, row_shape, self.source, render, version)
         if publication is None:
             raise ValueError(f"{self.name} has neither a publication nor a way to render it")

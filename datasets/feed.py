@@ -37,11 +37,11 @@ def windows(
     host = jax.local_devices(backend="cpu")[0]
 
     @jax.jit
-    def wanted(keys: jax.Array) -> jax.Array:
+    def draw_indices(keys: jax.Array) -> jax.Array:
         return jax.vmap(lambda key: dataset.sample_batch_indices(key, batch_size))(keys.reshape(-1))
 
     def gather(keys: jax.Array) -> Window:
-        indices = np.asarray(wanted(jax.device_put(keys, host)))
+        indices = np.asarray(draw_indices(jax.device_put(keys, host)))
         return jax.device_put(dataset.window(indices), device)
 
     size = dataset.device_data().nbytes / 1e6
@@ -50,8 +50,8 @@ def windows(
     )
     with ThreadPoolExecutor(max_workers=1) as thread:
         coming = None
-        for some in keys:
-            following = thread.submit(gather, some)
+        for step_keys in keys:
+            following = thread.submit(gather, step_keys)
             if coming:
                 yield coming.result()
             coming = following

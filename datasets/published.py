@@ -31,7 +31,7 @@ class Publication:
     read: Callable[[list[Path]], Iterable[Example]]
     convert: Callable[[np.ndarray], np.ndarray] = lambda image: image
 
-    def found(self, data_dir: Path | None) -> list[Path]:
+    def find_files(self, data_dir: Path | None) -> list[Path]:
         """Where the files are; empty unless all of them are there."""
         paths = [find(file, data_dir) for file in self.files]
         return [path for path in paths if path] if all(paths) else []
@@ -44,7 +44,7 @@ class Publication:
         Raises:
             DataError: if a file is missing or broken, or the images don't fill the grid.
         """
-        paths = self.found(data_dir)
+        paths = self.find_files(data_dir)
         if not paths:
             missing = [file for file in self.files if not find(file, data_dir)]
             raise DataError(
@@ -55,7 +55,7 @@ class Publication:
         for file, path in zip(self.files, paths, strict=True):
             check(file, path)
         import_tfds()
-        from .builder import parsed
+        from .builder import parse
 
         def examples() -> Iterator[Example]:
             for image, factors in self.read(paths):
@@ -65,11 +65,11 @@ class Publication:
         with tempfile.TemporaryDirectory(
             dir=cache_dir() / "datasets", prefix=f".{name}-"
         ) as folder:
-            rows = parsed(name, folder, shape, len(grid), examples)
-            yield from in_order(name, grid, rows)
+            rows = parse(name, folder, shape, len(grid), examples)
+            yield from put_in_order(name, grid, rows)
 
 
-def in_order(
+def put_in_order(
     name: str, grid: tuple[Factor, ...], examples: Iterable[Example]
 ) -> Iterator[np.ndarray]:
     """Rows in the grid's order, in chunks: streamed as far as they come in order already.

@@ -24,10 +24,10 @@ _NONE, _FLOOR, _WALL, _OBJECT = np.inf, 0, 1, 2
 def render() -> Iterator[np.ndarray]:
     """All images in the grid's order: every pose under one choice of hues a chunk."""
     poses = product(*(range(factor.size) for factor in GRID[3:]))
-    yield from tinted(np.stack([weights(*pose) for pose in poses]))
+    yield from tint(np.stack([weights(*pose) for pose in poses]))
 
 
-def tinted(scenes: np.ndarray) -> Iterator[np.ndarray]:
+def tint(scenes: np.ndarray) -> Iterator[np.ndarray]:
     """Images (S, 64, 64, 3) of the scenes (S, 64, 64, 4) for every choice of the three hues.
 
     Hues only tint what the rays met, so 480 scenes make all 480,000 images. Weights are whole

@@ -99,7 +99,7 @@ def read_matrix(path: Path) -> np.ndarray:
 
 
 def shrink(image: np.ndarray) -> np.ndarray:
-    """The 64 x 64 image, by Lanczos in 32-bit integers as in the study.
+    """The 64 x 64 image, by Lanczos in 32-bit integers as in the paper.
 
     Differs from the original: clipped to [0, 255]; there, ringing leaves the interval.
     """

@@ -7,13 +7,14 @@ an entry of `METRICS` that draws its points from a `Representation` as the paper
 """
 
 from ..catalogue import Bounds, Catalogue
+from .arrays import check_codes, check_points
 from .beta_vae_score import BETA_VAE_SCORE
 from .dci import DCI, DCI_SCORES, completeness, dci, disentanglement
 from .downstream import DOWNSTREAM_GBT, DOWNSTREAM_LR
 from .explicitness import EXPLICITNESS, Explicitness, explicitness
 from .factor_vae_score import FACTOR_VAE_SCORE
 from .irs import IRS, irs, irs_matrix
-from .metric import Metric, adopt_metric
+from .metric import Count, Metric, adopt_metric
 from .mig import MIG, mig
 from .modularity import MODULARITY, modularity
 from .mutual_information import discretize, mutual_information_matrix
@@ -53,12 +54,15 @@ __all__ = [
     "METRICS",
     "PAPER_SEEDS",
     "Bounds",
+    "Count",
     "Explicitness",
     "Metric",
     "Representation",
     "Rng",
     "TableRepresentation",
     "UnsupervisedScores",
+    "check_codes",
+    "check_points",
     "completeness",
     "dci",
     "discretize",

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def checked_codes(codes: np.ndarray) -> np.ndarray:
+def check_codes(codes: np.ndarray) -> np.ndarray:
     """The codes as a float array (N, D).
 
     Raises:
@@ -26,7 +26,7 @@ def checked_codes(codes: np.ndarray) -> np.ndarray:
     return codes
 
 
-def checked_factors(factors: np.ndarray) -> np.ndarray:
+def check_factors(factors: np.ndarray) -> np.ndarray:
     """The factors as an int64 array (N, K).
 
     Raises:
@@ -35,10 +35,10 @@ def checked_factors(factors: np.ndarray) -> np.ndarray:
     factors = np.asarray(factors)
     if factors.ndim != 2 or 0 in factors.shape:
         raise ValueError(f"factors must be (N, K) with N, K >= 1, got shape {factors.shape}")
-    return factors.astype(np.int64) if factors.dtype.kind in "iub" else _whole(factors)
+    return factors.astype(np.int64) if factors.dtype.kind in "iub" else _as_integers(factors)
 
 
-def _whole(factors: np.ndarray) -> np.ndarray:
+def _as_integers(factors: np.ndarray) -> np.ndarray:
     if factors.dtype.kind != "f" or not np.isfinite(factors).all():
         raise ValueError(f"factors must be integers, got {factors.dtype} with non-finite values")
     whole = factors.astype(np.int64)
@@ -47,19 +47,19 @@ def _whole(factors: np.ndarray) -> np.ndarray:
     return whole
 
 
-def checked(codes: np.ndarray, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def check_points(codes: np.ndarray, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Codes (N, D) and factors (N, K) of the same N points.
 
     Raises:
-        ValueError: as `checked_codes` and `checked_factors`, or if the two N differ.
+        ValueError: as `check_codes` and `check_factors`, or if the two N differ.
     """
-    codes, factors = checked_codes(codes), checked_factors(factors)
+    codes, factors = check_codes(codes), check_factors(factors)
     if len(codes) != len(factors):
         raise ValueError(f"got {len(codes)} codes and {len(factors)} factors: expected as many")
     return codes, factors
 
 
-def checked_pair(
+def check_split(
     train_codes: np.ndarray,
     train_factors: np.ndarray,
     test_codes: np.ndarray,
@@ -68,10 +68,10 @@ def checked_pair(
     """Training and test points of the same latents and factors.
 
     Raises:
-        ValueError: as `checked`, or if the two D or the two K differ.
+        ValueError: as `check_points`, or if the two D or the two K differ.
     """
-    train_codes, train_factors = checked(train_codes, train_factors)
-    test_codes, test_factors = checked(test_codes, test_factors)
+    train_codes, train_factors = check_points(train_codes, train_factors)
+    test_codes, test_factors = check_points(test_codes, test_factors)
     for what, train, test in (
         ("latents", train_codes, test_codes),
         ("factors", train_factors, test_factors),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .arrays import checked_codes
+from .arrays import check_codes
 from .logistic import logistic_regression
 from .metric import Count, Metric
 from .representation import Representation, Rng, sample_factors, sample_integers
@@ -48,8 +48,8 @@ def _points(
         first = sample_factors(rng, sizes, batch_size)
         second = sample_factors(rng, sizes, batch_size)
         second[:, shared] = first[:, shared]
-        first_codes = checked_codes(representation.encode(first, rng))
-        second_codes = checked_codes(representation.encode(second, rng))
+        first_codes = check_codes(representation.encode(first, rng))
+        second_codes = check_codes(representation.encode(second, rng))
         points.append(np.abs(first_codes - second_codes).mean(axis=0))
     return np.stack(points), labels
 

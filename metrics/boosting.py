@@ -23,6 +23,19 @@ _PURE = np.finfo(np.float64).eps  # a node whose residuals vary less is not spli
 _TIE = 1e-9  # gains whose ratio is closer to 1 are equal but for rounding
 _SLACK = 1 + 1e-9  # keeps rounding from making a bound too small
 
+# What a node knows of its samples, with D features of B bins each:
+#
+#                     feature 0                               feature 1
+#                     bin 0       bin 1             bin B-1   bin 0
+#   histograms[node]  sum count | sum count | ... | sum count | sum count | ...    (2 D B,)
+#   ups[node]         up        | up        | ... | up        | up        | ...    (D B,)
+#
+# sum and count are of the residuals of the node's samples in a bin, and up is the sum of the
+# positive ones: any of a bin's samples add up to at most up and at least sum - up, which bounds the
+# gain of a split inside the bin. `data.slots[sample, feature]` is where a histogram holds the
+# sample's bin, so slot >> 1 is its place in `ups`. The root's rows are counted for 8 classes in one
+# go; of two children the smaller's row is counted, and the larger's is the parent's less that.
+
 
 @compiled
 def boost(data, work, labels, scores, learning_rate, num_rounds, seed):

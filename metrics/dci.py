@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arrays import checked_pair
+from .arrays import check_split
 from .metric import Count, Metric
 from .representation import Representation, Rng, sample_integers
 from .trees import boosted_trees
@@ -31,7 +31,7 @@ def dci(
     test_factors: np.ndarray,
     seed: int = 0,
 ) -> DCI:
-    """The three scores of Eastwood and Williams 2018, by boosted trees as in the study.
+    """The three scores of Eastwood and Williams 2018, by boosted trees as in the paper.
 
     Args:
         train_codes: (N, D).
@@ -44,7 +44,7 @@ def dci(
     Raises:
         ValueError: if the arrays are malformed.
     """
-    train_codes, train_factors, test_codes, test_factors = checked_pair(
+    train_codes, train_factors, test_codes, test_factors = check_split(
         train_codes, train_factors, test_codes, test_factors
     )
     importance = np.zeros((train_codes.shape[1], train_factors.shape[1]))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .arrays import checked_pair
+from .arrays import check_split
 from .logistic import cross_validated_logistic_regression
 from .metric import Count, Metric
 from .representation import Representation, Rng, sample_integers
@@ -63,7 +63,7 @@ def _sample(
 ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     """Training codes and factors of each size, each with test codes and factors of its own."""
     return [
-        checked_pair(*representation.sample(rng, size), *representation.sample(rng, num_test))
+        check_split(*representation.sample(rng, size), *representation.sample(rng, num_test))
         for size in sizes
     ]
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arrays import checked_pair
+from .arrays import check_split
 from .logistic import logistic_regression
 from .metric import Count, Metric
 from .representation import Representation, Rng
@@ -41,7 +41,7 @@ def explicitness(
         ValueError: if no factor takes two values in training and testing, or the arrays are
             malformed.
     """
-    train_codes, train_factors, test_codes, test_factors = checked_pair(
+    train_codes, train_factors, test_codes, test_factors = check_split(
         train_codes, train_factors, test_codes, test_factors
     )
     # The squares of tiny codes underflow in float32, and an overflow would follow.

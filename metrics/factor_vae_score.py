@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .arrays import checked_codes
+from .arrays import check_codes
 from .metric import Count, Metric
 from .representation import Representation, Rng, sample_factors, sample_integers
 
@@ -29,7 +29,7 @@ def score_factor_vae(
     if min(batch_size, num_variance) < 2:
         raise ValueError("a variance needs two points, got batch_size or num_variance = 1")
     factors = sample_factors(rng, representation.factor_sizes, num_variance)
-    variances = checked_codes(representation.encode(factors, rng)).var(axis=0, ddof=1)
+    variances = check_codes(representation.encode(factors, rng)).var(axis=0, ddof=1)
     active = np.sqrt(variances) >= _SMALLEST_DEVIATION
     # Differs from the original: counts the active latents; there, it counted all of them.
     num_active_dims = float(active.sum())
@@ -43,7 +43,7 @@ def score_factor_vae(
             fixed = sample_integers(rng, len(representation.factor_sizes))
             factors = sample_factors(rng, representation.factor_sizes, batch_size)
             factors[:, fixed] = factors[0, fixed]
-            codes = checked_codes(representation.encode(factors, rng))
+            codes = check_codes(representation.encode(factors, rng))
             relative = codes[:, active].var(axis=0, ddof=1) / variances[active]
             counts[fixed, np.argmin(relative)] += 1
         return counts

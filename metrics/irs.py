@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 
 from ..catalogue import Bounds
-from .arrays import checked
+from .arrays import check_points
 from .metric import Count, Metric
 from .mutual_information import discretize
 from .representation import Representation, Rng
@@ -23,7 +23,7 @@ def irs(codes: np.ndarray, factors: np.ndarray, quantile: float = 0.99) -> float
         factors: Integers (N, K).
         quantile: Of the deviations within a group; 1 would be their maximum.
     """
-    codes, factors = checked(codes, factors)
+    codes, factors = check_points(codes, factors)
     matrix, deviations = irs_matrix(codes, factors, quantile), _largest_deviations(codes)
     if not deviations.any():
         return 0.0
@@ -35,9 +35,9 @@ def irs_matrix(codes: np.ndarray, factors: np.ndarray, quantile: float = 0.99) -
 
     A deviation is the given quantile of a group, mean over groups, in units of the latent's largest
     deviation from its overall mean. Factors are grouped into at most 20 bins of equal width, as in
-    the study's code. A constant latent gets zeros.
+    the paper's code. A constant latent gets zeros.
     """
-    codes, factors = checked(codes, factors)
+    codes, factors = check_points(codes, factors)
     largest = _largest_deviations(codes)
     matrix = np.zeros((codes.shape[1], factors.shape[1]))
     moving = largest > 0

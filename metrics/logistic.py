@@ -1,4 +1,4 @@
-"""Logistic regression as the study's metrics use it."""
+"""Logistic regression as the paper's metrics use it."""
 
 import warnings
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ class LinearClassifier(NamedTuple):
 
 @contextmanager
 def _paper_settings() -> Iterator[None]:
-    """Scores whatever a hundred iterations give, as the study does, on one core, no warning."""
+    """Scores whatever a hundred iterations give, as the paper does, on one core, no warning."""
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
@@ -72,7 +72,7 @@ def logistic_regression(
             ]
         else:
             fits = [LogisticRegression().fit(inputs, labels)]
-    return _gathered(classes, fits)
+    return _gather(classes, fits)
 
 
 def cross_validated_logistic_regression(
@@ -110,10 +110,10 @@ def cross_validated_logistic_regression(
             ).fit(inputs, target)
             for target in targets
         ]
-    return _gathered(classes, fits)
+    return _gather(classes, fits)
 
 
-def _gathered(classes: np.ndarray, fits: list[Any]) -> LinearClassifier:
+def _gather(classes: np.ndarray, fits: list[Any]) -> LinearClassifier:
     """One multinomial, one binary or several one-against-the-rest classifiers of scikit-learn."""
     weights = np.concatenate(
         [np.column_stack([fit.coef_, fit.intercept_]) for fit in fits], dtype=np.float64

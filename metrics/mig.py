@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .arrays import checked
+from .arrays import check_points
 from .metric import Count, Metric
 from .mutual_information import entropy, mutual_information_matrix
 from .representation import Representation, Rng
@@ -26,7 +26,7 @@ def mig(codes: np.ndarray, factors: np.ndarray, num_bins: int = 20) -> float:
     >>> mig(factors, factors)
     1.0
     """
-    codes, factors = checked(codes, factors)
+    codes, factors = check_points(codes, factors)
     entropies = entropy(factors)
     # Differs from the original: a factor with one value, 0/0 there, is left out of the mean.
     varied = entropies > 0

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .arrays import checked, checked_codes, checked_factors
+from .arrays import check_codes, check_factors, check_points
 
 
 def discretize(codes: np.ndarray, num_bins: int = 20) -> np.ndarray:
@@ -16,7 +16,7 @@ def discretize(codes: np.ndarray, num_bins: int = 20) -> np.ndarray:
     >>> discretize(np.array([[0.0], [0.5], [1.0]]), num_bins=2).ravel()
     array([0, 1, 1])
     """
-    codes = checked_codes(codes)
+    codes = check_codes(codes)
     bins = np.empty(codes.shape, np.int64)
     for latent, column in enumerate(codes.T):
         edges = _edges(column, num_bins)
@@ -43,7 +43,7 @@ def mutual_information(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     Returns:
         (A, B), non-negative.
     """
-    first, second = checked_factors(first), checked_factors(second)
+    first, second = check_factors(first), check_factors(second)
     first, second = _ranks(first), _ranks(second)
     num_first, num_second = first.max(axis=0) + 1, second.max(axis=0) + 1
     information = np.empty((first.shape[1], second.shape[1]))
@@ -68,7 +68,7 @@ def entropy(labels: np.ndarray) -> np.ndarray:
     >>> entropy(np.array([[0, 0], [0, 1]])).round(4)
     array([0.    , 0.6931])
     """
-    labels = checked_factors(labels)
+    labels = check_factors(labels)
     values = []
     for column in labels.T:
         share = np.unique(column, return_counts=True)[1] / len(labels)
@@ -86,5 +86,5 @@ def mutual_information_matrix(
         factors: Integers (N, K).
         num_bins: Equal-width bins of each latent.
     """
-    codes, factors = checked(codes, factors)
+    codes, factors = check_points(codes, factors)
     return mutual_information(discretize(codes, num_bins), factors)

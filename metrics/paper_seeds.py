@@ -1,8 +1,8 @@
-"""The random seeds of the original study's evaluation."""
+"""The random seeds of the paper's evaluation."""
 
 # The same for all 12,600 models: successive `randint(2**32)` of RandomState(0) over the metrics in
 # alphabetical order of the original's names, all of the mean's before those of the sampled codes.
-# Modularity and explicitness were one metric. A metric that the study lacks has no seed here.
+# Modularity and explicitness were one metric. A metric that the paper lacks has no seed here.
 PAPER_SEEDS: dict[str, dict[str, int]] = {
     "mean": {
         "beta_vae_score": 3071714933,

@@ -16,7 +16,7 @@ def sample_integers(rng: Rng, high: int, size: int | None = None) -> np.ndarray:
 
 
 def sample_factors(rng: Rng, factor_sizes: Sequence[int], num: int) -> np.ndarray:
-    """Factors (num, K) int64, uniform and independent, drawn one column at a time as in the study.
+    """Factors (num, K) int64, uniform and independent, drawn one column at a time as in the paper.
 
     >>> sample_factors(np.random.RandomState(0), (2, 3), 4)
     array([[0, 1],
@@ -30,7 +30,7 @@ def sample_factors(rng: Rng, factor_sizes: Sequence[int], num: int) -> np.ndarra
 
 
 def sample_in_turns(rng: Rng, factor_sizes: Sequence[int], num: int) -> Iterator[np.ndarray]:
-    """The factors of `num` points, sixteen points at a time, as the study's evaluation drew them.
+    """The factors of `num` points, sixteen points at a time, as the paper's evaluation drew them.
 
     Who takes them also draws the observations from `rng`, in turns: sixteen is part of the
     definition.
@@ -91,7 +91,7 @@ class TableRepresentation:
         self._indices_of = indices_of
 
     def sample(self, rng: Rng, num: int) -> tuple[np.ndarray, np.ndarray]:
-        """Codes (num, D) and factors (num, K), sixteen points at a time as the study draws them."""
+        """Codes (num, D) and factors (num, K), sixteen points at a time as the paper draws them."""
         factors, indices = [], []
         for batch in sample_in_turns(rng, self.factor_sizes, num):
             factors.append(batch)

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from .arrays import checked_pair
+from .arrays import check_split
 from .metric import Count, Metric
 from .mig import top_two_gap
 from .representation import Representation, Rng
@@ -43,14 +43,14 @@ def sap_matrix(
 ) -> np.ndarray:
     """Test accuracy (D, K) of predicting each factor from each latent alone, by a linear SVM.
 
-    The machine is the study's: squared hinge, C = 0.01, balanced classes, one against the rest,
+    The machine is the paper's: squared hinge, C = 0.01, balanced classes, one against the rest,
     on the latent as it is. Its intercept is penalised, so the score depends on the latent's scale.
     A factor with one training value gets zeros.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import LinearSVC
 
-    train_codes, train_factors, test_codes, test_factors = checked_pair(
+    train_codes, train_factors, test_codes, test_factors = check_split(
         train_codes, train_factors, test_codes, test_factors
     )
     matrix = np.zeros((train_codes.shape[1], train_factors.shape[1]))
@@ -60,7 +60,7 @@ def sap_matrix(
             continue
         machine = LinearSVC(C=0.01, class_weight="balanced", dual="auto", random_state=0)
         with warnings.catch_warnings():
-            # The study scores whatever a thousand iterations give.
+            # The paper scores whatever a thousand iterations give.
             warnings.simplefilter("ignore", ConvergenceWarning)
             machine.fit(train_codes[:, column], train_values)
         predicted = machine.predict(test_codes[:, column])

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from .arrays import checked_codes
+from .arrays import check_codes
 
 
 def udr(
@@ -36,7 +36,7 @@ def udr(
         )
     informative = []
     for model, kl in zip(codes, kl_per_latent, strict=True):
-        model, kl = checked_codes(model), np.asarray(kl)
+        model, kl = check_codes(model), np.asarray(kl)
         if kl.shape != model.shape[1:] or len(model) != len(codes[0]):
             raise ValueError(
                 f"got codes {model.shape} and KL {kl.shape}: expected ({len(codes[0])}, D), (D,)"

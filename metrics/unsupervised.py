@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arrays import checked_codes
+from .arrays import check_codes
 from .metric import Count, Metric
 from .mutual_information import discretize, mutual_information
 from .representation import Representation, Rng
@@ -30,7 +30,7 @@ def unsupervised_scores(codes: np.ndarray, num_bins: int = 20) -> UnsupervisedSc
     >>> max(unsupervised_scores(independent))
     0.0
     """
-    codes = checked_codes(codes)
+    codes = check_codes(codes)
     if len(codes) < 2:
         raise ValueError("a covariance needs two points, got one")
     # From the first point, so that the covariance of a constant latent is zero without rounding.

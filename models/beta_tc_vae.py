@@ -31,7 +31,7 @@ def beta_tc_vae(beta: Weight) -> Method:
 def total_correlation(codes: jax.Array, posterior: Posterior) -> jax.Array:
     """Returns the batch's estimate of KL(q(z) || product of q(z_l)), up to a constant, in nats.
 
-    The mixtures over the batch carry neither its size nor the data set's, as in the study, so the
+    The mixtures over the batch carry neither its size nor the data set's, as in the paper, so the
     value is off by (D - 1) * log(B * N) and may be negative; its gradient is not affected.
 
     Args:

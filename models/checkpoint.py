@@ -95,7 +95,7 @@ def parameters_to_bytes(models: Mapping[str, Parameters]) -> bytes:
         {
             "/".join((trial_id, *names)): np.asarray(leaf)
             for trial_id, parameters in models.items()
-            for names, leaf in _named(parameters)
+            for names, leaf in _walk(parameters)
         }
     )
 
@@ -124,10 +124,10 @@ def _leaves(tree: Any, *, as_arrays: bool = True) -> dict[str, Any]:
     }
 
 
-def _named(tree: Mapping[str, Any], above: tuple[str, ...] = ()):
+def _walk(tree: Mapping[str, Any], above: tuple[str, ...] = ()):
     for name, value in tree.items():
         if isinstance(value, Mapping):
-            yield from _named(value, (*above, name))
+            yield from _walk(value, (*above, name))
         else:
             yield (*above, name), value
 

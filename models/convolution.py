@@ -316,7 +316,7 @@ def _lax_weights(inputs: jax.Array, outputs: jax.Array, k: int) -> jax.Array:
 
 def _direct_down(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
     if inputs.shape[-1] <= FEW_CHANNELS:
-        return _patches_down(_held(inputs), kernel)
+        return _patches_down(_hold_in_memory(inputs), kernel)
     return _lax_down(inputs, kernel)
 
 
@@ -350,15 +350,17 @@ def _scattered_up(outputs: jax.Array, kernel: jax.Array) -> jax.Array:
 
 def _direct_weights(inputs: jax.Array, outputs: jax.Array, k: int) -> jax.Array:
     few = inputs.shape[-1] <= FEW_CHANNELS
-    return (_patches_weights if few else _lax_weights)(_held(inputs), outputs, k)
+    return (_patches_weights if few else _lax_weights)(_hold_in_memory(inputs), outputs, k)
 
 
-def _held(values: jax.Array) -> jax.Array:
-    """`values` held in memory, since XLA's fusions on a CPU don't reach across a conditional.
+def _hold_in_memory(values: jax.Array) -> jax.Array:
+    """Returns `values`, which a CPU then writes to memory before anything reads them.
 
-    Without it what made them (a ReLU, a batch's colours) is computed again inside their
-    transposition or their patches; a transposition is then four times slower. The other branch is
-    taken on a NaN, when nothing matters any more.
+    XLA on a CPU fuses what makes a value (a ReLU, a batch's colours) into what reads it. A
+    transposition or the patches of a convolution read each value several times, so they would
+    compute it several times: a transposition is then four times slower. No fusion crosses a
+    conditional, and this one always takes its first branch, unless the first value is NaN, when
+    nothing matters any more.
     """
     return lax.cond(values[0, 0, 0, 0] <= jnp.inf, lambda v: v, lambda v: -v, values)
 

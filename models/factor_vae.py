@@ -29,8 +29,8 @@ def factor_vae(gamma: Weight) -> Method:
 
     The networks minimise reconstruction + KL + gamma * TC, and the adversary its cross entropy
     between codes and permuted codes (Kim & Mnih 2018, algorithm 2), both from the same forward pass
-    and at the same parameters. Codes are permuted within their own batch, as in the study; the
-    paper takes a second batch. Adam's moments decay by .5 and .9 for the adversary.
+    and at the same parameters. Codes are permuted within their own batch, as in Locatello et
+    al. 2019; Kim and Mnih take a second batch. Adam's moments decay by .5 and .9 for the adversary.
 
     Args:
         gamma: weight of the total correlation.
@@ -62,7 +62,7 @@ def total_correlation(adversary: Parameters, codes: jax.Array) -> jax.Array:
 def adversary_loss(adversary: Parameters, codes: jax.Array, permuted: jax.Array) -> jax.Array:
     """Returns the adversary's cross entropy, nats: half of it on codes, half on permuted ones.
 
-    Probabilities are clipped to [1e-6, 1 - 1e-6] as in the study, outside of which there is no
+    Probabilities are clipped to [1e-6, 1 - 1e-6] as in the paper, outside of which there is no
     gradient.
     """
     joint = jnp.log(_probabilities(_logits(adversary, codes))[:, 0])
@@ -94,7 +94,7 @@ def _initial_parameters(
 
 
 def _optimizer(learning_rate: float) -> optax.GradientTransformation:
-    # The study's rate is 1e-4 for both; a trial that changes it changes both.
+    # The paper's rate is 1e-4 for both; a trial that changes it changes both.
     adversary = adam(learning_rate, beta1=0.5, beta2=0.9)
     labels = {"encoder": "networks", "decoder": "networks", "adversary": "adversary"}
     return optax.multi_transform({"networks": adam(learning_rate), "adversary": adversary}, labels)

@@ -1,4 +1,4 @@
-"""The study's encoder and decoder (Locatello et al. 2019, appendix), on 64 x 64 images.
+"""The paper's encoder and decoder (Locatello et al. 2019, appendix), on 64 x 64 images.
 
 Plain functions of parameters: `initial_parameters`, `encode` and `decode`. What a network's sizes
 are, its parameters say.

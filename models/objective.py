@@ -65,7 +65,7 @@ def bernoulli_reconstruction(logits: jax.Array, images: jax.Array) -> jax.Array:
     """Returns minus the log likelihood of each image, summed over pixels and channels: (B,) nats.
 
     The constant that makes it zero for a perfect reconstruction of grey pixels is not subtracted,
-    as in the study. Pixels may be any real number.
+    as in the paper. Pixels may be any real number.
     """
     pixels = jnp.maximum(logits, 0) - logits * images + jnp.log1p(jnp.exp(-jnp.abs(logits)))
     # The sum is a product, since XLA on a CPU would fuse the logarithm into a sum and then do both

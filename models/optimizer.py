@@ -1,4 +1,4 @@
-"""Adam as TensorFlow 1 computes it, which is how the study trained."""
+"""Adam as TensorFlow 1 computes it, which is how the paper trained."""
 
 from typing import Any, NamedTuple
 

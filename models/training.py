@@ -18,12 +18,13 @@ models, mapped over them.
 import numbers
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..catalogue import read_parameters
 from ..settings import Settings
 from . import checkpoint
 from .allocator import keep_freed_memory
@@ -88,7 +89,7 @@ class Trainer:
         activations: str = "float32",
     ):
         keep_freed_memory()
-        settings = _checked_settings(settings)
+        settings = _check_settings(settings)
         arithmetic = (form or backend_form(), activations)
         check_arithmetic(*arithmetic)
         self._program = Program(method, settings, tuple(image_shape), sample_batch, arithmetic)
@@ -104,10 +105,14 @@ class Trainer:
         self.steps = settings.steps if self._program.method(placeholders).trainable else 0
         self._start_one = jax.jit(self._program.start)
         if self._mapped:
-            self._advance = jax.jit(self._counted(self._program.advance_all), donate_argnums=0)
+            self._advance = jax.jit(
+                self._count_programs(self._program.advance_all), donate_argnums=0
+            )
             self._evaluate = jax.jit(self._program.evaluate_all)
         else:
-            self._advance = jax.jit(self._counted(self._program.advance), donate_argnums=(0, 1))
+            self._advance = jax.jit(
+                self._count_programs(self._program.advance), donate_argnums=(0, 1)
+            )
             self._evaluate = jax.jit(self._program.evaluate)
 
     def start(self, replicas: Sequence[Replica]) -> Pack:
@@ -118,9 +123,9 @@ class Trainer:
         """
         if not replicas:
             raise ValueError("a pack needs at least one replica")
-        replicas = tuple(self._checked(replica) for replica in replicas)
+        replicas = tuple(self._check_replica(replica) for replica in replicas)
         states = [self._start_one(jnp.uint32(r.seed), _floats(r)) for r in replicas]
-        return self._packed(replicas, 0, states)
+        return self._pack(replicas, 0, states)
 
     def advance(
         self, pack: Pack, num_steps: int, data: Any = None
@@ -249,7 +254,7 @@ class Trainer:
                 other networks, or lacks one of the trials.
         """
         members, step, states = checkpoint.from_bytes(data, self._training, self._example)
-        replicas = [self._checked(Replica(**member)) for member in members]
+        replicas = [self._check_replica(Replica(**member)) for member in members]
         if trial_ids is not None:
             places = {replica.trial_id: place for place, replica in enumerate(replicas)}
             missing = [trial_id for trial_id in trial_ids if trial_id not in places]
@@ -257,7 +262,7 @@ class Trainer:
                 raise ValueError(f"the checkpoint lacks trials {', '.join(missing)}")
             replicas = [replicas[places[trial_id]] for trial_id in trial_ids]
             states = [states[places[trial_id]] for trial_id in trial_ids]
-        return self._packed(tuple(replicas), step, states)
+        return self._pack(tuple(replicas), step, states)
 
     def join(self, packs: Sequence[Pack]) -> Pack:
         """Returns one pack of the models of several.
@@ -270,7 +275,7 @@ class Trainer:
             raise ValueError(f"packs at different steps can't be joined: {sorted(steps)}")
         replicas = tuple(replica for pack in packs for replica in pack.replicas)
         states = [state for pack in packs for state in self._states(pack)]
-        return self._packed(replicas, steps.pop(), states)
+        return self._pack(replicas, steps.pop(), states)
 
     @property
     def _training(self) -> dict[str, Any]:
@@ -279,7 +284,7 @@ class Trainer:
         del settings["steps"], settings["evaluation_batches"]
         return {"method": self._program.entry.name} | settings
 
-    def _counted(self, function: Callable) -> Callable:
+    def _count_programs(self, function: Callable) -> Callable:
         def counted(*arguments):
             self.num_programs += 1  # at tracing, which happens once per program
             return function(*arguments)
@@ -288,7 +293,7 @@ class Trainer:
 
     # Between lists of states and packs.
 
-    def _packed(self, replicas: tuple[Replica, ...], step: int, states: list[State]) -> Pack:
+    def _pack(self, replicas: tuple[Replica, ...], step: int, states: list[State]) -> Pack:
         kept: Any = states
         if self._mapped:
             kept = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
@@ -303,8 +308,8 @@ class Trainer:
 
     # Checks.
 
-    def _checked(self, replica: Replica) -> Replica:
-        seed = _whole(replica.seed)
+    def _check_replica(self, replica: Replica) -> Replica:
+        seed = _as_integer(replica.seed)
         if seed is None or not 0 <= seed < 2**32:
             raise ValueError(
                 f"seed is {replica.seed!r}; it must be a whole number from 0 and under 2**32"
@@ -335,7 +340,7 @@ def _columns(replicas: Sequence[Replica]) -> tuple[np.ndarray, dict[str, np.ndar
     return seeds, {name: np.array([row[name] for row in rows], np.float32) for name in rows[0]}
 
 
-def _whole(value: Any) -> int | None:
+def _as_integer(value: Any) -> int | None:
     """A whole number of any kind as an int; None if it is none."""
     if isinstance(value, bool):
         return None
@@ -345,24 +350,24 @@ def _whole(value: Any) -> int | None:
         return None
 
 
-def _real(value: Any) -> float | None:
+def _as_real(value: Any) -> float | None:
     """A real number of any kind as a float; None if it is none."""
     return float(value) if isinstance(value, numbers.Real) else None
 
 
-def _checked_settings(settings: Settings) -> Settings:
+def _check_settings(settings: Settings) -> Settings:
     """The settings as plain numbers.
 
     Raises:
         ValueError: if one is out of its bounds.
     """
     checked: dict[str, Any] = {}
-    for name, annotation in Settings.__annotations__.items():
-        kind, bounds = get_args(annotation)
-        value = getattr(settings, name)
-        number = _whole(value) if kind is int else _real(value)
+    for name, parameter in read_parameters(Settings).items():
+        value, bounds = getattr(settings, name), parameter.bounds
+        number = _as_integer(value) if parameter.kind is int else _as_real(value)
         if number is None or not bounds.allow(number):
-            expected = str(bounds).replace("finite", "whole") if kind is int else bounds
+            expected = str(bounds)
+            expected = expected.replace("finite", "whole") if parameter.kind is int else expected
             raise ValueError(f"{name} is {value!r}; it must be {expected}")
         checked[name] = number
     return Settings(**checked)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from teasel.datasets import DataError, Factor, cache_dir
-from teasel.datasets.cache import PUBLISHED, Recipe, description, prepared
+from teasel.datasets.cache import PUBLISHED, Recipe, description, open_prepared
 
 SHAPE = (6, 64, 64, 1)
 IMAGES = np.random.default_rng(0).integers(256, size=SHAPE, dtype=np.uint8)
@@ -54,9 +54,9 @@ def test_the_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatc
 def test_a_second_opening_reads_what_the_first_made(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    images, info = prepared(RECIPE)
+    images, info = open_prepared(RECIPE)
     assert "Preparing toy: 6 images (drawn)" in capsys.readouterr().err
-    again, _ = prepared(UNMAKEABLE)
+    again, _ = open_prepared(UNMAKEABLE)
     for array in (images, again):
         assert isinstance(array, np.memmap)
         np.testing.assert_array_equal(array, IMAGES)
@@ -71,7 +71,7 @@ def test_a_second_opening_reads_what_the_first_made(
 
 @pytest.mark.parametrize("change", ["flipped bit", "truncated", "emptied", "json garbled", "{}"])
 def test_a_corrupt_cache_is_made_again_and_said_so(folder: Path, change: str) -> None:
-    prepared(RECIPE)
+    open_prepared(RECIPE)
     images, notes = folder / "toy.npy", folder / "toy.json"
     content = images.read_bytes()
     if change == "flipped bit":
@@ -83,35 +83,35 @@ def test_a_corrupt_cache_is_made_again_and_said_so(folder: Path, change: str) ->
     else:
         notes.write_text(notes.read_text()[:40] if change == "json garbled" else change)
     with pytest.warns(UserWarning, match=r"toy.npy is corrupt: making it again"):
-        again, _ = prepared(RECIPE)
+        again, _ = open_prepared(RECIPE)
     np.testing.assert_array_equal(again, IMAGES)
-    prepared(UNMAKEABLE)
+    open_prepared(UNMAKEABLE)
 
 
 def test_images_without_their_json_are_not_trusted(folder: Path) -> None:
-    prepared(RECIPE)
+    open_prepared(RECIPE)
     (folder / "toy.json").unlink()
     with pytest.raises(AssertionError, match="made again"):
-        prepared(UNMAKEABLE)
+        open_prepared(UNMAKEABLE)
 
 
 def test_a_copied_cache_is_checked_once_and_kept(folder: Path) -> None:
-    prepared(RECIPE)
+    open_prepared(RECIPE)
     content = (folder / "toy.npy").read_bytes()
     (folder / "toy.npy").write_bytes(content)  # another time of writing
     stamp = json.loads((folder / "toy.json").read_text())["stamp"]
-    prepared(UNMAKEABLE)
+    open_prepared(UNMAKEABLE)
     assert json.loads((folder / "toy.json").read_text())["stamp"] != stamp
 
 
 def test_another_version_or_a_better_source_is_made_again() -> None:
-    prepared(RECIPE)
+    open_prepared(RECIPE)
     with pytest.raises(AssertionError, match="made again"):
-        prepared(replace(UNMAKEABLE, version=2))
+        open_prepared(replace(UNMAKEABLE, version=2))
     with pytest.raises(AssertionError, match="made again"):
-        prepared(replace(UNMAKEABLE, source=PUBLISHED))
-    prepared(replace(RECIPE, source=PUBLISHED))
-    _, info = prepared(UNMAKEABLE)
+        open_prepared(replace(UNMAKEABLE, source=PUBLISHED))
+    open_prepared(replace(RECIPE, source=PUBLISHED))
+    _, info = open_prepared(UNMAKEABLE)
     assert info["source"] == PUBLISHED
 
 
@@ -128,7 +128,7 @@ def test_images_of_the_wrong_number_shape_or_type_leave_nothing(
     folder: Path, made: list[np.ndarray], message: str
 ) -> None:
     with pytest.raises(DataError, match=message):
-        prepared(replace(RECIPE, chunks=lambda: made))
+        open_prepared(replace(RECIPE, chunks=lambda: made))
     assert visible(folder) == []
 
 
@@ -161,7 +161,7 @@ def test_two_processes_at_once_make_it_once(folder: Path) -> None:
 def test_what_a_killed_process_left_is_swept_away(folder: Path) -> None:
     folder.mkdir()
     (folder / f".toy.npy.{32 * 'a'}").write_bytes(b"half")
-    prepared(RECIPE)
+    open_prepared(RECIPE)
     assert visible(folder) == ["toy.json", "toy.npy"]
 
 
@@ -170,7 +170,7 @@ def test_no_space_left_is_one_clear_error_and_leaves_nothing(folder: Path) -> No
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
     try:
         with pytest.raises(DataError, match=r"can't write .*toy.npy: .* MB left"):
-            prepared(RECIPE)
+            open_prepared(RECIPE)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert visible(folder) == []
@@ -182,12 +182,12 @@ def test_a_folder_that_cannot_be_made_is_one_clear_error(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("TEASEL_CACHE_DIR", str(tmp_path / "file"))
     with pytest.raises(DataError, match="can't make the cache folder"):
-        prepared(RECIPE)
+        open_prepared(RECIPE)
 
 
 def test_a_terminal_gets_a_bar(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    prepared(RECIPE)
+    open_prepared(RECIPE)
     assert "100%" in capsys.readouterr().err

@@ -3,7 +3,7 @@ import pytest
 
 from teasel.datasets import DATASETS
 from teasel.datasets.shapes3d import GRID
-from teasel.datasets.shapes3d_synthetic import tinted, weights
+from teasel.datasets.shapes3d_synthetic import tint, weights
 
 FLOOR, WALL, OBJECT, SHINE = range(4)
 
@@ -63,7 +63,7 @@ def test_a_sphere_seen_by_hand() -> None:
 
 def test_hues_tint_their_own_part_and_nothing_else() -> None:
     scenes = np.stack([weights(4, 0, 7), weights(4, 1, 7)])
-    images = list(tinted(scenes))
+    images = list(tint(scenes))
     assert len(images) == 1000
     assert images[0].shape == (2, 64, 64, 3)
     for step, part in ((100, FLOOR), (10, WALL), (1, OBJECT)):

@@ -1,103 +1,108 @@
-"""What every entry of the catalogue must do, whatever the codes."""
+"""All that holds of every metric, and a score of each that follows with pen and paper.
 
-import inspect
-import typing
+A new metric adds a row to `HAND_COMPUTED`.
+"""
 
 import numpy as np
 import pytest
 
-from teasel.metrics import METRICS, PAPER_SEEDS, Bounds, TableRepresentation
+from teasel.catalogue import readable
+from teasel.metrics import METRICS, PAPER_SEEDS, Rng, TableRepresentation
+from teasel.testing import check_metric
+from teasel.testing.metrics import missing_pieces
+from teasel.testing.require import require_pieces
 
-SIZES = (3, 4)
-GRID = np.stack(np.unravel_index(np.arange(12), SIZES), axis=1)
-STANDARD = (GRID - GRID.mean(axis=0)) / GRID.std(axis=0)
-FEW = {"num_train": 200, "num_test": 100, "num_variance": 200}
-
-
-def indices_of(factors: np.ndarray, rng: object) -> np.ndarray:
-    return np.ravel_multi_index(tuple(factors.T), SIZES)
-
-
-def table(codes: np.ndarray, log_variances: np.ndarray | None = None) -> TableRepresentation:
-    return TableRepresentation(codes, log_variances, SIZES, indices_of)
+SIZES = (2, 2)
+GRID = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+COPIED = GRID * 2.0 - 1.0  # a latent of each factor
+TWICE = COPIED[:, [0, 0, 1]]  # two latents of factor 0, one of factor 1
+SUM = GRID.sum(axis=1, keepdims=True)  # one latent of both
 
 
-def few_points(name: str) -> dict[str, object]:
-    if name.startswith("downstream"):
-        return {"num_train": (10, 100), "num_test": 100}
-    return {key: value for key, value in FEW.items() if key in METRICS[name].parameters}
+class EvenTable(TableRepresentation):
+    """Draws every image equally often, so that frequencies are probabilities."""
+
+    def __init__(self, codes: np.ndarray) -> None:
+        super().__init__(
+            codes.astype(float), None, SIZES, lambda factors, rng: factors @ np.array([2, 1])
+        )
+
+    def sample(self, rng: Rng, num: int) -> tuple[np.ndarray, np.ndarray]:
+        factors = np.tile(GRID, (num // 4, 1))
+        return self.encode(factors, rng), factors
 
 
-CODES = {
-    "identity": STANDARD,
-    "duplicated": np.concatenate([STANDARD, STANDARD], axis=1),
-    "half_constant": np.concatenate([STANDARD, np.full((12, 1), 0.1)], axis=1),
-    "constant": np.full((12, 3), 0.1),
-    "one_latent": STANDARD[:, :1],
-    "float32": STANDARD.astype(np.float32),
+FEW = {"num_train": 200, "num_test": 100}
+SIZES_OF_TASK = {"num_train": (20, 100), "num_test": 100}
+
+HAND_COMPUTED = {
+    # Only the shared factor's latent is the same in every pair: its mean difference is 0.
+    "beta_vae_score": (COPIED, FEW, {"beta_vae_score": 1.0}),
+    # The fixed factor's latent is the one that does not vary.
+    "factor_vae_score": (
+        COPIED,
+        {**FEW, "num_variance": 200},
+        {"factor_vae_score": 1.0, "num_active_dims": 2.0},
+    ),
+    # The gap of factor 0, which has two latents, is 0; of factor 1 it is 1.
+    "mig": (TWICE, {"num_train": 200}, {"mig": 0.5}),
+    "dci": (COPIED, FEW, {"disentanglement": 1.0, "completeness": 1.0, "informativeness_test": 1}),
+    # It tells the same about either factor: 1 - (sum - max) / max.
+    "modularity": (SUM, {"num_train": 200}, {"modularity": 0.0}),
+    "explicitness": (np.zeros((4, 2)), FEW, {"train": 0.5, "test": 0.5}),
+    # The other latent, independent of the factor, predicts half of the points.
+    "sap": (COPIED, FEW, {"sap": 0.5}),
+    # A fair coin has log 2 nats. Of v [[1, 1], [1, 1]] see test_hand_computed.py.
+    "unsupervised": (
+        COPIED[:, [0, 0]],
+        {"num_train": 200},
+        {
+            "mutual_info_score": np.log(2),
+            "gaussian_wasserstein_correlation_norm": 2 - np.sqrt(2),
+        },
+    ),
+    "downstream_lr": (COPIED, SIZES_OF_TASK, {"20": 1.0, "100_min_test": 1.0}),
+    "downstream_gbt": (COPIED, SIZES_OF_TASK, {"20": 1.0, "100_min_test": 1.0}),
+    # Either value of a factor leaves the sum 1/2 from its mean, of at most 1.
+    "irs": (SUM, {"num_train": 200}, {"irs": 0.5}),
 }
+"""name -> codes (4, D) of `GRID`, parameters, some of the scores."""
 
 
-@pytest.mark.parametrize("codes", CODES)
-@pytest.mark.parametrize("name", METRICS)
-def test_codes_of_any_kind_have_finite_scores(name: str, codes: str) -> None:
-    scores = METRICS[name](table(CODES[codes]), np.random.default_rng(0), **few_points(name))
-    assert scores
-    for value in scores.values():
-        assert isinstance(value, float)
-        assert np.isfinite(value)
+@pytest.mark.parametrize("name", METRICS.own)
+def test_a_metric_lacks_nothing_and_does_what_every_metric_must(name: str) -> None:
+    missing = missing_pieces(METRICS[name])
+    if METRICS[name].label == readable(name):
+        missing.append("a label: Metric(..., label='MIG')")
+    if name not in HAND_COMPUTED:
+        missing.append(
+            "scores worked by hand: a row of HAND_COMPUTED in tests/metrics/test_every_metric.py"
+        )
+    require_pieces(f"the metric {name}", missing)
+    check_metric(name)
 
 
-@pytest.mark.parametrize("sizes", [(1, 12), (12,)])
-@pytest.mark.parametrize("name", METRICS)
-def test_a_factor_of_one_value_or_a_single_factor_is_scored_or_refused(
-    name: str, sizes: tuple[int, ...]
-) -> None:
-    codes = TableRepresentation(
-        STANDARD, None, sizes, lambda factors, rng: np.ravel_multi_index(tuple(factors.T), sizes)
-    )
-    if name == "beta_vae_score" and len(sizes) == 1:
-        with pytest.raises(ValueError, match="two factors"):
-            METRICS[name](codes, np.random.default_rng(0), **few_points(name))
-    else:
-        scores = METRICS[name](codes, np.random.default_rng(0), **few_points(name))
-        assert np.isfinite(list(scores.values())).all()
+@pytest.mark.parametrize("name", HAND_COMPUTED)
+def test_a_score_is_the_one_worked_by_hand(name: str) -> None:
+    codes, parameters, expected = HAND_COMPUTED[name]
+    scores = METRICS[name](EvenTable(codes), np.random.default_rng(0), **parameters)
+    assert {score: scores[score] for score in expected} == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e200])
-@pytest.mark.parametrize("name", METRICS)
-def test_codes_that_are_not_finite_are_refused_with_a_reason(name: str, bad: float) -> None:
-    codes = STANDARD.copy()
-    codes[::2, 1] = bad
-    with pytest.raises(ValueError, match="finite"):
-        METRICS[name](table(codes), np.random.default_rng(0), **few_points(name))
+def test_labels_are_of_scores_that_a_metric_gives() -> None:
+    for name, (codes, parameters, _) in HAND_COMPUTED.items():
+        if not name.startswith("downstream"):  # its scores are named by the sizes
+            scores = METRICS[name](EvenTable(codes), np.random.default_rng(0), **parameters)
+            assert set(METRICS[name].labels) <= set(scores), name
 
 
-@pytest.mark.parametrize("kind", [np.random.RandomState, np.random.default_rng])
-@pytest.mark.parametrize("name", METRICS)
-def test_a_score_follows_its_seed_alone(
-    name: str, kind: typing.Callable[[int], typing.Any]
-) -> None:
-    noisy = table(STANDARD, np.full(STANDARD.shape, -1.0))
-    first, second = (METRICS[name](noisy, kind(3), **few_points(name)) for _ in range(2))
-    assert first == second
+def test_a_single_factor_has_no_pair_to_tell_apart() -> None:
+    single = TableRepresentation(COPIED, None, (4,), lambda factors, rng: factors[:, 0])
+    with pytest.raises(ValueError, match="two factors"):
+        METRICS["beta_vae_score"](single, np.random.default_rng(0), **FEW)
 
 
-@pytest.mark.parametrize("name", METRICS)
-def test_parameters_are_keywords_with_a_default_a_type_and_bounds(name: str) -> None:
-    metric = METRICS[name]
-    hints = typing.get_type_hints(metric.function, include_extras=True)
-    assert "num_train" in metric.parameters
-    for parameter in metric.parameters.values():
-        assert parameter.default is not inspect.Parameter.empty
-        annotation = hints[parameter.name]
-        if typing.get_origin(annotation) is typing.Annotated:
-            assert any(isinstance(extra, Bounds) for extra in annotation.__metadata__)
-    assert metric.reference
-    assert metric.version >= 1
-
-
-def test_the_study_seeds_are_those_of_its_harness() -> None:
+def test_the_papers_seeds_are_those_of_its_harness() -> None:
     # The original draws a seed for each representation, then for its nine metrics in the order of
     # their names (spec, evaluation harness), all from RandomState(0).
     draws = np.random.RandomState(0)

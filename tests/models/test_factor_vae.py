@@ -24,7 +24,7 @@ def _adversary(bias: tuple[float, float]):
     return params
 
 
-def test_the_adversary_has_the_studys_number_of_parameters() -> None:
+def test_the_adversary_has_the_papers_number_of_parameters() -> None:
     shapes = shapes_of(Adversary(), (1, 10))
     # 11,000 + 5 * 1,001,000 + 2,002
     assert sum(np.prod(leaf.shape) for leaf in jax.tree.leaves(shapes)) == 5_018_002

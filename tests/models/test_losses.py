@@ -1,8 +1,10 @@
-"""Each method's whole loss against its paper's formula, in NumPy, away from every identity.
+"""All that holds of every method, and each one's whole loss against its paper's formula.
 
-The forward pass is replaced by a fixed one: 6 images, 3 latents, codes that are not the means.
+A new method adds a row to `CASES`, worked by hand, and one to `PLAIN`. In `CASES` the forward pass
+is replaced by a fixed one: 6 images, 3 latents, codes that are not the means.
 """
 
+import sys
 from importlib import import_module
 
 import jax
@@ -10,11 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from teasel.catalogue import REQUIRED
+from teasel.catalogue import REQUIRED, readable
 from teasel.models import METHODS
 from teasel.models.factor_vae import adversary_loss
 from teasel.models.networks import Posterior
 from teasel.models.objective import Forward
+from teasel.testing import check_method
+from teasel.testing.methods import missing_pieces
+from teasel.testing.require import require_pieces
 
 B, D, STEP, RECONSTRUCTION = 6, 3, 10, 123.4
 RNG = np.random.default_rng(0)
@@ -110,6 +115,34 @@ CASES = [
 ]
 
 
+PLAIN = {
+    "beta_vae": {"beta": 1.0},
+    "factor_vae": {"gamma": 0.0},
+    "dip_vae_i": {"lambda_od": 0.0},
+    "dip_vae_ii": {"lambda_od": 0.0},
+    "beta_tc_vae": {"beta": 1.0},
+    "annealed_vae": {"c_max": 0.0, "gamma": 1.0},  # |KL - 0| = KL
+    "untrained": {},
+}
+"""Hyper-parameters that leave the plain variational autoencoder; None if there are none."""
+
+
+@pytest.mark.parametrize("name", METHODS.own)
+def test_a_method_lacks_nothing_and_does_what_every_method_must(name) -> None:
+    method = METHODS[name]
+    missing = missing_pieces(method)
+    if method.label == readable(name):
+        missing.append("a label: MethodEntry(..., label='FactorVAE')")
+    if not method.colour and name != "untrained":
+        missing.append("a colour: MethodEntry(..., colour='#c8603a')")
+    if name not in {case for case, *_ in CASES}:
+        missing.append("a loss worked by hand: a row of CASES in tests/models/test_losses.py")
+    if name not in PLAIN:
+        missing.append("the values that make it plain: a row of PLAIN in the same file")
+    require_pieces(f"the method {name}", missing)
+    check_method(name, plain=PLAIN[name])
+
+
 @pytest.fixture
 def loss(monkeypatch):
     """(name, hyper-parameters, key) -> the loss, its `Info` and the adversary's gradient."""
@@ -119,8 +152,9 @@ def loss(monkeypatch):
         reconstruction = jnp.asarray(RECONSTRUCTION)
         return Forward(posterior, jnp.asarray(CODES), reconstruction, jnp.asarray(KL_PER_LATENT))
 
-    for name in ("annealed_vae", "beta_tc_vae", "beta_vae", "dip_vae", "factor_vae"):
-        monkeypatch.setattr(import_module(f"teasel.models.{name}"), "forward", passes)
+    for method in METHODS.own.values():
+        module = sys.modules[method.factory.__module__]
+        monkeypatch.setattr(module, "forward", passes, raising=False)
 
     def compute(name, values, key=None):
         params = {"adversary": jax.tree.map(jnp.asarray, ADVERSARY)}
@@ -181,11 +215,7 @@ def test_the_adversary_learns_from_sampled_and_permuted_codes_by_the_gradient_wo
 
 
 def test_the_defaults_are_the_papers() -> None:
-    found = {
-        name: {key: value.default for key, value in METHODS[name].parameters.items()}
-        for name in METHODS.own
-    }
-    assert found == {
+    expected = {
         "beta_vae": {"beta": REQUIRED},
         "factor_vae": {"gamma": REQUIRED},
         "dip_vae_i": {"lambda_od": REQUIRED, "lambda_d_factor": 10.0},
@@ -194,3 +224,6 @@ def test_the_defaults_are_the_papers() -> None:
         "annealed_vae": {"c_max": REQUIRED, "gamma": 1000.0, "iteration_threshold": 100_000.0},
         "untrained": {},
     }
+    for name, defaults in expected.items():
+        parameters = METHODS[name].parameters
+        assert {key: parameters[key].default for key in parameters} == defaults

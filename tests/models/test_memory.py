@@ -27,7 +27,7 @@ def _pack(**changes) -> Memory:
 
 @pytest.mark.parametrize(
     ("method", "num_parameters"),
-    # The study's counts: 309,204 + 381,313, and 5,018,002 of FactorVAE's adversary.
+    # The paper's counts: 309,204 + 381,313, and 5,018,002 of FactorVAE's adversary.
     [("beta_vae", 690_517), ("factor_vae", 5_708_519)],
 )
 def test_parameters_take_four_bytes_and_their_moments_eight(method, num_parameters) -> None:

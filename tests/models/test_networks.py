@@ -14,10 +14,10 @@ def _count(tree) -> int:
 
 @pytest.mark.parametrize(
     ("channels", "encoder", "decoder"),
-    # Counted by hand from the study's layer table, 10 latents.
+    # Counted by hand from the paper's layer table, 10 latents.
     [(1, 309_204, 381_313), (3, 310_228, 382_339)],
 )
-def test_the_networks_have_the_studys_number_of_parameters(channels, encoder, decoder) -> None:
+def test_the_networks_have_the_papers_number_of_parameters(channels, encoder, decoder) -> None:
     params = initial_parameters(jax.random.key(0), (64, 64, channels), 10)
     assert _count(params["encoder"]) == encoder
     assert _count(params["decoder"]) == decoder
@@ -95,7 +95,7 @@ def _decode_by_hand(params, codes):
     return hidden
 
 
-def test_the_networks_are_the_studys_layers_written_in_numpy() -> None:
+def test_the_networks_are_the_papers_layers_written_in_numpy() -> None:
     rng = np.random.default_rng(0)
     start = initial_parameters(jax.random.key(0), (64, 64, 3), 10)
     params = jax.tree.map(

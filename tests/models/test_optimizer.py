@@ -21,9 +21,9 @@ def test_the_first_two_updates_are_those_computed_by_hand() -> None:
 
 
 @pytest.mark.parametrize("name", METHODS.own)
-def test_every_method_trains_by_the_studys_adams(name) -> None:
+def test_every_method_trains_by_the_papers_adams(name) -> None:
     factory = METHODS[name]
-    optimizer = factory(**dict.fromkeys(factory.parameters, 2.0)).optimizer(1e-4)
+    optimizer = factory(**factory.example).optimizer(1e-4)
     # So small that epsilon counts.
     gradients = [3e-8, -2e-7, 5e-8]
     parts = ("encoder", "decoder", "adversary")

@@ -78,7 +78,7 @@ def test_evaluation_is_at_the_packs_step_on_batches_and_noise_of_their_own(train
         assert result["kl_per_latent"] == [result["kl"]] == [3]
 
 
-def test_the_default_settings_are_the_studys() -> None:
+def test_the_default_settings_are_the_papers() -> None:
     settings = Settings()
     assert (settings.steps, settings.batch_size) == (300_000, 64)
     assert (settings.num_latents, settings.learning_rate) == (10, 1e-4)
