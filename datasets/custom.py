@@ -88,7 +88,10 @@ def from_npz(name: str, path: Path | str, sha256: str | None = None) -> Definiti
 
 
 def from_function(
-    name: str, factors: Mapping[str, int], render: Callable[[np.ndarray], np.ndarray]
+    name: str,
+    factors: Mapping[str, int],
+    render: Callable[[np.ndarray], np.ndarray],
+    label: str = "",
 ) -> Definition:
     """The data set whose images are `render(factors)`; drawn into the cache once.
 
@@ -98,6 +101,7 @@ def from_function(
         render: factors (n, K), int64, from 0 -> images (n, 64, 64, C), uint8, C 1 or 3. The same
             factors must give the same image. If 64 images spread over the grid come out otherwise
             than before, all are drawn again.
+        label: what to call it in tables and figures; by default its name.
 
     Raises:
         DataError: if `render` gives images of another form.
@@ -135,6 +139,7 @@ def from_function(
         source="user's function",
         stored_as=f"function_{name}",
         version=hashlib.sha256(spread.tobytes()).hexdigest(),
+        label=label,
     )
 
 

@@ -79,12 +79,16 @@ def _find(metric: str | Metric) -> tuple[str, Metric]:
 
 
 def _table(codes: np.ndarray, log_variances: np.ndarray | None = None) -> TableRepresentation:
-    return TableRepresentation(
-        codes,
-        log_variances,
-        _SIZES,
-        lambda factors, rng: np.asarray(np.ravel_multi_index(tuple(factors.T), _SIZES)),
-    )
+    return _table_of(_SIZES, codes, log_variances)
+
+
+def _table_of(
+    sizes: tuple[int, ...], codes: np.ndarray, log_variances: np.ndarray | None
+) -> TableRepresentation:
+    def indices_of(factors: np.ndarray, rng: Rng) -> np.ndarray:
+        return np.asarray(np.ravel_multi_index(tuple(factors.T), sizes))
+
+    return TableRepresentation(codes, log_variances, sizes, indices_of)
 
 
 def _score(metric: Metric, representation: Representation, rng: Rng | None = None) -> Any:
@@ -114,12 +118,7 @@ def _check_scores(name: str, scores: Any, of: str) -> None:
 
 def _check_odd_factors(name: str, metric: Metric, sizes: tuple[int, ...]) -> None:
     what = "of a single factor" if len(sizes) == 1 else "where a factor has one value only"
-    table = TableRepresentation(
-        _STANDARD,
-        None,
-        sizes,
-        lambda factors, rng: np.asarray(np.ravel_multi_index(tuple(factors.T), sizes)),
-    )
+    table = _table_of(sizes, _STANDARD, None)
     try:
         scores = _score(metric, table)
     except ValueError as error:
