@@ -273,8 +273,7 @@ def _data_prepare(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from .analysis import write_report
-    from .analysis.report import export
+    from .analysis import export, write_report
 
     if arguments.export:
         page = export(arguments.results, arguments.export, more=arguments.published)
