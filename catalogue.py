@@ -1,8 +1,7 @@
 """Catalogues: what there is of one kind, from this package and from others that are installed."""
 
-import difflib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Generic, NamedTuple, TypeVar
@@ -10,12 +9,6 @@ from typing import Generic, NamedTuple, TypeVar
 from . import TeaselError
 
 Entry = TypeVar("Entry")
-
-
-def hint(name: str, known: Sequence[str]) -> str:
-    """The nearest known name as a question, or all of them."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f" (did you mean '{close[0]}'?)" if close else f" (one of: {', '.join(known)})"
 
 
 class Bounds(NamedTuple):

@@ -4,11 +4,11 @@ A results folder says all this itself, in the section "catalogue" of its ``study
 tables and figures are the same where a method, a metric or a data set of it is not installed.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
+
+from ..sweep.store import versions
 
 LOSSES = ("loss", "reconstruction", "kl")
 """Columns of every model, of which less is better."""
@@ -28,6 +28,9 @@ _LABELS = {
     "c_max": "C_max",
 }
 """What no catalogue names: losses, what the analysis derives, hyper-parameters."""
+
+REFERENCES = ("untrained", "random_codes", "ica", "pca", "raw_pixels", "ground_truth")
+"""What Teasel itself puts beside trained methods, in the order of tables."""
 
 Section = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
@@ -106,14 +109,21 @@ class Names:
         return -1 if column in self.lower_is_better else 1
 
 
+_TRAINED = [name for name in versions.METHODS if name not in REFERENCES]
+
+
+def _describe(method: str) -> dict[str, Any]:
+    label, colour, reference = versions.METHODS[method]
+    trained = method not in REFERENCES
+    return {"label": label, "colour": colour, "reference": reference, "trained": trained}
+
+
 KNOWN: Section = {
-    kind: entries
-    for kind, entries in json.loads(
-        (files("teasel.analysis") / "known_names.json").read_text(encoding="utf-8")
-    ).items()
-    if kind != "what"
+    "methods": {name: _describe(name) for name in (*_TRAINED, *REFERENCES)},
+    "metrics": versions.METRICS,
+    "datasets": {name: {"label": label} for name, label in versions.DATASET_LABELS.items()},
 }
-"""The section "catalogue" of a study that has the paper's names and Teasel's references."""
+"""The section "catalogue" of a study with the paper's methods, Teasel's references and metrics."""
 
 PAPER_NAMES = Names.of_section(KNOWN)
 """For tables that come without a results folder."""

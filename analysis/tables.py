@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pandas import DataFrame
 
-from ..catalogue import hint
+from ..errors import UnknownNameError
 from ..sweep.store.results import Results
-from ..sweep.store.tables import TRIALS
+from ..sweep.store.tables import TRIALS, score_column
 from .formats import format_strength
 from .names import PAPER_NAMES, Names
 from .paper_grid import PAPER_SCORES, paper_grid
@@ -160,16 +160,13 @@ def check_scores(given: str | Iterable[str], *tables: DataFrame) -> list[str]:
         tables: where they stand; a score of the paper's may be missing there.
 
     Raises:
-        ValueError: if a name is neither a column of a table nor a score of the paper.
+        UnknownNameError: if a name is neither a column of a table nor a score of the paper.
     """
     names = as_list(given)
     known = {*PAPER_SCORES, *(column for table in tables for column in table.columns)}
     for name in names:
         if name not in known:
-            raise ValueError(
-                f"no score {name!r}: expected a column of the table or a score of the paper"
-                f"{hint(str(name), PAPER_SCORES)}"
-            )
+            raise UnknownNameError("score", str(name), PAPER_SCORES)
     return names
 
 
@@ -197,15 +194,6 @@ def check_models(table: DataFrame, identity: Sequence[str] = MODEL) -> DataFrame
 def drop_references(table: DataFrame, names: Names = PAPER_NAMES) -> DataFrame:
     """The rows of trained models: without references such as the untrained networks."""
     return table[~table["method"].isin(names.references)]
-
-
-def score_column(metric: str, score: str) -> str:
-    """The wide column of a score.
-
-    >>> score_column("mig", "mig"), score_column("dci", "completeness")
-    ('mig', 'dci_completeness')
-    """
-    return score if score == metric or metric == "unsupervised" else f"{metric}_{score}"
 
 
 def list_other_scores(results: ResultsReader) -> list[str]:

@@ -1,17 +1,12 @@
-"""`teasel top`: the models of a results folder that score best."""
+"""The models of a results folder that score best."""
 
 from pathlib import Path
 
 from pandas import DataFrame
 
-from .. import TeaselError
-from ..catalogue import hint
+from ..errors import UnknownNameError
 from .names import LOSSES, Names
 from .tables import ResultsReader, drop_references, open_results, scores, trials
-
-
-class TopError(TeaselError):
-    """There is no such metric or data set in the results; says which there are."""
 
 
 def top(
@@ -37,7 +32,7 @@ def top(
 
     Raises:
         ResultsError: if there is no study.
-        TopError: if the results have no such score or data set.
+        UnknownNameError: if the results have no such score or data set.
     """
     folder = open_results(results)
     names = Names.of_study(folder.study)
@@ -45,27 +40,13 @@ def top(
     others = {"representation", "other_parameters", *trials(folder).columns} - {*LOSSES, "elbo"}
     known = [name for name in wide.columns if name not in others]
     if metric not in known:
-        raise TopError(f"no score '{metric}' in these results{hint(metric, known)}")
+        raise UnknownNameError("score", metric, known, "in these results")
     datasets = list(wide["dataset"].unique())
     if dataset is not None and dataset not in datasets:
-        raise TopError(f"no model of '{dataset}' in these results{hint(dataset, datasets)}")
+        raise UnknownNameError("data set", dataset, datasets, "in these results")
     models = drop_references(wide, names).dropna(subset=[metric])
     if dataset is not None:
         models = models[models["dataset"] == dataset]
     models = models.sort_values(metric, ascending=names.sign(metric) < 0, kind="stable")
     columns = ["trial_id", "dataset", "method", "setting", "seed", metric]
     return models[columns].head(num_models).reset_index(drop=True)
-
-
-def print_top(uri: str, **choice) -> None:
-    """Prints what `top` finds; `choice` is its arguments.
-
-    Raises:
-        ResultsError: If there is no study.
-        TopError: If the results have no such score or data set.
-    """
-    table = top(uri, **choice)
-    if table.empty:
-        print("No model has this score yet.")
-    else:
-        print(table.to_string(index=False, float_format="{:.4f}".format))

@@ -17,7 +17,7 @@ from teasel.sweep.schedule.scheduler import Options, Scheduler
 from teasel.sweep.store.results import Results
 from teasel.sweep.study.costs import cost, num_encoded, relative_step
 from teasel.sweep.study.remaining import WantedTrial, remaining
-from teasel.sweep.study.study import work
+from teasel.sweep.study.study import wanted_trials
 from teasel.sweep.trials.trial import Trial
 from teasel.sweep.work.tasks import Demand, Task, TrainPack
 from teasel.testing.conditions import CALM, Durations, Faults
@@ -162,7 +162,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rates = Rates(**json.loads(Path(arguments.rates).read_text()) if arguments.rates else {})
     os.fsync = lambda descriptor: None  # what is written is thrown away
-    everything = work([load_grid("locatello2019")[0]])
+    everything = wanted_trials([load_grid("locatello2019")[0]])
     ideal = model_seconds(everything, rates) / HOUR
     print(f"without an idle second: {ideal:.0f} hours of one accelerator to train;")
     scoring = cost((), everything, save_models=False, measured={}).score_seconds / HOUR

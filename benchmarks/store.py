@@ -27,8 +27,9 @@ from teasel.sweep.commands.status import print_status
 from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.store.results import Results
 from teasel.sweep.store.tables import to_table
+from teasel.sweep.study.freeze import freeze
 from teasel.sweep.study.remaining import WantedTrial
-from teasel.sweep.study.study import freeze, work
+from teasel.sweep.study.study import wanted_trials
 
 PACK = 12  # trials, hence 1,050 packs: every pack leaves a file of each table
 SCORES_PER_REQUEST = 10  # 20 requests a trial: 100 scores a representation
@@ -41,7 +42,7 @@ def make(folder: str) -> None:
     results, rng = Results(folder), np.random.default_rng(0)
     loaded = load_grid("locatello2019")
     freeze(results, [loaded])
-    everything = work([loaded[0]])
+    everything = wanted_trials([loaded[0]])
     results.add_points("dsprites", np.arange(15_000), rng.integers(0, 40, (15_000, 5)))
     for first in range(0, len(everything), PACK):
         add_pack(results, f"{first:012x}-run-train-1", everything[first : first + PACK], rng)
@@ -148,7 +149,7 @@ def _template(wanted: WantedTrial) -> pa.Table:
 
 def _some_codes(folder: str) -> None:
     results = Results(folder)
-    for wanted in work([load_grid("locatello2019")[0]])[:NUM_CODES:5]:
+    for wanted in wanted_trials([load_grid("locatello2019")[0]])[:NUM_CODES:5]:
         results.representation(wanted.trial.trial_id)
 
 

@@ -14,7 +14,7 @@ from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.schedule.scheduler import Options, Scheduler
 from teasel.sweep.store.results import Results
 from teasel.sweep.study.remaining import remaining
-from teasel.sweep.study.study import work
+from teasel.sweep.study.study import wanted_trials
 from teasel.sweep.work.attempt import Outcome
 from teasel.sweep.work.tasks import Demand, Task
 
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--packs", type=int, nargs="+", default=[64, 8])
     parser.add_argument("--machines", type=int, nargs="+", default=[1, 8, 64])
     arguments = parser.parse_args()
-    everything = work([load_grid("locatello2019")[0]])
+    everything = wanted_trials([load_grid("locatello2019")[0]])
     print("| machines | pack | attempts | CPU-ms an attempt | share of a pack of a minute |")
     print("|" + " --- |" * 5)
     for num_machines in arguments.machines:

@@ -9,7 +9,7 @@ from .. import TeaselError
 from ..sweep.grid.grid import load_grid, packaged_grids
 from ..sweep.grid.select import select as select_trials
 from ..sweep.grid.source import Source
-from ..sweep.study.study import work
+from ..sweep.study.study import wanted_trials
 from .secrecy import shows_secret
 
 
@@ -38,7 +38,7 @@ class Job(NamedTuple):
         """The arguments of `teasel` that do this job.
 
         Args:
-            folder: Where the files of `shipped` will lie; by default the grids stay where they are.
+            folder: Where `files_to_ship` will lie; by default the grids stay where they are.
         """
         grids = list(self.grids)
         if folder is not None:
@@ -46,7 +46,7 @@ class Job(NamedTuple):
         selection = ["--select", self.select] if self.select else []
         return ["run", *grids, "--results", self.results, *selection]
 
-    def shipped(self) -> dict[str, str]:
+    def files_to_ship(self) -> dict[str, str]:
         """The text of the grids that are files, by file name, to be carried to where the job runs.
 
         Raises:
@@ -74,7 +74,7 @@ def prepare(names: Sequence[str], results: str | None, select: str | None) -> Jo
         select: Only the trials that meet these conditions.
 
     Raises:
-        GridError: If a grid is wrong.
+        ConfigError: If a grid is wrong.
         SelectionError: If the selection is wrong.
         SubmitError: If the grids are of several studies, or the URI has a secret in it.
     """
@@ -82,7 +82,7 @@ def prepare(names: Sequence[str], results: str | None, select: str | None) -> Jo
     studies = sorted({grid.study for grid, _ in loaded})
     if len(studies) > 1:
         raise SubmitError(f"the grids are of several studies: {', '.join(studies)}")
-    select_trials([trial for trial, _ in work(grid for grid, _ in loaded)], select)
+    select_trials([trial for trial, _ in wanted_trials(grid for grid, _ in loaded)], select)
     results = results or f"results/{studies[0]}"
     if "://" not in results:
         results = str(Path(os.path.expanduser(results)).absolute())

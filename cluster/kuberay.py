@@ -67,9 +67,9 @@ def manifests(settings: KubeRay, job: Job) -> list[dict[str, Any]]:
     metadata = {"name": name, "namespace": settings.namespace}
     run = join(["teasel", *job.arguments(_FOLDER), "--grace", str(GRACE_SECONDS)])
     # A key may not have every character that a file's name has.
-    names = {"run.sh": "run.sh"} | {f"grid-{n}": name for n, name in enumerate(job.shipped())}
+    names = {"run.sh": "run.sh"} | {f"grid-{n}": name for n, name in enumerate(job.files_to_ship())}
     files = {"run.sh": _SCRIPT.format(run=run)}
-    files |= {f"grid-{n}": text for n, text in enumerate(job.shipped().values())}
+    files |= {f"grid-{n}": text for n, text in enumerate(job.files_to_ship().values())}
     spec = {
         # A file: on its way to the head, a command is parsed by two shells, and quoted for none.
         "entrypoint": f"sh {_FOLDER}/run.sh",

@@ -29,7 +29,7 @@ ENVIRONMENT = {
 def render(settings: RayJob, job: Job) -> str:
     """The submission as YAML: entrypoint, runtime environment, and the grids it brings along."""
     return yaml.safe_dump(
-        _submission(settings, job) | {"address": settings.address, "files": job.shipped()},
+        _submission(settings, job) | {"address": settings.address, "files": job.files_to_ship()},
         sort_keys=False,
     )
 
@@ -52,7 +52,7 @@ def check(settings: RayJob, job: Job) -> None:
     Raises:
         SubmitError: If there is no wheel, or no cluster at the address.
     """
-    job.shipped()
+    job.files_to_ship()
     if settings.wheel and not Path(settings.wheel).is_file():
         raise SubmitError(f"no wheel {settings.wheel}: `python -m build --wheel` makes one in dist")
     _client(settings)
@@ -71,7 +71,7 @@ def submit(settings: RayJob, job: Job) -> str:
     """
     submission = _submission(settings, job)
     with tempfile.TemporaryDirectory() as folder:
-        for name, text in job.shipped().items():
+        for name, text in job.files_to_ship().items():
             Path(folder, name).write_text(text, encoding="utf-8")
             submission["runtime_env"]["working_dir"] = folder
         try:

@@ -40,13 +40,13 @@ class Cluster(Strict):
     results: Annotated[str, Field(pattern=r"^(/|~/|[a-z0-9]+://)[^\n]+$"), OnNodes] | None = None
 
 
-def _one_node(array: int | None, info: ValidationInfo) -> int | None:
+def _check_nodes(array: int | None, info: ValidationInfo) -> int | None:
     if array and info.data.get("nodes", 1) > 1:
         raise PydanticCustomError("array", "each job of an array has one node: leave out 'nodes'")
     return array
 
 
-def _in_time(seconds: int, info: ValidationInfo) -> int:
+def _check_warning(seconds: int, info: ValidationInfo) -> int:
     if seconds + 300 > 3600 * info.data.get("hours", 1e9):  # else it would do nothing but restart
         what = "the warning must come five minutes after the start or later: raise 'hours'"
         raise PydanticCustomError("late", what)
@@ -61,10 +61,10 @@ class Slurm(Cluster):
     cpus_per_node: Count
     gpus_per_node: Annotated[int, Field(ge=0)] = 0
     nodes: Count = 1
-    array: Annotated[Count | None, AfterValidator(_one_node)] = None
+    array: Annotated[Count | None, AfterValidator(_check_nodes)] = None
     account: Line | None = None
     memory_per_node: Annotated[str, Field(pattern=r"^\d+[KMGT]?$")] | None = None
-    warning_seconds: Annotated[int, Field(ge=60), AfterValidator(_in_time)] = Field(
+    warning_seconds: Annotated[int, Field(ge=60), AfterValidator(_check_warning)] = Field(
         300, validate_default=True
     )
     interface: Line | None = None
@@ -81,7 +81,7 @@ class RayJob(Cluster):
     environment: Annotated[dict[str, str], OnNodes] = Field({})
 
 
-def _only_one(number: int, info: ValidationInfo) -> int:
+def _check_accelerators(number: int, info: ValidationInfo) -> int:
     if number and info.data.get("gpus_per_worker"):
         raise PydanticCustomError("both", "a worker has GPUs or TPUs, not both")
     return number
@@ -96,7 +96,7 @@ class KubeRay(Cluster):
     cpus_per_worker: Count
     memory_per_worker: Memory
     gpus_per_worker: Annotated[int, Field(ge=0)] = 0
-    tpus_per_worker: Annotated[Literal[0, 1, 4, 8], AfterValidator(_only_one)] = 0
+    tpus_per_worker: Annotated[Literal[0, 1, 4, 8], AfterValidator(_check_accelerators)] = 0
     min_workers: Count = 1
     spot: bool = True
     node_selector: dict[str, str] = Field({})
@@ -116,7 +116,7 @@ def load_cluster(path: str, shape: type[Shape]) -> Shape:
     """The settings of a cluster file.
 
     Raises:
-        GridError: With every fault of the file, each as ``file:line:column: what``.
+        ConfigError: With every fault of the file, each as ``file:line:column: what``.
     """
     source = read_yaml_file(path)
     try:

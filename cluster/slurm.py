@@ -1,5 +1,6 @@
 """Slurm: one job with a Ray of its own, or an array of them; back in the queue until done."""
 
+import logging
 import math
 import re
 import shlex
@@ -9,9 +10,11 @@ import sys
 from importlib import resources
 from pathlib import Path
 
-from ..catalogue import hint
+from ..errors import hint
 from .job import Job, SubmitError
 from .schema import Slurm
+
+logger = logging.getLogger("teasel")
 
 
 def render(settings: Slurm, job: Job) -> str:
@@ -26,7 +29,7 @@ def render(settings: Slurm, job: Job) -> str:
         f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH",
         "warned=",
         "trap warned=yes TERM",
-        *(line for own in settings.setup for line in (own, _or_stop(own))),
+        *(line for own in settings.setup for line in (own, _stop_if_it_fails(own))),
         f"interface={shlex.quote(settings.interface or '')}",
         f"container=({shlex.join(container)})",
         f"study=({shlex.join(command)}{f' --shard {shard}' if settings.array else ''})",
@@ -35,7 +38,7 @@ def render(settings: Slurm, job: Job) -> str:
     return "\n".join(lines) + "\n\n" + body
 
 
-def _or_stop(line: str) -> str:
+def _stop_if_it_fails(line: str) -> str:
     words = shlex.quote(f"teasel: this line of the setup fails: {line}")
     return f"[[ $? == 0 ]] || {{ echo {words} >&2; exit 1; }}"
 
@@ -77,8 +80,9 @@ def check(settings: Slurm, job: Job) -> None:
         if partition not in partitions:
             raise SubmitError(f"Slurm has no partition '{partition}'{hint(partition, partitions)}")
     if re.match(r"/(tmp|var/tmp|dev/shm)/", job.results):
-        what = f"{job.results} is probably this machine's own: every node must see the results"
-        print(f"warning: {what}", file=sys.stderr)
+        logger.warning(
+            "%s is probably this machine's own: every node must see the results", job.results
+        )
 
 
 def rehearse(settings: Slurm, job: Job) -> str:

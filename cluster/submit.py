@@ -1,4 +1,4 @@
-"""`teasel submit`: a study, checked here, to be run by a cluster."""
+"""A study, checked here, to be run by a cluster."""
 
 from collections.abc import Sequence
 from importlib import resources
@@ -32,8 +32,8 @@ def submit(
     select: str | None = None,
     show: bool = False,
     dry_run: bool = False,
-) -> None:
-    """Submits a study, or shows what would be submitted, or checks it.
+) -> str:
+    """Submits a study, or only renders or checks it, and returns what there is to say.
 
     Args:
         target: A key of `TARGETS`.
@@ -42,11 +42,11 @@ def submit(
         results: Folder or URI; by default that of the cluster's file, else ``results/<study>``
             below the current folder.
         select: Only the trials that meet these conditions.
-        show: Print what would be submitted, and no more.
+        show: Render what would be submitted, and no more.
         dry_run: Check it, here and by the cluster, and no more.
 
     Raises:
-        GridError: If a grid or the cluster's file is wrong.
+        ConfigError: If a grid or the cluster's file is wrong.
         SelectionError: If the selection is wrong.
         SubmitError: If something is missing here, or the cluster refuses.
     """
@@ -54,10 +54,9 @@ def submit(
     settings = load_cluster(cluster, shape)
     job = prepare(names, results or settings.results, select)
     if show:
-        print(module.render(settings, job))
-        return
+        return module.render(settings, job)
     module.check(settings, job)
-    print((module.rehearse if dry_run else module.submit)(settings, job))
+    return (module.rehearse if dry_run else module.submit)(settings, job)
 
 
 def example(target: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..catalogue import Catalogue
+from ..errors import UnknownNameError
 from .appearance import SCREAM, color, noise, scream
 from .cache import cache_dir
 from .cars3d import CARS3D
@@ -80,12 +81,12 @@ def load(name: str, data_dir: Path | str | None = None) -> Dataset:
         data_dir: the folder of publishers' files; by default TEASEL_DATA_DIR, if set.
 
     Raises:
-        ValueError: if the catalogue has no such name.
+        UnknownNameError: if the catalogue has no such name.
         DataError: if its files can't be had or the cache can't be written.
 
     >>> load("dsprites_mini").factor_sizes
     (3, 6, 10, 16, 16)
     """
     if name not in DATASETS:
-        raise ValueError(f"no data set {name!r}; there are {', '.join(DATASETS)}")
+        raise UnknownNameError("data set", name, DATASETS)
     return DATASETS[name](Path(data_dir) if data_dir else None)

@@ -1,12 +1,13 @@
 """The command line: exit codes, one clear message, nothing heavy loaded too early."""
 
+import logging
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from teasel.__main__ import main
+from teasel.__main__ import COMMANDS, main
 
 
 def test_a_bad_grid_is_exit_code_2_with_all_faults_and_nothing_written(
@@ -63,6 +64,46 @@ def test_a_number_that_makes_no_sense_is_exit_code_2(
         main(command.split())
     assert caught.value.code == 2
     assert what in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--share 3/10", "--share=3/10"])
+def test_an_option_that_was_renamed_is_answered_with_its_name_of_today(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "quickstart", *option.split()]) == 2
+    assert capsys.readouterr().err == "--share is called --shard now\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_of_its_own(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert caught.value.code == 0
+    assert f"usage: teasel {command}" in capsys.readouterr().out
+
+
+def test_there_are_few_commands() -> None:
+    assert len(COMMANDS) <= 18
+
+
+def test_messages_are_shown_by_the_command_line_and_not_by_the_library(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logger = logging.getLogger("teasel")
+
+    def speak(arguments: object) -> int:
+        logger.info("all is %s", "well")
+        logger.warning("nearly")
+        return 0
+
+    monkeypatch.setattr("teasel.sweep.commands.status.main", speak)
+    speak(None)
+    assert capsys.readouterr() == ("", "")
+    for _ in range(2):
+        assert main(["status", "nowhere"]) == 0
+        assert capsys.readouterr() == ("all is well\n", "warning: nearly\n")
 
 
 def test_methods_are_listed_with_bounds_and_defaults_and_so_are_references(
@@ -122,3 +163,16 @@ def test_planning_the_study_starts_no_backend_and_imports_nothing_heavy() -> Non
     assert run.returncode == 0, run.stderr
     assert "12,600 trials, 252 settings" in run.stdout
     assert "by data set: dsprites 1,800, color_dsprites 1,800" in run.stdout
+
+
+@pytest.mark.parametrize("command", ["status", "failures", "compact", "verify"])
+def test_reading_a_folder_imports_no_catalogue(command: str) -> None:
+    code = (
+        "import sys\n"
+        "from teasel.__main__ import main\n"
+        f"assert main([{command!r}, 'nowhere']) == 2\n"
+        "heavy = {'jax', 'ray', 'pandas', 'sklearn', 'pydantic', 'numba', 'matplotlib'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr

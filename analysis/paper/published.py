@@ -11,6 +11,7 @@ import pandas as pd
 from pandas import DataFrame
 
 from ... import TeaselError
+from ...errors import UnknownNameError
 from ..paper_grid import UNSUPERVISED, paper_grid
 from ..tables import as_list, drop_references, split_by
 
@@ -48,7 +49,7 @@ def published_numbers(figure: str, more: str | Path | None = None) -> DataFrame:
 
     Raises:
         PublishedError: if the file can't be read or an entry of it is not in that form.
-        ValueError: if there is no such figure.
+        UnknownNameError: if there is no such figure.
 
     >>> table = published_numbers("table_1")
     >>> table.query("row == 'same_metric' and column == 'same_dataset'").published
@@ -60,7 +61,7 @@ def published_numbers(figure: str, more: str | Path | None = None) -> DataFrame:
         tables = tables + _read_own(Path(more))
     known = dict.fromkeys((*FIGURES, *(table["figure"] for table in tables)))
     if figure not in known:
-        raise ValueError(f"no figure {figure!r}: expected one of {', '.join(known)}")
+        raise UnknownNameError("figure", figure, known)
     entries = [
         {
             "figure": figure,

@@ -8,6 +8,7 @@ from pathlib import Path
 import jinja2
 
 from ...sweep.store.results import Results, ResultsError
+from ...sweep.study.study import read_study
 from ..formats import DASH, TIMES, format_count, format_percent
 from ..names import Names
 from ..paper.published import differences_from_paper, published_numbers
@@ -194,9 +195,7 @@ def _count_planned(folder: ResultsReader) -> int | None:
     """How many models the grids of a real results folder ask for."""
     if not isinstance(folder, Results) or "grids" not in folder.study:
         return None
-    from ...sweep.study.study import frozen_grids, work
-
-    return len(work(frozen_grids(folder)))
+    return len(read_study(folder).wanted_trials())
 
 
 def list_notices(report: Report) -> list[str]:

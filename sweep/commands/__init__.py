@@ -1,1 +1,1 @@
-"""A module for each command of the command line: it prints, and does nothing else."""
+"""A module for each command of the command line: its arguments, and what it prints."""

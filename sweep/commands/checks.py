@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,11 +11,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ..store.files import FACTORS, consistently, is_compacted, joined, list_files, manifest
+from ..store.files import (
+    FACTORS,
+    consistently,
+    is_compacted,
+    joined,
+    list_files,
+    manifest,
+    read_rows,
+)
 from ..store.results import Results
 from ..store.tables import IDENTITY, texts, to_table
-from ..study.study import frozen_grids
-from ..trials.references import REFERENCES
+from ..study.study import read_study
 
 NUMBERS = {
     "trials": ["loss", "reconstruction", "kl", "elbo"],
@@ -61,7 +69,7 @@ class _Check:
     def __init__(self, results: Results) -> None:
         self._results = results
         self._store = results.store
-        self._save_models = all(grid.save_models for grid in frozen_grids(results))
+        self._study = read_study(results)
         self._found = Findings(defaultdict(list), [], set())
 
     def run(self) -> Findings:
@@ -69,17 +77,23 @@ class _Check:
         curves, pictures, _ = (self._table(name) for name in ("curves", "pictures", "failures"))
         self._numbers(scores.filter(pc.field("error").is_null()), "scores")
         done = trials.filter(pc.field("status") == "done")
-        models = done.filter(~pc.field("method").isin(list(REFERENCES)))
+        models = done.filter(self._keeps("parameters"))
         self._numbers(models, "trials")
         self._lack("row", scores, _ids(trials), "rows gone")
         self._lack(
             "curve", models.filter(pc.field("steps") > 0), _ids(curves), "pictures or curves gone"
         )
         self._lack("pictures", models, _ids(pictures), "pictures or curves gone")
-        self._codes(done.filter(pc.field("method") != "raw_pixels"))
-        if self._save_models:
+        self._codes(done.filter(self._keeps("codes")))
+        if self._study.save_models:
             self._models(models)
         return self._found
+
+    def _keeps(self, what: str) -> pc.Expression:
+        """Which rows of `trials` are of methods that keep their parameters, or their codes."""
+        methods = self._study.catalogue["methods"]
+        without = [name for name, facts in methods.items() if what not in facts["keeps"]]
+        return ~pc.field("method").isin(pa.array(without, pa.string()))
 
     def _say(self, kind: str, line: str) -> None:
         self._found.lines[kind].append(line)
@@ -112,7 +126,7 @@ class _Check:
         wanted = [*IDENTITY[name], *NUMBERS[name], *columns]
         found = [to_table(name, []).select(wanted)]
         for file in self._files(f"tables/{name}"):
-            rows = self._read(file, lambda parquet: parquet.read())
+            rows = self._read(file, partial(read_rows, file=file))
             if rows is not None:
                 rows = rows.select([column for column in wanted if column in rows.column_names])
                 found.append(_as_dictionaries(rows, texts(name)))

@@ -1,9 +1,23 @@
 """`teasel compact`: folds the many small files of a results folder into few."""
 
+import argparse
+
 from ..store.compact import compact
 from ..store.files import list_files
 from ..store.results import Results
 from ..store.tables import COLUMNS
+from .command_line import DONE, add_results
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `teasel compact`."""
+    add_results(parser)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Folds the files and prints what became of them."""
+    print_compacted(arguments.results)
+    return DONE
 
 
 def print_compacted(uri: str) -> None:

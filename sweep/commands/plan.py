@@ -1,5 +1,6 @@
 """`teasel plan`: what a grid stands for and what it costs, before anything is started."""
 
+import argparse
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -11,12 +12,27 @@ from ..schedule.progress import duration
 from ..store.checkpoints import latest
 from ..store.results import Results
 from ..study.costs import Cost, cost, measured_seconds
+from ..study.freeze import join_study
 from ..study.packing import Slots, make_packs, memory_of
 from ..study.remaining import Remaining, remaining
-from ..study.study import joint_study, work
+from ..study.study import wanted_trials
 from ..trials.references import REFERENCES
 from ..trials.trial import Trial, seeds_first
 from ..work.tasks import Demand
+from .command_line import DONE, add_grids, add_ray
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `teasel plan`."""
+    add_grids(parser)
+    parser.add_argument("--results", metavar="DIR", help="count what is done there already")
+    add_ray(parser)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Prints what the grids stand for, and what they cost."""
+    print_plan(arguments.grid, arguments.select, arguments.results, arguments.address)
+    return DONE
 
 
 class Cluster(NamedTuple):
@@ -38,7 +54,7 @@ def print_plan(
         ray_address: A running Ray cluster to plan for; by default this machine's CPUs.
 
     Raises:
-        GridError: If a grid is wrong.
+        ConfigError: If a grid is wrong.
         SelectionError: If the selection is wrong.
         ResultsError: If the grids cannot stand in one results folder, or the one given cannot be
             read.
@@ -46,10 +62,10 @@ def print_plan(
     """
     loaded = [load_grid(name) for name in names]
     results = None if uri is None else Results(uri)
-    joint_study(loaded, results)  # raises if they cannot be run there
+    join_study(loaded, results)  # raises if they cannot be run there
     grids = [grid for grid, _ in loaded]
     first = grids[0]
-    everything = work(grids)
+    everything = wanted_trials(grids)
     trials = select_trials([trial for trial, _ in everything], select)
     chosen = {trial.trial_id for trial in trials}
     wanted = [wanted_trial for wanted_trial in everything if wanted_trial.trial.trial_id in chosen]

@@ -1,42 +1,99 @@
-"""`teasel run` and `teasel rescore`: from the names of grids to a finished results folder."""
+"""`teasel run`: from the names of grids to a finished results folder."""
 
+import argparse
+import contextlib
+import logging
 import signal
+import sys
+import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import FrameType
+from typing import IO
 
-from ...catalogue import hint
-from ...metrics import METRICS
+from ...errors import ConfigError
 from ..grid.grid import Grid, load_grid
-from ..grid.schema import only
 from ..grid.select import select as select_trials
-from ..grid.source import GridError, Source
+from ..grid.source import Source
 from ..schedule.drivers import at_work
 from ..schedule.executor import Executor, check_shared
 from ..schedule.progress import Progress, duration
 from ..schedule.scheduler import Options, Scheduler, Summary
 from ..store.results import Results
+from ..study.divide import take_shard
+from ..study.freeze import check_writable, freeze
 from ..study.remaining import Remaining, remaining
 from ..study.shards import Shard
-from ..study.study import check_writable, freeze, frozen_grids, work
+from ..study.study import wanted_trials
 from ..work.machine import leaving
+from .command_line import DONE, FAILED, INTERRUPTED, add_grids, add_ray, at_least
+
+logger = logging.getLogger("teasel")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `teasel run`."""
+    add_grids(parser)
+    parser.add_argument("--results", metavar="DIR", help="folder or URI (default: results/STUDY)")
+    add_ray(parser)
+    parser.add_argument(
+        "--shard", metavar="N/COUNT", help="only this shard, as in 3/10; other drivers do the rest"
+    )
+    failing = parser.add_mutually_exclusive_group()
+    failing.add_argument(
+        "--keep-going", action="store_true", help="go on with the rest after a failure (default)"
+    )
+    failing.add_argument("--fail-fast", action="store_true", help="stop at the first failure")
+    parser.add_argument(
+        "--grace",
+        metavar="SECONDS",
+        type=at_least(0, float),
+        default=60.0,
+        help="how long workers may take to save when interrupted (default: 60)",
+    )
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Runs the grids and shows how far they are."""
+    summary = run(
+        arguments.grid,
+        results=arguments.results,
+        select=arguments.select,
+        ray_address=arguments.address,
+        fail_fast=arguments.fail_fast,
+        grace_seconds=arguments.grace,
+        shard=Shard.parse(arguments.shard) if arguments.shard else None,
+        progress=sys.stdout,
+    )
+    return exit_code(summary)
+
+
+def exit_code(summary: Summary) -> int:
+    """The exit code that says how a run ended."""
+    if summary.interrupted and summary.missing:
+        return INTERRUPTED
+    return FAILED if summary.failed or summary.missing else DONE
 
 
 def run(
-    names: Sequence[str],
-    results: str | None = None,
+    names: str | Path | Sequence[str | Path],
+    results: str | Path | None = None,
     select: str | None = None,
     ray_address: str | None = None,
     fail_fast: bool = False,
     grace_seconds: float = 60.0,
     shard: Shard | None = None,
     executor: Executor | None = None,
+    progress: IO[str] | None = None,
 ) -> Summary:
-    """Does what is missing of some grids, and says how it ended.
+    """Does what is missing of some grids, and returns how it ended.
+
+    What it has to say goes to ``logging.getLogger("teasel")``.
 
     Args:
-        names: Packaged grids, or YAML files, of one study.
+        names: A packaged grid or a YAML file, or several of one study.
         results: Folder or URI; by default ``results/<study>`` below the current folder.
         select: Only the trials that meet these conditions.
         ray_address: A running Ray cluster; by default a Ray of our own on this machine.
@@ -44,9 +101,10 @@ def run(
         grace_seconds: How long workers may take to save when interrupted.
         shard: Only this shard of the trials; other drivers do the others.
         executor: Who carries the work out; by default Ray.
+        progress: Where to show how far the run is; by default nowhere.
 
     Raises:
-        GridError: If a grid is wrong; nothing is written then.
+        ConfigError: If a grid is wrong, or names what is not installed; nothing is written then.
         ResultsError: If the folder holds another study; nothing is written then.
         DriverError: If another driver is at work on these trials; nothing is written then.
         StoreError: If the folder cannot be written.
@@ -54,68 +112,39 @@ def run(
         ClusterError: If there is no Ray, or its nodes do not share the folder.
         DemandError: If no machine can place the work.
     """
-    loaded = [load_grid(name) for name in names]
+    loaded = [load_grid(name) for name in ([names] if isinstance(names, str | Path) else names)]
     grids = [grid for grid, _ in loaded]
-    options = _options(loaded, fail_fast, grace_seconds)
+    options = _choose_options(loaded, fail_fast, grace_seconds)
     study = grids[0].study
     folder = Results(results or f"results/{study}")
-    everything = work(grids)
+    everything = wanted_trials(grids)
     chosen = {t.trial_id for t in select_trials([trial for trial, _ in everything], select)}
     wanted = [wanted_trial for wanted_trial in everything if wanted_trial.trial.trial_id in chosen]
     if shard is not None:
-        wanted = shard.of(wanted)
+        wanted = take_shard(wanted, shard)
     check_writable(folder)
-    run_id = _new_run_id()
+    run_id = new_run_id()
     with at_work(folder, run_id, shard):
         freeze(folder, loaded)
         left = remaining(folder, wanted)
         title = f"{study}, shard {shard}" if shard else study
-        return _carry_out(folder, study, title, left, options, run_id, executor, ray_address)
+        return carry_out(
+            folder, study, title, left, options, run_id, executor, ray_address, progress
+        )
 
 
-def rescore(
-    uri: str, names: Sequence[str], ray_address: str | None = None, executor: Executor | None = None
-) -> Summary:
-    """Scores every trained model of a results folder by more metrics, without training again.
-
-    Args:
-        uri: The results folder.
-        names: Metrics of the catalogue; they get their default parameters and the study's seeds.
-        ray_address: A running Ray cluster; by default a Ray of our own on this machine.
-        executor: Who carries the work out; by default Ray.
-
-    Raises:
-        ResultsError: If there is no study.
-        GridError: If a name is not in the catalogue.
-        StoreError: If the folder cannot be written.
-        DriverError: If another driver is at work there.
-    """
-    for name in names:
-        if name not in METRICS:
-            raise GridError(f"unknown metric '{name}'{hint(name, list(METRICS))}")
-    folder = Results(uri)
-    grids = frozen_grids(folder)
-    check_writable(folder)
-    more = [grid.model_copy(update={"metrics": only(names)}) for grid in grids]
-    run_id = _new_run_id()
-    with at_work(folder, run_id):
-        left = remaining(folder, work(more))._replace(untrained=[])
-        study = grids[0].study
-        return _carry_out(folder, study, study, left, Options(), run_id, executor, ray_address)
-
-
-def _options(
+def _choose_options(
     loaded: Sequence[tuple[Grid, Source]], fail_fast: bool, grace_seconds: float
 ) -> Options:
     """How the grids together are to be run.
 
     Raises:
-        GridError: If they do not agree on it.
+        ConfigError: If they do not agree on it.
     """
     (first, _), *others = loaded
     for other, source in others:
         if (other.resources, other.save_models) != (first.resources, first.save_models):
-            raise GridError(
+            raise ConfigError(
                 f"{source.name}: `resources` and `save_models` differ from {loaded[0][1].name}'s; "
                 "grids that are run together share them"
             )
@@ -129,11 +158,12 @@ def _options(
     )
 
 
-def _new_run_id() -> str:
+def new_run_id() -> str:
+    """A name for a run, by which its files are told from those of others."""
     return uuid.uuid4().hex[:8]
 
 
-def _carry_out(
+def carry_out(
     folder: Results,
     study: str,
     title: str,
@@ -142,17 +172,20 @@ def _carry_out(
     run_id: str,
     executor: Executor | None,
     ray_address: str | None,
+    progress: IO[str] | None,
 ) -> Summary:
+    """Does what is left of a study, and returns how it ended."""
     done, failed, total = len(left.done), len(left.failed), sum(len(group) for group in left)
-    if left.nothing:
-        print(f"Nothing to do: {_said(done, failed, total)}")
+    if left.is_empty:
+        logger.info("Nothing to do: %s", _describe(done, failed, total))
         return Summary(done, failed, 0, interrupted=False)
-    print(f"{title}: {_said(done, failed, total)} in {folder.uri}")
+    logger.info("%s: %s in %s", title, _describe(done, failed, total), folder.uri)
     began = time.monotonic()
-    executor = executor or _ray(ray_address)
+    executor = executor or _start_ray(ray_address)
+    shown = Progress(title, progress) if progress else None
     try:
         check_shared(folder.store, executor)
-        with _Signals() as signals, Progress(title) as progress:
+        with _count_signals() as signals, shown or contextlib.nullcontext():
             summary = Scheduler(
                 folder,
                 study,
@@ -160,32 +193,32 @@ def _carry_out(
                 executor,
                 options,
                 run_id,
-                signals=lambda: signals.count or leaving(),
-                show=progress.show,
+                signals=lambda: len(signals) or leaving(),
+                show=shown.show if shown else lambda snapshot: None,
                 clock=time.monotonic,
             ).run()
     finally:
         executor.shutdown()
-    print(_conclusion(summary, folder, time.monotonic() - began))
+    logger.info(_conclude(summary, folder, time.monotonic() - began))
     return summary
 
 
-def _ray(ray_address: str | None) -> Executor:
+def _start_ray(ray_address: str | None) -> Executor:
     from ..schedule.ray import RayExecutor
 
     executor = RayExecutor(ray_address)
     if executor.dashboard:
-        print(f"Ray's dashboard: http://{executor.dashboard}")
+        logger.info("Ray's dashboard: http://%s", executor.dashboard)
     return executor
 
 
-def _said(done: int, failed: int, total: int) -> str:
+def _describe(done: int, failed: int, total: int) -> str:
     return f"{done} of {total} trials are done" + (f", {failed} failed" if failed else "")
 
 
-def _conclusion(summary: Summary, folder: Results, seconds: float) -> str:
+def _conclude(summary: Summary, folder: Results, seconds: float) -> str:
     total = summary.done + summary.failed + summary.missing
-    words = f"{_said(summary.done, summary.failed, total)} after {duration(seconds)}."
+    words = f"{_describe(summary.done, summary.failed, total)} after {duration(seconds)}."
     if summary.failed:
         words += f" See `teasel failures {folder.uri}`."
     if summary.missing:
@@ -194,21 +227,22 @@ def _conclusion(summary: Summary, folder: Results, seconds: float) -> str:
     return words
 
 
-class _Signals:
-    """Counts SIGINT and SIGTERM instead of dying of them; a context manager."""
+@contextlib.contextmanager
+def _count_signals() -> Iterator[list[int]]:
+    """The signals SIGINT and SIGTERM so far, which do not end the process meanwhile.
 
-    def __init__(self) -> None:
-        self.count = 0
-        self._before: dict[int, object] = {}
+    Only a program's main thread can take signals: elsewhere there are none.
+    """
+    taken: list[int] = []
 
-    def __enter__(self) -> "_Signals":
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._take)
-        return self
+    def take(number: int, frame: FrameType | None) -> None:
+        taken.append(number)
 
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
-
-    def _take(self, number: int, frame: FrameType | None) -> None:
-        self.count += 1
+    is_main = threading.current_thread() is threading.main_thread()
+    numbers = (signal.SIGINT, signal.SIGTERM) if is_main else ()
+    before = {number: signal.signal(number, take) for number in numbers}
+    try:
+        yield taken
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,17 +1,29 @@
-"""`teasel status` and `teasel failures`: what a results folder says, from its files alone."""
+"""`teasel status`: how far a study is, from its files alone."""
 
-import re
+import argparse
 import time
 from collections import Counter
 
 from ..schedule.drivers import Driver, drivers
 from ..store.results import Results
 from ..study.remaining import remaining
-from ..study.study import frozen_grids, work
+from ..study.study import read_study
 from ..work.control import Control
+from .command_line import DONE, add_results
 
 _SILENT_SECONDS = 120.0
 _SILENT_DRIVER_SECONDS = 30.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `teasel status`."""
+    add_results(parser)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Prints how far the study is."""
+    print_status(arguments.results)
+    return DONE
 
 
 def print_status(uri: str) -> None:
@@ -21,11 +33,11 @@ def print_status(uri: str) -> None:
         ResultsError: If there is no study.
     """
     results = Results(uri)
-    grids = frozen_grids(results)
-    everything = work(grids)
+    study = read_study(results)
+    everything = study.wanted_trials()
     trials = [trial for trial, _ in everything]
     left = remaining(results, everything)
-    print(f"{grids[0].study} in {results.uri}: {len(left.done):,} of {len(trials):,} trials done")
+    print(f"{study.name} in {results.uri}: {len(left.done):,} of {len(trials):,} trials done")
     print(f"  {len(left.unscored):,} trained, with scores missing")
     print(f"  {len(left.untrained):,} to train")
     print(f"  {len(left.failed):,} failed")
@@ -33,7 +45,7 @@ def print_status(uri: str) -> None:
     wanted = Counter((trial.dataset, trial.method) for trial in trials)
     for cell, count in wanted.items():
         print(f"  {cell[0]}, {cell[1]}: {done[cell]:,} of {count:,}")
-    working = [driver for driver in drivers(results.store).values() if not _gone(driver)]
+    working = [driver for driver in drivers(results.store).values() if not _has_gone(driver)]
     for driver in working:
         print(f"  a driver is at work: {driver}")
     if not working:
@@ -48,35 +60,5 @@ def print_status(uri: str) -> None:
         print(f"  {failures:,} failed attempts: see `teasel failures {results.uri}`")
 
 
-def _gone(driver: Driver) -> bool:
+def _has_gone(driver: Driver) -> bool:
     return driver.dead or driver.silent_seconds > _SILENT_DRIVER_SECONDS
-
-
-def print_failures(uri: str) -> None:
-    """Prints every kind of failure once: how often, when last, its traceback and its log.
-
-    Raises:
-        ResultsError: If there is no study.
-    """
-    results = Results(uri)
-    _ = results.study
-    groups: dict[tuple[str, str, str], list[dict]] = {}
-    for row in results.table("failures").to_pylist():
-        # Every attempt has files of its own name, and may complain of them.
-        attempt_id = rf"{row['pack_id']}-\w+-{row['kind']}-{row['attempt']}"
-        exception = re.sub(attempt_id, "PART", row["exception"])
-        groups.setdefault((row["kind"], row["cause"], exception), []).append(row)
-    for (kind, cause, exception), rows in groups.items():
-        last = max(rows, key=lambda row: row["at"])
-        print(f"{len(rows)} x {kind}, {cause}: {exception}")
-        log = f", {last['log']}" if last["log"] else ""
-        print(f"  last at {last['at']}, trials {', '.join(last['trial_ids'])}{log}")
-        for line in last["traceback"].splitlines():
-            print(f"  | {line}")
-    failed = results.table("trials", ["status", "error", "dataset", "method", "seed"])
-    for row in failed.to_pylist():
-        if row["status"] == "failed":
-            cell = f"{row['dataset']}, {row['method']}, seed {row['seed']}"
-            print(f"trial {row['trial_id']} ({cell}): {row['error']}")
-    if not groups and "failed" not in failed["status"].to_pylist():
-        print(f"{results.uri}: no failures")

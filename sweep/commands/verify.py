@@ -1,5 +1,7 @@
 """`teasel verify`: says what is wrong with a results folder, and puts aside what is."""
 
+import argparse
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -7,8 +9,9 @@ from ..schedule.drivers import drivers
 from ..store.files import list_files, manifest, read_file, write_manifest
 from ..store.results import Results, ResultsError
 from ..study.remaining import remaining
-from ..study.study import frozen_grids, work
+from ..study.study import read_study
 from .checks import Findings, verify
+from .command_line import DONE, FAILED, add_results
 
 ADVICE = {
     "damaged": "`teasel verify {uri} --quarantine` moves these files to {uri}/quarantine; the same "
@@ -26,6 +29,21 @@ ADVICE = {
 """What each kind of finding means for the user, in the order in which they are shown."""
 
 _MOST_LINES = 20  # of one kind
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `teasel verify`."""
+    add_results(parser)
+    parser.add_argument(
+        "--quarantine",
+        action="store_true",
+        help="put aside what is damaged, so that a run makes it again",
+    )
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Prints what is wrong with the folder."""
+    return DONE if print_verified(arguments.results, arguments.quarantine) else FAILED
 
 
 def print_verified(uri: str, quarantine: bool = False) -> bool:
@@ -92,7 +110,7 @@ def _print(found: Findings, uri: str) -> None:
 
 
 def _print_state(results: Results, clean: bool) -> None:
-    left = remaining(results, work(frozen_grids(results)))
+    left = remaining(results, read_study(results).wanted_trials())
     print(
         f"{results.uri}: {'clean; ' if clean else ''}{len(left.done):,} trials done, "
         f"{len(left.failed):,} failed; not done yet: {len(left.untrained):,} to train, "

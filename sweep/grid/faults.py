@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from ...catalogue import hint
+from ...errors import INSTALL, hint
 from .source import Fault, KeyPath
 
 
@@ -17,7 +17,8 @@ def faults(error: ValidationError, root: type[BaseModel]) -> list[Fault]:
         key = path[-1] if path else ""
         if kind == "extra_forbidden":
             known = list(_model_at(root, path[:-1]).model_fields)
-            what = f"unknown {_noun(path)} '{key}'{hint(str(key), known)}"
+            otherwise = INSTALL if path[:-1] in (("methods",), ("metrics",)) else ""
+            what = f"unknown {_noun(path)} '{key}'{hint(str(key), known, otherwise)}"
             found.append(Fault(path, what, at_key=True))
         elif kind == "missing":
             *_, owner = ("", *_names(path[:-1]))

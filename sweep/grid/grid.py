@@ -9,17 +9,17 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from ...catalogue import hint
+from ...errors import ConfigError, hint
 from ...metrics import METRICS
 from ...models import METHODS
-from ..trials.references import REFERENCES
+from ..trials.references import REFERENCES, wanted
 from ..trials.request import MetricRequest
 from ..trials.signatures import arguments
-from ..trials.trial import DataFile, Training, Trial
+from ..trials.trial import Training, Trial
+from .expand import meets, requests_of, trials_of
 from .faults import faults
 from .schema import (
     DatasetEntries,
-    DatasetEntry,
     MethodsBlock,
     MetricsBlock,
     Name,
@@ -28,9 +28,8 @@ from .schema import (
     Seeds,
     Strict,
     TrainingBlock,
-    as_list,
 )
-from .source import Fault, GridError, Source, read_yaml, read_yaml_file
+from .source import Fault, Source, read_yaml, read_yaml_file
 
 
 class Grid(Strict):
@@ -60,17 +59,10 @@ class Grid(Strict):
 
     def trials(self) -> list[Trial]:
         """All trials, outermost first: data set, method, setting, seed; exclusions left out."""
-        every = (
-            Trial(dataset.name, method, hyperparameters, seed, training, _file(dataset), version)
-            for dataset in self.datasets
-            for method, entry in self.chosen_methods.items()
-            for hyperparameters, training, version in _settings(method, entry, self.training)
-            for seed in self.seeds
-        )
-        return [trial for trial in every if not any(_matches(trial, rule) for rule in self.exclude)]
+        return trials_of(resolve(self))
 
     def requests(self) -> list[MetricRequest]:
-        """Every score wanted of each trained model."""
+        """Every score that the grid names."""
         return [
             MetricRequest.of(representation, name, parameters.model_dump(), self.metric_seed)
             for representation in self.representations
@@ -78,14 +70,12 @@ class Grid(Strict):
             if (parameters := getattr(self.metrics, name)) is not None
         ]
 
-
-def _file(dataset: DatasetEntry) -> DataFile | None:
-    if dataset.npz is None or dataset.sha256 is None:
-        return None
-    return DataFile(dataset.npz, dataset.sha256)
+    def requests_by_method(self) -> dict[str, list[MetricRequest]]:
+        """The scores wanted of each method's models."""
+        return requests_of(resolve(self))
 
 
-def _settings(
+def _expand_method(
     method: str, entry: Strict, shared: TrainingBlock
 ) -> Iterable[tuple[dict[str, float], Training, int]]:
     """The product of a method's axes, with the training settings and the version that hold."""
@@ -102,12 +92,6 @@ def _settings(
         # A method that isn't trained takes no steps, whatever the grid gives the others.
         steps = settings["steps"] if made.trainable else 0
         yield hyperparameters, Training(**settings | {"steps": steps}), made.version
-
-
-def _matches(trial: Trial, rule: dict[str, Any]) -> bool:
-    facts = {"dataset": trial.dataset, "method": trial.method, "seed": trial.seed}
-    facts |= trial.hyperparameters
-    return all(name in facts and facts[name] in as_list(wanted) for name, wanted in rule.items())
 
 
 def _exclude_faults(value: Any) -> list[Fault]:
@@ -133,7 +117,7 @@ def _idle_exclusions(grid: Grid) -> list[Fault]:
     return [
         Fault(("exclude", index), "this excludes no trial of the grid")
         for index, rule in enumerate(grid.exclude)
-        if not any(_matches(trial, rule) for trial in every)
+        if not any(meets(trial, rule) for trial in every)
     ]
 
 
@@ -151,7 +135,7 @@ def load_grid(name: str | Path) -> tuple[Grid, Source]:
     """The grid of a packaged name or a YAML file, and its source.
 
     Raises:
-        GridError: With every fault of the file, each as ``file:line:column: what``.
+        ConfigError: With every fault of the file, each as ``file:line:column: what``.
     """
     packaged = packaged_grids()
     if str(name) in packaged:
@@ -160,7 +144,7 @@ def load_grid(name: str | Path) -> tuple[Grid, Source]:
         source = read_yaml_file(name)
     else:
         known = hint(str(name), list(packaged))
-        raise GridError(f"{name}: neither a file nor a packaged grid{known}")
+        raise ConfigError(f"{name}: neither a file nor a packaged grid{known}")
     return check_grid(source), source
 
 
@@ -168,7 +152,7 @@ def check_grid(source: Source) -> Grid:
     """The grid that a parsed YAML file describes.
 
     Raises:
-        GridError: With every fault of the file.
+        ConfigError: With every fault of the file.
     """
     found = _exclude_faults(source.value)
     grid = None
@@ -186,8 +170,13 @@ def check_grid(source: Source) -> Grid:
     return grid
 
 
-def resolved(grid: Grid) -> dict[str, Any]:
-    """What determines the grid's trials and scores, in plain JSON values, defaults filled in."""
+def resolve(grid: Grid) -> dict[str, Any]:
+    """What determines the grid's trials and scores, in plain JSON values, defaults filled in.
+
+    `requests_of` has the places in `metrics` of the scores of a method that does not get all.
+    """
+    requests = grid.requests()
+    wanted_of = {name: wanted(name, requests) for name in grid.chosen_methods}
     return {
         "study": grid.study,
         "description": grid.description,
@@ -197,12 +186,19 @@ def resolved(grid: Grid) -> dict[str, Any]:
             name: [
                 {"hyperparameters": values, "training": asdict(training)}
                 | ({"version": version} if version > 1 else {})
-                for values, training, version in _settings(name, entry, grid.training)
+                for values, training, version in _expand_method(name, entry, grid.training)
             ]
             for name, entry in grid.chosen_methods.items()
         },
         "training": grid.training.model_dump(),
         "exclude": grid.exclude,
-        "metrics": [asdict(request) for request in grid.requests()],
+        "representations": grid.representations,
+        "metrics": [asdict(request) for request in requests],
+        "metric_seed": grid.metric_seed,
+        "requests_of": {
+            name: [place for place, request in enumerate(requests) if request in chosen]
+            for name, chosen in wanted_of.items()
+            if len(chosen) < len(requests)
+        },
         "save_models": grid.save_models,
     }

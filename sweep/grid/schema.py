@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
@@ -12,15 +12,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    TypeAdapter,
     ValidationInfo,
     create_model,
 )
 from pydantic_core import PydanticCustomError
 
 from ... import TeaselError
-from ...catalogue import hint
 from ...datasets import DATASETS
+from ...errors import INSTALL, hint
 from ...metrics import METRICS
 from ...models import METHODS
 from ..store.tables import TRIALS
@@ -56,14 +55,14 @@ def as_list(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
-def _distinct(values: list[Any]) -> list[Any]:
+def _check_distinct(values: list[Any]) -> list[Any]:
     for position, value in enumerate(values):
         if value in values[:position]:
             raise PydanticCustomError("repeated", "{value} stands twice", {"value": repr(value)})
     return values
 
 
-def _name(value: str) -> str:
+def _check_name(value: str) -> str:
     """What can be part of a file's name, and of a column's value."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", value):
         raise PydanticCustomError(
@@ -76,11 +75,14 @@ def _name(value: str) -> str:
 def _axis(annotation: Any) -> Any:
     """One value, or a list of distinct ones."""
     return Annotated[
-        list[annotation], Field(min_length=1), AfterValidator(_distinct), BeforeValidator(as_list)
+        list[annotation],
+        Field(min_length=1),
+        AfterValidator(_check_distinct),
+        BeforeValidator(as_list),
     ]
 
 
-def _seeds(value: Any) -> Any:
+def _list_seeds(value: Any) -> Any:
     """A count, a list, or `{from: first, count: how_many}`: always the list."""
     if isinstance(value, list):
         return value
@@ -100,7 +102,7 @@ def _seeds(value: Any) -> Any:
     return list(range(span["from"], span["from"] + span["count"]))
 
 
-def _pack(value: Any) -> Any:
+def _check_pack(value: Any) -> Any:
     if value == "auto" or (type(value) is int and value >= 1):
         return value
     raise PydanticCustomError(
@@ -108,7 +110,7 @@ def _pack(value: Any) -> Any:
     )
 
 
-def _wastes_little(share: float) -> float:
+def _check_waste(share: float) -> float:
     """Packs side by side leave hardly anything of an accelerator unused."""
     unused = 1 - int(1 / share + 1e-9) * share
     if unused > _UNUSED:
@@ -130,29 +132,29 @@ def _names_to_parameters(value: Any) -> Any:
         raise PydanticCustomError(
             "metrics", "expected 'all', a list of names, or a mapping from names to parameters"
         )
-    return _nothing_is_empty(value)
+    return _fill_in_empty(value)
 
 
-def _nothing_is_empty(value: Any) -> Any:
+def _fill_in_empty(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     return {key: {} if inner is None else inner for key, inner in value.items()}
 
 
-def _distinct_names(entries: "list[DatasetEntry]") -> "list[DatasetEntry]":
-    _distinct([entry.name for entry in entries])
+def _check_distinct_names(entries: "list[DatasetEntry]") -> "list[DatasetEntry]":
+    _check_distinct([entry.name for entry in entries])
     return entries
 
 
-def _named(value: Any) -> Any:
+def _as_entry(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-def _found(entry: "DatasetEntry", info: ValidationInfo) -> "DatasetEntry":
+def _look_up(entry: "DatasetEntry", info: ValidationInfo) -> "DatasetEntry":
     """Looks the name up in the catalogue, or the file up on disk."""
     if entry.npz is None:
         if entry.name not in DATASETS:
-            what = f"unknown data set '{entry.name}'{hint(entry.name, list(DATASETS))}"
+            what = f"unknown data set '{entry.name}'{hint(entry.name, list(DATASETS), INSTALL)}"
             raise PydanticCustomError("unknown_name", "{what}", {"what": what})
         return entry
     if entry.name in DATASETS:
@@ -170,12 +172,12 @@ def _found(entry: "DatasetEntry", info: ValidationInfo) -> "DatasetEntry":
     return entry.model_copy(update={"npz": str(path)})
 
 
-Name = Annotated[str, AfterValidator(_name)]
+Name = Annotated[str, AfterValidator(_check_name)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Pack = Annotated[Any, AfterValidator(_pack)]
+Pack = Annotated[Any, AfterValidator(_check_pack)]
 Seeds = Annotated[
-    list[Seed], Field(min_length=1), AfterValidator(_distinct), BeforeValidator(_seeds)
+    list[Seed], Field(min_length=1), AfterValidator(_check_distinct), BeforeValidator(_list_seeds)
 ]
 
 
@@ -193,7 +195,7 @@ class ResourcesBlock(Strict):
     """The `resources` block: how the work is spread; never part of a trial's identity."""
 
     pack: Pack = "auto"
-    gpus_per_pack: Annotated[float, Field(ge=0.01, le=1), AfterValidator(_wastes_little)] = 1.0
+    gpus_per_pack: Annotated[float, Field(ge=0.01, le=1), AfterValidator(_check_waste)] = 1.0
     checkpoint_minutes: Annotated[float, Field(gt=0)] = 10.0
 
 
@@ -236,15 +238,6 @@ def _model(name: str, fields: dict[str, Any]) -> type[Strict]:
     return create_model(name, __base__=Strict, **fields)
 
 
-def only(metrics: Sequence[str]) -> Strict:
-    """The `metrics` block that names these metrics, at their default parameters.
-
-    Raises:
-        ValidationError: If one is not in the catalogue.
-    """
-    return TypeAdapter(MetricsBlock).validate_python(list(metrics))
-
-
 if TYPE_CHECKING:
     DatasetEntries = list[DatasetEntry]
     Representations = list[str]
@@ -252,8 +245,8 @@ if TYPE_CHECKING:
     MetricsBlock = Strict
 else:
     DatasetEntries = Annotated[
-        _axis(Annotated[DatasetEntry, BeforeValidator(_named), AfterValidator(_found)]),
-        AfterValidator(_distinct_names),
+        _axis(Annotated[DatasetEntry, BeforeValidator(_as_entry), AfterValidator(_look_up)]),
+        AfterValidator(_check_distinct_names),
     ]
     Representations = _axis(Literal["mean", "sampled"])
     MethodsBlock = Annotated[
@@ -262,7 +255,7 @@ else:
             {name: _method_entry(name, METHODS[name]) for name in METHODS}
             | {name: _model(name, {}) for name in REFERENCES},
         ),
-        BeforeValidator(_nothing_is_empty),
+        BeforeValidator(_fill_in_empty),
     ]
     MetricsBlock = Annotated[
         _optional(

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from ... import TeaselError
+from ...errors import ConfigError
 
 KeyPath = tuple[str | int, ...]
 
@@ -26,10 +26,6 @@ class Fault(NamedTuple):
     at_key: bool = False
 
 
-class GridError(TeaselError):
-    """A YAML file is not a valid grid; the message lists every fault on a line of its own."""
-
-
 class Source(NamedTuple):
     """A parsed YAML file: its plain values, and the position of every key and value."""
 
@@ -39,10 +35,10 @@ class Source(NamedTuple):
     keys: dict[KeyPath, Position]
     values: dict[KeyPath, Position]
 
-    def error(self, faults: list[Fault]) -> GridError:
+    def error(self, faults: list[Fault]) -> ConfigError:
         """The faults, in the order of the file, as ``file:line:column: what``."""
         placed = sorted((self._position(fault), fault.what) for fault in faults)
-        return GridError(
+        return ConfigError(
             "\n".join(f"{self.name}:{at.line}:{at.column}: {what}" for at, what in placed)
         )
 
@@ -84,7 +80,7 @@ def read_yaml(text: str, name: str) -> Source:
     """Parses `text`; `name` stands for the file in messages.
 
     Raises:
-        GridError: If it is not YAML, is empty, or a mapping has the same key twice.
+        ConfigError: If it is not YAML, is empty, or a mapping has the same key twice.
     """
     source = Source(name, text, None, {}, {})
     faults: list[Fault] = []
@@ -92,19 +88,19 @@ def read_yaml(text: str, name: str) -> Source:
         loader = _Loader(text)
         root = loader.get_single_node()
         if root is None:
-            raise GridError(f"{name}:1:1: the file is empty")
+            raise ConfigError(f"{name}:1:1: the file is empty")
         value = _construct(loader, root, (), source, faults)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
-        raise GridError(f"{name}:{where}: not YAML: {error.problem or error.context}") from error
+        raise ConfigError(f"{name}:{where}: not YAML: {error.problem or error.context}") from error
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         where = f"{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
         what = f"character {error.character!r}: {error.reason}"
-        raise GridError(f"{name}:{where}: not YAML: {what}") from error
+        raise ConfigError(f"{name}:{where}: not YAML: {what}") from error
     except RecursionError:
-        raise GridError(f"{name}:1:1: not YAML: an alias stands inside its own anchor") from None
+        raise ConfigError(f"{name}:1:1: not YAML: an alias stands inside its own anchor") from None
     if faults:
         raise source.error(faults)
     return source._replace(value=value)
@@ -150,10 +146,10 @@ def read_yaml_file(path: str | Path) -> Source:
     """Parses the file at `path`.
 
     Raises:
-        GridError: If the file cannot be read, or is not valid (see `read_yaml`).
+        ConfigError: If the file cannot be read, or is not valid (see `read_yaml`).
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise GridError(f"{path}: cannot read the file: {error}") from error
+        raise ConfigError(f"{path}: cannot read the file: {error}") from error
     return read_yaml(text, str(path))

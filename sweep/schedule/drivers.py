@@ -18,6 +18,7 @@ from typing import NamedTuple
 from ... import TeaselError
 from ..store.results import Results
 from ..store.store import Store, StoreError
+from ..store.versions import upgrade_driver
 from ..study.shards import Shard
 
 BEAT_SECONDS = 5.0
@@ -96,7 +97,7 @@ def drivers(store: Store) -> dict[str, Driver]:
     found = {}
     for name in store.files("running/drivers", ".json"):
         with contextlib.suppress(StoreError):  # it has ended meanwhile
-            found[name] = Driver(**json.loads(store.read(name)))
+            found[name] = Driver(**upgrade_driver(json.loads(store.read(name))))
     return found
 
 

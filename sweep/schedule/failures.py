@@ -8,8 +8,8 @@ from dataclasses import replace
 from ..store import checkpoints
 from ..store.results import Results
 from ..store.store import StoreError
+from ..study.freeze import check_writable
 from ..study.packing import PackedTrials
-from ..study.study import check_writable
 from ..trials.trial import Trial
 from ..work.attempt import Failure
 from ..work.machine import ClusterError

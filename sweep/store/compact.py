@@ -68,9 +68,7 @@ def _compact(results: Results, folder: str) -> None:
 def _rows(store: Store, table: str, full: list[str], old: list[str]) -> Iterator[pa.Table]:
     """The rows of the old files, without those that stand before them or in a full one."""
     identity = IDENTITY[table]
-    keys = [
-        read_file(store, file, identity, read_dictionary=texts(table)) for file in (*full, *old)
-    ]
+    keys = [read_file(store, file, identity, texts(table)) for file in (*full, *old)]
     if not keys:
         return
     stands = np.zeros(sum(len(key) for key in keys), bool)

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from .store import MissingFileError, Store, StoreError
 from .tables import SCHEMA_VERSION
+from .versions import stored_columns, upgrade_table
 
 MANIFEST = "_manifest.json"  # readers of whole folders leave out what begins with an underscore
 COMPACT = "compact-"  # how the names of compacted files begin
@@ -114,7 +116,7 @@ def read_table(
         found = list_files(store, folder)
 
         def read_one(file: str) -> pa.Table:
-            return read_file(store, file, columns, read_dictionary=list(dictionaries))
+            return read_file(store, file, columns, dictionaries)
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             tables = list(pool.map(read_one, found.files))
@@ -130,22 +132,56 @@ def read_table(
 
 
 def read_file(
-    store: Store, file: str, columns: list[str] | None = None, **options: Any
+    store: Store, file: str, columns: list[str] | None = None, dictionaries: Sequence[str] = ()
 ) -> pa.Table:
     """One file, or those of `columns` that it has.
+
+    Args:
+        store: Where.
+        file: Which.
+        columns: Only these, as far as it has them.
+        dictionaries: Those of them to read as dictionaries.
 
     Raises:
         MissingFileError: If it is not there.
         StoreError: If it cannot be read, is damaged, or of a newer version.
     """
-    parquet = store.parquet(file, **options)
+    coded = [name for name in dictionaries if columns is None or name in columns]
+    parquet = store.parquet(file, read_dictionary=coded)
+    with store.reading(file):
+        return read_rows(parquet, f"{store.uri}/{file}", columns)
+
+
+def read_rows(parquet: pq.ParquetFile, file: str, columns: list[str] | None = None) -> pa.Table:
+    """The rows of an open file of a table, or of codes, as today's version has them.
+
+    Args:
+        parquet: The file.
+        file: Its name, which says of which table it is.
+        columns: Only these, as far as it has them.
+
+    Raises:
+        StoreError: If it is of a newer version.
+    """
     version = int((parquet.schema_arrow.metadata or {}).get(b"schema_version", b"1"))
     if version > SCHEMA_VERSION:
-        raise StoreError(f"{store.uri}/{file}: written by a newer version of teasel")
+        raise StoreError(
+            f"{file}: written by a newer version of Teasel (tables of version {version}, this one "
+            f"reads up to {SCHEMA_VERSION}): upgrade Teasel"
+        )
+    table = file.rpartition("/")[0].rpartition("/")[2]
+    stored = None
     if columns is not None:
-        columns = [name for name in columns if name in parquet.schema_arrow.names]
-    with store.reading(file):
-        return parquet.read(columns, use_threads=False)
+        stored = [
+            name
+            for name in stored_columns(table, version, columns)
+            if name in parquet.schema_arrow.names
+        ]
+    rows = upgrade_table(table, version, parquet.read(stored, use_threads=False), file)
+    rows = rows.replace_schema_metadata({"schema_version": str(SCHEMA_VERSION)})
+    if columns is None:
+        return rows
+    return rows.select([name for name in columns if name in rows.column_names])
 
 
 def joined(tables: Sequence[pa.Table]) -> pa.Table:

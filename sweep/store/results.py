@@ -12,6 +12,7 @@ from ... import TeaselError
 from .files import FACTORS, compacted_codes, consistently, read_file, read_table, row_numbers
 from .store import MissingFileError, Store
 from .tables import COLUMNS, IDENTITY, REQUEST_KEY, SCHEMA_VERSION, texts, to_table
+from .versions import upgrade_study
 
 if TYPE_CHECKING:  # a request knows the metrics, and trials the models: reading needs neither
     from ..trials.request import RequestKey
@@ -56,7 +57,9 @@ class Results:
 
     @property
     def study(self) -> dict[str, Any]:
-        """The frozen study: name, protocol, resolved grids, versions.
+        """The frozen study: name, protocol, resolved grids, versions, what its names mean.
+
+        One of an earlier version is given as today's would say it, but for its `schema_version`.
 
         Raises:
             ResultsError: If there is none, it is damaged, or it was written by a newer version.
@@ -71,14 +74,15 @@ class Results:
             raise ResultsError(f"{self.uri}/study.json is damaged: this is no study")
         if study["schema_version"] > SCHEMA_VERSION:
             raise ResultsError(
-                f"{self.uri}: written by a newer version of teasel (tables of version "
-                f"{study['schema_version']}, this one reads up to {SCHEMA_VERSION})"
+                f"{self.uri}: written by a newer version of Teasel (tables of version "
+                f"{study['schema_version']}, this one reads up to {SCHEMA_VERSION}): upgrade Teasel"
             )
-        return study
+        return upgrade_study(study)
 
-    def write_study(self, study: dict[str, Any], grid_text: str) -> None:
-        """Freezes the study: its JSON, and the YAML it came from."""
-        self.store.write("study.yaml", grid_text.encode())
+    def write_study(self, study: dict[str, Any], grid_text: str | None = None) -> None:
+        """Freezes the study: its JSON, and the YAML it came from, if that is another one now."""
+        if grid_text is not None:
+            self.store.write("study.yaml", grid_text.encode())
         text = json.dumps(study | {"schema_version": SCHEMA_VERSION}, indent=1)
         self.store.write("study.json", text.encode())
 

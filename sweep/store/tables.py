@@ -4,7 +4,8 @@ from typing import Any
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Raised when a stored name, or what it means, changes; `versions` says how each is read."""
 
 _TEXT = pa.string()
 _WHOLE = pa.int64()
@@ -120,6 +121,15 @@ IDENTITY = {
 def texts(table: str) -> list[str]:
     """The text columns of a table: few values in many rows, best read as dictionaries."""
     return [name for name, kind in COLUMNS[table].items() if kind == _TEXT]
+
+
+def score_column(metric: str, score: str) -> str:
+    """The wide column of a score.
+
+    >>> score_column("mig", "mig"), score_column("dci", "completeness")
+    ('mig', 'dci_completeness')
+    """
+    return score if score == metric or metric == "unsupervised" else f"{metric}_{score}"
 
 
 def to_table(name: str, rows: list[dict[str, Any]]) -> pa.Table:

@@ -31,7 +31,7 @@ class Remaining(NamedTuple):
     failed: list[Trial]
 
     @property
-    def nothing(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether there is nothing left to do."""
         return not self.untrained and not self.unscored
 

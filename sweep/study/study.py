@@ -1,170 +1,83 @@
-"""A study in its results folder: frozen when begun, and only ever added to."""
+"""A study as its results folder holds it: what is wanted, and what its names mean.
 
-import json
-import platform
-from collections.abc import Iterable, Sequence
-from importlib.metadata import version
-from typing import Any
+Everything is read from the resolved grids in ``study.json``. No catalogue is asked, so a folder can
+be read where a method, a metric or a data set of the study is not installed.
+"""
 
-from ... import __version__
-from ..grid.grid import Grid, check_grid, resolved
-from ..grid.source import Source, read_yaml
-from ..store.results import Results, ResultsError
-from ..store.store import StoreError
-from ..trials.references import wanted
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..grid.expand import Resolved, requests_of, trials_of
+from ..store.results import Results
 from ..trials.request import MetricRequest, RequestKey
-from ..trials.trial import PROTOCOL, Trial
+from ..trials.trial import Trial
 from .remaining import WantedTrial
 
+if TYPE_CHECKING:
+    from ..grid.grid import Grid
+    from .catalogue import CatalogueSection
 
-def freeze(results: Results, loaded: Sequence[tuple[Grid, Source]]) -> None:
-    """Begins the study in `results`, or adds the grids' cells to the one that is there.
+
+class Study(NamedTuple):
+    """A study in its results folder.
+
+    Attributes:
+        name: The study's name.
+        grids: The resolved grids that it was asked for, in the order they came.
+        catalogue: What the names of methods, metrics and data sets mean.
+    """
+
+    name: str
+    grids: "list[Resolved]"
+    catalogue: "CatalogueSection"
+
+    @property
+    def save_models(self) -> bool:
+        """Whether the parameters of every model are kept."""
+        return all(grid["save_models"] for grid in self.grids)
+
+    def wanted_trials(self) -> list[WantedTrial]:
+        """Every trial of the study once, in order, with the scores wanted of it."""
+        return merge((trials_of(grid), requests_of(grid)) for grid in self.grids)
+
+
+def read_study(results: Results) -> Study:
+    """The study that a results folder holds.
+
+    Raises:
+        ResultsError: If there is none, it is damaged, or it was written by a newer version.
+    """
+    study = results.study
+    return Study(
+        study["study"],
+        study.get("grids", []),
+        study.get("catalogue", {"methods": {}, "metrics": {}, "datasets": {}}),
+    )
+
+
+def wanted_trials(grids: "Iterable[Grid]") -> list[WantedTrial]:
+    """Every trial of several grids once, in order, with the scores that those naming it want."""
+    return merge((grid.trials(), grid.requests_by_method()) for grid in grids)
+
+
+def merge(
+    parts: "Iterable[tuple[Iterable[Trial], dict[str, list[MetricRequest]]]]",
+) -> list[WantedTrial]:
+    """Every trial once, in order, with all scores wanted of it.
 
     Args:
-        results: The folder.
-        loaded: Grids with their sources.
-
-    Raises:
-        ResultsError: If the folder holds another study, or one with other training settings, or
-            the grids are of several; the message lists what differs. Nothing is written then.
-        StoreError: If the folder cannot be written.
+        parts: Trials, and the scores wanted of each method's models.
     """
-    before = results.study if results.exists() else None
-    after = joint_study(loaded, results)
-    if after != before:
-        results.write_study(after, loaded[-1][1].text)
-
-
-def joint_study(
-    loaded: Sequence[tuple[Grid, Source]], results: Results | None = None
-) -> dict[str, Any]:
-    """The study that grids make together, and with what a results folder holds, if one is given.
-
-    Raises:
-        ResultsError: If they are of several studies, or train differently; says how.
-    """
-    if results is None:
-        return _added(_begun(loaded[0][0]), loaded, loaded[0][1].name)
-    if results.exists():
-        study = results.study
-        missing = {"protocol", "grids"} - study.keys()
-        if missing:
-            raise ResultsError(
-                f"{results.uri}/study.json has no {' and no '.join(sorted(missing))}: it was made "
-                f"by hand, can be read, and not be added to"
-            )
-    elif results.store.files("tables/trials"):
-        raise ResultsError(f"{results.uri}: has tables but no study.json; it is damaged")
-    else:
-        study = _begun(loaded[0][0])
-    return _added(study, loaded, results.uri)
-
-
-def _begun(grid: Grid) -> dict[str, Any]:
-    """A study that has no cells yet."""
-    packages = ("jax", "jaxlib", "flax", "optax", "numpy", "scikit-learn", "ray", "pyarrow")
-    return {
-        "study": grid.study,
-        "protocol": PROTOCOL,
-        "versions": {"teasel": __version__, "python": platform.python_version()}
-        | {package: version(package) for package in packages},
-        "grids": [],
-    }
-
-
-def _added(
-    study: dict[str, Any], loaded: Sequence[tuple[Grid, Source]], where: str
-) -> dict[str, Any]:
-    """The study `where` with the grids' cells; an error if they don't belong there."""
-    for grid, source in loaded:
-        # As the folder will give it back, to be compared with what it holds: lists, no tuples.
-        entry = json.loads(json.dumps({"yaml": source.text, "name": source.name} | resolved(grid)))
-        differences = _differences(study, grid, entry)
-        if differences:
-            lines = "".join(f"\n  {line}" for line in differences)
-            raise ResultsError(f"{where}: belongs to another study than {source.name}{lines}")
-        if all(_cells(known) != _cells(entry) for known in study["grids"]):
-            study = study | {"grids": [*study["grids"], entry]}
-    return study
-
-
-def frozen_grids(results: Results) -> list[Grid]:
-    """The grids that a results folder was asked for, in the order they came.
-
-    Raises:
-        ResultsError: If there is no study.
-    """
-    grids = []
-    for entry in results.study.get("grids", []):
-        source = read_yaml(entry["yaml"], f"{results.uri}/study.yaml")
-        # As they were found then: a user's file may have moved since, its hash stays.
-        source.value["datasets"] = entry["datasets"]
-        source.value.pop("resources", None)  # of the runs then; today's bounds need not hold
-        grids.append(check_grid(source))
-    return grids
-
-
-def work(grids: Iterable[Grid]) -> list[WantedTrial]:
-    """Every trial of several grids once, in order, with the scores that those naming it want."""
     found: dict[str, Trial] = {}
     requests: dict[str, dict[RequestKey, MetricRequest]] = {}
-    for grid in grids:
-        asked = grid.requests()
-        of_method = {
-            method: {request.key: request for request in wanted(method, asked)}
-            for method in grid.chosen_methods
+    for trials, by_method in parts:
+        keyed = {
+            method: {request.key: request for request in asked}
+            for method, asked in by_method.items()
         }
-        for trial in grid.trials():
+        for trial in trials:
             found.setdefault(trial.trial_id, trial)
-            requests.setdefault(trial.trial_id, {}).update(of_method[trial.method])
+            requests.setdefault(trial.trial_id, {}).update(keyed[trial.method])
     return [
         WantedTrial(trial, tuple(requests[trial_id].values())) for trial_id, trial in found.items()
     ]
-
-
-def check_writable(results: Results) -> None:
-    """Puts a small file into the folder and takes it away.
-
-    Raises:
-        StoreError: If that cannot be done; says why.
-    """
-    try:
-        results.store.write("running/probe", b"")
-        results.store.remove("running/probe")
-    except OSError as error:
-        raise StoreError(f"cannot write to {results.uri}: {error}") from error
-
-
-def _differences(study: dict[str, Any], grid: Grid, entry: dict[str, Any]) -> list[str]:
-    """What keeps the grid out of the study: another name, protocol or training."""
-    wanted = {"study": grid.study, "protocol": PROTOCOL}
-    found = [
-        f"{key}: the study has {study[key]!r}, the grid {wanted[key]!r}"
-        for key in wanted
-        if study[key] != wanted[key]
-    ]
-    for known in study["grids"]:
-        files = {data["name"]: data.get("sha256") for data in known["datasets"]}
-        for data in entry["datasets"]:
-            old, new = files.get(data["name"], data.get("sha256")), data.get("sha256")
-            if old != new:
-                found.append(f"{data['name']}: the study has the file {old}, the grid {new}")
-        for method, cells in entry["methods"].items():
-            old = known["methods"].get(method)
-            if old:
-                found += _training_differences(method, old[0]["training"], cells[0]["training"])
-    return list(dict.fromkeys(found))
-
-
-def _training_differences(method: str, old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    return [
-        f"{method}, {name}: the study has {old[name]}, the grid {new[name]}"
-        for name in new
-        if old[name] != new[name]
-    ]
-
-
-def _cells(entry: dict[str, Any]) -> dict[str, Any]:
-    """What an entry asks for, however its YAML was written."""
-    keys = ("datasets", "seeds", "methods", "training", "exclude", "metrics", "save_models")
-    return {key: entry.get(key) for key in keys}

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from teasel.analysis.tables import scores
-from teasel.analysis.top import TopError, top
+from teasel.analysis.top import top
+from teasel.errors import UnknownNameError
 from teasel.testing.synthetic import SyntheticResults
 
 
@@ -33,13 +34,16 @@ def test_a_loss_is_better_when_it_is_lower(results: SyntheticResults) -> None:
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"metric": "migg"}, r"no score 'migg' in these results \(did you mean 'mig'\?\)"),
-        ({"metric": "seed"}, r"no score 'seed' in these results"),
-        ({"metric": "mig", "dataset": "dsprite"}, r"no model of 'dsprite'.*'dsprites'"),
+        ({"metric": "migg"}, r"unknown score 'migg' in these results \(did you mean 'mig'\?\)"),
+        ({"metric": "seed"}, r"unknown score 'seed' in these results"),
+        (
+            {"metric": "mig", "dataset": "dsprite"},
+            r"unknown data set 'dsprite' in these.*'dsprites'",
+        ),
     ],
 )
 def test_an_unknown_name_gets_a_suggestion(
     results: SyntheticResults, choice: dict, message: str
 ) -> None:
-    with pytest.raises(TopError, match=message):
+    with pytest.raises(UnknownNameError, match=message):
         top(results, **choice)

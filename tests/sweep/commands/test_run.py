@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from teasel.errors import ConfigError, UnknownNameError
 from teasel.metrics import METRICS, irs
-from teasel.sweep.commands.run import rescore, run
+from teasel.sweep.commands.rescore import rescore
+from teasel.sweep.commands.run import run
 from teasel.sweep.grid.grid import load_grid
-from teasel.sweep.grid.source import GridError
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store import checkpoints
 from teasel.sweep.store.results import Results, ResultsError
@@ -65,12 +66,13 @@ def test_no_code_table_or_checkpoint_is_left(finished: Results) -> None:
 
 
 def test_a_second_run_does_nothing_and_says_so(
-    finished: Results, grid_file: Path, capsys: pytest.CaptureFixture[str]
+    finished: Results, grid_file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = sorted(Path(finished.uri).rglob("*"))
-    summary = run([str(grid_file)], results=finished.uri, executor=InProcess())
+    with caplog.at_level("INFO", "teasel"):
+        summary = run([str(grid_file)], results=finished.uri, executor=InProcess())
     assert summary.done == 4
-    assert "Nothing to do: 4 of 4 trials are done" in capsys.readouterr().out
+    assert caplog.messages == ["Nothing to do: 4 of 4 trials are done"]
     assert sorted(Path(finished.uri).rglob("*")) == before
 
 
@@ -311,14 +313,14 @@ def test_grids_that_want_to_be_run_differently_are_not_run_together(
     text = grid_file.read_text().replace("seeds: 2", "seeds: {from: 2, count: 1}")
     other.write_text(text.replace(old, new))
     with pytest.raises(
-        GridError, match=r"`resources` and `save_models` differ from .*tiny\.yaml's"
+        ConfigError, match=r"`resources` and `save_models` differ from .*tiny\.yaml's"
     ):
         run([str(grid_file), str(other)], results=str(tmp_path / "new"), executor=InProcess())
     assert not (tmp_path / "new").exists()
 
 
 def test_rescoring_by_an_unknown_metric_is_refused(finished: Results) -> None:
-    with pytest.raises(GridError, match=r"unknown metric 'migg' \(did you mean 'mig'\?\)"):
+    with pytest.raises(UnknownNameError, match=r"unknown metric 'migg' \(did you mean 'mig'\?\)"):
         rescore(finished.uri, ["migg"], executor=InProcess())
 
 

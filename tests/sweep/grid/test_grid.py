@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from teasel import TeaselError
+from teasel.errors import ConfigError
 from teasel.sweep.commands.plan import print_plan
 from teasel.sweep.grid import schema
 from teasel.sweep.grid.grid import check_grid, load_grid, packaged_grids
-from teasel.sweep.grid.source import GridError, read_yaml
+from teasel.sweep.grid.source import read_yaml
 
 GOOD = """\
 study: mine
@@ -27,7 +28,7 @@ def grid_of(text: str):
 
 
 def faults_of(text: str) -> list[str]:
-    with pytest.raises(GridError) as caught:
+    with pytest.raises(ConfigError) as caught:
         grid_of(text)
     return str(caught.value).splitlines()
 
@@ -196,12 +197,12 @@ def test_a_grid_without_methods_is_a_fault() -> None:
 
 
 def test_a_name_that_is_neither_packaged_nor_a_file_gets_a_suggestion() -> None:
-    with pytest.raises(GridError, match="did you mean 'quickstart'"):
+    with pytest.raises(ConfigError, match="did you mean 'quickstart'"):
         load_grid("quickstrat")
 
 
 def test_a_missing_file_is_named() -> None:
-    with pytest.raises(GridError, match=r"nowhere\.yaml: cannot read the file"):
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: cannot read the file"):
         load_grid("nowhere.yaml")
 
 
@@ -272,7 +273,7 @@ seeds: 1
 methods: [beta_vae]
 metrics: mig
 """
-    with pytest.raises(GridError) as error:
+    with pytest.raises(ConfigError) as error:
         grid_of(text)
     lines = [line.partition(": ")[2] for line in str(error.value).splitlines()]
     assert lines == [

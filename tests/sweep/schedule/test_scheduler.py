@@ -18,7 +18,7 @@ from teasel.sweep.store import checkpoints
 from teasel.sweep.store.results import Results
 from teasel.sweep.store.store import Store, StoreError
 from teasel.sweep.study.remaining import WantedTrial, remaining
-from teasel.sweep.study.study import work
+from teasel.sweep.study.study import wanted_trials
 from teasel.sweep.trials.request import MetricRequest
 from teasel.sweep.trials.trial import Training, Trial
 from teasel.sweep.work.attempt import Failure, Outcome
@@ -289,7 +289,7 @@ def test_an_attempt_whose_checkpoint_is_gone_begins_anew(results: Results) -> No
 def test_trials_whose_checkpoints_are_damaged_begin_anew_and_the_files_are_gone(
     grid_file: Path, tmp_path: Path
 ) -> None:
-    trials = [wanted.trial for wanted in work([load_grid(str(grid_file))[0]])]
+    trials = [wanted.trial for wanted in wanted_trials([load_grid(str(grid_file))[0]])]
     results = Results(tmp_path)
     for trial in trials:
         checkpoints.save(results, f"old{trial.trial_id}", 3, [trial.trial_id], 1.0, b"damaged")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from teasel.sweep.commands.status import print_failures
+from teasel.sweep.commands.failures import print_failures
 from teasel.sweep.store.results import Results, ResultsError
 from teasel.sweep.store.store import StoreError
 from teasel.sweep.store.tables import REQUEST_KEY, SCHEMA_VERSION, to_table
@@ -72,7 +72,7 @@ def test_tables_of_a_newer_version_are_refused(tmp_path: Path) -> None:
         f'"schema_version": {SCHEMA_VERSION}'.encode(), b'"schema_version": 99'
     )
     results.store.write("study.json", text)
-    with pytest.raises(ResultsError, match="newer version of teasel"):
+    with pytest.raises(ResultsError, match="newer version of Teasel"):
         _ = results.study
 
 
@@ -82,7 +82,7 @@ def test_a_part_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         {"schema_version": str(SCHEMA_VERSION + 1)}
     )
     results.store.write_table("tables/trials/a.parquet", table)
-    with pytest.raises(StoreError, match=r"a\.parquet: written by a newer version of teasel"):
+    with pytest.raises(StoreError, match=r"a\.parquet: written by a newer version of Teasel"):
         results.table("trials")
 
 

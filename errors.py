@@ -1,0 +1,65 @@
+"""What the user can mend: one class for each kind of fault that several rooms come upon."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+class TeaselError(Exception):
+    """Something is wrong that the user can mend; the message says what and how."""
+
+
+class ConfigError(TeaselError):
+    """A YAML file, of a grid or a cluster, is wrong; the message lists every fault on a line."""
+
+
+class UnknownNameError(TeaselError, ValueError):
+    """There is no data set, method, metric, score or figure of this name.
+
+    Args:
+        what: The kind of thing, as in "data set".
+        name: What was asked for.
+        known: The names there are.
+        where: Where it was looked for, as in "in these results".
+        remedy: What to do; by default to take the nearest name.
+
+    >>> print(UnknownNameError("metric", "migg", ["mig", "sap"]))
+    unknown metric 'migg' (did you mean 'mig'?)
+    """
+
+    def __init__(
+        self, what: str, name: str, known: Iterable[str], where: str = "", remedy: str = ""
+    ) -> None:
+        self.what, self.name, self.known = what, name, list(known)
+        self.where, self.remedy = where, remedy
+        super().__init__(what, name, self.known, where, remedy)  # so that it can be pickled
+
+    def __str__(self) -> str:
+        where = f" {self.where}" if self.where else ""
+        advice = f": {self.remedy}" if self.remedy else self.hint
+        return f"unknown {self.what} '{self.name}'{where}{advice}"
+
+    @property
+    def hint(self) -> str:
+        """The nearest known name as a question, or all of them."""
+        return hint(self.name, self.known)
+
+
+INSTALL = "; one of your own must be installed, see docs/your_own.md"
+"""What else may help where an entry of a catalogue is unknown."""
+
+
+def hint(name: str, known: Sequence[str], otherwise: str = "") -> str:
+    """The nearest known name as a question, or all of them.
+
+    Args:
+        name: What was asked for.
+        known: The names there are.
+        otherwise: What else may help, if no name is near.
+
+    >>> hint("bta", ["beta", "gamma"]), hint("x", ["beta", "gamma"])
+    (" (did you mean 'beta'?)", ' (one of: beta, gamma)')
+    """
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return (
+        f" (did you mean '{close[0]}'?)" if close else f" (one of: {', '.join(known)}{otherwise})"
+    )

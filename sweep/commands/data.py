@@ -1,0 +1,47 @@
+"""`teasel data`: what is there of every data set, and how the rest gets there."""
+
+import argparse
+
+from ...datasets import DATASETS
+from ...errors import UnknownNameError
+from .command_line import DONE
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `teasel data`."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("list", help="say what is there, what is missing, how to get it")
+    prepare = actions.add_parser("prepare", help="download or draw a data set into the cache")
+    prepare.add_argument("name", metavar="NAME", help="a data set of the catalogue")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Lists the data sets, or prepares one."""
+    if arguments.action == "list":
+        print_datasets()
+    else:
+        prepare(arguments.name)
+    return DONE
+
+
+def print_datasets() -> None:
+    """Prints what is there of every data set, and how to get what is missing."""
+    for name, dataset in DATASETS.items():
+        status = dataset.status()
+        size = f"{status.num_images:,} images, {status.num_bytes / 1e6:,.0f} MB"
+        print(f"{name}: {status.state}; {size}; {status.licence}")
+        for line in (status.homepage, status.advice):
+            if line:
+                print(f"  {line}")
+
+
+def prepare(name: str) -> None:
+    """Makes the cache of a data set, downloading what is missing, and prints what it is.
+
+    Raises:
+        UnknownNameError: If there is no such data set.
+        DataError: If its files cannot be had.
+    """
+    if name not in DATASETS:
+        raise UnknownNameError("data set", name, DATASETS)
+    print(DATASETS[name].prepare())

@@ -1,0 +1,115 @@
+"""`teasel rescore`: scores the models of a results folder by more metrics."""
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import IO
+
+from ...datasets import DATASETS
+from ...errors import UnknownNameError
+from ...metrics import METRICS
+from ..grid.expand import Resolved, trials_of
+from ..schedule.drivers import at_work
+from ..schedule.executor import Executor
+from ..schedule.scheduler import Options, Summary
+from ..store.results import Results
+from ..study.catalogue import CatalogueSection
+from ..study.freeze import check_writable, freeze_metrics
+from ..study.remaining import WantedTrial, remaining
+from ..study.study import merge, read_study
+from ..trials.references import REFERENCES, wanted
+from ..trials.request import MetricRequest, defaults
+from .command_line import add_ray, add_results
+from .run import carry_out, exit_code, new_run_id
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `teasel rescore`."""
+    add_results(parser)
+    parser.add_argument("--metrics", metavar="NAMES", required=True, help="joined by commas")
+    add_ray(parser)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Scores the models and shows how far it is."""
+    names = arguments.metrics.split(",")
+    summary = rescore(arguments.results, names, ray_address=arguments.address, progress=sys.stdout)
+    return exit_code(summary)
+
+
+def rescore(
+    results: str | Path,
+    names: Sequence[str],
+    ray_address: str | None = None,
+    executor: Executor | None = None,
+    progress: IO[str] | None = None,
+) -> Summary:
+    """Scores every trained model of a results folder by more metrics, without training again.
+
+    What it has to say goes to ``logging.getLogger("teasel")``.
+
+    Args:
+        results: The results folder.
+        names: Metrics of the catalogue; they get their default parameters and the paper's seeds.
+        ray_address: A running Ray cluster; by default a Ray of our own on this machine.
+        executor: Who carries the work out; by default Ray.
+        progress: Where to show how far it is; by default nowhere.
+
+    Raises:
+        UnknownNameError: If a metric, or a data set or a reference of the study, is not installed.
+        ResultsError: If there is no study.
+        StoreError: If the folder cannot be written.
+        DriverError: If another driver is at work there.
+    """
+    for name in names:
+        if name not in METRICS:
+            raise UnknownNameError("metric", name, METRICS)
+    folder = Results(results)
+    study = read_study(folder)
+    everything = merge((trials_of(grid), _requests_of(grid, names)) for grid in study.grids)
+    check_writable(folder)
+    run_id = new_run_id()
+    with at_work(folder, run_id):
+        left = remaining(folder, everything)._replace(untrained=[])
+        _check_installed(left.unscored, study.catalogue)
+        freeze_metrics(folder, names)
+        return carry_out(
+            folder,
+            study.name,
+            study.name,
+            left,
+            Options(),
+            run_id,
+            executor,
+            ray_address,
+            progress,
+        )
+
+
+def _requests_of(grid: Resolved, names: Sequence[str]) -> dict[str, list[MetricRequest]]:
+    """The scores by these metrics that each method's models are to have."""
+    requests = [
+        MetricRequest.of(kind, name, defaults(name), grid["metric_seed"])
+        for kind in grid["representations"]
+        for name in METRICS
+        if name in names
+    ]
+    return {method: list(wanted(method, requests)) for method in grid["methods"]}
+
+
+def _check_installed(unscored: Iterable[WantedTrial], names: CatalogueSection) -> None:
+    """Looks for what the scoring of these trials needs: images, and the codes of references.
+
+    Raises:
+        UnknownNameError: If a data set or a reference is not installed.
+    """
+    for trial, _ in unscored:
+        if trial.file is None and trial.dataset not in DATASETS:
+            raise UnknownNameError("data set", trial.dataset, DATASETS, *_ADVICE)
+        has_parameters = "parameters" in names["methods"][trial.method]["keeps"]
+        if not has_parameters and trial.method not in REFERENCES:
+            raise UnknownNameError("reference", trial.method, REFERENCES, *_ADVICE)
+
+
+_ADVICE = ("of this study", "install the package that adds it")

@@ -1,0 +1,65 @@
+"""What a resolved grid stands for: trials, and the scores wanted of them.
+
+A resolved grid holds plain JSON values, every default filled in (`grid.resolve`). It is expanded
+without a look into a catalogue: a method, a metric or a data set need not be installed.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..trials.request import MetricRequest
+from ..trials.trial import DataFile, Training, Trial
+
+Resolved = Mapping[str, Any]
+"""A resolved grid."""
+
+
+def trials_of(grid: Resolved) -> list[Trial]:
+    """All trials, outermost first: data set, method, setting, seed; exclusions left out."""
+    every = (
+        Trial(
+            dataset["name"],
+            method,
+            cell["hyperparameters"],
+            seed,
+            Training(**cell["training"]),
+            DataFile(dataset["npz"], dataset["sha256"]) if dataset.get("npz") else None,
+            cell.get("version", 1),
+        )
+        for dataset in grid["datasets"]
+        for method, cells in grid["methods"].items()
+        for cell in cells
+        for seed in grid["seeds"]
+    )
+    return [trial for trial in every if not any(meets(trial, rule) for rule in grid["exclude"])]
+
+
+def requests_of(grid: Resolved) -> dict[str, list[MetricRequest]]:
+    """The scores wanted of each method's models."""
+    everything = [
+        MetricRequest(**request | {"parameters": _with_tuples(request["parameters"])})
+        for request in grid["metrics"]
+    ]
+    some = grid["requests_of"]
+    return {
+        method: [everything[place] for place in some.get(method, range(len(everything)))]
+        for method in grid["methods"]
+    }
+
+
+def meets(trial: Trial, rule: Mapping[str, Any]) -> bool:
+    """Whether a trial has one of the wanted values of everything that an exclusion names."""
+    facts = {"dataset": trial.dataset, "method": trial.method, "seed": trial.seed}
+    facts |= trial.hyperparameters
+    return all(
+        name in facts and facts[name] in (wanted if isinstance(wanted, list) else [wanted])
+        for name, wanted in rule.items()
+    )
+
+
+def _with_tuples(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as the metric's signature has them: JSON knows no tuples."""
+    return {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in parameters.items()
+    }

@@ -1,0 +1,319 @@
+"""Results folders of earlier versions, read as if they had been written today.
+
+Nothing else knows what the versions before this one called things. A folder keeps its files as they
+are; what is written to it from now on stands beside them.
+
+Version 2 calls an attempt's name `attempt_id` (`part` before), splits a failure's `exception` into
+`exception_type` and `message`, and describes in ``study.json`` what the study names: `catalogue`,
+and for each grid `representations`, `metric_seed` and `requests_of`.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa
+import yaml
+
+_EXCEPTION = re.compile(r"([A-Za-z_][\w.]*): (.*)", re.DOTALL)
+
+_SOURCES = {
+    ("trials", "attempt_id"): ["part"],
+    ("failures", "attempt_id"): ["log"],
+    ("failures", "exception_type"): ["exception"],
+    ("failures", "message"): ["exception"],
+}
+"""The columns of version 1 that a column of today is made from, where it has another name."""
+
+
+_DRIVER_FACTS = {"share": "shard"}
+
+
+def stored_columns(table: str, version: int, columns: Iterable[str]) -> list[str]:
+    """The columns to read of a file of this version, to get these columns of today's."""
+    if version >= 2:
+        return list(columns)
+    sources = (name for column in columns for name in (*_SOURCES.get((table, column), ()), column))
+    return list(dict.fromkeys(sources))
+
+
+def upgrade_table(table: str, version: int, rows: pa.Table, file: str) -> pa.Table:
+    """The rows of a file of this version, with today's columns.
+
+    Args:
+        table: trials, scores, curves, pictures or failures.
+        version: Of the file.
+        rows: As they are stored, or some of their columns.
+        file: Its name: that of the attempt that wrote it, unless it was compacted.
+    """
+    if version >= 2:
+        return rows
+    if table == "trials":
+        return rows.rename_columns(
+            ["attempt_id" if name == "part" else name for name in rows.column_names]
+        )
+    if table == "failures":
+        return _upgrade_failures(rows, file)
+    return rows
+
+
+def _upgrade_failures(rows: pa.Table, file: str) -> pa.Table:
+    stem = file.rpartition("/")[2].removesuffix(".parquet")
+    found: dict[str, list[str | None]] = {}
+    if "exception" in rows.column_names:
+        lines = rows["exception"].to_pylist()
+        matches = [_EXCEPTION.fullmatch(line or "") for line in lines]
+        found["exception_type"] = [match[1] if match else None for match in matches]
+        found["message"] = [
+            match[2] if match else line for match, line in zip(matches, lines, strict=True)
+        ]
+        rows = rows.drop_columns(["exception"])
+    if "log" in rows.column_names:
+        logs = [log or "" for log in rows["log"].to_pylist()]
+        own = None if stem.startswith("compact-") else stem
+        found["attempt_id"] = [
+            log.rpartition("/")[2].removesuffix(".log") or own  # a log is named after its attempt
+            for log in logs
+        ]
+    for name, values in found.items():
+        rows = rows.append_column(name, pa.array(values, pa.string()))
+    return rows
+
+
+def upgrade_driver(facts: dict[str, Any]) -> dict[str, Any]:
+    """What the file of a driver says, by today's names; one of version 1 may have been killed."""
+    return {_DRIVER_FACTS.get(name, name): value for name, value in facts.items()}
+
+
+def upgrade_study(study: dict[str, Any]) -> dict[str, Any]:
+    """The content of a ``study.json`` as today's version has it.
+
+    Its `schema_version` stays what the folder has, until it is written anew.
+    """
+    if study["schema_version"] >= 2:
+        return study
+    if "grids" not in study:  # written by hand
+        return study | {"catalogue": _catalogue_of([])}
+    grids = [_upgrade_grid(entry) for entry in study["grids"]]
+    return study | {"grids": grids, "catalogue": _catalogue_of(grids)}
+
+
+def _upgrade_grid(entry: dict[str, Any]) -> dict[str, Any]:
+    """A grid's entry, with what version 1 left in its YAML, or in the program."""
+    given = yaml.safe_load(entry.get("yaml", "")) or {}
+    kinds = given.get("representations", ["mean", "sampled"])
+    requests_of = {
+        method: [
+            place
+            for place, request in enumerate(entry["metrics"])
+            if request["representation"] == "mean"
+            and (method != "raw_pixels" or request["metric"] in _RAW_PIXELS_METRICS)
+        ]
+        for method in entry["methods"]
+        if method in _REFERENCES
+    }
+    return entry | {
+        "representations": kinds if isinstance(kinds, list) else [kinds],
+        "metric_seed": given.get("metric_seed"),
+        "requests_of": requests_of,
+    }
+
+
+def _catalogue_of(grids: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the names of some grids meant in version 1.
+
+    All of Teasel's metrics are there: `teasel rescore` left no word of what it added. An entry of
+    another package gets its name as its label, and the parameters it was used with as defaults.
+    """
+    methods = {name: cells for entry in grids for name, cells in entry["methods"].items()}
+    requests = [request for entry in grids for request in entry["metrics"]]
+    datasets = [data["name"] for entry in grids for data in entry["datasets"]]
+    others = {
+        request["metric"]: {
+            "label": _spaced(request["metric"]),
+            "reference": "",
+            "version": request["metric_version"],
+            "defaults": request["parameters"],
+            "labels": {},
+            "lower_is_better": [],
+        }
+        for request in requests
+        if request["metric"] not in METRICS
+    }
+    return {
+        "methods": {name: _describe_method(name, cells) for name, cells in methods.items()},
+        "metrics": METRICS | others,
+        "datasets": {
+            name: {"label": DATASET_LABELS.get(name, _spaced(name))} for name in sorted(datasets)
+        },
+    }
+
+
+def _describe_method(name: str, cells: list[dict[str, Any]]) -> dict[str, Any]:
+    label, colour, reference = METHODS.get(name, (_spaced(name), "", ""))
+    kept = ["codes"] if name in _REFERENCES else ["parameters", "codes"]
+    return {
+        "label": label,
+        "colour": colour,
+        "reference": reference,
+        "trained": any(cell["training"]["steps"] for cell in cells),
+        "keeps": [] if name == "raw_pixels" else kept,
+    }
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
+
+
+# What the names of version 1 meant: facts, whatever a catalogue says of them today.
+
+_REFERENCES = ("ground_truth", "raw_pixels", "pca", "ica", "random_codes")
+_RAW_PIXELS_METRICS = ("beta_vae_score", "factor_vae_score")
+
+METHODS = {
+    "beta_vae": ("β-VAE", "#3b6ea8", "Higgins et al. 2017, openreview.net/forum?id=Sy2fzU9gl"),
+    "factor_vae": ("FactorVAE", "#c8603a", "Kim and Mnih 2018, arXiv:1802.05983"),
+    "dip_vae_i": ("DIP-VAE-I", "#4f8a5b", "Kumar et al. 2018, arXiv:1711.00848"),
+    "dip_vae_ii": ("DIP-VAE-II", "#8fae3f", "Kumar et al. 2018, arXiv:1711.00848"),
+    "beta_tc_vae": ("β-TC-VAE", "#7a5a9e", "Chen et al. 2018, arXiv:1802.04942"),
+    "annealed_vae": ("AnnealedVAE", "#c79a2b", "Burgess et al. 2017, arXiv:1804.03599"),
+    "untrained": ("Untrained networks", "", ""),
+    "ground_truth": ("Ground truth", "", ""),
+    "raw_pixels": ("Raw pixels", "", ""),
+    "pca": ("PCA", "", ""),
+    "ica": ("ICA", "", ""),
+    "random_codes": ("Random codes", "", ""),
+}
+"""Label, colour and reference of each method and reference of version 1."""
+
+DATASET_LABELS = {
+    "dsprites": "dSprites",
+    "dsprites_mini": "dSprites (mini)",
+    "color_dsprites": "Color-dSprites",
+    "noisy_dsprites": "Noisy-dSprites",
+    "scream_dsprites": "Scream-dSprites",
+    "smallnorb": "SmallNORB",
+    "cars3d": "Cars3D",
+    "shapes3d": "Shapes3D",
+}
+
+_SIZES = (10, 100, 1000, 10000)
+
+
+def _metric(
+    label: str,
+    reference: str,
+    labels: dict[str, str],
+    lower_is_better: tuple[str, ...] = (),
+    **defaults: Any,
+) -> dict[str, Any]:
+    return {
+        "label": label,
+        "reference": reference,
+        "version": "1",
+        "defaults": defaults,
+        "labels": labels,
+        "lower_is_better": list(lower_is_better),
+    }
+
+
+METRICS = {
+    "beta_vae_score": _metric(
+        "BetaVAE score",
+        "Higgins et al. 2017, openreview.net/forum?id=Sy2fzU9gl",
+        {"beta_vae_score": "BetaVAE score"},
+        batch_size=64,
+        num_train=10000,
+        num_test=5000,
+    ),
+    "factor_vae_score": _metric(
+        "FactorVAE score",
+        "Kim and Mnih 2018, arXiv:1802.05983",
+        {"factor_vae_score": "FactorVAE score"},
+        batch_size=64,
+        num_train=10000,
+        num_test=5000,
+        num_variance=10000,
+    ),
+    "mig": _metric(
+        "MIG",
+        "Chen et al. 2018, arXiv:1802.04942",
+        {"mig": "MIG"},
+        num_train=10000,
+        num_bins=20,
+    ),
+    "dci": _metric(
+        "DCI",
+        "Eastwood and Williams 2018, openreview.net/forum?id=By-7dz-AZ",
+        {
+            "dci_disentanglement": "DCI disent.",
+            "dci_completeness": "DCI compl.",
+            "dci_informativeness_test": "DCI inform.",
+        },
+        num_train=10000,
+        num_test=5000,
+    ),
+    "modularity": _metric(
+        "Modularity",
+        "Ridgeway and Mozer 2018, arXiv:1802.05312",
+        {"modularity": "Modularity"},
+        num_train=10000,
+        num_bins=20,
+    ),
+    "explicitness": _metric(
+        "Explicitness",
+        "Ridgeway and Mozer 2018, arXiv:1802.05312",
+        {"explicitness_test": "Explicitness"},
+        num_train=10000,
+        num_test=5000,
+        one_vs_rest=False,
+    ),
+    "sap": _metric(
+        "SAP",
+        "Kumar et al. 2018, arXiv:1711.00848",
+        {"sap": "SAP"},
+        num_train=10000,
+        num_test=5000,
+    ),
+    "unsupervised": _metric(
+        "Unsupervised scores",
+        "Locatello et al. 2019, arXiv:1811.12359",
+        {
+            "gaussian_total_correlation": "Total corr.",
+            "gaussian_wasserstein_correlation": "Wasserstein corr.",
+            "gaussian_wasserstein_correlation_norm": "Wasserstein corr. (norm.)",
+            "mutual_info_score": "Mutual info.",
+        },
+        (
+            "gaussian_total_correlation",
+            "gaussian_wasserstein_correlation",
+            "gaussian_wasserstein_correlation_norm",
+            "mutual_info_score",
+        ),
+        num_train=10000,
+        num_bins=20,
+    ),
+    "downstream_lr": _metric(
+        "Logistic regression",
+        "Locatello et al. 2019, arXiv:1811.12359",
+        {f"downstream_lr_{size}": f"LR {size}" for size in _SIZES},
+        num_train=list(_SIZES),
+        num_test=5000,
+        one_vs_rest=False,
+    ),
+    "downstream_gbt": _metric(
+        "Gradient boosted trees",
+        "Locatello et al. 2019, arXiv:1811.12359",
+        {f"downstream_gbt_{size}": f"GBT {size}" for size in _SIZES},
+        num_train=list(_SIZES),
+        num_test=5000,
+    ),
+    "irs": _metric(
+        "IRS",
+        "Suter et al. 2019, arXiv:1811.00007",
+        {"irs": "IRS"},
+        num_train=10000,
+        quantile=0.99,
+    ),
+}
+"""The metrics of version 1, as the section `catalogue` describes them."""

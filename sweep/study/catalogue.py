@@ -1,0 +1,128 @@
+"""What the names in a study's tables mean, as its folder keeps it.
+
+It is taken from the catalogues when a grid is frozen, so that the folder can be read where a
+method, a metric or a data set is not installed, and as it was meant where it has changed since.
+"""
+
+from collections.abc import Iterable
+from typing import Any, TypedDict
+
+from ...datasets import DATASETS
+from ...metrics import METRICS
+from ...models import METHODS
+from ..grid.expand import Resolved
+from ..store.tables import score_column
+from ..trials.references import REFERENCES
+
+
+class MethodFacts(TypedDict):
+    """A method, or a reference.
+
+    Attributes:
+        label: Its name for people.
+        colour: As "#rrggbb", or "".
+        reference: Who published it, and where; or "".
+        trained: Whether it takes steps: an untrained network and a reference do not.
+        keeps: Which of "parameters" (with losses, curves and pictures) and "codes" it leaves.
+    """
+
+    label: str
+    colour: str
+    reference: str
+    trained: bool
+    keeps: list[str]
+
+
+class MetricFacts(TypedDict):
+    """A metric.
+
+    Attributes:
+        label: Its name for people.
+        reference: Who published it, and where.
+        version: Of its code.
+        defaults: Its parameters where a grid gives none.
+        labels: The name for people of each of its scores, by wide column.
+        lower_is_better: The wide columns of which less is better.
+    """
+
+    label: str
+    reference: str
+    version: str
+    defaults: dict[str, Any]
+    labels: dict[str, str]
+    lower_is_better: list[str]
+
+
+class DatasetFacts(TypedDict):
+    """A data set: its name for people."""
+
+    label: str
+
+
+class CatalogueSection(TypedDict):
+    """The section `catalogue` of a ``study.json``: all names that the study uses."""
+
+    methods: dict[str, MethodFacts]
+    metrics: dict[str, MetricFacts]
+    datasets: dict[str, DatasetFacts]
+
+
+def describe_grid(grid: Resolved) -> CatalogueSection:
+    """What today's catalogues say of the names in a grid."""
+    return {
+        "methods": {name: _describe_method(name, grid) for name in grid["methods"]},
+        "metrics": describe_metrics(request["metric"] for request in grid["metrics"]),
+        "datasets": {
+            data["name"]: {"label": _fact(DATASETS.get(data["name"]), "label", data["name"])}
+            for data in grid["datasets"]
+        },
+    }
+
+
+def describe_metrics(names: Iterable[str]) -> dict[str, MetricFacts]:
+    """What today's catalogue says of some metrics."""
+    found: dict[str, MetricFacts] = {}
+    for name in dict.fromkeys(names):
+        metric = METRICS[name]
+        labels: dict[str, str] = getattr(metric, "labels", {})
+        found[name] = {
+            "label": _fact(metric, "label", name),
+            "reference": metric.reference,
+            "version": str(metric.version),
+            "defaults": {key: parameter.default for key, parameter in metric.parameters.items()},
+            "labels": {score_column(name, score): text for score, text in labels.items()},
+            "lower_is_better": [score_column(name, score) for score in metric.lower_is_better],
+        }
+    return found
+
+
+def add_names(before: CatalogueSection, more: CatalogueSection) -> CatalogueSection:
+    """Both sections; of a name that stands in both, what `more` says."""
+    return {
+        "methods": before["methods"] | more["methods"],
+        "metrics": before["metrics"] | more["metrics"],
+        "datasets": before["datasets"] | more["datasets"],
+    }
+
+
+def no_names() -> CatalogueSection:
+    """The section of a study that has no cells yet."""
+    return {"methods": {}, "metrics": {}, "datasets": {}}
+
+
+def _describe_method(name: str, grid: Resolved) -> MethodFacts:
+    is_reference = name in REFERENCES
+    entry = REFERENCES[name] if is_reference else METHODS[name]
+    kept = ["codes"] if is_reference else ["parameters", "codes"]
+    return {
+        "label": _fact(entry, "label", name),
+        "colour": _fact(entry, "colour"),
+        "reference": _fact(entry, "reference"),
+        "trained": any(cell["training"]["steps"] for cell in grid["methods"][name]),
+        "keeps": [] if name == "raw_pixels" else kept,
+    }
+
+
+def _fact(entry: object, fact: str, name: str = "") -> str:
+    """What an entry says of itself; its name in words, if it leaves out its label."""
+    return getattr(entry, fact, "") or name.replace("_", " ")

@@ -1,0 +1,53 @@
+"""The names of all packaged trials: they stand in results folders, and must not change."""
+
+import hashlib
+
+import pytest
+
+from teasel.sweep.grid.grid import load_grid, packaged_grids
+
+# From commit 98cc14a, version 1 of the results: the number of trials, the first id and the last,
+# and the SHA-256 of all of them in order, joined by nothing.
+IDS = {
+    "locatello2019": (
+        12_600,
+        "bb26f091961744bd",
+        "ca4a468462aa03d0",
+        "439b0f8171ee8e3b05c5e7c43d392c628f4327b352dfc947cccaa39fdd70411e",
+    ),
+    "locatello2019_offline": (
+        7_200,
+        "bb26f091961744bd",
+        "deaf1dd2ea2b3616",
+        "80cefad30a54badcfd9ca6dce1a2baec09d869868fad1da8ba858950380a8fdd",
+    ),
+    "mini": (
+        180,
+        "58c4a5440cd88b45",
+        "cf27b81278efb49f",
+        "c08d80819cf214cbf312ff338e365443ec74829921d7bbac4ff8fbbbf00c19a5",
+    ),
+    "quickstart": (
+        6,
+        "7fcbeedb1cd7af27",
+        "9749c4f5ed711fab",
+        "9e15fac1696b96be843b36c1a705e0869283c38d171a87a761346078808ecd65",
+    ),
+    "smoke": (
+        7,
+        "b0af6a3583a4b4ad",
+        "8c4d0e9ab7ff756e",
+        "50acbd0eb90cdad48d8efe5e8de2b65cd6b1e0c425f4227c391904a277be01b6",
+    ),
+}
+
+
+def test_every_packaged_grid_is_pinned() -> None:
+    assert IDS.keys() == packaged_grids().keys()
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_the_trials_of_a_packaged_grid_keep_their_names(name: str) -> None:
+    ids = [trial.trial_id for trial in load_grid(name)[0].trials()]
+    whole = hashlib.sha256("".join(ids).encode()).hexdigest()
+    assert (len(ids), ids[0], ids[-1], whole) == IDS[name]
