@@ -1,67 +1,100 @@
-"""From a results folder to the study's tables, figures and report.
+"""From a results folder to its tables, the paper's figures, and a report.
 
-`scores` and `trials` read a results folder as pandas tables; every other function takes such a
-table and returns one, with the number of models behind each row and a note where a number cannot
-be given. Drawing stands apart, in `drawing` and `figures`. `write_report` puts it all on one page.
+Tables in, tables out:
+
+* `scores`, `trials` and `representation` read a results folder: pandas tables of scores and models,
+  and a model's codes. `study_names` reads what the folder calls them.
+* `figure_1` to `figure_6` and `table_1` are the tables behind those of Locatello et al. (2019), and
+  are made of `rank_correlation`, `importance` and the like, which take the table of any study.
+* `compare_with_paper` puts the printed numbers (`published_numbers`) beside yours.
+* `write_report` and `export` put it all on one page; `plots.plots` draws each table alone.
+
+Most functions take wide scores (`scores(results, wide=True)`): a row per model, of one
+representation, with the columns dataset, method, hyperparameter, hyperparameter_value, setting and
+seed, and one for each score. What they return has in common:
+
+* dataset, method, setting, score, or row and column: what an entry is about. In the data set
+  "average" the others are averaged.
+* low, high: the 95 % interval for what other seeds would give; NaN where there are too few.
+* num_models: how many models are behind the entry.
+* note: why a number or its interval is missing; else empty.
+
+All names are imported when they are first used: `scores` needs neither JAX nor matplotlib.
 """
 
-from .paper.compare import compare_with_paper
-from .paper.figures import (
-    figure_1,
-    figure_2,
-    figure_3,
-    figure_4,
-    figure_4_datasets,
-    figure_5,
-    figure_6,
-    with_unsupervised_of_samples,
-)
-from .paper.published import differences, filled, published
-from .report.export import export
-from .report.page import write_report
-from .report.provenance import fingerprints
-from .statistics.correlation import dataset_correlation, rank_correlation, rank_correlations
-from .statistics.embedding import embedding
-from .statistics.importance import importance, variance_explained
-from .statistics.improvement import probability_of_improvement
-from .statistics.power import seeds_needed
-from .statistics.transfer import table_1, unsupervised_selection
-from .statistics.udr import udr_scores
-from .summary import exemplars, score_table, training_curves
-from .tables import Codes, representation, scores, trials
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Codes",
-    "compare_with_paper",
-    "dataset_correlation",
-    "differences",
-    "embedding",
-    "exemplars",
-    "export",
-    "figure_1",
-    "figure_2",
-    "figure_3",
-    "figure_4",
-    "figure_4_datasets",
-    "figure_5",
-    "figure_6",
-    "filled",
-    "fingerprints",
-    "importance",
-    "probability_of_improvement",
-    "published",
-    "rank_correlation",
-    "rank_correlations",
-    "representation",
-    "score_table",
-    "scores",
-    "seeds_needed",
-    "table_1",
-    "training_curves",
-    "trials",
-    "udr_scores",
-    "unsupervised_selection",
-    "variance_explained",
-    "with_unsupervised_of_samples",
-    "write_report",
-]
+if TYPE_CHECKING:
+    from .names import Names as Names
+    from .paper.compare import compare_with_paper as compare_with_paper
+    from .paper.figures import figure_1 as figure_1
+    from .paper.figures import figure_2 as figure_2
+    from .paper.figures import figure_3 as figure_3
+    from .paper.figures import figure_4 as figure_4
+    from .paper.figures import figure_4_datasets as figure_4_datasets
+    from .paper.figures import figure_5 as figure_5
+    from .paper.figures import figure_6 as figure_6
+    from .paper.figures import with_unsupervised_of_samples as with_unsupervised_of_samples
+    from .paper.published import differences_from_paper as differences_from_paper
+    from .paper.published import paper_coverage as paper_coverage
+    from .paper.published import published_numbers as published_numbers
+    from .report.export import export as export
+    from .report.page import write_report as write_report
+    from .report.provenance import fingerprints as fingerprints
+    from .statistics.correlation import dataset_correlation as dataset_correlation
+    from .statistics.correlation import rank_correlation as rank_correlation
+    from .statistics.correlation import rank_correlations as rank_correlations
+    from .statistics.embedding import embedding as embedding
+    from .statistics.importance import importance as importance
+    from .statistics.importance import variance_explained as variance_explained
+    from .statistics.improvement import (
+        probability_of_improvement as probability_of_improvement,
+    )
+    from .statistics.power import seeds_needed as seeds_needed
+    from .statistics.transfer import table_1 as table_1
+    from .statistics.transfer import unsupervised_selection as unsupervised_selection
+    from .statistics.udr import udr_scores as udr_scores
+    from .summary import exemplars as exemplars
+    from .summary import score_table as score_table
+    from .summary import training_curves as training_curves
+    from .tables import Codes as Codes
+    from .tables import representation as representation
+    from .tables import scores as scores
+    from .tables import study_names as study_names
+    from .tables import trials as trials
+else:
+    import importlib
+
+    _NAMES = {
+        "names": ("Names",),
+        "paper.compare": ("compare_with_paper",),
+        "paper.figures": (
+            *("figure_1", "figure_2", "figure_3", "figure_4", "figure_4_datasets", "figure_5"),
+            *("figure_6", "with_unsupervised_of_samples"),
+        ),
+        "paper.published": ("differences_from_paper", "paper_coverage", "published_numbers"),
+        "report.export": ("export",),
+        "report.page": ("write_report",),
+        "report.provenance": ("fingerprints",),
+        "statistics.correlation": (
+            *("dataset_correlation", "rank_correlation", "rank_correlations"),
+        ),
+        "statistics.embedding": ("embedding",),
+        "statistics.importance": ("importance", "variance_explained"),
+        "statistics.improvement": ("probability_of_improvement",),
+        "statistics.power": ("seeds_needed",),
+        "statistics.transfer": ("table_1", "unsupervised_selection"),
+        "statistics.udr": ("udr_scores",),
+        "summary": ("exemplars", "score_table", "training_curves"),
+        "tables": ("Codes", "representation", "scores", "study_names", "trials"),
+    }
+    _HOMES = {name: home for home, names in _NAMES.items() for name in names}
+    __all__ = sorted(_HOMES)
+
+    def __getattr__(name):
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+
+    def __dir__():
+        return __all__

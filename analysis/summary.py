@@ -1,30 +1,29 @@
-"""What a study holds so far: cells filled, scores per cell, curves, models worth a look."""
+"""What a study holds so far: scores per setting, training curves, models worth a look."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from .frames import DataFrame
-from .paper_grid import paper_grid
-from .tables import (
-    DISENTANGLEMENT,
-    REFERENCES,
-    learned,
-    lower_is_better,
-    names_of,
-    one_row_per_model,
-    score_names,
-)
+from pandas import DataFrame
 
-CELL = ["dataset", "method", "setting"]
+from .names import PAPER_NAMES, Names
+from .paper_grid import DISENTANGLEMENT, paper_grid
+from .tables import as_list, check_models, check_scores, drop_references
+
+CELL = ("dataset", "method", "setting")
+"""What the models of one setting share."""
 
 
-def in_paper_order(table: DataFrame) -> DataFrame:
-    """Rows sorted as the paper lists them: data set, method, strength, seed; unknown names last."""
+def sort_as_paper(table: DataFrame, names: Names = PAPER_NAMES) -> DataFrame:
+    """Rows sorted as the paper lists them: data set, method, strength, seed.
+
+    Names that the paper lacks come after its own, references after those.
+    """
     grid = paper_grid()
     ranks = {
         "dataset": {name: rank for rank, name in enumerate(grid["datasets"])},
-        "method": {name: rank for rank, name in enumerate([*grid["methods"]])},
+        "method": {name: rank for rank, name in enumerate(grid["methods"])},
     }
-    ranks["method"].update({name: 1000 + rank for rank, name in enumerate(REFERENCES)})
+    ranks["method"].update({name: 1000 + rank for rank, name in enumerate(names.references)})
     keys = [
         table[name].map(rank).fillna(100).astype(int).rename(f"{name}_rank")
         for name, rank in ranks.items()
@@ -38,7 +37,10 @@ def in_paper_order(table: DataFrame) -> DataFrame:
 
 
 def score_table(
-    table: DataFrame, columns: str | Sequence[str] = DISENTANGLEMENT, by: str | Sequence[str] = CELL
+    table: DataFrame,
+    columns: str | Sequence[str] = DISENTANGLEMENT,
+    by: str | Sequence[str] = CELL,
+    names: Names = PAPER_NAMES,
 ) -> DataFrame:
     """Mean and spread over models of every score in every cell of the study.
 
@@ -46,18 +48,20 @@ def score_table(
         table: wide scores.
         columns: score columns; those the table lacks are left out.
         by: what makes a cell, the method among it; then a cell's models differ in their seed.
+        names: which methods are references.
 
     Returns:
         A row per cell: the columns of `by`, num_models, reference (True for representations nobody
         learned), and for each score its mean, as ``<score>_spread`` the standard deviation over the
         models (ddof 1; NaN of one) and as ``<score>_count`` how many models have it.
     """
-    columns = [name for name in score_names(columns, table) if name in table]
-    groups = in_paper_order(one_row_per_model(table)).groupby(names_of(by), sort=False)
+    columns = [name for name in check_scores(columns, table) if name in table]
+    groups = sort_as_paper(check_models(table), names).groupby(as_list(by), sort=False)
     means, spreads = groups[columns].mean(), groups[columns].std().add_suffix("_spread")
     summary = means.join(spreads).join(groups[columns].count().add_suffix("_count"))
     summary.insert(0, "num_models", groups.size())
-    summary.insert(1, "reference", summary.index.get_level_values("method").isin(REFERENCES))
+    is_reference = summary.index.get_level_values("method").isin(names.references)
+    summary.insert(1, "reference", is_reference)
     return summary.reset_index()
 
 
@@ -68,26 +72,37 @@ def training_curves(trials: DataFrame, curves: DataFrame) -> DataFrame:
         dataset, method, hyperparameter, setting, step, reconstruction, kl, num_models.
     """
     cell = [*CELL, "hyperparameter", "hyperparameter_value"]
-    rows = one_row_per_model(trials)[["trial_id", *cell]].merge(curves, on="trial_id")
+    rows = check_models(trials)[["trial_id", *cell]].merge(curves, on="trial_id")
     groups = rows.groupby([*cell, "step"], sort=False, dropna=False)
     means = groups.agg(
         reconstruction=("reconstruction", "mean"), kl=("kl", "mean"), num_models=("kl", "size")
     ).reset_index()
-    return in_paper_order(means.sort_values("step", kind="stable"))
+    return sort_as_paper(means.sort_values("step", kind="stable"))
 
 
-def exemplars(table: DataFrame, score: str, by: str | Sequence[str] = "dataset") -> DataFrame:
+def exemplars(
+    table: DataFrame,
+    score: str,
+    by: str | Sequence[str] = "dataset",
+    names: Names = PAPER_NAMES,
+) -> DataFrame:
     """The best, the median and the worst trained model of each group by one score.
+
+    Args:
+        table: wide scores.
+        score: a column.
+        by: what makes a group.
+        names: whether less of the score is better, and which methods are references.
 
     Returns:
         The columns of `by`, `which` (best, median, worst), and the model's trial_id, method,
         setting, seed and score. With an even number of models the median is the better of two.
     """
-    by, (score,) = names_of(by), score_names(score, table)
-    ranked = in_paper_order(learned(one_row_per_model(table))).dropna(subset=[score])
-    found = []
+    by, (score,) = as_list(by), check_scores(score, table)
+    ranked = sort_as_paper(drop_references(check_models(table), names)).dropna(subset=[score])
+    found: list[dict[Any, Any]] = []
     for group, rows in ranked.groupby(by, sort=False):
-        rows = rows.sort_values(score, ascending=lower_is_better(score), kind="stable")
+        rows = rows.sort_values(score, ascending=names.sign(score) < 0, kind="stable")
         for which, place in (("best", 0), ("median", (len(rows) - 1) // 2), ("worst", -1)):
             model = rows.iloc[place][["trial_id", "method", "setting", "seed", score]]
             found.append({**dict(zip(by, group, strict=True)), "which": which, **model})

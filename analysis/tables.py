@@ -9,57 +9,36 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from pandas import DataFrame
 
 from ..errors import UnknownNameError
-from ..metrics import METRICS, PAPER_SEEDS
 from ..sweep.store.results import Results
 from ..sweep.store.tables import TRIALS, score_column
-from ..sweep.trials.references import REFERENCES as CODED
-from .frames import DataFrame, pd
-from .labels import strength
-
-# Settings of a training that are no hyper-parameters of its method.
-TRAINING = (
-    *("steps", "batch_size", "learning_rate", "num_latents", "evaluation_batches"),
-    "method_version",
-)
-MADE_BY = ("metric_version", "parameters_hash", "parameters")
-SCORE_COLUMNS = ("representation", "metric", "score", "value", "metric_seed", "num_points")
+from .formats import format_strength
+from .names import PAPER_NAMES, Names
+from .paper_grid import PAPER_SCORES, paper_grid
 
 MODEL = ("dataset", "method", "setting", "seed")
 """The columns that tell one model from another."""
 
-DISENTANGLEMENT = (
-    *("beta_vae_score", "factor_vae_score", "mig", "dci_disentanglement", "modularity", "sap"),
-)
-UNSUPERVISED = (
-    *("reconstruction", "kl", "elbo", "gaussian_total_correlation"),
-    *("gaussian_wasserstein_correlation", "mutual_info_score"),
-)
-LOWER_IS_BETTER = (
-    *("loss", "reconstruction", "kl", "gaussian_total_correlation", "mutual_info_score"),
-    *("gaussian_wasserstein_correlation", "gaussian_wasserstein_correlation_norm"),
-)
-DOWNSTREAM = (
-    *(f"downstream_{model}_{size}" for model in ("lr", "gbt") for size in (10, 100, 1000, 10000)),
-    *("efficiency_lr", "efficiency_gbt"),
-)
+SETTING = ("dataset", "method", "hyperparameter", "hyperparameter_value", "setting")
+"""The columns that tell one setting from another: a cell of the study, of models that differ in
+their seed. `setting` alone does within a method; the two before it are its swept value."""
 
-PREDICTION = ("explicitness_test", "dci_informativeness_test")
-PAPER_SCORES = (*DISENTANGLEMENT, "dci_completeness", *PREDICTION, *UNSUPERVISED, *DOWNSTREAM)
+TRAINING = (
+    *("steps", "batch_size", "learning_rate", "num_latents", "evaluation_batches"),
+    "method_version",
+)
+"""Columns of `trials` that tell settings apart and are no hyper-parameters of the method."""
 
-# Representations that no method learned: shown apart, and left out of every statistic.
-REFERENCES = ("untrained", *reversed(CODED))
+SCORE_COLUMNS = ("representation", "metric", "score", "value", "metric_seed", "num_points")
+"""Columns of the tidy `scores`, after those that say which model it is."""
 
-PAPER_METRICS = PAPER_SEEDS["mean"]
-
-PAPER_PARAMETERS = {
-    "explicitness": {"one_vs_rest": True},
-    "downstream_lr": {"one_vs_rest": True},
-}
-"""Where the study's parameters of a metric are not the catalogue's defaults."""
+MADE_BY = ("metric_version", "parameters_hash", "parameters")
+"""Stored columns that tell how a score was made."""
 
 
 class ResultsReader(Protocol):
@@ -98,6 +77,15 @@ def open_results(results: ResultsReader | str | Path) -> ResultsReader:
     return folder
 
 
+def study_names(results: ResultsReader | str | Path) -> Names:
+    """Labels, colours and directions of what a results folder holds, as the folder tells them.
+
+    Raises:
+        ResultsError: if there is no study.
+    """
+    return Names.of_study(open_results(results).study)
+
+
 def trials(results: ResultsReader | str | Path) -> DataFrame:
     """One row per model: identity, one column per hyper-parameter, losses, provenance.
 
@@ -110,7 +98,7 @@ def trials(results: ResultsReader | str | Path) -> DataFrame:
         ResultsError: if there is no study.
     """
     table = open_results(results).table("trials").to_pandas()
-    return _with_settings(table)
+    return _add_settings(table)
 
 
 def scores(
@@ -125,7 +113,8 @@ def scores(
             ``dci_disentanglement``, ``downstream_lr_100``, ...), beside losses, the derived
             ``efficiency_lr`` and ``efficiency_gbt`` (accuracy at 100 / accuracy at 10,000), the
             columns of `trials`, and ``other_parameters``, which lists the metrics that were not
-            computed with the study's parameters (`PAPER_PARAMETERS`).
+            computed with the paper's parameters, or the defaults of a metric that is not the
+            paper's.
 
     Raises:
         ValueError: if `representation` is none of the three.
@@ -136,15 +125,16 @@ def scores(
             f'representation is {representation!r}: expected "mean", "sampled" or None'
         )
     folder = open_results(results)
-    models = _with_settings(folder.table("trials").to_pandas())
+    models = _add_settings(folder.table("trials").to_pandas())
     wanted = pc.field("value").is_valid()
     if representation:
         wanted &= pc.field("representation") == representation
     table = folder.table("scores").select(["trial_id", *SCORE_COLUMNS, *MADE_BY]).filter(wanted)
-    table = _one_version_per_metric(table)
+    table = _keep_one_version_per_metric(table)
     if not wide:
-        return _tidy(models, table)
-    return _wide(models, table, representation).assign(other_parameters=_other_parameters(table))
+        return _make_tidy(models, table)
+    others = _name_other_parameters(table, Names.of_study(folder.study))
+    return _make_wide(models, table, representation).assign(other_parameters=others)
 
 
 def representation(results: ResultsReader | str | Path, trial_id: str) -> Codes:
@@ -152,22 +142,27 @@ def representation(results: ResultsReader | str | Path, trial_id: str) -> Codes:
     return Codes(*open_results(results).representation(trial_id))
 
 
-def names_of(given: str | Iterable[str]) -> list[str]:
+def as_list(given: str | Iterable[str]) -> list[str]:
     """Names as a list; a lone one is a list of one."""
     return [given] if isinstance(given, str) else list(given)
 
 
-def score_names(given: str | Iterable[str], *tables: DataFrame) -> list[str]:
+def split_by(table: DataFrame, column: str) -> dict[str, DataFrame]:
+    """The rows of each name in a column, in order of appearance."""
+    return {str(name): rows for name, rows in table.groupby(column, sort=False)}
+
+
+def check_scores(given: str | Iterable[str], *tables: DataFrame) -> list[str]:
     """Score columns as a list; a lone one is a list of one.
 
     Args:
         given: names of wide columns.
-        tables: where they stand; a score of the study's may be missing there.
+        tables: where they stand; a score of the paper's may be missing there.
 
     Raises:
         UnknownNameError: if a name is neither a column of a table nor a score of the paper.
     """
-    names = names_of(given)
+    names = as_list(given)
     known = {*PAPER_SCORES, *(column for table in tables for column in table.columns)}
     for name in names:
         if name not in known:
@@ -175,8 +170,8 @@ def score_names(given: str | Iterable[str], *tables: DataFrame) -> list[str]:
     return names
 
 
-def one_row_per_model(table: DataFrame, identity: Sequence[str] = MODEL) -> DataFrame:
-    """The table as it is: what every statistic over models asks of it.
+def check_models(table: DataFrame, identity: Sequence[str] = MODEL) -> DataFrame:
+    """The table as it is: what every statistic over models asks of it is a row per model.
 
     Args:
         table: wide scores.
@@ -196,36 +191,24 @@ def one_row_per_model(table: DataFrame, identity: Sequence[str] = MODEL) -> Data
     return table
 
 
-def learned(table: DataFrame) -> DataFrame:
+def drop_references(table: DataFrame, names: Names = PAPER_NAMES) -> DataFrame:
     """The rows of trained models: without references such as the untrained networks."""
-    return table[~table["method"].isin(REFERENCES)]
+    return table[~table["method"].isin(names.references)]
 
 
-def lower_is_better(column: str) -> bool:
-    """Whether less of a wide column is better, as it is of losses; a metric says it of its scores.
-
-    >>> lower_is_better("kl"), lower_is_better("mig")
-    (True, False)
-    """
-    return column in LOWER_IS_BETTER or any(
-        column == score_column(name, score)
-        for name, metric in METRICS.items()
-        for score in metric.lower_is_better
-    )
-
-
-def other_scores(results: ResultsReader) -> list[str]:
-    """The wide columns of metrics that the study lacks: IRS, and those of other packages."""
+def list_other_scores(results: ResultsReader) -> list[str]:
+    """The wide columns of metrics that the paper lacks: IRS, and those of other packages."""
     names = results.table("scores").group_by(["metric", "score"]).aggregate([]).to_pylist()
-    return sorted(score_column(**name) for name in names if name["metric"] not in PAPER_METRICS)
+    of_paper = paper_grid()["metrics"]
+    return sorted(score_column(**name) for name in names if name["metric"] not in of_paper)
 
 
-def _with_settings(table: DataFrame) -> DataFrame:
+def _add_settings(table: DataFrame) -> DataFrame:
     hyperparameters = [name for name in table.columns if name not in TRIALS]
     swept = pd.Series(None, index=table.index, dtype=object)
     value = pd.Series(np.nan, index=table.index, dtype=float)
     setting = pd.Series("", index=table.index, dtype=object)
-    for _, rows in table.groupby("method", sort=False):
+    for rows in split_by(table, "method").values():
         owned = [name for name in hyperparameters if rows[name].notna().any()]
         given = [name for name in (*owned, *TRAINING) if name in rows]
         varying = [name for name in given if rows[name].nunique() > 1]
@@ -233,13 +216,14 @@ def _with_settings(table: DataFrame) -> DataFrame:
         if name is not None:
             swept[rows.index] = name
             value[rows.index] = rows[name].astype(float)
-        shown = varying or ([name] if name else [])
-        parts = [f"{part}=" + rows[part].map(strength) for part in shown]
-        setting[rows.index] = [", ".join(words) for words in zip(*parts, strict=True)] or ""
+        if shown := varying or ([name] if name else []):
+            parts = [f"{part}=" + rows[part].map(format_strength) for part in shown]
+            words = [", ".join(pairs) for pairs in zip(*parts, strict=True)]
+            setting[rows.index] = pd.Series(words, index=rows.index, dtype=object)
     return table.assign(hyperparameter=swept, hyperparameter_value=value, setting=setting)
 
 
-def _one_version_per_metric(table: pa.Table) -> pa.Table:
+def _keep_one_version_per_metric(table: pa.Table) -> pa.Table:
     """The rows of every metric made in its most frequent way: two MIGs are no one MIG.
 
     Of two that are as frequent, the newer version's.
@@ -262,29 +246,25 @@ def _one_version_per_metric(table: pa.Table) -> pa.Table:
     return table
 
 
-def _other_parameters(table: pa.Table) -> str:
-    """The metrics whose parameters are not the study's."""
-    given = table.group_by(["metric", "parameters"]).aggregate([]).to_pylist()
+def _name_other_parameters(table: pa.Table, names: Names) -> str:
+    """The metrics whose parameters are not the paper's."""
     others = set()
-    for row in given:
-        if row["metric"] in METRICS:
-            usual = METRICS[row["metric"]].parameters
-            # Through JSON, in which a tuple is a list.
-            defaults = {name: usual[name].default for name in usual}
-            defaults = json.loads(json.dumps(defaults))
+    for row in table.group_by(["metric", "parameters"]).aggregate([]).to_pylist():
+        if row["metric"] in names.defaults:
+            defaults = dict(names.defaults[row["metric"]])
             stated = defaults | json.loads(row["parameters"] or "{}")
-            if stated != defaults | PAPER_PARAMETERS.get(row["metric"], {}):
+            if stated != defaults | paper_grid()["metrics"].get(row["metric"], {}):
                 others.add(row["metric"])
     return ", ".join(sorted(others))
 
 
-def _tidy(models: DataFrame, table: pa.Table) -> DataFrame:
+def _make_tidy(models: DataFrame, table: pa.Table) -> DataFrame:
     cell = ["trial_id", "dataset", "method", "hyperparameter", "hyperparameter_value", "seed"]
     rows = table.select(["trial_id", *SCORE_COLUMNS]).to_pandas()
     return models[cell].merge(rows, on="trial_id").reset_index(drop=True)
 
 
-def _wide(models: DataFrame, table: pa.Table, kind: str | None) -> DataFrame:
+def _make_wide(models: DataFrame, table: pa.Table, kind: str | None) -> DataFrame:
     rows = table.select(["trial_id", "representation", "metric", "score", "value"]).to_pandas()
     names = rows[["metric", "score"]].drop_duplicates()
     names["column"] = [score_column(*name) for name in names.itertuples(index=False)]

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from ..errors import UnknownNameError
-from .frames import DataFrame
-from .tables import ResultsReader, learned, lower_is_better, open_results, scores, trials
+from pandas import DataFrame
 
-LOSSES = ("loss", "reconstruction", "kl", "elbo")
+from ..errors import UnknownNameError
+from .names import LOSSES, Names
+from .tables import ResultsReader, drop_references, open_results, scores, trials
 
 
 def top(
@@ -22,7 +22,7 @@ def top(
         results: a path, a URI or an open results folder.
         metric: a column of `scores(results, wide=True)`: a score by the paper's name, or a loss.
             Losses and the unsupervised scores but the ELBO are better when they are lower, and so
-            are the scores of which a metric says it.
+            are the scores of which the results folder says it.
         dataset: only models of this data set; None for all.
         representation: "mean" or "sampled".
         num_models: how many, at the most.
@@ -35,17 +35,18 @@ def top(
         UnknownNameError: if the results have no such score or data set.
     """
     folder = open_results(results)
+    names = Names.of_study(folder.study)
     wide = scores(folder, representation, wide=True)
-    others = {"representation", "other_parameters", *trials(folder).columns} - set(LOSSES)
+    others = {"representation", "other_parameters", *trials(folder).columns} - {*LOSSES, "elbo"}
     known = [name for name in wide.columns if name not in others]
     if metric not in known:
         raise UnknownNameError("score", metric, known, "in these results")
     datasets = list(wide["dataset"].unique())
     if dataset is not None and dataset not in datasets:
         raise UnknownNameError("data set", dataset, datasets, "in these results")
-    models = learned(wide).dropna(subset=[metric])
+    models = drop_references(wide, names).dropna(subset=[metric])
     if dataset is not None:
         models = models[models["dataset"] == dataset]
-    models = models.sort_values(metric, ascending=lower_is_better(metric), kind="stable")
+    models = models.sort_values(metric, ascending=names.sign(metric) < 0, kind="stable")
     columns = ["trial_id", "dataset", "method", "setting", "seed", metric]
     return models[columns].head(num_models).reset_index(drop=True)

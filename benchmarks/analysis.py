@@ -12,45 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from teasel.analysis import (
-    dataset_correlation,
-    figure_3,
-    importance,
-    probability_of_improvement,
-    rank_correlation,
-    rank_correlations,
-    table_1,
-    unsupervised_selection,
-    write_report,
-)
-from teasel.testing.coverage import coverage, true_shares
+from teasel.analysis import rank_correlation, write_report
+from teasel.testing.coverage import ESTIMATORS, SCORES, coverage, true_shares
 from teasel.testing.synthetic import SyntheticResults, cell_means, synthetic_scores
-
-SCORES = ["mig", "sap", "modularity"]
-ESTIMATORS = {
-    "rank_correlations": (
-        lambda table: rank_correlations(
-            dict(list(table.groupby("dataset"))), SCORES, num_resamples=200
-        ).query("row < column"),
-        "correlation",
-    ),
-    "figure_3": (lambda table: figure_3(table, SCORES), "value"),
-    "figure_3, by setting": (lambda table: figure_3(table, SCORES, "setting"), "value"),
-    "importance": (lambda table: importance(table, SCORES), "corrected"),
-    "probability_of_improvement": (
-        lambda table: probability_of_improvement(table, "mig").query("row < column"),
-        "wins",
-    ),
-    "dataset_correlation": (
-        lambda table: dataset_correlation(table, "mig").query("row < column"),
-        "correlation",
-    ),
-    "table_1": (lambda table: table_1(table, SCORES), "success"),
-    "unsupervised_selection": (
-        lambda table: unsupervised_selection(table, {"sap": 1}, ["mig", "modularity"]),
-        "success",
-    ),
-}
 
 
 def speed() -> None:
@@ -81,7 +45,7 @@ def measure_coverage(num_studies: int) -> None:
     means = cell_means(rng, num_datasets=2, num_scores=len(SCORES))
     print(f"share of {num_studies} made studies whose 95 % interval holds the truth: mean, lowest")
     for name, (estimate, value) in ESTIMATORS.items():
-        told = []
+        shown_for = []
         for num_seeds in (10, 20, 50):
             held = coverage(
                 estimate,
@@ -97,8 +61,8 @@ def measure_coverage(num_studies: int) -> None:
                 correlation=0.5,
             )
             shown = f"{held.mean():.3f}, {held.min():.3f}" if held.any() else "none shown"
-            told.append(f"{num_seeds} seeds {shown}")
-        print(f"{name} ({len(held)} entries): {'; '.join(told)}", flush=True)
+            shown_for.append(f"{num_seeds} seeds {shown}")
+        print(f"{name} ({len(held)} entries): {'; '.join(shown_for)}", flush=True)
 
 
 if __name__ == "__main__":

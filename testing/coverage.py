@@ -4,10 +4,43 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from pandas import DataFrame
 
-from ..analysis.frames import DataFrame
+from ..analysis.paper.figures import figure_3
+from ..analysis.statistics.correlation import dataset_correlation, rank_correlations
 from ..analysis.statistics.importance import importance
+from ..analysis.statistics.improvement import probability_of_improvement
+from ..analysis.statistics.transfer import table_1, unsupervised_selection
+from ..analysis.tables import split_by
 from .synthetic import synthetic_scores
+
+SCORES = ["mig", "sap", "modularity"]
+
+ESTIMATORS: dict[str, tuple[Callable[[DataFrame], DataFrame], str]] = {
+    "rank_correlations": (
+        lambda table: rank_correlations(
+            split_by(table, "dataset"), SCORES, num_resamples=200
+        ).query("row < column"),
+        "correlation",
+    ),
+    "figure_3": (lambda table: figure_3(table, SCORES), "value"),
+    "figure_3, by setting": (lambda table: figure_3(table, SCORES, "setting"), "value"),
+    "importance": (lambda table: importance(table, SCORES), "corrected"),
+    "probability_of_improvement": (
+        lambda table: probability_of_improvement(table, "mig").query("row < column"),
+        "probability",
+    ),
+    "dataset_correlation": (
+        lambda table: dataset_correlation(table, "mig").query("row < column"),
+        "correlation",
+    ),
+    "table_1": (lambda table: table_1(table, SCORES), "success"),
+    "unsupervised_selection": (
+        lambda table: unsupervised_selection(table, {"sap": 1}, ["mig", "modularity"]),
+        "success",
+    ),
+}
+"""Every function that gives intervals, for wide scores with `SCORES`, and its estimates' column."""
 
 
 def coverage(

@@ -4,13 +4,15 @@ import functools
 import io
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
+from pandas import DataFrame
 
-from ..analysis.frames import DataFrame, pd
-from ..analysis.paper_grid import paper_grid
-from ..analysis.tables import DISENTANGLEMENT
+from ..analysis.names import KNOWN
+from ..analysis.paper_grid import DISENTANGLEMENT, paper_grid
 from ..sweep.store.tables import to_table
 
 # Every (metric, score) a made results folder holds.
@@ -136,7 +138,17 @@ class SyntheticResults:
         self._wide = synthetic_scores(rng, means, num_seeds, columns, 0.05, 0.36, correlation=0.5)
         rank = self._wide.groupby("method")["hyperparameter_value"].rank("dense").to_numpy()
         self._strength = np.where(self._wide["method"] == "annealed_vae", 7 - rank, rank) / 6
-        self.study = {"study": "synthetic", "protocol": 1}
+        self.study: dict[str, Any] = {
+            "study": "synthetic",
+            "protocol": 1,
+            "catalogue": {
+                "methods": {name: KNOWN["methods"][name] for name in self._wide["method"].unique()},
+                "metrics": {name: KNOWN["metrics"][name] for name, _ in SCORES},
+                "datasets": {
+                    name: KNOWN["datasets"][name] for name in self._wide["dataset"].unique()
+                },
+            },
+        }
 
     def table(self, name: str) -> pa.Table:
         """One of the tables trials, scores, curves, pictures and failures."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from teasel.analysis import published
-from teasel.analysis.tables import score_names
+from teasel.analysis import published_numbers
+from teasel.analysis.tables import check_scores
 from teasel.analysis.top import top
 from teasel.cluster.schema import Slurm, load_cluster
 from teasel.datasets import load
@@ -23,8 +23,8 @@ from teasel.testing.synthetic import SyntheticResults
     [
         (lambda: load("dsprits"), "unknown data set 'dsprits' (did you mean 'dsprites'?)"),
         (lambda: rescore("nowhere", ["migg"]), "unknown metric 'migg' (did you mean 'mig'?)"),
-        (lambda: score_names("mgi"), "unknown score 'mgi' (did you mean 'mig'?)"),
-        (lambda: published("figure_7"), "unknown figure 'figure_7' (did you mean 'figure_"),
+        (lambda: check_scores("mgi"), "unknown score 'mgi' (did you mean 'mig'?)"),
+        (lambda: published_numbers("figure_7"), "unknown figure 'figure_7' (did you mean 'figure_"),
         (
             lambda: top(SyntheticResults(np.random.default_rng(0), num_seeds=1), "migg"),
             "unknown score 'migg' in these results (did you mean 'mig'?)",

@@ -1,28 +1,29 @@
 """The paper's figures by number, each the table behind it (Locatello et al. 2019).
 
-Figure 3's shares are `importance.variance_explained`, table 1 is `selection.table_1`; the
-figures' drawings are in `drawing`.
+Figure 3's shares are `importance.variance_explained`, table 1 is `transfer.table_1`; `plots.plots`
+draws them.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
+from pandas import DataFrame
 
-from ..frames import DataFrame, pd
+from ..names import LOSSES
+from ..paper_grid import DISENTANGLEMENT, DOWNSTREAM, UNSUPERVISED
 from ..statistics.correlation import dataset_correlation, rank_correlations
-from ..statistics.resampling import interval, jackknife_error, no_interval
-from ..summary import in_paper_order
+from ..statistics.resampling import explain_no_interval, jackknife_error, student_interval
+from ..summary import sort_as_paper
 from ..tables import (
-    DISENTANGLEMENT,
-    DOWNSTREAM,
-    UNSUPERVISED,
-    learned,
-    one_row_per_model,
-    score_names,
+    SETTING,
+    check_models,
+    check_scores,
+    drop_references,
+    split_by,
 )
 
 LATENT_SCORES = ("gaussian_total_correlation", "mutual_info_score")
-SETTING = ["dataset", "method", "hyperparameter", "hyperparameter_value", "setting"]
 
 
 def figure_1(mean: DataFrame, sampled: DataFrame) -> DataFrame:
@@ -38,8 +39,8 @@ def figure_1(mean: DataFrame, sampled: DataFrame) -> DataFrame:
         mean mutual information between latents in nats), value (mean over seeds), spread
         (standard deviation over seeds), low, high (of the mean), num_models, note.
     """
-    tables = [one_row_per_model(table) for table in (mean, sampled)]
-    both = learned(pd.concat(tables, ignore_index=True))
+    tables = [check_models(table) for table in (mean, sampled)]
+    both = drop_references(pd.concat(tables, ignore_index=True))
     return _means(both, [*SETTING, "representation"], LATENT_SCORES)
 
 
@@ -99,7 +100,7 @@ def figure_4_datasets(table: DataFrame, scores: str | Sequence[str] = DISENTANGL
     """
     found = [
         dataset_correlation(table, score).assign(score=score)
-        for score in score_names(scores, table)
+        for score in check_scores(scores, table)
     ]
     return pd.concat(found, ignore_index=True)
 
@@ -122,8 +123,8 @@ def figure_6(table: DataFrame) -> DataFrame:
     """
     names = ["trial_id", *SETTING, "seed"]
     scores = ["factor_vae_score", "efficiency_gbt"]
-    trained = learned(one_row_per_model(table))
-    found = in_paper_order(trained).reindex(columns=[*names, *scores])
+    trained = drop_references(check_models(table))
+    found = sort_as_paper(trained).reindex(columns=[*names, *scores])
     return found.dropna(subset=scores).reset_index(drop=True)
 
 
@@ -133,25 +134,22 @@ def with_unsupervised_of_samples(mean: DataFrame, sampled: DataFrame) -> DataFra
     Which representation's total correlation figure 4 uses is not printed; the samples' is what a
     user without labels would look at.
     """
-    given = [name for name in UNSUPERVISED if name in sampled and name not in LOSSES]
-    rest = one_row_per_model(mean).drop(columns=given, errors="ignore")
-    of_samples = one_row_per_model(sampled)[["trial_id", *given]]
+    given = [name for name in UNSUPERVISED if name in sampled and name not in (*LOSSES, "elbo")]
+    rest = check_models(mean).drop(columns=given, errors="ignore")
+    of_samples = check_models(sampled)[["trial_id", *given]]
     return rest.merge(of_samples, how="left", on="trial_id")
 
 
-LOSSES = ("reconstruction", "kl", "elbo")
-
-
 def _by_dataset(table: DataFrame) -> dict[str, DataFrame]:
-    table = in_paper_order(learned(table))
-    return dict(list(table.groupby("dataset", sort=False))) or {"": table}
+    table = sort_as_paper(drop_references(table))
+    return split_by(table, "dataset") or {"": table}
 
 
 def _means(table: DataFrame, by: Sequence[str], scores: str | Sequence[str]) -> DataFrame:
     """Means over models by group and score, with intervals for what other seeds would give."""
     cell = list(dict.fromkeys([*by, "setting", "seed"]))
-    rows = in_paper_order(one_row_per_model(table, cell))
-    given = [name for name in score_names(scores, rows) if name in rows]
+    rows = sort_as_paper(check_models(table, cell))
+    given = [name for name in check_scores(scores, rows) if name in rows]
     long = rows.melt(cell, given, var_name="score").dropna(subset="value")
     settings = long.groupby([*cell[:-1], "score"], sort=False, dropna=False)
     long["num_seeds"] = settings["seed"].transform("nunique")
@@ -168,10 +166,12 @@ def _means(table: DataFrame, by: Sequence[str], scores: str | Sequence[str]) -> 
     total, size = np.zeros((2, len(summary), len(seeds)))
     np.add.at(total, place, long["value"])
     np.add.at(size, place, 1)
-    summary["note"] = [no_interval(count) for count in num_seeds]
+    summary["note"] = [explain_no_interval(count) for count in num_seeds]
     error = jackknife_error(
         lambda counts: total @ counts / np.where(size @ counts, size @ counts, np.nan), len(seeds)
     )
-    summary["low"], summary["high"] = interval(summary["value"].to_numpy(), error, num_seeds)
+    summary["low"], summary["high"] = student_interval(
+        summary["value"].to_numpy(), error, num_seeds
+    )
     place = {name: number for number, name in enumerate(summary["dataset"].unique())}
     return summary.sort_values("dataset", key=lambda names: names.map(place), kind="stable")

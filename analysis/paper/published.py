@@ -1,4 +1,4 @@
-"""The numbers the study published in 2019, with where each was read."""
+"""The numbers that the paper printed, with where each was read, and what is not as in the paper."""
 
 import json
 from collections.abc import Iterable
@@ -7,17 +7,19 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from pandas import DataFrame
 
 from ... import TeaselError
 from ...errors import UnknownNameError
-from ..frames import DataFrame, pd
-from ..paper_grid import paper_grid
-from ..tables import UNSUPERVISED, learned, names_of
+from ..paper_grid import UNSUPERVISED, paper_grid
+from ..tables import as_list, drop_references, split_by
 
-# Data that count as the study's own: the publishers' files, or dSprites redrawn to their bits.
-SOURCES = ("published file", "drawn")
-MODELS_PER_DATASET = 1800  # 36 settings with 50 seeds
+PAPER_SOURCES = ("published file", "drawn")
+"""Data that count as the paper's: the publishers' files, or dSprites redrawn to their bits."""
 
+MODELS_PER_DATASET = 1800
+"""36 settings with 50 seeds."""
 
 FIGURES = (
     *("figure_1", "figure_2", "figure_3", "figure_4", "figure_4_datasets", "figure_5", "figure_6"),
@@ -30,11 +32,11 @@ class PublishedError(TeaselError):
 
 
 @cache
-def _packaged() -> dict:
+def _read_packaged() -> dict:
     return json.loads((files("teasel.analysis.paper") / "published.json").read_text())
 
 
-def published(figure: str, more: str | Path | None = None) -> DataFrame:
+def published_numbers(figure: str, more: str | Path | None = None) -> DataFrame:
     """The published values of one figure or table: a row per entry, empty if none is at hand.
 
     Args:
@@ -49,13 +51,14 @@ def published(figure: str, more: str | Path | None = None) -> DataFrame:
         PublishedError: if the file can't be read or an entry of it is not in that form.
         UnknownNameError: if there is no such figure.
 
-    >>> published("table_1").query("row == 'same_metric' and column == 'same_dataset'").published
+    >>> table = published_numbers("table_1")
+    >>> table.query("row == 'same_metric' and column == 'same_dataset'").published
     0    0.807
     Name: published, dtype: float64
     """
-    tables = _packaged()["tables"]
+    tables = _read_packaged()["tables"]
     if more is not None:
-        tables = tables + _read(Path(more))
+        tables = tables + _read_own(Path(more))
     known = dict.fromkeys((*FIGURES, *(table["figure"] for table in tables)))
     if figure not in known:
         raise UnknownNameError("figure", figure, known)
@@ -80,7 +83,7 @@ def published(figure: str, more: str | Path | None = None) -> DataFrame:
     return found.drop_duplicates(key, keep="last", ignore_index=True)
 
 
-def _read(path: Path) -> list[dict]:
+def _read_own(path: Path) -> list[dict]:
     """The tables of a file of the user's own, in the form of the packaged one."""
     try:
         tables = json.loads(path.read_text(encoding="utf-8"))["tables"]
@@ -93,7 +96,7 @@ def _read(path: Path) -> list[dict]:
             wanted = (len(table["rows"]), len(table["columns"]))
             _ = table["figure"] + table["source"]
         except (KeyError, TypeError, ValueError) as error:
-            raise PublishedError(f"{path}, table {number}: {_fault(error)}") from None
+            raise PublishedError(f"{path}, table {number}: {_explain(error)}") from None
         if shape != wanted:
             raise PublishedError(
                 f"{path}, table {number}: percent is {shape}, its rows and columns are {wanted}"
@@ -101,64 +104,66 @@ def _read(path: Path) -> list[dict]:
     return tables
 
 
-def _fault(error: Exception) -> str:
+def _explain(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"it lacks {error}"
     return "percent must be rows of numbers, all as long as columns; figure and source texts"
 
 
-def differences(trials: DataFrame, scores: str | Iterable[str] | None = None) -> list[str]:
-    """In what these models are not the study's: one phrase each, empty if in nothing.
+def differences_from_paper(
+    trials: DataFrame, scores: str | Iterable[str] | None = None
+) -> list[str]:
+    """In what these models are not the paper's: one phrase each, empty if in nothing.
 
     Args:
         trials: rows of `trials(results)` (or wide scores), of one data set or of several.
         scores: columns whose metrics' parameters count; all metrics' if None.
     """
-    grid, trained = paper_grid(), learned(trials)
+    grid, trained = paper_grid(), drop_references(trials)
     found = []
     if others := sorted(set(trained["dataset"]) - set(grid["datasets"])):
-        found.append(f"{' and '.join(others)}: no data set of the study")
+        found.append(f"{' and '.join(others)}: no data set of the paper")
     sources = trained.get("data_source", pd.Series([None]))
-    if made := [source for source in sources.dropna().unique() if source not in SOURCES]:
+    if made := [source for source in sources.dropna().unique() if source not in PAPER_SOURCES]:
         found.append(f"stand-in data ({', '.join(sorted(made))})")
     if sources.isna().any():
         found.append("data source unknown")
     other_steps: dict[tuple[str, int], list[str]] = {}
-    for method, rows in trained.groupby("method"):
+    for method, rows in sorted(split_by(trained, "method").items()):
         if method not in grid["methods"]:
-            found.append(f"{method}: no method of the study")
+            found.append(f"{method}: no method of the paper")
             continue
-        found += _other_settings(str(method), rows)
+        found += _list_other_settings(method, rows)
         if "steps" in rows:
             wanted = grid["steps"].get(method, grid["steps"]["default"])
-            if fewer := sorted(set(rows["steps"]) - {wanted}):
-                shown = " and ".join(f"{steps:,.0f}" for steps in fewer)
-                other_steps.setdefault((shown, wanted), []).append(str(method))
+            if others := sorted(set(rows["steps"]) - {wanted}):
+                shown = " and ".join(f"{steps:,.0f}" for steps in others)
+                other_steps.setdefault((shown, wanted), []).append(method)
     found += [
-        f"{shown} steps of {', '.join(methods)} (the study: {wanted:,})"
+        f"{shown} steps of {', '.join(methods)} (the paper: {wanted:,})"
         for (shown, wanted), methods in other_steps.items()
     ]
-    found += other_parameters(trained, None if scores is None else names_of(scores))
+    found += list_other_parameters(trained, None if scores is None else as_list(scores))
     for name in ("batch_size", "learning_rate", "num_latents"):
         if name in trained and set(trained[name].dropna()) - {grid[name]}:
             found.append(f"another {name.replace('_', ' ')} than {grid[name]:g}")
     return found
 
 
-def _other_settings(method: str, rows: DataFrame) -> list[str]:
+def _list_other_settings(method: str, rows: DataFrame) -> list[str]:
     grid, found = paper_grid(), []
     constants = {name: [value] for name, value in grid["constants"].get(method, {}).items()}
     for name, values in (grid["methods"][method] | constants).items():
         swept = rows["hyperparameter_value"].where(rows["hyperparameter"] == name)
-        given = rows.get(name, swept)
-        if others := sorted(set(given.dropna()) - set(values)):
+        given = set(rows.get(name, swept).dropna().to_numpy(float))
+        if others := sorted(given - set(values)):
             shown = " and ".join(f"{value:g}" for value in others)
-            found.append(f"{name}={shown} of {method}: no setting of the study")
+            found.append(f"{name}={shown} of {method}: no setting of the paper")
     return found
 
 
-def other_parameters(table: DataFrame, scores: Iterable[str] | None = None) -> list[str]:
-    """A phrase about the metrics that were not computed with the study's parameters.
+def list_other_parameters(table: DataFrame, scores: Iterable[str] | None = None) -> list[str]:
+    """A phrase about the metrics that were not computed with the paper's parameters.
 
     Args:
         table: wide scores.
@@ -166,11 +171,11 @@ def other_parameters(table: DataFrame, scores: Iterable[str] | None = None) -> l
     """
     given = table["other_parameters"].unique() if "other_parameters" in table else []
     others = dict.fromkeys(name for names in given for name in names.split(", ") if name)
-    named = ", ".join(name for name in others if scores is None or _made(name, scores))
-    return [f"other parameters of {named} than the study's"] if named else []
+    named = ", ".join(name for name in others if scores is None or _makes(name, scores))
+    return [f"other parameters of {named} than the paper's"] if named else []
 
 
-def _made(metric: str, columns: Iterable[str]) -> bool:
+def _makes(metric: str, columns: Iterable[str]) -> bool:
     """Whether a metric made one of these wide columns."""
     if metric == "unsupervised":
         return not set(columns).isdisjoint(UNSUPERVISED)
@@ -178,16 +183,16 @@ def _made(metric: str, columns: Iterable[str]) -> bool:
     return any(name == metric or name.startswith(f"{metric}_") for name in columns)
 
 
-def filled(table: DataFrame) -> DataFrame:
-    """How much of the study's own grid these models fill.
+def paper_coverage(table: DataFrame) -> DataFrame:
+    """How much of the paper's grid these models fill.
 
     Returns:
-        A row per data set: dataset, num_models (those of the study's settings and seeds),
-        share (of the study's 1,800), num_settings (of its 36), num_seeds (of the setting that
+        A row per data set: dataset, num_models (those of the paper's settings and seeds),
+        share (of the paper's 1,800), num_settings (of its 36), num_seeds (of the setting that
         has fewest).
     """
     grid = paper_grid()
-    table = learned(table)
+    table = drop_references(table)
     cell = ["dataset", "method", "hyperparameter", "hyperparameter_value"]
     counts = table.groupby(cell, sort=False)["seed"].nunique().to_dict()
     settings = [

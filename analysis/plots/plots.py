@@ -1,4 +1,8 @@
-"""Drawings: each `draw_x(summary, axes)` draws one summary table and computes no statistic."""
+"""Plots: each `plot_x(summary, axes)` draws one summary table and computes no statistic.
+
+`names` says what the methods, data sets and scores are called, and the colours of the methods; the
+paper's if it isn't given.
+"""
 
 from collections.abc import Sequence
 
@@ -7,23 +11,29 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.mlab import GaussianKDE
 from matplotlib.ticker import EngFormatter, MaxNLocator
+from pandas import DataFrame
 
-from ..frames import DataFrame
-from ..labels import DASH, MINUS, label, strength
-from ..statistics.importance import parts_of_bar
-from ..summary import in_paper_order
-from ..tables import DISENTANGLEMENT, one_row_per_model
-from .style import COLORS, FAINT, INK, SOFT
+from ..formats import DASH, MINUS, format_strength
+from ..names import PAPER_NAMES, Names
+from ..paper_grid import DISENTANGLEMENT
+from ..statistics.importance import scale_to_bars
+from ..summary import sort_as_paper
+from ..tables import check_models, split_by
+from .style import FAINT, INK, SOFT
 
 FEWEST_IN_VIOLIN, MOST_MARKS = 6, 20
 """Models that have a shape, and models that are drawn one by one."""
 
-PART_COLORS = {"method": "#3b6ea8", "setting": "#8fb3d9", "seed": "#d9dde1"}
+PART_COLOURS = {"method": "#3b6ea8", "setting": "#8fb3d9", "seed": "#d9dde1"}
 PART_NAMES = {"method": "method", "setting": "setting within method", "seed": "seed and the rest"}
 
 
 def plot_matrix(
-    summary: DataFrame, axes: Axes, value: str = "correlation", neutral: float = 0.0
+    summary: DataFrame,
+    axes: Axes,
+    value: str = "correlation",
+    neutral: float = 0.0,
+    names: Names = PAPER_NAMES,
 ) -> Axes:
     """A table of shares in percent, coloured; rows and columns in order of appearance.
 
@@ -32,6 +42,7 @@ def plot_matrix(
         axes: to draw on.
         value: the column to show, of at most 1.
         neutral: the value without colour; blue is below, red above.
+        names: labels.
     """
     rows, columns = (list(summary[name].unique()) for name in ("row", "column"))
     matrix = summary.pivot(index="row", columns="column", values=value).loc[rows, columns]
@@ -44,36 +55,37 @@ def plot_matrix(
         shown = DASH if np.isnan(number) else f"{round(number)}".replace("-", MINUS)
         color = "white" if abs(number - 100 * neutral) > 0.64 * span else INK
         axes.text(j + 0.5, i + 0.5, shown, ha="center", va="center", fontsize=7.5, color=color)
-    names = [label(name) for name in columns]
-    axes.set_xticks(np.arange(len(columns)) + 0.5, names, rotation=35, ha="right")
-    axes.set_yticks(np.arange(len(rows)) + 0.5, [label(name) for name in rows])
+    labels = [names.label(name) for name in columns]
+    axes.set_xticks(np.arange(len(columns)) + 0.5, labels, rotation=35, ha="right")
+    axes.set_yticks(np.arange(len(rows)) + 0.5, [names.label(name) for name in rows])
     axes.tick_params(length=0)
-    _bare(axes)
+    _hide_edges(axes)
     return axes
 
 
-def plot_curves(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
+def plot_curves(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES) -> np.ndarray:
     """Training curves: a column of panels per method, a line per setting, darker is stronger.
 
     Args:
         summary: `training_curves` of one data set.
         axes: (2, number of methods): reconstruction above, KL below.
+        names: labels and colours.
     """
-    for panels, (method, rows) in zip(axes.T, summary.groupby("method", sort=False), strict=True):
-        settings = list(rows.groupby("setting", sort=False))
+    for panels, (method, rows) in zip(axes.T, split_by(summary, "method").items(), strict=True):
+        settings = list(split_by(rows, "setting").items())
         for number, (setting, line) in enumerate(settings):
-            strength = 0.35 + 0.65 * (number + 1) / len(settings)
+            alpha = 0.35 + 0.65 * (number + 1) / len(settings)
             for panel, column in zip(panels, ("reconstruction", "kl"), strict=True):
                 panel.plot(
                     line["step"],
                     line[column],
-                    color=COLORS.get(method, INK),
-                    alpha=strength,
+                    color=names.colour(method, INK),
+                    alpha=alpha,
                     label=setting.split("=", 1)[-1] if setting else None,
                 )
-        panels[0].set_title(label(method))
+        panels[0].set_title(names.label(method))
         if len(settings) > 1:
-            panels[0].legend(title=label(rows["hyperparameter"].iat[0]), title_fontsize=7)
+            panels[0].legend(title=names.label(rows["hyperparameter"].iat[0]), title_fontsize=7)
         panels[1].set_xlabel("step")
         panels[1].xaxis.set_major_locator(MaxNLocator(3))
         panels[1].xaxis.set_major_formatter(EngFormatter(sep=""))
@@ -82,7 +94,7 @@ def plot_curves(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
     return axes
 
 
-def plot_strength(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
+def plot_strength(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES) -> np.ndarray:
     """Figure 1: dependence between latents, of samples and of means, against strength.
 
     A band is a standard deviation to either side, a bar the interval of the mean.
@@ -92,16 +104,17 @@ def plot_strength(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
     Args:
         summary: `figure_1` of one data set and one score.
         axes: one per method.
+        names: labels and colours.
     """
     styles = {"sampled": ("-", "o", "sampled codes"), "mean": ("--", "s", "mean codes")}
-    groups = summary.groupby("method", sort=False)
+    groups = split_by(summary, "method")
     axes = _panels(axes, len(groups))
-    for panel, (method, rows) in zip(axes, groups, strict=True):
+    for panel, (method, rows) in zip(axes, groups.items(), strict=True):
         settings = list(rows["setting"].unique())
         for kind, (dash, marker, name) in styles.items():
             line = rows[rows["representation"] == kind]
             places = [settings.index(setting) for setting in line["setting"]]
-            color = COLORS.get(method, INK)
+            color = names.colour(method, INK)
             half = (line["high"] - line["low"]) / 2
             panel.errorbar(
                 places,
@@ -121,27 +134,30 @@ def plot_strength(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
                 linewidth=0,
             )
         values = rows.drop_duplicates("setting")["hyperparameter_value"]
-        panel.set_xticks(np.arange(len(values)), [strength(value) for value in values])
+        panel.set_xticks(np.arange(len(values)), [format_strength(value) for value in values])
         if method == "annealed_vae":
             panel.invert_xaxis()
-        panel.set_title(label(method))
-        panel.set_xlabel(label(str(rows["hyperparameter"].iat[0])))
+        panel.set_title(names.label(method))
+        panel.set_xlabel(names.label(rows["hyperparameter"].iat[0]))
     axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
-    axes[0].set_ylabel(f"{label(str(summary['score'].iat[0]))}, nats")
+    axes[0].set_ylabel(f"{names.label(summary['score'].iat[0])}, nats")
     return axes
 
 
-def plot_violins(table: DataFrame, summary: DataFrame, axes: np.ndarray) -> np.ndarray:
+def plot_violins(
+    table: DataFrame, summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES
+) -> np.ndarray:
     """Figure 3: the distribution of scores around their means, with the means' intervals.
 
     Args:
         table: wide scores of one data set.
         summary: `figure_3` of it, by method or by setting.
         axes: one per score.
+        names: labels and colours.
     """
-    table = one_row_per_model(table)
+    table = check_models(table)
     by = "setting" if "setting" in summary else "method"
-    groups = in_paper_order(summary.drop_duplicates(["method", by]))
+    groups = sort_as_paper(summary.drop_duplicates(["method", by]), names)
     # A gap stands between the settings of two methods.
     place = (
         np.arange(len(groups))
@@ -150,28 +166,31 @@ def plot_violins(table: DataFrame, summary: DataFrame, axes: np.ndarray) -> np.n
     groups = groups[list(dict.fromkeys(["method", by]))].assign(place=place)
     for panel, (score, rows) in zip(
         _panels(axes, summary["score"].nunique()),
-        summary.merge(groups, sort=False).groupby("score", sort=False),
+        split_by(summary.merge(groups, sort=False), "score").items(),
         strict=True,
     ):
         values = [
-            table.loc[
-                (table["method"] == row["method"]) & (table[by] == row[by]), str(score)
-            ].dropna()
+            table.loc[(table["method"] == row["method"]) & (table[by] == row[by]), score]
+            .dropna()
+            .to_numpy(float)
             for row in rows.to_dict("records")
         ]
-        colors = [COLORS.get(method, SOFT) for method in rows["method"]]
-        _plot_bodies(panel, rows["place"], values, colors)
+        colors = [
+            names.colour(method, SOFT if method in names.references else INK)
+            for method in rows["method"]
+        ]
+        _plot_bodies(panel, rows["place"].to_numpy(float), values, colors)
         panel.vlines(rows["place"], rows["low"], rows["high"], colors=colors, lw=1.2)
         panel.scatter(rows["place"], rows["value"], c=colors, s=8, zorder=3)
-        panel.set_title(label(str(score)))
+        panel.set_title(names.label(score))
         middles = groups.groupby("method", sort=False)["place"].mean()
-        names = [label(str(name)) for name in middles.index]
+        labels = [names.label(name) for name in middles.index]
         if by == "method":
-            panel.set_xticks(middles, names, rotation=35, ha="right")
+            panel.set_xticks(middles, labels, rotation=35, ha="right")
         else:
             panel.set_xticks(groups["place"], [name.split("=", 1)[-1] for name in groups[by]])
             panel.xaxis.remove_overlapping_locs = False
-            panel.set_xticks(middles, names, minor=True)
+            panel.set_xticks(middles, labels, minor=True)
             panel.tick_params(axis="x", which="minor", length=0, pad=14)
     return axes
 
@@ -195,20 +214,21 @@ def _plot_bodies(
     axes.add_collection(PolyCollection(shapes, facecolors=shaped, alpha=0.35, edgecolors="none"))
 
 
-def plot_importance(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
+def plot_importance(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES) -> np.ndarray:
     """Stacked shares of variance by method, setting and seed: a bar per score of each data set.
 
     Args:
         summary: `importance` over all methods.
         axes: one per data set.
+        names: labels and colours.
     """
-    groups = summary.groupby("dataset", sort=False)
+    groups = split_by(summary, "dataset")
     axes = _panels(axes, len(groups))
-    for panel, (dataset, rows) in zip(axes, groups, strict=True):
-        shares = parts_of_bar(rows).pivot(index="score", columns="part", values="width")
+    for panel, (dataset, rows) in zip(axes, groups.items(), strict=True):
+        shares = scale_to_bars(rows).pivot(index="score", columns="part", values="width")
         shares = shares.loc[rows["score"].unique()]
         left = np.zeros(len(shares))
-        for part, color in PART_COLORS.items():
+        for part, color in PART_COLOURS.items():
             width = 100 * shares[part].fillna(0).to_numpy(float)
             panel.barh(range(len(shares)), width, left=left, color=color, label=PART_NAMES[part])
             for place, (start, size) in enumerate(zip(left, width, strict=True)):
@@ -225,8 +245,8 @@ def plot_importance(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
                         color=ink,
                     )
             left += width
-        panel.set_yticks(range(len(shares)), [label(score) for score in shares.index])
-        panel.set_title(label(str(dataset)))
+        panel.set_yticks(range(len(shares)), [names.label(score) for score in shares.index])
+        panel.set_title(names.label(dataset))
         panel.set_xlim(0, 100)
         panel.tick_params(length=0)
         panel.spines["left"].set_visible(False)
@@ -236,24 +256,24 @@ def plot_importance(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
     return axes
 
 
-def plot_scatter(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
+def plot_scatter(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES) -> np.ndarray:
     """Figure 6: efficiency of boosted trees against FactorVAE score, a panel per data set."""
-    groups = summary.groupby("dataset", sort=False)
+    groups = split_by(summary, "dataset")
     axes = _panels(axes, len(groups))
-    for panel, (dataset, rows) in zip(axes, groups, strict=True):
-        for method, points in rows.groupby("method", sort=False):
+    for panel, (dataset, rows) in zip(axes, groups.items(), strict=True):
+        for method, points in split_by(rows, "method").items():
             panel.plot(
                 points["factor_vae_score"],
                 points["efficiency_gbt"],
                 ".",
                 ms=3,
                 alpha=0.6,
-                color=COLORS.get(method, INK),
-                label=label(method),
+                color=names.colour(method, INK),
+                label=names.label(method),
             )
-        panel.set_title(label(str(dataset)))
-        panel.set_xlabel(label("factor_vae_score"))
-    axes[0].set_ylabel(label("efficiency_gbt"))
+        panel.set_title(names.label(dataset))
+        panel.set_xlabel(names.label("factor_vae_score"))
+    axes[0].set_ylabel(names.label("efficiency_gbt"))
     dots = {}
     for panel in axes:
         dots |= dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True))
@@ -263,12 +283,13 @@ def plot_scatter(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
     return axes
 
 
-def plot_success(summary: DataFrame, axes: Axes) -> Axes:
+def plot_success(summary: DataFrame, axes: Axes, names: Names = PAPER_NAMES) -> Axes:
     """Success of choosing by an unsupervised score: a group per choice, a mark per score.
 
     Args:
         summary: `unsupervised_selection` of one data set.
         axes: to draw on.
+        names: labels and colours.
     """
     choices = list(summary["by"].unique())
     scores = list(summary["score"].unique())
@@ -283,11 +304,13 @@ def plot_success(summary: DataFrame, axes: Axes) -> Axes:
             fmt="o",
             ms=3,
             lw=0.9,
-            color=_SCORE_COLORS.get(score, INK),
-            label=label(score),
+            color=_SCORE_COLOURS.get(score, INK),
+            label=names.label(score),
         )
     axes.axhline(100 * summary["blind"].mean(), color=FAINT, lw=1, zorder=0)
-    axes.set_xticks(range(len(choices)), [label(name) for name in choices], rotation=20, ha="right")
+    axes.set_xticks(
+        range(len(choices)), [names.label(name) for name in choices], rotation=20, ha="right"
+    )
     axes.set_ylabel("success, %")
     axes.set_ylim(0, 103)
     axes.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
@@ -303,11 +326,11 @@ def plot_embedding(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
         panel.set_title(factor)
         panel.set_xticks([])
         panel.set_yticks([])
-        _bare(panel)
+        _hide_edges(panel)
     return axes
 
 
-_SCORE_COLORS = dict(
+_SCORE_COLOURS = dict(
     zip(
         DISENTANGLEMENT,
         ("#3b6ea8", "#c8603a", "#4f8a5b", "#7a5a9e", "#c79a2b", "#5d666f"),
@@ -324,6 +347,6 @@ def _panels(axes: np.ndarray, count: int) -> np.ndarray:
     return panels[:count]
 
 
-def _bare(axes: Axes) -> None:
+def _hide_edges(axes: Axes) -> None:
     for edge in axes.spines.values():
         edge.set_visible(False)

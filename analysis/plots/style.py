@@ -9,18 +9,9 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-from ..frames import DataFrame
+from pandas import DataFrame
 
 INK, SOFT, FAINT = "#22262b", "#7d868f", "#c9cdd2"
-COLORS = {
-    "beta_vae": "#3b6ea8",
-    "factor_vae": "#c8603a",
-    "dip_vae_i": "#4f8a5b",
-    "dip_vae_ii": "#8fae3f",
-    "beta_tc_vae": "#7a5a9e",
-    "annealed_vae": "#c79a2b",
-}
 STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
@@ -48,7 +39,7 @@ STYLE: Any = {
 }
 
 
-def figure(
+def make_figure(
     plot: Callable[..., object],
     *summaries: DataFrame,
     size: tuple[float, float],
@@ -66,23 +57,23 @@ def figure(
     """
     with mpl.rc_context(STYLE):
         layout = ConstrainedLayoutEngine()
-        drawn = Figure(figsize=size, layout=layout)
-        plot(*summaries, drawn.subplots(*grid, **shared))
-        layout.execute(drawn)
-        drawn.set_layout_engine("none")  # laid out once, for the page and for the paper
-    return drawn
+        figure = Figure(figsize=size, layout=layout)
+        plot(*summaries, figure.subplots(*grid, **shared))
+        layout.execute(figure)
+        figure.set_layout_engine("none")  # laid out once, for the page and for the paper
+    return figure
 
 
-def svg(drawn: Figure, prefix: str) -> str:
+def render_svg(figure: Figure, prefix: str) -> str:
     """The figure as an inline SVG element, the same bytes for the same figure.
 
     Args:
-        drawn: a figure.
+        figure: a figure.
         prefix: put before its ids, which must be unique in a page.
     """
     text = io.StringIO()
     with mpl.rc_context(STYLE):
-        drawn.savefig(text, format="svg", metadata={"Date": None}, transparent=True)
+        figure.savefig(text, format="svg", metadata={"Date": None}, transparent=True)
     element = text.getvalue()[text.getvalue().index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
     used = set(re.findall(r"(?:url\(|href=\")#([^\")]+)", element))
@@ -96,13 +87,13 @@ def svg(drawn: Figure, prefix: str) -> str:
     return re.sub(r"'DejaVu Sans'[^;\"]*", "var(--sans)", element)
 
 
-def save_pdf(drawn: Figure, path: Path) -> None:
+def save_pdf(figure: Figure, path: Path) -> None:
     """Writes the figure as a PDF for a paper, the same bytes for the same figure."""
     with mpl.rc_context(STYLE):
-        drawn.savefig(path, format="pdf", metadata={"CreationDate": None})
+        figure.savefig(path, format="pdf", metadata={"CreationDate": None})
 
 
-def save_svg(drawn: Figure, path: Path) -> None:
+def save_svg(figure: Figure, path: Path) -> None:
     """Writes the figure as an SVG of its own on white, the same bytes for the same figure."""
     with mpl.rc_context(STYLE):
-        drawn.savefig(path, format="svg", metadata={"Date": None}, facecolor="white")
+        figure.savefig(path, format="svg", metadata={"Date": None}, facecolor="white")

@@ -1,67 +1,71 @@
 """Do the scores agree?"""
 
-from ..frames import DataFrame
-from ..labels import MINUS, label
+from pandas import DataFrame
+
+from ..formats import MINUS
+from ..names import Names
 from ..paper import figures
-from ..paper.compare import compare_with_paper
-from ..paper.published import published
-from ..tables import learned
+from ..paper.published import published_numbers
+from ..tables import split_by
 from . import elements
-from .elements import Block
+from .elements import Element
 from .parts import (
     NO_SCORES,
     Report,
-    above_diagonal,
-    comparison,
-    matrix,
-    nothing,
-    nothing_published,
-    printed_matrix,
+    empty_section,
+    explain_nothing_published,
+    keep_above_diagonal,
+    plot_correlations,
+    plot_published_matrix,
+    tabulate_comparison,
+)
+
+WORDS = (
+    "Spearman's rank correlation between scores over all trained models of a data set, in "
+    "percent: 100 where two scores rank the models alike, 0 where one says nothing about the "
+    "other. With few models, large values come up by chance."
 )
 
 
-def agreement(report: Report) -> Block:
+def make_section(report: Report) -> Element:
     """Figure 2: do the scores agree?"""
     name, title = "agreement", "Do the scores agree?"
+    trained = report.trained
     if not report.scores:
-        return nothing(name, title, NO_SCORES)
-    summary = figures.figure_2(report.mean, report.scores)
-    known = published("figure_2", report.more)
-    drawn, verdicts = [], []
-    for dataset, rows in summary.groupby("dataset", sort=False):
-        drawn.append(matrix(f"figure_2-{dataset}", rows, report.mean))
-        printed = known[known["dataset"] == dataset]
-        if len(printed):
-            drawn.append(printed_matrix(f"published-{dataset}", printed))
-            pairs = above_diagonal(rows, report.scores)
-            table = learned(report.mean[report.mean["dataset"] == dataset])
-            beside = compare_with_paper(
-                pairs, "figure_2", table, "correlation", str(dataset), more=report.more
+        return empty_section(name, title, NO_SCORES)
+    summary = figures.figure_2(trained, report.scores)
+    known = published_numbers("figure_2", report.more)
+    matrices, comparisons = [], []
+    for dataset, rows in split_by(summary, "dataset").items():
+        matrices.append(plot_correlations(report, f"figure_2-{dataset}", rows))
+        published = known[known["dataset"] == dataset]
+        if len(published):
+            matrices.append(plot_published_matrix(report, f"published-{dataset}", published))
+            pairs = keep_above_diagonal(rows, report.scores)
+            table = trained[trained["dataset"] == dataset]
+            comparisons += tabulate_comparison(
+                report, pairs, "figure_2", table, "correlation", dataset
             )
-            verdicts += comparison(f"verdict-figure_2-{dataset}", table, beside, "correlation")
-    words = (
-        "Spearman's rank correlation between scores over all trained models of a data set, in "
-        "percent: 100 where two scores rank the models alike, 0 where one says nothing about the "
-        "other. With few models, large values come up by chance."
-    )
     return elements.section(
         name,
         title,
-        elements.text(words, "reading"),
-        _extremes(summary[summary["dataset"] != "average"], report.scores),
-        elements.pair(*drawn),
-        *(verdicts or [nothing_published("figure 2", known)]),
+        elements.text(WORDS, "reading"),
+        _name_extremes(report.names, summary[summary["dataset"] != "average"], report.scores),
+        elements.pair(*matrices),
+        *(comparisons or [explain_nothing_published(report, "figure 2", known)]),
         elements.data(figure_2=summary),
     )
 
 
-def _extremes(summary: DataFrame, names: list[str]) -> Block | None:
-    known = above_diagonal(summary, names).dropna(subset="correlation")
+def _name_extremes(names: Names, summary: DataFrame, scores: list[str]) -> Element | None:
+    known = keep_above_diagonal(summary, scores).dropna(subset="correlation")
     if len(known) < 2:
         return None
-    values, told = known["correlation"], []
-    for place in (values.idxmax(), values.idxmin()):
-        entry, number = known.loc[place], f"{100 * values[place]:.0f}".replace("-", MINUS)
-        pair = f"{label(entry['row'])} and {label(entry['column'])}"
-        told.append(f"{pair} on {label(entry['dataset'])} ({number})")
-    return elements.text(f"Most alike: {told[0]}. Least alike: {told[1]}.")
+    words = []
+    values = known["correlation"].to_numpy()
+    for place in (values.argmax(), values.argmin()):
+        row, column, dataset = known.iloc[place][["row", "column", "dataset"]]
+        pair = f"{names.label(row)} and {names.label(column)}"
+        number = f"{100 * values[place]:.0f}".replace("-", MINUS)
+        words.append(f"{pair} on {names.label(dataset)} ({number})")
+    return elements.text(f"Most alike: {words[0]}. Least alike: {words[1]}.")

@@ -1,4 +1,4 @@
-"""The pieces a report's page is made of: plain dictionaries that the template lays out."""
+"""What a report's page is made of: plain dictionaries that the template lays out."""
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,70 +6,70 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from pandas import DataFrame
 
-from ..frames import DataFrame
-from ..labels import DASH, MINUS, label, setting_label
-from ..plots.style import svg
-from ..tables import lower_is_better
+from ..formats import DASH, MINUS
+from ..names import Names
+from ..plots.style import render_svg
 
-Block = dict[str, Any]
-
-
-def section(name: str, title: str, *blocks: Block | None) -> Block:
-    """A section of the page; None among its blocks is skipped."""
-    return {"name": name, "title": title, "blocks": [block for block in blocks if block]}
+Element = dict[str, Any]
 
 
-def text(words: str, style: str = "") -> Block:
+def section(name: str, title: str, *elements: Element | None) -> Element:
+    """A section of the page; None among its elements is skipped."""
+    return {"name": name, "title": title, "elements": [one for one in elements if one]}
+
+
+def text(words: str, style: str = "") -> Element:
     """A paragraph; `style` is a class of the stylesheet, "page" for what only a page can do."""
     return {"kind": "text", "text": words, "style": style}
 
 
-def heading(words: str) -> Block:
+def heading(words: str) -> Element:
     """A heading within a section."""
     return {"kind": "heading", "text": words}
 
 
-def drawn(name: str, figure: Figure, caption: str = "") -> Block:
+def figure(name: str, drawn: Figure, caption: str = "") -> Element:
     """A figure as inline SVG, and as a PDF beside the page; `name` is unique in the page."""
-    picture = {"kind": "figure", "name": name, "figure": figure}
-    return picture | {"svg": svg(figure, name), "caption": caption}
+    svg = render_svg(drawn, name)
+    return {"kind": "figure", "name": name, "figure": drawn, "svg": svg, "caption": caption}
 
 
-def data(**tables: DataFrame) -> Block:
+def data(**tables: DataFrame) -> Element:
     """Links to the numbers behind a section, CSV files beside the page."""
     return {"kind": "data", "tables": tables}
 
 
-def pair(*parts: Block) -> Block:
-    """Blocks side by side where the page is wide enough."""
-    return {"kind": "pair", "parts": parts}
+def pair(*elements: Element) -> Element:
+    """Elements side by side where the page is wide enough."""
+    return {"kind": "pair", "elements": elements}
 
 
-def gallery(pictures: Sequence[tuple[str, str]], columns: int) -> Block:
+def details(words: str, *elements: Element) -> Element:
+    """Elements behind a line to click; open in print."""
+    return {"kind": "details", "text": words, "elements": elements}
+
+
+def gallery(pictures: Sequence[tuple[str, str]], columns: int) -> Element:
     """Pictures (address, caption), so many side by side."""
     shown = [{"source": source, "caption": caption} for source, caption in pictures]
     return {"kind": "gallery", "pictures": shown, "columns": columns}
 
 
-def inline(png: bytes) -> str:
+def encode_png(png: bytes) -> str:
     """The address of a picture that is inside the page."""
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
-def folded(words: str, *parts: Block) -> Block:
-    """Blocks behind a line to click; open in print."""
-    return {"kind": "folded", "text": words, "parts": parts}
+def walk(element: Element) -> Iterator[Element]:
+    """All elements within a section, a pair or details."""
+    for one in element.get("elements", ()):
+        yield one
+        yield from walk(one)
 
 
-def inner(block: Block) -> Iterator[Block]:
-    """All blocks within a section or a pair."""
-    for part in block.get("blocks", block.get("parts", ())):
-        yield part
-        yield from inner(part)
-
-
-def cell(value: Any, digits: int = 2, spread: float | None = None, style: str = "") -> Block:
+def cell(value: Any, digits: int = 2, spread: float | None = None, style: str = "") -> Element:
     """One cell: numbers to `digits` decimals (counts as they are), with a spread if finite."""
     if isinstance(value, str):
         style = style or ("long" if len(value) > 40 else "")
@@ -86,13 +86,10 @@ def cell(value: Any, digits: int = 2, spread: float | None = None, style: str = 
     }
 
 
-def table(
-    name: str, rows: DataFrame, titles: Mapping[str, str] | None = None, digits: int = 2
-) -> Block:
-    """A table as it stands, with the columns of `titles` so titled, or else all of them."""
-    titles = titles or {column: label(column) for column in rows.columns}
+def table(name: str, rows: DataFrame, titles: Mapping[str, str], digits: int = 2) -> Element:
+    """The columns of `titles` of a table, so titled."""
     cells = [
-        [cell(value, digits, style=VERDICTS.get(value, "")) for value in row]
+        [cell(value, digits, style=STYLED.get(value, "")) for value in row]
         for row in rows[list(titles)].itertuples(index=False)
     ]
     return {
@@ -107,17 +104,11 @@ def table(
     }
 
 
-VERDICTS = {"agrees": "agrees", "differs": "differs"}
+STYLED = {"agrees": "agrees", "differs": "differs"}
 """Words with a style of their own."""
 
 
-def _counted(counts: Sequence[int]) -> Block:
-    """How many models the scores of a row are over: the fewest and the most."""
-    fewest, most = min(counts), max(counts)
-    return cell(most) | ({"text": f"{fewest:,}{DASH}{most:,}"} if fewest < most else {})
-
-
-def score_table(name: str, summary: DataFrame) -> Block:
+def score_table(name: str, summary: DataFrame, names: Names) -> Element:
     """`summary.score_table` of one data set: mean ± spread, references in a body of their own.
 
     The best mean of each score is bold.
@@ -125,18 +116,18 @@ def score_table(name: str, summary: DataFrame) -> Block:
     counts = summary.columns[summary.columns.str.endswith("_count")]
     scores = [column.removesuffix("_count") for column in counts]
     settings = "setting" in summary and summary["setting"].ne("").any()
-    learned = summary[~summary["reference"]]
+    trained = summary[~summary["reference"]]
     best = {
-        score: learned[score].min() if lower_is_better(score) else learned[score].max()
+        score: trained[score].max() if names.sign(score) > 0 else trained[score].min()
         for score in scores
     }
     bodies = []
     for references in (False, True):
         rows = [
             [
-                cell(label(row["method"])),
-                *([cell(setting_label(row["setting"]))] if settings else []),
-                _counted([int(row[count]) for count in counts]),
+                cell(names.label(row["method"])),
+                *([cell(names.label_setting(row["setting"]))] if settings else []),
+                _count_cell([int(row[count]) for count in counts]),
                 *(
                     cell(
                         row[score],
@@ -151,7 +142,7 @@ def score_table(name: str, summary: DataFrame) -> Block:
         if rows:
             bodies.append({"rows": rows, "references": references})
     titles = [("Method", False), *([("Setting", False)] if settings else []), ("Models", True)]
-    titles += [(label(score), True) for score in scores]
+    titles += [(names.label(score), True) for score in scores]
     return {
         "kind": "table",
         "name": name,
@@ -159,3 +150,9 @@ def score_table(name: str, summary: DataFrame) -> Block:
         "columns": [{"title": title, "number": number} for title, number in titles],
         "bodies": bodies,
     }
+
+
+def _count_cell(counts: Sequence[int]) -> Element:
+    """How many models the scores of a row are over: the fewest and the most."""
+    fewest, most = min(counts), max(counts)
+    return cell(most) | ({"text": f"{fewest:,}{DASH}{most:,}"} if fewest < most else {})

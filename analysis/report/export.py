@@ -5,8 +5,14 @@ from pathlib import Path
 
 from ..plots.style import save_svg
 from ..tables import ResultsReader, open_results, scores, trials
-from .elements import Block
-from .page import lead, make_sections, notices, raise_failed, read
+from .elements import Element
+from .page import (
+    describe_study,
+    list_notices,
+    make_sections,
+    raise_failed,
+    read_report,
+)
 
 SECTIONS = (
     *("progress", "scores", "agreement", "importance", "strength", "selection", "usefulness"),
@@ -26,7 +32,7 @@ scores = pd.read_parquet("scores.parquet")
 figure_2(scores[scores["representation"] == "mean"])
 ```"""
 
-LEFT_OUT = ["host", "part", "pack_id"]
+LEFT_OUT = ["host", "attempt_id", "pack_id"]
 """Columns that tell of the machines, not of the models."""
 
 
@@ -47,48 +53,54 @@ def export(
         ResultsError: if there is no study, or no model is done.
     """
     opened, folder = open_results(results), Path(folder)
-    report = read(opened, more)
+    report = read_report(opened, more)
     report = report._replace(trials=report.trials.drop(columns="host"))
     folder.mkdir(parents=True, exist_ok=True)
     tables = {"trials": trials(opened), "scores": scores(opened, representation=None, wide=True)}
     for name, table in tables.items():
         table = table.drop(columns=LEFT_OUT, errors="ignore")
         table.to_parquet(folder / f"{name}.parquet", compression="zstd", index=False)
-    lines = [f"# {report.folder.study['study']}: what its results show", lead(report)]
-    lines += [f"> {words}" for words in notices(report)]
+    lines = [f"# {report.folder.study['study']}: what its results show", describe_study(report)]
+    lines += [f"> {words}" for words in list_notices(report)]
     lines += ["Made by `teasel report DIR --export FOLDER`; do not edit it by hand.", READING]
     sections = make_sections(report)
     for section in sections:
         if section["name"] in SECTIONS:
             lines += [f"## {section['title']}"]
-            lines += [words for block in section["blocks"] for words in _markdown(block, folder)]
+            for element in section["elements"]:
+                lines += _write_markdown(element, folder)
     page = folder / "README.md"
     page.write_text("\n\n".join(lines) + "\n", encoding="utf-8")
     raise_failed(sections, page)
     return page
 
 
-def _markdown(block: Block, folder: Path) -> Iterator[str]:
-    """A block of the report in Markdown; its figure is written into the folder."""
-    kind = block["kind"]
+def _write_markdown(element: Element, folder: Path) -> Iterator[str]:
+    """An element of the report in Markdown; its figure is written into the folder."""
+    kind = element["kind"]
     if kind == "heading":
-        yield f"### {block['text']}"
-    elif kind == "text" and block["style"] != "page":
-        yield block["text"]
+        yield f"### {element['text']}"
+    elif kind == "text" and element["style"] != "page":
+        yield element["text"]
     elif kind == "figure":
-        name = f"{block['name']}.svg"
-        save_svg(block["figure"], folder / name)
-        yield f"![{block['caption']}]({name})\n\n{block['caption']}"
+        name = f"{element['name']}.svg"
+        save_svg(element["figure"], folder / name)
+        yield f"![{element['caption']}]({name})\n\n{element['caption']}"
     elif kind == "table":
-        titles = [column["title"].strip() for column in block["columns"]]
-        rows = [titles, ["--:" if column["number"] else "---" for column in block["columns"]]]
-        for body in block["bodies"]:
-            for cells in body["rows"]:
-                spreads = [f" ± {cell['spread']}" if cell["spread"] else "" for cell in cells]
-                rows.append(
-                    [cell["text"] + spread for cell, spread in zip(cells, spreads, strict=True)]
-                )
-        yield "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    elif kind in ("pair", "folded"):
-        for part in block["parts"]:
-            yield from _markdown(part, folder)
+        yield _format_table(element)
+    elif kind in ("pair", "details"):
+        for inner in element["elements"]:
+            yield from _write_markdown(inner, folder)
+
+
+def _format_table(table: Element) -> str:
+    columns = table["columns"]
+    rows = [[column["title"].strip() for column in columns]]
+    rows.append(["--:" if column["number"] else "---" for column in columns])
+    for body in table["bodies"]:
+        for cells in body["rows"]:
+            spreads = [f" ± {cell['spread']}" if cell["spread"] else "" for cell in cells]
+            rows.append(
+                [cell["text"] + spread for cell, spread in zip(cells, spreads, strict=True)]
+            )
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

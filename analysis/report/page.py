@@ -9,22 +9,26 @@ import jinja2
 
 from ...sweep.store.results import Results, ResultsError
 from ...sweep.study.study import read_study
-from ..labels import DASH, TIMES, counted, label, percent
-from ..paper.published import differences, published
+from ..formats import DASH, TIMES, format_count, format_percent
+from ..names import Names
+from ..paper.published import differences_from_paper, published_numbers
 from ..plots.style import save_pdf
-from ..summary import in_paper_order
-from ..tables import ResultsReader, learned, open_results, scores, trials
-from . import elements, progress
-from .agreement import agreement
-from .elements import Block
-from .model_selection import selection
+from ..summary import sort_as_paper
+from ..tables import ResultsReader, open_results, scores, trials
+from . import (
+    agreement,
+    elements,
+    model_selection,
+    power,
+    progress,
+    provenance,
+    regularisation,
+    usefulness,
+    variation,
+)
+from .elements import Element
 from .parts import Report
-from .pictures import pictures, ranking_score
-from .power import power
-from .provenance import provenance
-from .regularisation import strength
-from .usefulness import usefulness
-from .variation import what_matters
+from .pictures import choose_pictures, ranking_score
 
 
 def write_report(
@@ -51,67 +55,68 @@ def write_report(
         where = folder.uri if isinstance(folder, Results) else results
         raise ResultsError(f"{where} is no local folder: say where the report should be written")
     path = Path(str(results)) / "report.html" if path is None else Path(path)
-    report = read(folder, more)
-    beside = path.with_name(f"{path.stem}_files")
-    beside.mkdir(parents=True, exist_ok=True)
+    report = read_report(folder, more)
+    files = path.with_name(f"{path.stem}_files")
+    files.mkdir(parents=True, exist_ok=True)
     sections = make_sections(report)
-    for block in (part for section in sections for part in elements.inner(section)):
-        if block["kind"] == "figure":
-            save_pdf(block["figure"], beside / f"{block['name']}.pdf")
-        elif block["kind"] == "data":
-            for name, rows in block["tables"].items():
-                rows.to_csv(beside / f"{name}.csv", index=False)
-    _write_gallery(report, beside)
-    page = render(report, sections, source=Path(str(results)).name, beside=beside.name)
+    for element in (inner for section in sections for inner in elements.walk(section)):
+        if element["kind"] == "figure":
+            save_pdf(element["figure"], files / f"{element['name']}.pdf")
+        elif element["kind"] == "data":
+            for name, rows in element["tables"].items():
+                rows.to_csv(files / f"{name}.csv", index=False)
+    _write_gallery(report, files)
+    page = render(report, sections, source=Path(str(results)).name, files=files.name)
     path.write_text(page, encoding="utf-8")
     raise_failed(sections, path)
     return path
 
 
-def read(folder: ResultsReader, more: str | Path | None = None) -> Report:
+def read_report(folder: ResultsReader, more: str | Path | None = None) -> Report:
     """What the report needs of a results folder.
 
     Raises:
         ResultsError: if no model is done.
         PublishedError: if `more` is no such file.
     """
-    models = in_paper_order(trials(folder))
+    names = Names.of_study(folder.study)
+    models = sort_as_paper(trials(folder), names)
     models = models[models["status"] == "done"]
     if models.empty:
         raise ResultsError("no model is done yet: there is nothing to report")
     mean, sampled = (
-        in_paper_order(scores(folder, representation=kind, wide=True))
+        sort_as_paper(scores(folder, representation=kind, wide=True), names)
         for kind in ("mean", "sampled")
     )
-    _ = published("table_1", more)  # raises if the reader's own file is faulty
-    return Report(folder, models, mean, sampled, more)
+    _ = published_numbers("table_1", more)  # raises if the reader's own file is faulty
+    return Report(folder, names, models, mean, sampled, more)
 
 
-SECTIONS: dict[str, Callable[[Report], Block]] = {
-    "progress": progress.progress,
-    "scores": progress.scored,
-    "agreement": agreement,
-    "importance": what_matters,
-    "strength": strength,
-    "selection": selection,
-    "usefulness": usefulness,
-    "power": power,
-    "curves": progress.curves,
-    "pictures": progress.drawn,
-    "codes": progress.codes,
-    "provenance": provenance,
+SECTIONS: dict[str, Callable[[Report], Element]] = {
+    "progress": progress.make_progress,
+    "scores": progress.make_scores,
+    "agreement": agreement.make_section,
+    "importance": variation.make_section,
+    "strength": regularisation.make_section,
+    "selection": model_selection.make_section,
+    "usefulness": usefulness.make_section,
+    "power": power.make_section,
+    "curves": progress.make_curves,
+    "pictures": progress.make_pictures,
+    "codes": progress.make_codes,
+    "provenance": provenance.make_section,
 }
 
 
-def make_sections(report: Report) -> list[Block]:
+def make_sections(report: Report) -> list[Element]:
     """All sections of the page; one that has nothing to show says why.
 
     One that fails costs none of the others: it says so, and has the exception as "error".
     """
-    return [_section(name, make, report) for name, make in SECTIONS.items()]
+    return [_make_section(name, make, report) for name, make in SECTIONS.items()]
 
 
-def _section(name: str, make: Callable[[Report], Block], report: Report) -> Block:
+def _make_section(name: str, make: Callable[[Report], Element], report: Report) -> Element:
     try:
         return make(report)
     except Exception as error:
@@ -120,7 +125,7 @@ def _section(name: str, make: Callable[[Report], Block], report: Report) -> Bloc
         return failed | {"error": error}
 
 
-def raise_failed(sections: list[Block], page: object) -> None:
+def raise_failed(sections: list[Element], page: object) -> None:
     """Raises what the first section that could not be made failed with, if one did."""
     for section in sections:
         if "error" in section:
@@ -128,24 +133,26 @@ def raise_failed(sections: list[Block], page: object) -> None:
             raise section["error"]
 
 
-def render(report: Report, sections: list[Block], source: str = "results", beside: str = "") -> str:
+def render(
+    report: Report, sections: list[Element], source: str = "results", files: str = ""
+) -> str:
     """The page as HTML: the same text for the same results.
 
     Args:
         report: the results.
         sections: of `make_sections`.
         source: what to call the results.
-        beside: the folder of files beside the page, if there is one.
+        files: the folder beside the page, if there is one.
     """
     return _template().render(
         title=report.folder.study["study"],
-        lead=lead(report),
-        facts=_facts(report),
-        notices=notices(report),
+        lead=describe_study(report),
+        facts=_list_facts(report),
+        notices=list_notices(report),
         sections=sections,
         version=version("teasel"),
         source=source,
-        beside=beside,
+        files=files,
     )
 
 
@@ -155,18 +162,19 @@ def _template() -> jinja2.Template:
     return environment.get_template("report.html")
 
 
-def lead(report: Report) -> str:
+def describe_study(report: Report) -> str:
     """What the study is, in one sentence."""
-    methods = [label(name) for name in learned(report.trials)["method"].unique()]
-    datasets = [label(name) for name in report.datasets]
+    trained = report.drop_references(report.trials)
+    methods = [report.names.label(name) for name in trained["method"].unique()]
+    datasets = [report.names.label(name) for name in report.datasets]
     return (
-        f"{counted(len(learned(report.trials)), 'trained model')} "
-        f"({_listed(methods)}) on {_listed(datasets)}, scored for disentanglement."
+        f"{format_count(len(trained), 'trained model')} "
+        f"({_join(methods)}) on {_join(datasets)}, scored for disentanglement."
     )
 
 
-def _facts(report: Report) -> list[dict]:
-    trained = learned(report.trials)
+def _list_facts(report: Report) -> list[dict]:
+    trained = report.drop_references(report.trials)
     seeds = trained.groupby(["dataset", "method", "setting"])["seed"].nunique()
     span = "0" if seeds.empty else f"{seeds.min()}"
     if len(seeds) and seeds.min() != seeds.max():
@@ -178,23 +186,23 @@ def _facts(report: Report) -> list[dict]:
         ("seeds per setting", span),
         ("hours of training and encoding", f"{hours:,.1f}" if hours < 100 else f"{hours:,.0f}"),
     ]
-    if planned := _planned(report.folder):
-        facts.insert(1, (f"of {planned:,} planned", percent(len(report.trials) / planned)))
+    if planned := _count_planned(report.folder):
+        facts.insert(1, (f"of {planned:,} planned", format_percent(len(report.trials) / planned)))
     return [{"name": name, "value": value} for name, value in facts]
 
 
-def _planned(folder: ResultsReader) -> int | None:
+def _count_planned(folder: ResultsReader) -> int | None:
     """How many models the grids of a real results folder ask for."""
     if not isinstance(folder, Results) or "grids" not in folder.study:
         return None
     return len(read_study(folder).wanted_trials())
 
 
-def notices(report: Report) -> list[str]:
-    """What its grids say of it, and in what it is not the paper's."""
+def list_notices(report: Report) -> list[str]:
+    """What the grids of the study say of it, and in what it is not the paper's."""
     entries = report.folder.study.get("grids", [])
     notices = [entry["description"] for entry in entries if entry.get("description")]
-    if found := differences(report.trials):
+    if found := differences_from_paper(report.drop_references(report.trials)):
         notices.append(
             f"This is not the study of Locatello et al. (2019): {'; '.join(found)}. Its numbers "
             "show what these models do; they say nothing for or against the paper."
@@ -204,31 +212,30 @@ def notices(report: Report) -> list[str]:
 
 def _write_gallery(report: Report, folder: Path) -> None:
     """Writes the pictures of the best, median and worst model per data set and method."""
-    shown = pictures(report.folder, report.mean, by=("dataset", "method"))
+    pictures = choose_pictures(report, by=("dataset", "method"))
     sections = []
-    for dataset, found in groupby(shown, key=lambda picture: picture.dataset):
+    for dataset, found in groupby(pictures, key=lambda picture: picture.dataset):
         addresses = []
         for picture in found:
             (folder / f"{picture.name}.png").write_bytes(picture.png)
             addresses.append((f"{picture.name}.png", picture.caption))
-        pieces = elements.gallery(addresses, columns=3)
-        sections.append(elements.section(f"gallery-{dataset}", label(dataset), pieces))
-    words = (
-        "The best, the median and the worst model of each method, by "
-        f"{label(str(ranking_score(report.mean)))}."
-    )
+        gallery = elements.gallery(addresses, columns=3)
+        label = report.names.label(dataset)
+        sections.append(elements.section(f"gallery-{dataset}", label, gallery))
+    score = report.names.label(ranking_score(report.trained))
+    words = f"The best, the median and the worst model of each method, by {score}."
     page = _template().render(
         title=f"{report.folder.study['study']}: gallery",
-        lead=words if shown else "No pictures are stored.",
+        lead=words if pictures else "No pictures are stored.",
         facts=[],
         notices=[],
         sections=sections,
         version=version("teasel"),
         source="report.html",
-        beside="",
+        files="",
     )
     (folder / "gallery.html").write_text(page, encoding="utf-8")
 
 
-def _listed(names: list[str]) -> str:
+def _join(names: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]])) or "none"

@@ -1,24 +1,32 @@
-"""What several sections of the report share: the study they show, matrices and comparisons."""
+"""What several sections of the report share: the results they show, matrices and comparisons."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.figure import Figure
+from pandas import DataFrame
 
-from ..frames import DataFrame
-from ..labels import DASH, MINUS, counted, label, percent
-from ..paper.published import MODELS_PER_DATASET, filled
-from ..paper_grid import paper_grid
+from ..formats import DASH, MINUS, format_count, format_percent
+from ..names import Names
+from ..paper.compare import compare_with_paper
+from ..paper.published import MODELS_PER_DATASET, paper_coverage
+from ..paper_grid import DISENTANGLEMENT, paper_grid
 from ..plots import plots
-from ..plots.style import figure
-from ..summary import in_paper_order
-from ..tables import DISENTANGLEMENT, REFERENCES, ResultsReader, learned
+from ..plots.style import make_figure
+from ..tables import ResultsReader, drop_references
 from . import elements
-from .elements import Block
+from .elements import Element
 
 MOST_ROWS = 20
-"""Of a comparison that is shown unfolded."""
+"""Of a comparison that is shown at once."""
+
+MATRIX_SIZE = (4.6, 3.6)
+"""Of a matrix of six scores, in inches."""
+
+NO_SCORES = "No model has one of the paper's scores yet."
 
 
 class Report(NamedTuple):
@@ -26,6 +34,7 @@ class Report(NamedTuple):
 
     Attributes:
         folder: the results.
+        names: what the folder calls its methods, data sets and scores.
         trials: finished models, in the paper's order.
         mean: their wide scores of the mean representation.
         sampled: their wide scores of the sampled one.
@@ -33,6 +42,7 @@ class Report(NamedTuple):
     """
 
     folder: ResultsReader
+    names: Names
     trials: DataFrame
     mean: DataFrame
     sampled: DataFrame
@@ -41,71 +51,99 @@ class Report(NamedTuple):
     @property
     def datasets(self) -> list[str]:
         """In the paper's order."""
-        return list(in_paper_order(self.trials)["dataset"].unique())
+        return list(self.trials["dataset"].unique())
 
     @property
     def scores(self) -> list[str]:
         """The disentanglement scores that some trained model has."""
-        return present(learned(self.mean), DISENTANGLEMENT)
+        return keep_present(self.trained, DISENTANGLEMENT)
+
+    @property
+    def trained(self) -> DataFrame:
+        """The wide scores of the trained models, of the mean representation."""
+        return self.drop_references(self.mean)
+
+    def drop_references(self, table: DataFrame) -> DataFrame:
+        """The rows of trained models."""
+        return drop_references(table, self.names)
+
+    def plot(self, plot: Callable[..., object], *summaries: DataFrame, **layout: Any) -> Figure:
+        """A figure by one of `plots`, with the names of these results; see `make_figure`."""
+        return make_figure(partial(plot, names=self.names), *summaries, **layout)
 
 
-NO_SCORES = "No model has one of the study's scores yet."
-
-
-def present(table: DataFrame, columns: Sequence[str]) -> list[str]:
+def keep_present(table: DataFrame, columns: Sequence[str]) -> list[str]:
     """Those of the columns that the table has with a value."""
     return [name for name in columns if name in table and table[name].notna().any()]
 
 
-def nothing(name: str, title: str, why: str) -> Block:
+def empty_section(name: str, title: str, why: str) -> Element:
     """A section that has nothing to show, and says why."""
-    return elements.section(name, title, elements.text(why, "behind"))
+    return elements.section(name, title, elements.text(why, "note"))
 
 
-def cells(table: DataFrame) -> str:
-    """How many of the study's own cells these models fill, in words."""
+def describe_coverage(table: DataFrame) -> str:
+    """How many of the paper's cells these models fill, in words."""
     known = [name for name in paper_grid()["datasets"] if (table["dataset"] == name).any()]
     total = len(known) * MODELS_PER_DATASET
     if not total:
         return "no cell of the paper's grid"
-    share = filled(table)["num_models"].sum() / total
-    return f"{percent(share, 0 if share in (0, 1) else 1)} of the paper's {total:,} cells filled"
+    share = paper_coverage(table)["num_models"].sum() / total
+    percent = format_percent(share, 0 if share in (0, 1) else 1)
+    return f"{percent} of the paper's {total:,} cells filled"
 
 
-def without_references(table: DataFrame) -> list[Block]:
+def describe_models(table: DataFrame) -> str:
+    """How many models these are, and how many of the paper's cells they fill."""
+    return f"{format_count(len(table), 'model')}, {describe_coverage(table)}"
+
+
+def name_missing_references(report: Report) -> list[Element]:
     """A line that names the reference representations these scores lack, if they lack any."""
-    missing = [label(name) for name in REFERENCES if not (table["method"] == name).any()]
+    there = set(report.mean["method"])
+    missing = [report.names.label(name) for name in report.names.references if name not in there]
     if not missing:
         return []
     words = (
         f"Not among these results, to hold the methods against: {', '.join(missing)}. A grid's "
         "methods may list them, as in untrained: {}."
     )
-    return [elements.text(words, "behind")]
+    return [elements.text(words, "note")]
 
 
-def comparison(
-    name: str, table: DataFrame, beside: DataFrame, value: str, **more: str
-) -> list[Block]:
-    """A table of our numbers, the published ones and the verdicts.
+def tabulate_comparison(
+    report: Report,
+    summary: DataFrame,
+    figure: str,
+    table: DataFrame,
+    value: str,
+    dataset: str = "",
+    score: str = "",
+    **more: str,
+) -> list[Element]:
+    """A table of our numbers, the published ones, and whether they agree.
 
     Args:
-        name: of the table.
-        table: the wide scores behind it.
-        beside: of `compare_with_paper`.
-        value: its column that was compared.
+        report: the results.
+        summary: our numbers; this and what follows as in `compare_with_paper`.
+        figure: which published table.
+        table: the wide scores that the numbers are of.
+        value: the column to compare.
+        dataset: of the published table.
+        score: of the published table.
         more: titles of further columns; with any, entries without a published number show too.
     """
-    shown = beside if more else beside[beside["published"].notna()]
+    compared = compare_with_paper(summary, figure, table, value, dataset, score, report.more)
+    name = "-".join(filter(None, ["comparison", figure, dataset, score]))
+    shown = compared if more else compared[compared["published"].notna()]
     if shown.empty:
         return []
     reasons = [[part for part in why.split("; ") if part] for why in shown["why"]]
     common = [part for part in reasons[0] if all(part in others for others in reasons)]
     own = ["; ".join(part for part in parts if part not in common) for parts in reasons]
-    sources = "; ".join(source for source in shown["source"].unique() if source)
     rows = shown.assign(
-        row=shown["row"].map(label),
-        column=shown["column"].map(label),
+        row=shown["row"].map(report.names.label),
+        column=shown["column"].map(report.names.label),
         interval=[
             DASH if np.isnan(low) else f"{100 * low:.1f} to {100 * high:.1f}".replace("-", MINUS)
             for low, high in zip(shown["low"], shown["high"], strict=True)
@@ -116,87 +154,89 @@ def comparison(
     titles = {"row": "", "column": " ", value: "Ours, %", "interval": "95 % interval"}
     titles |= {column: f"{title}, %" for column, title in more.items()}
     titles |= {"num_models": "Models", "published": "Published, %", "difference": "Difference"}
-    titles |= {"verdict": "Verdict"}
+    titles |= {"comparison": "Comparison"}
     titles |= {"why": "Why"} if any(own) else {}
-    of_all = "Not comparable" if set(shown["verdict"]) == {"not comparable"} else "Of all"
-    words = [f"{of_all}: {'; '.join(common)}."] if common else []
-    words += [f"Behind it: {cells(table)}."]
-    words += [f"Published numbers: {sources}."] if sources else []
-    table_block = elements.table(name, rows, titles, digits=1)
+    whole = elements.table(name, rows, titles, digits=1)
     if len(rows) > MOST_ROWS:
-        table_block = elements.folded(
-            f"All {len(rows)} numbers beside the published ones", table_block
-        )
-    return [table_block, elements.text(" ".join(words), "behind")]
+        whole = elements.details(f"All {len(rows)} numbers beside the published ones", whole)
+    none = set(shown["comparison"]) == {"not comparable"}
+    words = [f"{'Not comparable' if none else 'Of all'}: {'; '.join(common)}."] if common else []
+    words += [f"Behind it: {describe_coverage(table)}."]
+    if sources := [source for source in shown["source"].unique() if source]:
+        words += [f"Published numbers: {'; '.join(sources)}."]
+    return [whole, elements.text(" ".join(words), "note")]
 
 
-def matrix(
-    name: str, rows: DataFrame, table: DataFrame, size: tuple[float, float] = (4.6, 3.6)
-) -> Block:
+def plot_correlations(
+    report: Report, name: str, rows: DataFrame, size: tuple[float, float] = MATRIX_SIZE
+) -> Element:
     """Rank correlations of one data set, with what they are over; a line if there are none.
 
     Args:
+        report: the results.
         name: of the figure.
         rows: of one data set, or of "average".
-        table: wide scores, of all data sets.
         size: in inches.
     """
-    dataset = str(rows["dataset"].iat[0])
-    own = table if dataset == "average" else table[table["dataset"] == dataset]
-    behind = f"{counted(rows['num_models'].max(), 'model')}, {cells(learned(own))}"
+    dataset, trained = str(rows["dataset"].iat[0]), report.trained
+    own = trained if dataset == "average" else trained[trained["dataset"] == dataset]
+    behind = f"{format_count(rows['num_models'].max(), 'model')}, {describe_coverage(own)}"
     if rows["correlation"].isna().all():
         reasons = "; ".join(dict.fromkeys(rows["note"]))
-        return elements.text(
-            f"{label(dataset)}: no correlation over {behind} ({reasons}).", "behind"
-        )
+        words = f"{report.names.label(dataset)}: no correlation over {behind} ({reasons})."
+        return elements.text(words, "note")
     off = rows[(rows["row"] != rows["column"]) & rows["correlation"].notna()]
-    title = "Mean over data sets" if dataset == "average" else label(dataset)
+    title = "Mean over data sets" if dataset == "average" else report.names.label(dataset)
     if dataset == "average" and len(off):
         spread = (off["highest"] - off["lowest"]).max()
         title += f", between which an entry differs by up to {100 * spread:.0f}"
+    notes = [behind, *(note for note in dict.fromkeys(rows["note"]) if note)]
     half = (off["high"] - off["low"]) / 2
-    told = [behind, *(note for note in dict.fromkeys(rows["note"]) if note)]
     if half.notna().any():
-        told.insert(1, f"95 % intervals of up to ± {100 * half.max():.0f}")
-    caption = f"{title}: {'; '.join(told)}."
-    return plotted_matrix(name, rows, caption, "correlation", size=size)
+        notes.insert(1, f"95 % intervals of up to ± {100 * half.max():.0f}")
+    caption = f"{title}: {'; '.join(notes)}."
+    return plot_matrix(report, name, rows, caption, "correlation", size=size)
 
 
-def plotted_matrix(
+def plot_matrix(
+    report: Report,
     name: str,
     rows: DataFrame,
     caption: str,
     value: str,
     neutral: float = 0.0,
-    size: tuple[float, float] = (4.6, 3.6),
-) -> Block:
+    size: tuple[float, float] = MATRIX_SIZE,
+) -> Element:
     """A coloured table of one column, in percent."""
-    drawing = figure(
-        lambda table, axes: plots.plot_matrix(table, axes, value, neutral), rows, size=size
-    )
-    return elements.drawn(name, drawing, caption)
+    plot = partial(plots.plot_matrix, value=value, neutral=neutral)
+    return elements.figure(name, report.plot(plot, rows, size=size), caption)
 
 
-def printed_matrix(name: str, printed: DataFrame, size: tuple[float, float] = (4.6, 3.6)) -> Block:
+def plot_published_matrix(
+    report: Report, name: str, published: DataFrame, size: tuple[float, float] = MATRIX_SIZE
+) -> Element:
     """The matrix that the paper prints for a data set."""
-    dataset = label(printed["dataset"].iat[0])
-    caption = f"Published, {dataset}: {printed['source'].iat[0]}; 1,800 models."
-    return plotted_matrix(name, printed, caption, "published", size=size)
+    dataset = report.names.label(published["dataset"].iat[0])
+    caption = f"Published, {dataset}: {published['source'].iat[0]}; 1,800 models."
+    return plot_matrix(report, name, published, caption, "published", size=size)
 
 
-def above_diagonal(rows: DataFrame, names: list[str]) -> DataFrame:
+def keep_above_diagonal(rows: DataFrame, names: list[str]) -> DataFrame:
     """The entries of a symmetric matrix above its diagonal."""
     return rows[rows["row"].map(names.index) < rows["column"].map(names.index)]
 
 
-def nothing_published(what: str, known: DataFrame) -> Block:
+def explain_nothing_published(report: Report, what: str, known: DataFrame) -> Element:
     """Says that the paper's numbers are not at hand, or are of other data sets."""
     where = "no numbers of the paper are at hand"
     if len(known):
-        names = " and ".join(dict.fromkeys(label(name) for name in known["dataset"] if name))
-        where = f"the paper's numbers at hand are of {names}, which is not among these results"
+        labels = dict.fromkeys(report.names.label(name) for name in known["dataset"] if name)
+        where = (
+            f"the paper's numbers at hand are of {' and '.join(labels)}, which is not among these "
+            "results"
+        )
     return elements.text(
-        f"Beside the paper's {what}: {where}. A JSON file of yours can add some.", "behind"
+        f"Beside the paper's {what}: {where}. A JSON file of yours can add some.", "note"
     )
 
 

@@ -1,13 +1,15 @@
 """Pictures of the models worth a look: the best, the median and the worst."""
 
 import re
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from ..frames import DataFrame
-from ..labels import label, setting_label
+from pandas import DataFrame
+
+from ..names import Names
+from ..paper_grid import DISENTANGLEMENT
 from ..summary import exemplars
-from ..tables import DISENTANGLEMENT, ResultsReader, learned
+from .parts import Report
 
 KINDS = ("reconstructions", "traversals", "interpolations")
 
@@ -22,53 +24,52 @@ class Picture(NamedTuple):
     caption: str
 
 
-def ranking_score(table: DataFrame) -> str | None:
+def ranking_score(trained: DataFrame) -> str | None:
     """The score that tells which model is best: MIG, or else the first the models have."""
     candidates = ("mig", *DISENTANGLEMENT, "elbo")
-    rows = learned(table)
-    return next((name for name in candidates if name in rows and rows[name].notna().any()), None)
+    there = (name for name in candidates if name in trained and trained[name].notna().any())
+    return next(there, None)
 
 
-def pictures(
-    results: ResultsReader,
-    table: DataFrame,
+def choose_pictures(
+    report: Report,
     by: Sequence[str] = ("dataset",),
     which: Sequence[str] = ("best", "median", "worst"),
 ) -> list[Picture]:
     """The stored pictures of the best, median and worst model of each group, in that order.
 
     Args:
-        results: the folder.
-        table: wide scores.
+        report: the results.
         by: what makes a group: the data set, or data set and method.
         which: those of the three to show.
     """
-    score = ranking_score(table)
+    score = ranking_score(report.trained)
     if score is None:
         return []
-    chosen = exemplars(table, score, by)
+    chosen = exemplars(report.trained, score, by, report.names)
     chosen = chosen[chosen["which"].isin(which)].drop_duplicates("trial_id")
-    stored = results.table("pictures").to_pandas()
+    stored = report.folder.table("pictures").to_pandas()
     stored = stored[stored["trial_id"].isin(chosen["trial_id"])]
-    methods = table.set_index("trial_id")["dataset"]
+    png_of = {(row["trial_id"], row["kind"]): row["png"] for row in stored.to_dict("records")}
+    dataset_of = dict(zip(report.mean["trial_id"], report.mean["dataset"], strict=True))
     found = []
     for _, rows in chosen.groupby(list(by), sort=False):
         for kind in KINDS:
-            of_kind = stored[stored["kind"] == kind].set_index("trial_id")["png"]
             for model in rows.to_dict("records"):
-                if model["trial_id"] in of_kind:
-                    dataset = methods[model["trial_id"]]
+                png = png_of.get((model["trial_id"], kind))
+                if png is not None:
+                    dataset = dataset_of[model["trial_id"]]
                     parts = [dataset, *([model["method"]] if "method" in by else [])]
-                    name = "-".join([*parts, model["which"], kind])
-                    caption = (
-                        f"{kind.capitalize()}, {model['which']} model: {label(model['method'])}"
-                        f"{_with_space(setting_label(model['setting']))}, seed {model['seed']}, "
-                        f"{label(score)} {model[score]:.2f}"
-                    )
-                    png = of_kind[model["trial_id"]]
-                    found.append(Picture(dataset, kind, re.sub(r"[^\w-]", "_", name), png, caption))
+                    name = re.sub(r"[^\w-]", "_", "-".join([*parts, model["which"], kind]))
+                    caption = f"{kind.capitalize()}, {_describe(report.names, model, score)}"
+                    found.append(Picture(dataset, kind, name, png, caption))
     return found
 
 
-def _with_space(words: str) -> str:
-    return f" {words}" if words else ""
+def _describe(names: Names, model: Mapping[Any, Any], score: str) -> str:
+    setting = names.label_setting(model["setting"])
+    method = " ".join(filter(None, [names.label(model["method"]), setting]))
+    return (
+        f"{model['which']} model: {method}, seed {model['seed']}, "
+        f"{names.label(score)} {model[score]:.2f}"
+    )

@@ -1,62 +1,61 @@
 """How many seeds does a comparison take?"""
 
 import numpy as np
+from pandas import DataFrame
 
-from ..frames import DataFrame
-from ..labels import DASH, counted, label
+from ..formats import DASH
 from ..statistics.power import seeds_needed
-from ..tables import learned
+from ..tables import split_by
 from . import elements
-from .elements import Block
-from .parts import (
-    Report,
-    cells,
-    nothing,
+from .elements import Element
+from .parts import Report, describe_models, empty_section
+
+WORDS = (
+    "Seeds per setting to tell two settings whose true means differ by so much, with 80 % "
+    "power at the 5 % level, if seeds differ as they do here; in brackets for a paired "
+    "comparison of the same seeds. The most demanding data set of each score."
 )
 
 
-def power(report: Report) -> Block:
+def make_section(report: Report) -> Element:
     """How many seeds a comparison of two settings needs."""
     name, title = "power", "How many seeds does it take?"
-    trained = learned(report.mean)
-    summary = seeds_needed(trained, report.scores)
+    summary = seeds_needed(report.trained, report.scores)
     known = summary[summary["num_seeds"].notna()]
     if known.empty:
-        reasons = (
-            "; ".join(dict.fromkeys(summary["note"]))
-            or "no model has one of the study's scores yet"
-        )
-        return nothing(name, title, f"It cannot be told: {reasons}.")
-    words = (
-        "Seeds per setting to tell two settings whose true means differ by so much, with 80 % "
-        "power at the 5 % level, if seeds differ as they do here; in brackets for a paired "
-        "comparison of the same seeds. The most demanding data set of each score."
-    )
-    worst = known.sort_values("spread").groupby(["score", "delta"], sort=False).tail(1)
-    deltas = sorted(worst["delta"].unique())
-    rows = []
-    for score in report.scores:
-        of_score = worst[worst["score"] == score].set_index("delta")
-        if len(of_score):
-            counts = [
-                f"{_count(of_score.at[delta, 'num_seeds'])} "
-                f"({_count(of_score.at[delta, 'num_seeds_paired'])})"
-                for delta in deltas
-            ]
-            first = of_score.iloc[0]
-            rows.append((label(score), label(first["dataset"]), first["spread"], *counts))
-    titles = {"score": "Score", "dataset": "Data set", "spread": "Spread over seeds"}
-    titles |= {f"{delta:g}": f"to tell {delta:g}" for delta in deltas}
-    table = elements.table("power-table", DataFrame(rows, columns=list(titles)), titles, digits=3)
+        reasons = "; ".join(dict.fromkeys(summary["note"]))
+        reasons = reasons or "no model has one of the paper's scores yet"
+        return empty_section(name, title, f"It cannot be told: {reasons}.")
     return elements.section(
         name,
         title,
-        elements.text(words, "reading"),
-        table,
-        elements.text(f"{counted(len(trained), 'model')}, {cells(trained)}.", "behind"),
+        elements.text(WORDS, "reading"),
+        _tabulate_seeds(report, known),
+        elements.text(f"{describe_models(report.trained)}.", "note"),
         elements.data(power=summary),
     )
 
 
-def _count(seeds: float) -> str:
+def _tabulate_seeds(report: Report, known: DataFrame) -> Element:
+    """The seeds that each score needs, on its most demanding data set."""
+    worst = known.sort_values("spread").groupby(["score", "delta"], sort=False).tail(1)
+    deltas = sorted(worst["delta"].unique())
+    by_score, rows = split_by(worst, "score"), []
+    for score in report.scores:
+        if score in by_score:
+            of_delta = {row["delta"]: row for row in by_score[score].to_dict("records")}
+            counts = [
+                f"{_format_seeds(of_delta[delta]['num_seeds'])} "
+                f"({_format_seeds(of_delta[delta]['num_seeds_paired'])})"
+                for delta in deltas
+            ]
+            first = by_score[score].iloc[0]
+            labels = (report.names.label(score), report.names.label(first["dataset"]))
+            rows.append((*labels, first["spread"], *counts))
+    titles = {"score": "Score", "dataset": "Data set", "spread": "Spread over seeds"}
+    titles |= {f"{delta:g}": f"to tell {delta:g}" for delta in deltas}
+    return elements.table("power-table", DataFrame(rows, columns=list(titles)), titles, digits=3)
+
+
+def _format_seeds(seeds: float) -> str:
     return DASH if np.isnan(seeds) else "over a million" if np.isinf(seeds) else f"{seeds:,.0f}"

@@ -2,49 +2,39 @@
 
 from itertools import groupby
 
+from pandas import DataFrame
+
 from ...sweep.store.results import ResultsError
 from ...sweep.store.store import StoreError
-from ..frames import DataFrame
-from ..labels import MINUS, counted, label, setting_label
+from ..formats import MINUS
+from ..names import Names
 from ..paper.compare import RULE
-from ..paper.published import filled
+from ..paper.published import paper_coverage
+from ..paper_grid import DISENTANGLEMENT, PREDICTION
 from ..plots import plots
-from ..plots.style import figure
+from ..plots.style import make_figure
 from ..statistics.embedding import embedding
 from ..summary import exemplars, score_table, training_curves
-from ..tables import (
-    DISENTANGLEMENT,
-    PREDICTION,
-    learned,
-    lower_is_better,
-    other_scores,
-    representation,
-)
+from ..tables import list_other_scores, representation, split_by
 from . import elements
-from .elements import Block
-from .parts import Report, cells, nothing, present, without_references
-from .pictures import KINDS, pictures, ranking_score
+from .elements import Element
+from .parts import (
+    Report,
+    describe_models,
+    empty_section,
+    keep_present,
+    name_missing_references,
+)
+from .pictures import KINDS, choose_pictures, ranking_score
 
 MOST_COLUMNS = 8
 """Of scores in a table: a printed page has room for no more."""
 
 
-def progress(report: Report) -> Block:
+def make_progress(report: Report) -> Element:
     """How much of the paper's grid is there, and when a number is compared with it."""
-    trained = learned(report.trials)
-    scored = report.mean.loc[report.mean[report.scores].notna().all(axis=1), "trial_id"]
-    rows = trained.assign(
-        cell=trained["method"] + trained["setting"],
-        scored=trained["trial_id"].isin(scored) & bool(report.scores),
-    )
-    done = rows.groupby("dataset", sort=False).agg(
-        models=("trial_id", "size"),
-        scored=("scored", "sum"),
-        settings=("cell", "nunique"),
-        seeds=("seed", "nunique"),
-    )
-    rows = done.reset_index().merge(filled(trained), on="dataset")
-    rows = rows.assign(dataset=rows["dataset"].map(label), share=100 * rows["share"])
+    rows = _count_models(report)
+    rows = rows.assign(dataset=rows["dataset"].map(report.names.label), share=100 * rows["share"])
     titles = {
         "dataset": "Data set",
         "models": "Models trained",
@@ -52,27 +42,65 @@ def progress(report: Report) -> Block:
         "settings": "Settings",
         "seeds": "Seeds",
         "num_models": "Of the paper's grid",
-        "share": "Shard of its 1,800, %",
+        "share": "Share of its 1,800, %",
     }
-    table = elements.table("filled", rows, titles, digits=1)
     return elements.section(
         "progress",
         "How far the study is",
-        table,
+        elements.table("filled", rows, titles, digits=1),
         elements.heading("When a number is compared with the paper's"),
         elements.text(RULE),
     )
 
 
-def scored(report: Report) -> Block:
+def _count_models(report: Report) -> DataFrame:
+    """A row per data set: models, those with every score, settings, seeds, and the coverage."""
+    trained = report.drop_references(report.trials)
+    scored = report.mean.loc[report.mean[report.scores].notna().all(axis=1), "trial_id"]
+    rows = trained.assign(
+        cell=trained["method"] + trained["setting"],
+        scored=trained["trial_id"].isin(scored) & bool(report.scores),
+    )
+    counts = rows.groupby("dataset", sort=False).agg(
+        models=("trial_id", "size"),
+        scored=("scored", "sum"),
+        settings=("cell", "nunique"),
+        seeds=("seed", "nunique"),
+    )
+    return counts.reset_index().merge(paper_coverage(trained), on="dataset")
+
+
+def make_scores(report: Report) -> Element:
     """Mean scores of every setting, with those of what nothing has trained."""
     name, title = "scores", "Scores"
-    of_study = present(report.mean, (*DISENTANGLEMENT, *PREDICTION))
-    others = present(report.mean, other_scores(report.folder))
-    if not of_study and not others:
-        return nothing(name, title, "No model has a score yet.")
-    summary = score_table(report.mean, [*of_study, *others])
-    several = summary.filter(like="_spread").notna().any(axis=None)
+    of_paper = keep_present(report.mean, (*DISENTANGLEMENT, *PREDICTION))
+    others = keep_present(report.mean, list_other_scores(report.folder))
+    if not of_paper and not others:
+        return empty_section(name, title, "No model has a score yet.")
+    summary = score_table(report.mean, [*of_paper, *others], names=report.names)
+    several = bool(summary.filter(like="_spread").notna().any(axis=None))
+    tables = []
+    for dataset in report.datasets:
+        label = report.names.label(dataset)
+        tables.append(elements.heading(label))
+        tables += _tabulate_scores(report, dataset, f"scores-{dataset}", of_paper)
+        if others:
+            tables.append(elements.heading(f"{label}: scores that are not the paper's"))
+        for first in range(0, len(others), MOST_COLUMNS):
+            columns = others[first : first + MOST_COLUMNS]
+            tables += _tabulate_scores(report, dataset, f"others-{dataset}-{first}", columns)
+    return elements.section(
+        name,
+        title,
+        *_introduce_scores(several),
+        *name_missing_references(report),
+        *([_introduce_others(report.names, others)] if others else []),
+        *tables,
+        elements.data(scores=summary),
+    )
+
+
+def _introduce_scores(several: bool) -> list[Element]:
     words = (
         f"{'Mean over seeds ± standard deviation over seeds' if several else 'Scores of one seed'}"
         ", of the mean representation. References, which nothing has trained, stand last."
@@ -81,54 +109,48 @@ def scored(report: Report) -> Block:
         "The best mean of each score is bold; that alone is no evidence of a difference. "
         "References are grey. Click a heading to sort."
     )
-    parts = [elements.text(words, "reading"), elements.text(how, "page")]
-    parts += without_references(report.mean)
-    if others:
-        less = [label(name) for name in others if lower_is_better(name)]
-        words = "Scores that are not the study's stand apart, and in no other section."
-        words += f" Less is better of {', '.join(less)}." if less else ""
-        parts.append(elements.text(words, "reading"))
-    for dataset in report.datasets:
-        parts.append(elements.heading(label(dataset)))
-        parts += _score_table(report, dataset, f"scores-{dataset}", of_study)
-        if others:
-            parts.append(elements.heading(f"{label(dataset)}: scores that are not the study's"))
-        for first in range(0, len(others), MOST_COLUMNS):
-            columns = others[first : first + MOST_COLUMNS]
-            parts += _score_table(report, dataset, f"others-{dataset}-{first}", columns)
-    parts.append(elements.data(scores=summary))
-    return elements.section(name, title, *parts)
+    return [elements.text(words, "reading"), elements.text(how, "page")]
 
 
-def _score_table(report: Report, dataset: str, name: str, columns: list[str]) -> list[Block]:
+def _introduce_others(names: Names, others: list[str]) -> Element:
+    lower = [names.label(name) for name in others if names.sign(name) < 0]
+    words = "Scores that are not the paper's stand apart, and in no other section."
+    words += f" Less is better of {', '.join(lower)}." if lower else ""
+    return elements.text(words, "reading")
+
+
+def _tabulate_scores(report: Report, dataset: str, name: str, columns: list[str]) -> list[Element]:
     """Some scores on a data set, and the models behind them."""
     rows = report.mean[report.mean["dataset"] == dataset]
-    told = f"{counted(len(learned(rows)), 'model')}, {cells(learned(rows))}."
-    given = present(rows, columns)
+    models = f"{describe_models(report.drop_references(rows))}."
+    given = keep_present(rows, columns)
     if not given:
-        return [elements.text(f"No model has these scores yet: {told}", "behind")]
-    table = elements.score_table(name, score_table(rows, given))
-    return [table, elements.text(told + _scored_by_fewer(rows, given), "behind")]
+        return [elements.text(f"No model has these scores yet: {models}", "note")]
+    summary = score_table(rows, given, names=report.names)
+    words = models + _name_missing_scores(report.names, rows, given)
+    return [elements.score_table(name, summary, report.names), elements.text(words, "note")]
 
 
-def _scored_by_fewer(rows: DataFrame, columns: list[str]) -> str:
-    counts = rows[columns].count()
-    fewer = [f"{label(name)} {counts[name]:,}" for name in columns if counts[name] < len(rows)]
-    return f" Of all {len(rows):,}, not every one has every score: {', '.join(fewer)}." * bool(
-        fewer
-    )
+def _name_missing_scores(names: Names, rows: DataFrame, columns: list[str]) -> str:
+    counts = {name: int(rows[name].count()) for name in columns}
+    fewer = [
+        f"{names.label(name)} {count:,}" for name, count in counts.items() if count < len(rows)
+    ]
+    if not fewer:
+        return ""
+    return f" Of all {len(rows):,}, not every one has every score: {', '.join(fewer)}."
 
 
-def curves(report: Report) -> Block:
+def make_curves(report: Report) -> Element:
     """Training curves of every setting."""
     stored = report.folder.table("curves").to_pandas()
-    summary = training_curves(learned(report.trials), stored)
+    summary = training_curves(report.drop_references(report.trials), stored)
     if summary.empty:
-        return nothing("curves", "Training", "No training curves are stored.")
-    parts = []
-    for dataset, rows in summary.groupby("dataset", sort=False):
+        return empty_section("curves", "Training", "No training curves are stored.")
+    figures = []
+    for dataset, rows in split_by(summary, "dataset").items():
         columns = rows["method"].nunique()
-        drawing = figure(
+        drawn = report.plot(
             plots.plot_curves,
             rows,
             size=(1.1 + 2.0 * columns if columns > 1 else 3.8, 4.2),
@@ -137,60 +159,69 @@ def curves(report: Report) -> Block:
             sharey="row",
             squeeze=False,
         )
-        caption = (
-            f"{label(str(dataset))}: mean over the seeds of each setting, darker is a larger value."
-        )
-        parts.append(elements.drawn(f"curves-{dataset}", drawing, caption))
-    return elements.section("curves", "Training", *parts)
+        label = report.names.label(dataset)
+        caption = f"{label}: mean over the seeds of each setting, darker is a larger value."
+        figures.append(elements.figure(f"curves-{dataset}", drawn, caption))
+    return elements.section("curves", "Training", *figures)
 
 
-def drawn(report: Report) -> Block:
+def make_pictures(report: Report) -> Element:
     """Pictures by the best and the median model of every data set."""
     name, title = "pictures", "What the models draw"
-    shown = pictures(report.folder, report.mean, which=("best", "median"))
-    if not shown:
-        return nothing(name, title, "No pictures of these models are stored.")
+    pictures = choose_pictures(report, which=("best", "median"))
+    if not pictures:
+        return empty_section(name, title, "No pictures of these models are stored.")
+    score = report.names.label(ranking_score(report.trained))
     words = (
-        f"The best and the median trained model by {label(str(ranking_score(report.mean)))}. "
+        f"The best and the median trained model by {score}. "
         "Reconstructions stand to the right of their originals; a traversal's row moves one latent "
         f"from {MINUS}2 to 2, an interpolation's goes from one image's code to another's."
     )
-    parts = [elements.text(words, "reading")]
-    if missing := [kind for kind in KINDS if all(picture.kind != kind for picture in shown)]:
-        parts.append(elements.text(f"No {' and no '.join(missing)} of them are stored.", "behind"))
-    for dataset, found in groupby(shown, key=lambda picture: picture.dataset):
-        addresses = [(elements.inline(picture.png), picture.caption) for picture in found]
-        parts += [elements.heading(label(dataset)), elements.gallery(addresses, columns=2)]
-    return elements.section(name, title, *parts)
+    shown = [elements.text(words, "reading")]
+    stored = {picture.kind for picture in pictures}
+    if missing := [kind for kind in KINDS if kind not in stored]:
+        shown.append(elements.text(f"No {' and no '.join(missing)} of them are stored.", "note"))
+    for dataset, found in groupby(pictures, key=lambda picture: picture.dataset):
+        addresses = [(elements.encode_png(picture.png), picture.caption) for picture in found]
+        label = report.names.label(dataset)
+        shown += [elements.heading(label), elements.gallery(addresses, columns=2)]
+    return elements.section(name, title, *shown)
 
 
-def codes(report: Report) -> Block:
+def make_codes(report: Report) -> Element:
     """A map of the best model's codes."""
     name, title = "codes", "One model's codes"
-    score = ranking_score(report.mean)
+    score = ranking_score(report.trained)
     if score is None:
-        return nothing(name, title, "No model has a score yet, to be the best by.")
-    best = exemplars(report.mean, score).query("which == 'best'").iloc[0]
+        return empty_section(name, title, "No model has a score yet, to be the best by.")
+    ranked = exemplars(report.trained, score, names=report.names)
+    best = ranked[ranked["which"] == "best"].iloc[0]
     try:
         stored = representation(report.folder, best["trial_id"])
     except (ResultsError, StoreError):
         why = f"The codes of the best model, {best['trial_id']}, are not stored."
-        return nothing(name, title, why)
+        return empty_section(name, title, why)
     try:
         summary = embedding(stored)
     except ValueError as error:
         why = f"The codes of the best model, {best['trial_id']}, give no map: {error}."
-        return nothing(name, title, why)
-    rows, columns = -(-(summary.shape[1] - 2) // 5), min(5, summary.shape[1] - 2)
-    drawing = figure(
+        return empty_section(name, title, why)
+    label, label_setting = report.names.label, report.names.label_setting
+    caption = (
+        f"{label(best['dataset'])}, {label(best['method'])} {label_setting(best['setting'])}, seed "
+        f"{best['seed']}: t-SNE of {len(summary):,} mean codes, coloured by each factor in turn."
+    )
+    return elements.section(name, title, _plot_map(summary, caption))
+
+
+def _plot_map(summary: DataFrame, caption: str) -> Element:
+    num_factors = summary.shape[1] - 2
+    rows, columns = -(-num_factors // 5), min(5, num_factors)
+    drawn = make_figure(
         plots.plot_embedding,
         summary,
         size=(1.9 * columns, 2.0 * rows),
         grid=(rows, columns),
         squeeze=False,
     )
-    caption = (
-        f"{label(best['dataset'])}, {label(best['method'])} {setting_label(best['setting'])}, seed "
-        f"{best['seed']}: t-SNE of {len(summary):,} mean codes, coloured by each factor in turn."
-    )
-    return elements.section(name, title, elements.drawn("codes-map", drawing, caption))
+    return elements.figure("codes-map", drawn, caption)

@@ -5,13 +5,13 @@ import io
 import json
 from pathlib import Path
 
+from pandas import DataFrame
 from pyarrow import csv
 
 from ...sweep.store.results import Results
-from ..frames import DataFrame
 from ..tables import ResultsReader, open_results
 from . import elements
-from .elements import Block
+from .elements import Element
 from .parts import Report
 
 # What identifies a score, then its value.
@@ -64,7 +64,7 @@ def fingerprints(results: ResultsReader | str | Path) -> DataFrame:
     )
 
 
-def provenance(report: Report) -> Block:
+def make_section(report: Report) -> Element:
     """Versions, hardware, hours, hashes."""
     facts = []
     for column, title in TITLES.items():

@@ -1,108 +1,112 @@
 """Are better scores more useful?"""
 
-from ..frames import DataFrame
-from ..labels import MINUS, counted, label
+from pandas import DataFrame
+
+from ..formats import MINUS
+from ..names import Names
 from ..paper import figures
-from ..paper.compare import compare_with_paper
-from ..paper.published import published
+from ..paper.published import published_numbers
+from ..paper_grid import DOWNSTREAM
 from ..plots import plots
-from ..plots.style import figure
 from ..summary import score_table
-from ..tables import DOWNSTREAM, learned
+from ..tables import split_by
 from . import elements
-from .elements import Block
+from .elements import Element
 from .parts import (
     NO_SCORES,
     Report,
-    cells,
-    comparison,
-    matrix,
-    nothing,
-    nothing_published,
+    describe_coverage,
+    describe_models,
+    empty_section,
+    explain_nothing_published,
+    keep_present,
+    name_missing_references,
     panel_grid,
-    present,
-    printed_matrix,
-    without_references,
+    plot_correlations,
+    plot_published_matrix,
+    tabulate_comparison,
 )
 
+WORDS = (
+    "Rank correlation of scores with the test accuracy of a classifier on the codes, at 10 to "
+    "10,000 labels, and with efficiency (accuracy at 100 labels / accuracy at 10,000), in "
+    "percent."
+)
+SIZE = (8.4, 3.0)
+"""Of a matrix, in inches: six scores and ten columns."""
 
-def usefulness(report: Report) -> Block:
+
+def make_section(report: Report) -> Element:
     """Figures 5 and 6: do the scores tell what a representation is good for?"""
     name, title = "usefulness", "Are better scores more useful?"
-    trained = learned(report.mean)
-    downstream = present(trained, DOWNSTREAM)
+    trained = report.trained
+    downstream = keep_present(trained, DOWNSTREAM)
     if not downstream:
-        return nothing(name, title, "No model has a downstream task scored yet.")
+        return empty_section(name, title, "No model has a downstream task scored yet.")
     if not report.scores:
-        return nothing(name, title, NO_SCORES)
+        return empty_section(name, title, NO_SCORES)
     summary = figures.figure_5(trained, report.scores, downstream)
-    known = published("figure_5", report.more)
-    words = (
-        "Rank correlation of scores with the test accuracy of a classifier on the codes, at 10 to "
-        "10,000 labels, and with efficiency (accuracy at 100 labels / accuracy at 10,000), in "
-        "percent."
-    )
-    maps, verdicts = [], []
-    for dataset, rows in summary.groupby("dataset", sort=False):
-        maps.append(matrix(f"figure_5-{dataset}", rows, trained, size=(8.4, 3.0)))
-        printed = known[known["dataset"] == dataset]
-        if len(printed):
-            maps.append(printed_matrix(f"published-5-{dataset}", printed, size=(8.4, 3.0)))
-            table = trained[trained["dataset"] == dataset]
-            beside = compare_with_paper(
-                rows, "figure_5", table, "correlation", str(dataset), more=report.more
-            )
-            verdicts += comparison(f"verdict-figure_5-{dataset}", table, beside, "correlation")
     points = figures.figure_6(trained)
-    scatter = []
-    if len(points):
-        rows, columns = panel_grid(points["dataset"].nunique(), most=3)
-        drawing = figure(
-            plots.plot_scatter,
-            points,
-            size=(1 + 2.6 * columns, 0.5 + 2.3 * rows),
-            grid=(rows, columns),
-        )
-        scatter = [elements.drawn("figure_6", drawing, f"A dot is a model; {cells(points)}.")]
+    known = published_numbers("figure_5", report.more)
+    matrices, comparisons = [], []
+    for dataset, rows in split_by(summary, "dataset").items():
+        matrices.append(plot_correlations(report, f"figure_5-{dataset}", rows, SIZE))
+        published = known[known["dataset"] == dataset]
+        if len(published):
+            matrices.append(
+                plot_published_matrix(report, f"published-5-{dataset}", published, SIZE)
+            )
+            table = trained[trained["dataset"] == dataset]
+            comparisons += tabulate_comparison(
+                report, rows, "figure_5", table, "correlation", dataset
+            )
     return elements.section(
         name,
         title,
-        elements.text(words, "reading"),
-        _most_useful(summary),
-        *maps,
-        *scatter,
-        *(verdicts or [nothing_published("figure 5", known)]),
-        *_accuracies(report, downstream),
+        elements.text(WORDS, "reading"),
+        _name_most_useful(report.names, summary),
+        *matrices,
+        *([_plot_points(report, points)] if len(points) else []),
+        *(comparisons or [explain_nothing_published(report, "figure 5", known)]),
+        *_tabulate_accuracies(report, downstream),
         elements.data(figure_5=summary, figure_6=points),
     )
 
 
-def _most_useful(summary: DataFrame) -> Block | None:
+def _plot_points(report: Report, points: DataFrame) -> Element:
+    rows, columns = panel_grid(points["dataset"].nunique(), most=3)
+    size = (1 + 2.6 * columns, 0.5 + 2.3 * rows)
+    drawn = report.plot(plots.plot_scatter, points, size=size, grid=(rows, columns))
+    return elements.figure("figure_6", drawn, f"A dot is a model; {describe_coverage(points)}.")
+
+
+def _name_most_useful(names: Names, summary: DataFrame) -> Element | None:
     each = summary[summary["dataset"] != "average"]
     means = each.groupby("row", sort=False)["correlation"].mean().dropna()
     if len(means) < 2:
         return None
     best, worst = means.idxmax(), means.idxmin()
-    numbers = [f"{100 * means[name]:.0f}".replace("-", MINUS) for name in (best, worst)]
+    numbers = [f"{100 * value:.0f}".replace("-", MINUS) for value in (means.max(), means.min())]
     return elements.text(
-        f"Averaged over columns and data sets, {label(best)} goes with downstream performance most "
-        f"({numbers[0]}), {label(worst)} least ({numbers[1]})."
+        f"Averaged over columns and data sets, {names.label(best)} goes with downstream "
+        f"performance most ({numbers[0]}), {names.label(worst)} least ({numbers[1]})."
     )
 
 
-def _accuracies(report: Report, downstream: list[str]) -> list[Block]:
+def _tabulate_accuracies(report: Report, downstream: list[str]) -> list[Element]:
     """Mean accuracies of every method, beside those of what nothing has trained."""
     words = "Mean test accuracy of each method's models, and efficiency; grey: nothing has trained."
-    parts = [
+    shown = [
         elements.heading("What the classifiers reach"),
         elements.text(words, "reading"),
-        *without_references(report.mean),
+        *name_missing_references(report),
     ]
-    for dataset, rows in report.mean.groupby("dataset", sort=False):
-        summary = score_table(rows, downstream, by=["dataset", "method"])
+    for dataset, rows in split_by(report.mean, "dataset").items():
+        summary = score_table(rows, downstream, ["dataset", "method"], report.names)
         summary = summary.drop(columns=[f"{name}_spread" for name in downstream])
-        table = elements.score_table(f"downstream-{dataset}", summary)
-        trained = learned(rows)
-        told = f"{label(str(dataset))}: {counted(len(trained), 'model')}, {cells(trained)}."
-        parts += [table, elements.text(told, "behind")]
-    return parts
+        models = describe_models(report.drop_references(rows))
+        shown += [
+            elements.score_table(f"downstream-{dataset}", summary, report.names),
+            elements.text(f"{report.names.label(dataset)}: {models}.", "note"),
+        ]
+    return shown

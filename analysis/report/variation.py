@@ -1,145 +1,172 @@
 """Figure 3 of the report: what a score varies with, the method, its setting or the seed."""
 
-from ..frames import DataFrame, pd
-from ..labels import counted, label, percent
+import pandas as pd
+from pandas import DataFrame
+
+from ..formats import format_count, format_percent
+from ..names import Names
 from ..paper import figures
-from ..paper.compare import compare_with_paper
 from ..plots import plots
-from ..plots.style import figure
-from ..statistics.importance import importance, parts_of_bar, variance_explained
+from ..statistics.importance import importance, scale_to_bars, variance_explained
 from ..statistics.improvement import probability_of_improvement
-from ..tables import learned
+from ..tables import split_by
 from . import elements
-from .elements import Block
-from .parts import NO_SCORES, Report, cells, comparison, nothing, panel_grid, plotted_matrix
+from .elements import Element
+from .parts import (
+    NO_SCORES,
+    Report,
+    describe_coverage,
+    empty_section,
+    panel_grid,
+    plot_matrix,
+    tabulate_comparison,
+)
 from .pictures import ranking_score
 
+WORDS = (
+    "How the variance of each score splits into the method, its setting, and the seed with all "
+    "the rest. Omega squared, which takes off what few seeds explain by chance; where that is "
+    "below zero it is drawn as zero, and the other parts fill the bar. As settings share their "
+    "seeds, it takes off a little too much: of what a seed does to all settings alike, one "
+    "part in the number of seeds."
+)
 
-def what_matters(report: Report) -> Block:
+
+def make_section(report: Report) -> Element:
     """Figure 3: does a score depend on the method, its setting or the seed?"""
     name, title = "importance", "Method, setting or seed?"
-    trained = learned(report.mean)
-    if not report.scores:
-        return nothing(name, title, NO_SCORES)
+    trained, scores = report.trained, report.scores
+    if not scores:
+        return empty_section(name, title, NO_SCORES)
     if trained["setting"].nunique() < 2:
-        return nothing(name, title, "All models have one setting: there is nothing to tell apart.")
-    summary = importance(trained, report.scores)
-    explained = variance_explained(trained, report.scores)
-    average = explained[explained["dataset"] == "average"].assign(column="average")
-    judged = []
-    if len(average):
-        # The corrected share, which has an interval: with the study's 50 seeds the plain share that
-        # it prints is above it by .01 at the most, with 10 seeds by .04.
-        beside = compare_with_paper(average, "figure_3", trained, "corrected", more=report.more)
-        judged = comparison("verdict-figure_3", trained, beside, "corrected")
-    wins = pd.concat(
-        [probability_of_improvement(trained, score).assign(score=score) for score in report.scores],
+        why = "All models have one setting: there is nothing to tell apart."
+        return empty_section(name, title, why)
+    summary = importance(trained, scores)
+    explained = variance_explained(trained, scores)
+    improvement = pd.concat(
+        [probability_of_improvement(trained, score).assign(score=score) for score in scores],
         ignore_index=True,
     )
-    spreads = {
-        f"figure_3_by_{by}": figures.figure_3(report.mean, report.scores, by)
-        for by in ("method", "setting")
-    }
-    words = (
-        "How the variance of each score splits into the method, its setting, and the seed with all "
-        "the rest. Omega squared, which takes off what few seeds explain by chance; where that is "
-        "below zero it is drawn as zero, and the other parts fill the bar. As settings share their "
-        "seeds, it takes off a little too much: of what a seed does to all settings alike, one "
-        "part in the number of seeds."
-    )
+    means = {by: figures.figure_3(report.mean, scores, by) for by in ("method", "setting")}
     return elements.section(
         name,
         title,
-        elements.text(words, "reading"),
-        *_shares(summary, trained),
-        *judged,
+        elements.text(WORDS, "reading"),
+        *_plot_shares(report, summary),
+        *_compare(report, explained),
         elements.heading("The spread of the scores"),
-        *_violins(report, *spreads.values()),
+        *(
+            element
+            for dataset in report.datasets
+            for element in _plot_violins(report, dataset, means["method"], means["setting"])
+        ),
         elements.heading("Within a method, and between two"),
-        elements.pair(*_within_methods(summary), *_wins(report, wins)),
-        elements.data(importance=summary, variance_explained=explained, wins=wins, **spreads),
+        elements.pair(
+            *_plot_shares_within_methods(report, summary), *_plot_improvement(report, improvement)
+        ),
+        elements.data(
+            importance=summary,
+            variance_explained=explained,
+            probability_of_improvement=improvement,
+            figure_3_by_method=means["method"],
+            figure_3_by_setting=means["setting"],
+        ),
     )
 
 
-def _shares(summary: DataFrame, trained: DataFrame) -> list[Block]:
+def _compare(report: Report, explained: DataFrame) -> list[Element]:
+    """The average shares beside the paper's.
+
+    The corrected share is compared, which has an interval: with the paper's 50 seeds the plain
+    share that it prints is above it by .01 at the most, with 10 seeds by .04.
+    """
+    average = explained[explained["dataset"] == "average"].assign(column="average")
+    if average.empty:
+        return []
+    return tabulate_comparison(report, average, "figure_3", report.trained, "corrected")
+
+
+def _plot_shares(report: Report, summary: DataFrame) -> list[Element]:
     overall = summary[summary["method"] == ""]
     shown = overall[(overall["dataset"] != "average") & overall["corrected"].notna()]
     lacking = [
         elements.text(
-            f"No decomposition on {label(dataset)}: {'; '.join(rows['note'].unique())}.", "behind"
+            f"No decomposition on {report.names.label(dataset)}: "
+            f"{'; '.join(rows['note'].unique())}.",
+            "note",
         )
-        for dataset, rows in overall.groupby("dataset", sort=False)
+        for dataset, rows in split_by(overall, "dataset").items()
         if dataset != "average" and rows["corrected"].isna().all()
     ]
     if shown.empty:
         return lacking
     rows, columns = panel_grid(shown["dataset"].nunique(), most=3)
     size = (1.4 + 2.6 * columns, 0.6 + (0.7 + 0.24 * shown["score"].nunique()) * rows)
-    drawing = figure(plots.plot_importance, shown, size=size, grid=(rows, columns), sharey=True)
-    seed = parts_of_bar(shown).query("part == 'seed'").groupby("score")["width"].mean()
+    drawn = report.plot(plots.plot_importance, shown, size=size, grid=(rows, columns), sharey=True)
     half = (shown["high"] - shown["low"]) / 2
-    told = f"95 % intervals of up to ± {100 * half.max():.0f}" if half.notna().any() else ""
-    told = told or "; ".join(dict.fromkeys(shown["note"]))
+    intervals = f"95 % intervals of up to ± {100 * half.max():.0f}" if half.notna().any() else ""
+    intervals = intervals or "; ".join(dict.fromkeys(shown["note"]))
+    caption = f"{_describe_models(report.trained)}; {intervals}."
     return [
-        elements.text(
-            f"The seed and the rest fill between {percent(seed.min())} ({label(seed.idxmin())}) "
-            f"and {percent(seed.max())} ({label(seed.idxmax())}) of a score's bar, on average over "
-            "the data sets here."
-        ),
-        elements.drawn("importance-shares", drawing, f"{_behind(trained)}; {told}."),
+        elements.text(describe_seeds_share(report.names, shown)),
+        elements.figure("importance-shares", drawn, caption),
         *lacking,
     ]
 
 
-def _violins(report: Report, by_method: DataFrame, by_setting: DataFrame) -> list[Block]:
-    shown = []
-    for dataset in report.datasets:
-        rows = report.mean[report.mean["dataset"] == dataset]
-        summary = by_method[by_method["dataset"] == dataset]
-        settings = learned(by_setting[by_setting["dataset"] == dataset])
-        if settings.empty:
-            shown.append(
-                elements.text(
-                    f"{label(dataset)}: no model has one of the study's scores yet.", "behind"
-                )
-            )
-            continue
-        if len(rows) == 1:
-            shown.append(elements.text(f"{label(dataset)}: one model has no spread.", "behind"))
-            continue
-        count = settings["score"].nunique()
-        lines, columns = panel_grid(count, most=3)
-        narrow = figure(
-            plots.plot_violins,
-            rows,
-            summary,
-            size=(0.6 + 2.9 * columns, 0.3 + 2.1 * lines),
-            grid=(lines, columns),
-        )
-        wide = figure(
-            plots.plot_violins,
-            rows,
-            settings,
-            size=(1.6 + 0.23 * len(settings) / count, 0.8 + 1.4 * count),
-            grid=(count, 1),
-            sharex=True,
-        )
-        words = (
-            f"{label(dataset)}, by method: {_behind(learned(rows))}. A dot is the mean"
-            f"{_with_interval(summary)}; grey is what nothing has trained."
-        )
-        shown.append(elements.drawn(f"figure_3-method-{dataset}", narrow, words))
-        words = f"{label(dataset)}, by setting within each method."
-        picture = elements.drawn(f"figure_3-setting-{dataset}", wide, words)
-        shown.append(elements.folded(f"{label(dataset)} by setting", picture))
-    return shown
+def describe_seeds_share(names: Names, summary: DataFrame) -> str:
+    """How much of the bars of `importance` the seed and the rest fill, in words."""
+    seed = scale_to_bars(summary).query("part == 'seed'").groupby("score")["width"].mean()
+    least, most = seed.idxmin(), seed.idxmax()
+    return (
+        f"The seed and the rest fill between {format_percent(seed.min())} ({names.label(least)}) "
+        f"and {format_percent(seed.max())} ({names.label(most)}) of a score's bar, on average over "
+        "the data sets here."
+    )
 
 
-def _with_interval(summary: DataFrame) -> str:
-    return " with its 95 % interval" if summary["low"].notna().any() else ""
+def _plot_violins(
+    report: Report, dataset: str, by_method: DataFrame, by_setting: DataFrame
+) -> list[Element]:
+    """The spread of the scores on a data set, by method, and folded away by setting."""
+    label = report.names.label(dataset)
+    rows = report.mean[report.mean["dataset"] == dataset]
+    methods = by_method[by_method["dataset"] == dataset]
+    settings = report.drop_references(by_setting[by_setting["dataset"] == dataset])
+    if settings.empty:
+        why = f"{label}: no model has one of the paper's scores yet."
+        return [elements.text(why, "note")]
+    if len(rows) == 1:
+        return [elements.text(f"{label}: one model has no spread.", "note")]
+    count = settings["score"].nunique()
+    lines, columns = panel_grid(count, most=3)
+    narrow = report.plot(
+        *(plots.plot_violins, rows, methods),
+        size=(0.6 + 2.9 * columns, 0.3 + 2.1 * lines),
+        grid=(lines, columns),
+    )
+    wide = report.plot(
+        *(plots.plot_violins, rows, settings),
+        size=(1.6 + 0.23 * len(settings) / count, 0.8 + 1.4 * count),
+        grid=(count, 1),
+        sharex=True,
+    )
+    interval = " with its 95 % interval" if methods["low"].notna().any() else ""
+    caption = (
+        f"{label}, by method: {_describe_models(report.drop_references(rows))}. A dot is the mean"
+        f"{interval}; grey is what nothing has trained."
+    )
+    within = f"{label}, by setting within each method."
+    return [
+        elements.figure(f"figure_3-method-{dataset}", narrow, caption),
+        elements.details(
+            f"{label} by setting",
+            elements.figure(f"figure_3-setting-{dataset}", wide, within),
+        ),
+    ]
 
 
-def _within_methods(summary: DataFrame) -> list[Block]:
+def _plot_shares_within_methods(report: Report, summary: DataFrame) -> list[Element]:
     own = summary[(summary["method"] != "") & (summary["part"] == "setting")]
     own = own[own["corrected"].notna() & (own["score"] != "average")]
     if own.empty:
@@ -147,26 +174,28 @@ def _within_methods(summary: DataFrame) -> list[Block]:
     own = own.groupby(["method", "score"], sort=False)["corrected"].mean().reset_index()
     own = own.rename(columns={"method": "row", "score": "column"})
     caption = (
-        "Shard of the variance within one method that its setting explains (omega squared), in "
+        "Share of the variance within one method that its setting explains (omega squared), in "
         "percent, mean over data sets."
     )
-    return [plotted_matrix("importance-own", own, caption, "corrected")]
+    return [plot_matrix(report, "importance-own", own, caption, "corrected")]
 
 
-def _wins(report: Report, wins: DataFrame) -> list[Block]:
-    score = str(ranking_score(report.mean))
-    shown = wins[wins["score"] == score]
+def _plot_improvement(report: Report, improvement: DataFrame) -> list[Element]:
+    score = ranking_score(report.trained)
+    shown = improvement[improvement["score"] == score]
     if shown["row"].nunique() < 2:
         return []
     half = ((shown["high"] - shown["low"]) / 2).max()
-    told = f"95 % intervals of up to ± {100 * half:.0f}" if half > 0 else shown["note"].iat[0]
+    interval = f"95 % intervals of up to ± {100 * half:.0f}" if half > 0 else shown["note"].iat[0]
     caption = (
-        f"How often a run of the row's method beats a run of the column's in {label(score)}, in "
-        f"percent, mean over data sets; {told}. The other scores are in wins.csv."
+        "Probability of improvement: how often a run of the row's method beats a run of the "
+        f"column's in {report.names.label(score)}, in percent, mean over data sets; {interval}. "
+        "The other scores are in probability_of_improvement.csv."
     )
-    return [plotted_matrix("wins", shown, caption, "wins", neutral=0.5)]
+    name = "probability_of_improvement"
+    return [plot_matrix(report, name, shown, caption, "probability", neutral=0.5)]
 
 
-def _behind(trained: DataFrame) -> str:
-    seeds = counted(trained["seed"].nunique(), "seed")
-    return f"{counted(len(trained), 'model')}, {seeds}, {cells(trained)}"
+def _describe_models(trained: DataFrame) -> str:
+    seeds = format_count(trained["seed"].nunique(), "seed")
+    return f"{format_count(len(trained), 'model')}, {seeds}, {describe_coverage(trained)}"

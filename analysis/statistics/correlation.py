@@ -4,11 +4,21 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
+from pandas import DataFrame
 
-from ..frames import DataFrame, pd
-from ..labels import counted, label
-from ..tables import DISENTANGLEMENT, learned, one_row_per_model, score_names
-from .resampling import MIN_SEEDS, bootstrap_error, fewest_seeds, interval, no_interval
+from ..formats import format_count
+from ..names import PAPER_NAMES
+from ..paper_grid import DISENTANGLEMENT
+from ..tables import check_models, check_scores, drop_references
+from .resampling import (
+    MIN_SEEDS,
+    bootstrap_error,
+    explain_no_interval,
+    fewest_seeds,
+    mean_of_finite,
+    student_interval,
+)
 from .score_array import score_array
 
 MIN_SETTINGS = 3
@@ -66,75 +76,100 @@ def rank_correlations(
     Raises:
         ValueError: if two rows of a table are of one model, or a score is unknown.
     """
-    rows = score_names(rows, *tables.values())
-    columns = rows if columns is None else score_names(columns, *tables.values())
+    rows = check_scores(rows, *tables.values())
+    columns = rows if columns is None else check_scores(columns, *tables.values())
     pairs = list(itertools.product(rows, columns))
-    names = list(dict.fromkeys(itertools.chain(*pairs)))
-    chosen = tuple([names.index(pair[axis]) for pair in pairs] for axis in (0, 1))
-    parts = [_Models(table, names) for table in tables.values()]
-    seeds = np.unique(np.concatenate([part.seeds for part in parts]))
+    samples = [_Sample(table, pairs) for table in tables.values()]
+    seeds = np.unique(np.concatenate([sample.seeds for sample in samples]))
+    places = [np.searchsorted(seeds, sample.seeds) for sample in samples]
 
-    def statistic(counts: np.ndarray) -> np.ndarray:
-        each = [part.correlation(counts[np.searchsorted(seeds, part.seeds)]) for part in parts]
-        each = np.array(each)[:, *chosen]
-        there = np.isfinite(each).sum(axis=0)
-        return np.vstack([each, np.nansum(each, axis=0) / np.where(there, there, np.nan)])
+    def correlate(counts: np.ndarray) -> np.ndarray:
+        """Of every data set, and last their mean: (data sets + 1, pairs)."""
+        each = [sample.correlate(counts[at]) for sample, at in zip(samples, places, strict=True)]
+        return np.vstack([*each, mean_of_finite(np.array(each))])
 
-    estimate = statistic(np.ones(len(seeds)))
+    estimate = correlate(np.ones(len(seeds)))
     error = np.full(estimate.shape, np.nan)
-    if num_resamples and max(part.num_seeds for part in parts) >= MIN_SEEDS:
-        error = bootstrap_error(statistic, len(seeds), num_resamples, rng)
-    known = [place for place in range(len(parts)) if np.isfinite(estimate[place]).any()]
+    if num_resamples and max(sample.num_seeds for sample in samples) >= MIN_SEEDS:
+        error = bootstrap_error(correlate, len(seeds), num_resamples, rng)
+
+    def explain(num_seeds: int) -> str:
+        return explain_no_interval(num_seeds) if num_resamples else ""
+
     found = []
-    for number, dataset in enumerate([*tables, *(["average"] if len(known) > 1 else [])]):
-        behind = [number] if number < len(parts) else known
-        num_seeds = min(parts[place].num_seeds for place in behind)
-        few = no_interval(num_seeds) if num_resamples else ""
-        low, high = interval(estimate[number], error[number], num_seeds)
-        each = DataFrame(estimate[behind])
-        if len(behind) > 1:
-            notes = [f"mean over {count} data sets" for count in each.count()]
-            notes = ["; ".join(filter(None, [note, few])) for note in notes]
-        else:
-            notes = [parts[number].why(*pair) or few for pair in pairs]
-        columns_here = {
-            "dataset": dataset,
-            "row": [row for row, _ in pairs],
-            "column": [column for _, column in pairs],
-            "correlation": estimate[number],
-            "low": np.clip(low, -1, 1),
-            "high": np.clip(high, -1, 1),
-            "num_models": sum(len(parts[place].models) for place in behind),
-            "note": notes,
-            "lowest": each.min(),
-            "highest": each.max(),
-        }
-        found.append(DataFrame(columns_here))
+    for number, (dataset, sample) in enumerate(zip(tables, samples, strict=True)):
+        ends = student_interval(estimate[number], error[number], sample.num_seeds)
+        notes = sample.explain(explain(sample.num_seeds))
+        found.append(_tabulate(dataset, pairs, estimate[number], ends, [sample], notes))
+        found[-1]["lowest"] = found[-1]["highest"] = estimate[number]
+    known = np.flatnonzero(np.isfinite(estimate[:-1]).any(axis=1))
+    if len(known) > 1:
+        behind = [samples[place] for place in known]
+        num_seeds = min(sample.num_seeds for sample in behind)
+        ends = student_interval(estimate[-1], error[-1], num_seeds)
+        counts = np.isfinite(estimate[known]).sum(axis=0)
+        notes = [f"mean over {count} data sets" for count in counts]
+        notes = ["; ".join(filter(None, [note, explain(num_seeds)])) for note in notes]
+        average = _tabulate("average", pairs, estimate[-1], ends, behind, notes)
+        each = DataFrame(estimate[known])
+        found.append(average.assign(lowest=each.min(), highest=each.max()))
     return pd.concat(found, ignore_index=True)
 
 
-class _Models:
-    """The models of one data set that its correlations are over."""
+def _tabulate(
+    dataset: str,
+    pairs: Sequence[tuple[str, str]],
+    correlation: np.ndarray,
+    ends: tuple[np.ndarray, np.ndarray],
+    behind: "Sequence[_Sample]",
+    notes: Sequence[str],
+) -> DataFrame:
+    """The correlations of some pairs as rows of a table, with the models `behind` them counted."""
+    low, high = (np.clip(end, -1, 1) for end in ends)
+    return DataFrame(
+        {
+            "dataset": dataset,
+            "row": [row for row, _ in pairs],
+            "column": [column for _, column in pairs],
+            "correlation": correlation,
+            "low": low,
+            "high": high,
+            "num_models": sum(len(sample.models) for sample in behind),
+            "note": notes,
+        }
+    )
 
-    def __init__(self, table: DataFrame, names: Sequence[str]):
-        self.models, self._notes = complete_models(table, names)
+
+class _Sample:
+    """The models of one data set, and the correlations of pairs of scores over them."""
+
+    def __init__(self, table: DataFrame, pairs: Sequence[tuple[str, str]]):
+        names = list(dict.fromkeys(itertools.chain(*pairs)))
+        self.models, self._why_not = select_complete_models(table, names)
         self.seeds = self.models["seed"].to_numpy()
         settings = self.models.groupby(["method", "setting"])["seed"].nunique()
-        self.num_seeds = settings.min() if len(settings) else 0
-        kept = [place for place, name in enumerate(names) if name not in self._notes]
-        self._kept = np.ix_(kept, kept)
-        self._ranks = _Ranks(self.models[[names[place] for place in kept]].to_numpy(float))
-        self._size = len(names)
+        self.num_seeds = int(settings.min()) if len(settings) else 0
+        kept = [name for name in names if name not in self._why_not]
+        self._ranks = Ranks(self.models[kept].to_numpy(float))
+        self._pairs = pairs
+        # The place of each pair in the matrix of the scores kept; of no use where one is not kept.
+        self._known = np.array([row in kept and column in kept for row, column in pairs], bool)
+        known = [pair for pair, is_known in zip(pairs, self._known, strict=True) if is_known]
+        self._rows = [kept.index(row) for row, _ in known]
+        self._columns = [kept.index(column) for _, column in known]
 
-    def correlation(self, counts: np.ndarray) -> np.ndarray:
-        """Between all names, NaN where a score is not kept; model n counts `counts[n]` times."""
-        matrix = np.full((self._size, self._size), np.nan)
-        matrix[self._kept] = self._ranks.correlation(counts)
-        return matrix
+    def correlate(self, counts: np.ndarray) -> np.ndarray:
+        """The correlation of each pair (NaN if a score is not kept); model n counts `counts[n]`."""
+        found = np.full(len(self._pairs), np.nan)
+        found[self._known] = self._ranks.correlate(counts)[self._rows, self._columns]
+        return found
 
-    def why(self, row: str, column: str) -> str:
-        """Why an entry is missing, or an empty string."""
-        return self._notes.get(row) or self._notes.get(column, "")
+    def explain(self, otherwise: str) -> list[str]:
+        """Why each pair has no correlation, or else what there is to say of all."""
+        return [
+            self._why_not.get(row) or self._why_not.get(column) or otherwise
+            for row, column in self._pairs
+        ]
 
 
 def dataset_correlation(
@@ -160,56 +195,70 @@ def dataset_correlation(
     """
     data = score_array(table, [score])
     values = data.values[..., 0]
-    num_datasets, _, num_seeds = values.shape
+    num_seeds = values.shape[-1]
 
-    def statistic(counts: np.ndarray) -> np.ndarray:
-        weights = np.isfinite(values) * counts
-        with np.errstate(invalid="ignore", divide="ignore"):
-            means = np.where(weights > 0, values, 0) @ counts / weights.sum(axis=-1)
-        if np.isfinite(means).all() and means.shape[1] >= MIN_SETTINGS:
-            return spearman(means.T)
-        matrix = np.full((num_datasets, num_datasets), np.nan)
-        for i, j in itertools.combinations_with_replacement(range(num_datasets), 2):
-            both = np.isfinite(means[i]) & np.isfinite(means[j])
-            if both.sum() >= MIN_SETTINGS:
-                matrix[i, j] = matrix[j, i] = spearman(means[[i, j]][:, both].T)[0, 1]
-        return matrix
+    def correlate(counts: np.ndarray) -> np.ndarray:
+        return _correlate_settings(values, counts)
 
-    estimate = statistic(np.ones(num_seeds))
+    estimate = correlate(np.ones(num_seeds))
     error = np.full(estimate.shape, np.nan)
     both = np.minimum(data.num_seeds[:, None, :, 0], data.num_seeds[..., 0])
     fewest, shared = fewest_seeds(both), (both > 0).sum(axis=-1)
     if (fewest >= MIN_SEEDS).any():
-        error = bootstrap_error(statistic, num_seeds, num_resamples, rng)
-    low, high = (np.clip(end, -1, 1) for end in interval(estimate, error, fewest))
-    models = np.isfinite(values).sum(axis=(1, 2))
+        error = bootstrap_error(correlate, num_seeds, num_resamples, rng)
+    low, high = (np.clip(end, -1, 1) for end in student_interval(estimate, error, fewest))
+    num_models = np.isfinite(values).sum(axis=(1, 2))
     entries = []
     for i, row in enumerate(data.datasets):
         for j, column in enumerate(data.datasets):
-            why = no_interval(fewest[i, j])
+            note = explain_no_interval(fewest[i, j])
             if np.isnan(estimate[i, j]):
-                why = "one value for all settings"
+                note = "one value for all settings"
             if shared[i, j] < MIN_SETTINGS:
-                why = f"{counted(shared[i, j], 'setting')} in common, {MIN_SETTINGS} needed"
-            size = models[i] + (models[j] if i != j else 0)
+                note = f"{format_count(shared[i, j], 'setting')} in common, {MIN_SETTINGS} needed"
+            size = num_models[i] + (num_models[j] if i != j else 0)
             ends = (low[i, j], high[i, j])
-            entries.append((row, column, estimate[i, j], *ends, size, shared[i, j], why))
+            entries.append((row, column, estimate[i, j], *ends, size, shared[i, j], note))
     names = ["row", "column", "correlation", "low", "high", "num_models", "num_settings", "note"]
     return DataFrame(entries, columns=names)
 
 
-def complete_models(table: DataFrame, names: Sequence[str]) -> tuple[DataFrame, dict[str, str]]:
+def _correlate_settings(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Correlations between data sets of settings' means over seeds, seed s counting `counts[s]`.
+
+    Args:
+        values: (data sets, settings, seeds), NaN where there is no model.
+        counts: (seeds,).
+    """
+    weights = np.isfinite(values) * counts
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = np.where(weights > 0, values, 0) @ counts / weights.sum(axis=-1)
+    num_datasets, num_settings = means.shape
+    if np.isfinite(means).all() and num_settings >= MIN_SETTINGS:
+        return spearman(means.T)
+    matrix = np.full((num_datasets, num_datasets), np.nan)
+    for i, j in itertools.combinations_with_replacement(range(num_datasets), 2):
+        both = np.isfinite(means[i]) & np.isfinite(means[j])
+        if both.sum() >= MIN_SETTINGS:
+            matrix[i, j] = matrix[j, i] = spearman(means[[i, j]][:, both].T)[0, 1]
+    return matrix
+
+
+def select_complete_models(
+    table: DataFrame, names: Sequence[str]
+) -> tuple[DataFrame, dict[str, str]]:
     """The trained models that have every score kept, and why other scores are not kept."""
-    table = learned(one_row_per_model(table))
+    table = drop_references(check_models(table))
     values = table.reindex(columns=list(names)).to_numpy(float)
     scored = np.isfinite(values)
     kept = 2 * scored.sum(axis=0) > len(values)
+    label = PAPER_NAMES.label
     notes = {
         name: f"{label(name)}: scored for {count:,} of {len(values):,} models"
         for name, count, keep in zip(names, scored.sum(axis=0), kept, strict=True)
         if not keep
     }
-    complete = table[scored[:, kept].all(axis=1)]
+    complete = table.loc[np.all(scored[:, kept], axis=1)]
     for name in np.array(names)[kept]:
         if len(complete) < 2:
             notes[str(name)] = "a ranking needs two models"
@@ -226,10 +275,10 @@ def spearman(values: np.ndarray) -> np.ndarray:
     >>> spearman(np.array([[1.0, 3.0], [2.0, 2.0], [3.0, 1.0]]))[0, 1].round(6)
     np.float64(-1.0)
     """
-    return _Ranks(values).correlation(np.ones(len(values)))
+    return Ranks(values).correlate(np.ones(len(values)))
 
 
-class _Ranks:
+class Ranks:
     """The order of the rows in every column, sorted once for all resamples."""
 
     def __init__(self, values: np.ndarray):
@@ -240,7 +289,7 @@ class _Ranks:
             for side in ("left", "right")
         )
 
-    def correlation(self, counts: np.ndarray) -> np.ndarray:
+    def correlate(self, counts: np.ndarray) -> np.ndarray:
         """Spearman's correlation where row n stands `counts[n]` times, a whole number."""
         counts = counts.astype(np.int64)  # whose running sums are six times as fast as floats'
         ranks = np.empty(self._order.shape)

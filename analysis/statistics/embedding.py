@@ -1,8 +1,8 @@
 """A map of one model's codes."""
 
 import numpy as np
+from pandas import DataFrame
 
-from ..frames import DataFrame
 from ..tables import Codes
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
+from pandas import DataFrame
 
-from ..frames import DataFrame, pd
-from ..tables import DISENTANGLEMENT
-from .resampling import fewest_seeds, interval, jackknife_error, no_interval
-from .score_array import ScoreArray, score_array
+from ..paper_grid import DISENTANGLEMENT
+from .resampling import explain_no_interval, fewest_seeds, jackknife_error, student_interval
+from .score_array import score_array
 
 PARTS = ("method", "setting", "seed")
 
@@ -38,31 +39,36 @@ def importance(table: DataFrame, scores: str | Sequence[str] = DISENTANGLEMENT) 
     if not data.datasets:
         return DataFrame(columns=_COLUMNS)
     groups = ["", *dict.fromkeys(data.methods)]
+    chosen = [(data.methods == group) | (group == "") for group in groups]
 
-    def statistic(counts: np.ndarray) -> np.ndarray:
-        shares = np.stack([_shares(data, counts, group) for group in groups])
+    def decompose(counts: np.ndarray) -> np.ndarray:
+        """(groups, data sets x scores and their average, parts, [plain, corrected])."""
+        shares = np.stack(
+            [_decompose(data.values[:, own], data.methods[own], counts) for own in chosen]
+        )
         average = np.full((len(groups), 1, 1, 3, 2), np.nan)
         if shares.shape[1] * shares.shape[2] > 1:
-            average = _mean(shares)
+            average = _average(shares)
         return np.concatenate([shares.reshape(len(groups), -1, 3, 2), average[:, 0, :]], axis=1)
 
-    estimate = statistic(np.ones(len(data.seeds)))
-    error = jackknife_error(lambda counts: statistic(counts)[..., 1], len(data.seeds))
-    num_seeds = np.array([_fewest_seeds(data, group) for group in groups])
-    low, high = interval(estimate[..., 1], error, num_seeds[..., None])
+    estimate = decompose(np.ones(len(data.seeds)))
+    error = jackknife_error(lambda counts: decompose(counts)[..., 1], len(data.seeds))
+    num_seeds = np.array([_fewest_seeds(data.num_seeds[:, own]) for own in chosen])
+    low, high = student_interval(estimate[..., 1], error, num_seeds[..., None])
+    num_models = np.array([_count_models(data.values[:, own]) for own in chosen])
     names = [(dataset, score) for dataset in data.datasets for score in data.scores]
-    names.append(("average", "average"))
-    counted = np.array([_count(data, group) for group in groups])
-    rows = [
-        [
-            *(*name, group, part, *estimate[g, n, p], low[g, n, p], high[g, n, p]),
-            *(counted[g, n], _why(estimate[g, n, p], counted[g, n], num_seeds[g, n])),
-        ]
-        for n, name in enumerate(names)
-        for g, group in enumerate(groups)
-        for p, part in enumerate(PARTS)
-        if not (group and part == "method") and not (n == len(names) - 1 and len(names) == 2)
-    ]
+    if len(names) > 1:
+        names.append(("average", "average"))
+    rows = []
+    for n, name in enumerate(names):
+        for g, group in enumerate(groups):
+            for p, part in enumerate(PARTS):
+                if group and part == "method":
+                    continue  # within one method there is nothing to tell methods apart
+                entry = estimate[g, n, p]
+                note = _explain_missing(entry, num_models[g, n], num_seeds[g, n])
+                ends = (low[g, n, p], high[g, n, p])
+                rows.append((*name, group, part, *entry, *ends, num_models[g, n], note))
     return DataFrame(rows, columns=_COLUMNS)
 
 
@@ -72,56 +78,71 @@ _COLUMNS = [
 ]
 
 
-def _mean(shares: np.ndarray) -> np.ndarray:
+def _average(shares: np.ndarray) -> np.ndarray:
     finite = np.isfinite(shares)
     total = np.where(finite, shares, 0).sum(axis=(1, 2), keepdims=True)
     with np.errstate(invalid="ignore"):
         return total / finite.sum(axis=(1, 2), keepdims=True)
 
 
-def _count(data: ScoreArray, group: str) -> np.ndarray:
-    chosen = data.values[:, (data.methods == group) | (group == "")]
-    counts = np.isfinite(chosen).sum(axis=(1, 2))
+def _count_models(values: np.ndarray) -> np.ndarray:
+    """The models with a score in (data sets, settings, seeds, scores): each, and their average."""
+    counts = np.isfinite(values).sum(axis=(1, 2))
     return np.append(counts, counts.max(axis=1).sum())
 
 
-def _fewest_seeds(data: ScoreArray, group: str) -> np.ndarray:
-    chosen = data.num_seeds[:, (data.methods == group) | (group == "")]
-    each = fewest_seeds(np.moveaxis(chosen, 2, 1)).ravel()
+def _fewest_seeds(num_seeds: np.ndarray) -> np.ndarray:
+    """The fewest of (data sets, settings, scores): behind each share, and behind their average."""
+    each = fewest_seeds(np.moveaxis(num_seeds, 2, 1)).ravel()
     return np.append(each, fewest_seeds(each))
 
 
-def _why(shares: np.ndarray, num_models: int, num_seeds: int) -> str:
+def _explain_missing(shares: np.ndarray, num_models: int, num_seeds: int) -> str:
     if num_models == 0:
         return "no model has this score"
     if np.isnan(shares[0]):
         return "one value for all models"
     if np.isnan(shares[1]):
         return "one seed per setting: seeds cannot be told from settings"
-    return no_interval(num_seeds)
+    return explain_no_interval(num_seeds)
 
 
-def _shares(data: ScoreArray, counts: np.ndarray, group: str) -> np.ndarray:
-    """(data sets, scores, parts, [plain, corrected]) with each seed counting so often."""
-    chosen = (data.methods == group) | (group == "")
-    values = np.moveaxis(data.values[:, chosen], 3, 1)  # data sets, scores, settings, seeds
-    methods = (data.methods[chosen] == np.unique(data.methods[chosen])[:, None]).astype(float)
+def _decompose(values: np.ndarray, methods: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """The shares of variance (data sets, scores, parts, [plain, corrected]).
+
+    With x the score of seed s in setting c of method m, w how often it counts, means weighted by w,
+    N the sum of all w, C settings and M methods::
+
+        squares of method   Q1 = sum w (mean of m - mean of all)^2    M - 1 degrees of freedom
+        squares of setting  Q2 = sum w (mean of c - mean of m)^2      C - M
+        squares of seed     Q3 = sum w (x - mean of c)^2              N - C
+
+        plain = Q / (Q1 + Q2 + Q3)
+        corrected = (Q - degrees E) / (Q1 + Q2 + Q3 + E), E = Q3 / (N - C); of the seed, the rest
+
+    Args:
+        values: (data sets, settings, seeds, scores), NaN where there is no model.
+        methods: of each setting.
+        counts: how often each seed counts.
+    """
+    values = np.moveaxis(values, 3, 1)  # data sets, scores, settings, seeds
+    is_of = (methods == np.unique(methods)[:, None]).astype(float)  # methods, settings
     weights = np.isfinite(values) * counts
     values = np.where(weights > 0, values, 0.0)
-    cell_size, cell_sum = weights.sum(axis=-1), (weights * values).sum(axis=-1)
-    method_size, method_sum = cell_size @ methods.T, cell_sum @ methods.T
-    size, total = cell_size.sum(axis=-1), cell_sum.sum(axis=-1)
+    setting_size, setting_sum = weights.sum(axis=-1), (weights * values).sum(axis=-1)
+    method_size, method_sum = setting_size @ is_of.T, setting_sum @ is_of.T
+    size, total = setting_size.sum(axis=-1), setting_sum.sum(axis=-1)
+    num_methods, num_settings = (method_size > 0).sum(axis=-1), (setting_size > 0).sum(axis=-1)
+    freedom = [num_methods - 1, num_settings - num_methods, size - num_settings]
     with np.errstate(invalid="ignore", divide="ignore"):
-        cell_mean = np.nan_to_num(cell_sum / cell_size)
+        setting_mean = np.nan_to_num(setting_sum / setting_size)
         method_mean = np.nan_to_num(method_sum / method_size)
         mean = total / size
         squares = [
             (method_size * (method_mean - mean[..., None]) ** 2).sum(axis=-1),
-            (cell_size * (cell_mean - method_mean @ methods) ** 2).sum(axis=-1),
-            (weights * (values - cell_mean[..., None]) ** 2).sum(axis=(-1, -2)),
+            (setting_size * (setting_mean - method_mean @ is_of) ** 2).sum(axis=-1),
+            (weights * (values - setting_mean[..., None]) ** 2).sum(axis=(-1, -2)),
         ]
-        num_methods, num_cells = (method_size > 0).sum(axis=-1), (cell_size > 0).sum(axis=-1)
-        freedom = [num_methods - 1, num_cells - num_methods, size - num_cells]
         all_squares = sum(squares)
         all_squares = np.where(all_squares > 1e-12 * size * mean**2, all_squares, np.nan)
         error = np.where(freedom[2] > 0, squares[2] / freedom[2], np.nan)
@@ -134,7 +155,7 @@ def _shares(data: ScoreArray, counts: np.ndarray, group: str) -> np.ndarray:
     return np.stack([plain, corrected], axis=-1)
 
 
-def parts_of_bar(summary: DataFrame) -> DataFrame:
+def scale_to_bars(summary: DataFrame) -> DataFrame:
     """The shares over all methods as parts of one bar per data set and score.
 
     Args:

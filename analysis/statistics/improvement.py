@@ -1,22 +1,30 @@
-"""How often a run of one method beats a run of another."""
+"""How likely a run of one method is better than a run of another."""
 
 import numpy as np
+from pandas import DataFrame
 
-from ..frames import DataFrame
-from .resampling import fewest_seeds, interval, jackknife_error, no_interval
+from .resampling import (
+    explain_no_interval,
+    fewest_seeds,
+    jackknife_error,
+    mean_of_finite,
+    student_interval,
+)
 from .score_array import score_array
 
 
 def probability_of_improvement(table: DataFrame, score: str) -> DataFrame:
-    """How often a run of one method beats a run of another, both drawn at random (ties: half).
+    """The chance that a run of one method has a higher score than a run of another (ties: half).
+
+    Both are drawn at random (Agarwal et al. 2021, arXiv:2108.13264).
 
     Args:
         table: wide scores of one data set or of several, which are then averaged.
         score: a column.
 
     Returns:
-        A row per pair of methods: row, column, wins (the chance that a run of `row` has the
-        higher score), low, high, num_models (runs of both), note.
+        A row per pair of methods: row, column, probability (that a run of `row` has the higher
+        score), low, high, num_models (runs of both), note.
     """
     data = score_array(table, [score])
     methods = list(dict.fromkeys(data.methods))
@@ -25,19 +33,21 @@ def probability_of_improvement(table: DataFrame, score: str) -> DataFrame:
         for values in data.values[..., 0]
     ]
     pairs = [(i, j) for i in range(len(methods)) for j in range(len(methods))]
-    duels = [[_Duel(of[i], of[j]) for i, j in pairs] for of in runs]
+    comparisons = [[_Comparison(of[i], of[j]) for i, j in pairs] for of in runs]
 
-    def statistic(counts: np.ndarray) -> np.ndarray:
-        wins = np.array([[duel.wins(counts) for duel in of] for of in duels])
-        there = np.isfinite(wins).sum(axis=0)
-        return np.nansum(wins, axis=0) / np.where(there, there, np.nan)
+    def estimate(counts: np.ndarray) -> np.ndarray:
+        return mean_of_finite(
+            np.array([[pair.probability(counts) for pair in of] for of in comparisons])
+        )
 
-    wins = statistic(np.ones(len(data.seeds))) if duels else np.full(len(pairs), np.nan)
-    error = jackknife_error(statistic, len(data.seeds)) if duels else wins
+    nothing = np.full(len(pairs), np.nan)
+    probability = estimate(np.ones(len(data.seeds))) if comparisons else nothing
+    error = jackknife_error(estimate, len(data.seeds)) if comparisons else nothing
     settings = data.num_seeds[..., 0]
     each = np.array([fewest_seeds(settings[:, data.methods == method]) for method in methods])
     num_seeds = [int(fewest_seeds(np.minimum(each[i], each[j]))) for i, j in pairs]
-    low, high = (np.clip(end, 0, 1) for end in interval(wins, error, np.array(num_seeds)))
+    ends = student_interval(probability, error, np.array(num_seeds))
+    low, high = (np.clip(end, 0, 1) for end in ends)
     sizes = [
         sum(len(of[i].values) + (len(of[j].values) if i != j else 0) for of in runs)
         for i, j in pairs
@@ -46,13 +56,13 @@ def probability_of_improvement(table: DataFrame, score: str) -> DataFrame:
         {
             "row": [methods[i] for i, _ in pairs],
             "column": [methods[j] for _, j in pairs],
-            "wins": wins,
+            "probability": probability,
             "low": low,
             "high": high,
             "num_models": sizes,
             "note": [
-                "no run has this score" if np.isnan(won) else no_interval(fewest)
-                for won, fewest in zip(wins, num_seeds, strict=True)
+                "no run has this score" if np.isnan(chance) else explain_no_interval(fewest)
+                for chance, fewest in zip(probability, num_seeds, strict=True)
             ],
         }
     )
@@ -67,7 +77,7 @@ class _Runs:
         self.values, self.seeds = values[values.argsort()], seeds[values.argsort()]
 
 
-class _Duel:
+class _Comparison:
     """All pairs of a run of one method and a run of another."""
 
     def __init__(self, one: _Runs, other: _Runs):
@@ -76,8 +86,8 @@ class _Duel:
             np.searchsorted(other.values, one.values, side) for side in ("left", "right")
         ]
 
-    def wins(self, counts: np.ndarray) -> float:
-        """The share that the one wins, where seed s counts `counts[s]` times."""
+    def probability(self, counts: np.ndarray) -> float:
+        """The share of pairs in which the one is higher, where seed s counts `counts[s]` times."""
         one, other = (counts[seeds] for seeds in self._seeds)
         beaten = np.concatenate([[0.0], np.cumsum(other)])
         pairs = one.sum() * beaten[-1]

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
+from pandas import DataFrame
 from scipy import stats
 
-from ..frames import DataFrame
-from ..tables import DISENTANGLEMENT
+from ..paper_grid import DISENTANGLEMENT
 from .score_array import score_array
 
 MOST_SEEDS = 1_000_000
@@ -47,7 +47,7 @@ def seeds_needed(
                 note = "no two seeds are shared by two settings"
             for delta in deltas:
                 counts = [
-                    _seeds(delta / scale if scale else np.inf, groups, power, level)
+                    count_seeds(delta / scale if scale else np.inf, groups, power, level)
                     for scale, groups in ((spread, 2), (paired, 1))
                 ]
                 size = np.isfinite(values).sum()
@@ -79,7 +79,7 @@ def _paired_spread(values: np.ndarray) -> float:
     return float(np.sqrt(squares / freedom)) if freedom else np.nan
 
 
-def _seeds(effect: float, groups: int, power: float, level: float) -> float:
+def count_seeds(effect: float, groups: int, power: float, level: float) -> float:
     """The fewest seeds that find an effect, in standard deviations, with the wanted power."""
     if np.isnan(effect):
         return np.nan

@@ -60,6 +60,16 @@ def jackknife_error(statistic: Statistic, num_seeds: int) -> np.ndarray:
     return np.sqrt((len(values) - 1) * values.var(axis=0))
 
 
+def mean_of_finite(values: np.ndarray) -> np.ndarray:
+    """The mean along the first axis of what is finite; NaN where nothing is.
+
+    >>> mean_of_finite(np.array([[1.0, np.nan], [3.0, np.nan]]))
+    array([ 2., nan])
+    """
+    there = np.isfinite(values).sum(axis=0)
+    return np.nansum(values, axis=0) / np.where(there, there, np.nan)
+
+
 def fewest_seeds(counts: np.ndarray) -> np.ndarray:
     """The smallest count of seeds (..., settings) that is not 0, or 0 if all are.
 
@@ -73,7 +83,7 @@ def fewest_seeds(counts: np.ndarray) -> np.ndarray:
     return np.where(counts.any(axis=-1), fewest, 0)
 
 
-def interval(
+def student_interval(
     estimate: np.ndarray, error: np.ndarray, num_seeds: np.ndarray | int, fewest: int = MIN_SEEDS
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper end of the 95 % Student interval with S - 1 degrees of freedom.
@@ -90,10 +100,10 @@ def interval(
     return estimate - half, estimate + half
 
 
-def no_interval(num_seeds: int, fewest: int = MIN_SEEDS) -> str:
+def explain_no_interval(num_seeds: int, fewest: int = MIN_SEEDS) -> str:
     """Why no interval is shown, or an empty string if it is.
 
-    >>> no_interval(5), no_interval(50)
+    >>> explain_no_interval(5), explain_no_interval(50)
     ('no interval with fewer than 10 seeds (here 5)', '')
     """
     if num_seeds >= fewest:

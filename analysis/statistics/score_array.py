@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from pandas import DataFrame
 
-from ..frames import DataFrame
-from ..summary import in_paper_order
-from ..tables import learned, one_row_per_model, score_names
+from ..summary import sort_as_paper
+from ..tables import check_models, check_scores, drop_references
 
 
 class ScoreArray(NamedTuple):
@@ -49,8 +49,8 @@ def score_array(table: DataFrame, scores: str | Sequence[str]) -> ScoreArray:
     Raises:
         ValueError: if two rows are of one model, or a score is unknown.
     """
-    scores = score_names(scores, table)
-    table = in_paper_order(learned(one_row_per_model(table)))
+    scores = check_scores(scores, table)
+    table = sort_as_paper(drop_references(check_models(table)))
     cells = list(zip(table["method"], table["setting"], strict=True))
     axes = [table["dataset"].tolist(), cells, table["seed"].tolist()]
     names = [list(dict.fromkeys(axis)) for axis in axes]

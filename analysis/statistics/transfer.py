@@ -9,17 +9,32 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from pandas import DataFrame
 
-from ..frames import DataFrame
-from ..tables import DISENTANGLEMENT, UNSUPERVISED, lower_is_better, score_names
-from .resampling import fewest_seeds, interval, jackknife_error, no_interval
+from ..names import PAPER_NAMES, Names
+from ..paper_grid import DISENTANGLEMENT, UNSUPERVISED
+from ..tables import check_scores
+from .resampling import explain_no_interval, fewest_seeds, jackknife_error, student_interval
 from .score_array import score_array
 
 FEWEST_SEEDS = 20
 """For an interval of one choice a seed, of which few go wrong: with 10 it is too narrow."""
 
 
-def table_1(table: DataFrame, scores: str | Sequence[str] = DISENTANGLEMENT) -> DataFrame:
+CELLS = (
+    ("same_metric", "same_dataset"),
+    ("same_metric", "other_dataset"),
+    ("other_metric", "same_dataset"),
+    ("other_metric", "other_dataset"),
+)
+"""Rows and columns of table 1: where a choice is made, seen from where it is put to use."""
+
+
+def table_1(
+    table: DataFrame,
+    scores: str | Sequence[str] = DISENTANGLEMENT,
+    names: Names = PAPER_NAMES,
+) -> DataFrame:
     """How often a setting that is good in one place is good in another: the paper's table 1.
 
     Draw a source data set, score and seed, and take the best setting there; draw a target data
@@ -32,6 +47,7 @@ def table_1(table: DataFrame, scores: str | Sequence[str] = DISENTANGLEMENT) -> 
     Args:
         table: wide scores.
         scores: columns; those nobody has are left out.
+        names: of which scores less is better.
 
     Returns:
         A row per cell: row ("same_metric", "other_metric"), column ("same_dataset",
@@ -42,58 +58,60 @@ def table_1(table: DataFrame, scores: str | Sequence[str] = DISENTANGLEMENT) -> 
         ValueError: if two rows are of one model, or a score is unknown.
     """
     data = score_array(table, scores)
-    values = (data.values * _signs(data.scores))[..., data.num_models.sum(axis=0) > 0]
+    signs = [names.sign(score) for score in data.scores]
+    values = (data.values * signs)[..., data.num_models.sum(axis=0) > 0]
     num_datasets, num_settings, num_seeds, num_scores = values.shape
-    flat = np.moveaxis(values, 3, 1).reshape(num_datasets * num_scores, num_settings, num_seeds)
-    choice, outcome = _choices(flat), _outcomes(flat)
-    dataset, score = np.divmod(np.arange(len(flat)), max(num_scores, 1))
+    # A place is a data set and a score.
+    places = np.moveaxis(values, 3, 1).reshape(num_datasets * num_scores, num_settings, num_seeds)
+    dataset, score = np.divmod(np.arange(len(places)), max(num_scores, 1))
     same_dataset = dataset[:, None] == dataset
     same_score = score[:, None] == score
+    pairs_of_cell = [
+        same_score & same_dataset,
+        same_score & ~same_dataset,
+        ~same_score & same_dataset,
+        ~same_score & ~same_dataset,
+    ]
+    choices, outcome = _choose_best(places), _rate_settings(places)
+    transfers = [_Transfer(choices, rated, to_other_seeds=True) for rated in outcome]
 
-    transfers = [_Transfer(choice, what, to_other_seeds=True) for what in outcome]
+    def transfer(counts: np.ndarray) -> np.ndarray:
+        """(cells, [success, regret])."""
+        means = [transfer.mean(counts) for transfer in transfers]
+        return np.array([[_mean(mean[pairs]) for mean in means] for pairs in pairs_of_cell])
 
-    def statistic(counts: np.ndarray) -> np.ndarray:
-        found = [transfer.mean(counts) for transfer in transfers]
-        cells = [
-            [_mean(matrix[pairs]) for matrix in found]
-            for pairs in (
-                same_score & same_dataset,
-                same_score & ~same_dataset,
-                ~same_score & same_dataset,
-                ~same_score & ~same_dataset,
-            )
-        ]
-        return np.array(cells)
-
-    estimate = statistic(np.ones(num_seeds))
-    error = jackknife_error(lambda counts: statistic(counts)[:, 0], num_seeds)
+    estimate = transfer(np.ones(num_seeds))
+    error = jackknife_error(lambda counts: transfer(counts)[:, 0], num_seeds)
     fewest = int(fewest_seeds(data.num_seeds.ravel()))
-    low, high = interval(estimate[:, 0], error, fewest)
-    blind = _mean(outcome.success)
-    rows = []
-    for number, (metric, place) in enumerate(
-        (metric, place)
-        for metric in ("same_metric", "other_metric")
-        for place in ("same_dataset", "other_dataset")
-    ):
-        why = no_interval(fewest)
-        if np.isnan(estimate[number, 0]):
-            needs = ["a second seed"] if num_seeds < 2 else []
-            needs += ["a second score"] if metric[0] == "o" and num_scores < 2 else []
-            needs += ["another data set"] if place[0] == "o" and num_datasets < 2 else []
-            why = f"needs {' and '.join(needs) or 'scores'}"
-        success, regret = estimate[number]
-        ends = (low[number], high[number])
-        num_models = int(data.num_models.max(axis=1, initial=0).sum())
-        rows.append((metric, place, success, *ends, blind, regret, num_models, why))
-    names = ["row", "column", "success", "low", "high", "blind", "regret", "num_models", "note"]
-    return DataFrame(rows, columns=names)
+    low, high = student_interval(estimate[:, 0], error, fewest)
+    found = DataFrame(CELLS, columns=["row", "column"])
+    found["success"], found["low"], found["high"] = estimate[:, 0], low, high
+    found["blind"], found["regret"] = _mean(outcome.success), estimate[:, 1]
+    found["num_models"] = int(data.num_models.max(axis=1, initial=0).sum())
+    found["note"] = [
+        _name_needs(*cell, num_datasets, num_seeds, num_scores)
+        if np.isnan(success)
+        else explain_no_interval(fewest)
+        for cell, success in zip(CELLS, estimate[:, 0], strict=True)
+    ]
+    return found
+
+
+def _name_needs(
+    metric: str, dataset: str, num_datasets: int, num_seeds: int, num_scores: int
+) -> str:
+    """Why a cell of table 1 is empty."""
+    needs = ["a second seed"] if num_seeds < 2 else []
+    needs += ["a second score"] if metric == "other_metric" and num_scores < 2 else []
+    needs += ["another data set"] if dataset == "other_dataset" and num_datasets < 2 else []
+    return f"needs {' and '.join(needs) or 'scores'}"
 
 
 def unsupervised_selection(
     table: DataFrame,
     directions: Mapping[str, int] | None = None,
     scores: str | Sequence[str] = DISENTANGLEMENT,
+    names: Names = PAPER_NAMES,
 ) -> DataFrame:
     """What choosing the model with the best unsupervised score brings, per data set and score.
 
@@ -103,8 +121,9 @@ def unsupervised_selection(
     Args:
         table: wide scores that hold the unsupervised columns too.
         directions: unsupervised column -> 1 if high is good, -1 if low is; if None the unsupervised
-            scores and UDR, by `lower_is_better`.
+            scores and UDR, as `names` says.
         scores: columns to do well in.
+        names: of which scores less is better.
 
     Returns:
         A row per data set, unsupervised score and score: dataset, by, score, success, low, high,
@@ -114,44 +133,34 @@ def unsupervised_selection(
         ValueError: if two rows are of one model, or a score is unknown.
     """
     if directions is None:
-        known = (*UNSUPERVISED, "udr")
-        directions = dict(zip(known, _signs(known), strict=True))
+        directions = {name: names.sign(name) for name in (*UNSUPERVISED, "udr")}
     else:
-        score_names(directions, table)
-    given, scores = [name for name in directions if name in table], score_names(scores, table)
+        check_scores(directions, table)
+    given, scores = [name for name in directions if name in table], check_scores(scores, table)
     data = score_array(table, [*given, *scores])
-    num_seeds = len(data.seeds)
-    values = data.values * [*(directions[name] for name in given), *_signs(scores)]
+    signs = [*(directions[name] for name in given), *(names.sign(score) for score in scores)]
     rows = []
     for number, dataset in enumerate(data.datasets):
-        choice = _choices(np.moveaxis(values[number, ..., : len(given)], 2, 0))
-        outcome = _outcomes(np.moveaxis(values[number, ..., len(given) :], 2, 0))
-
-        success, regret = (_Transfer(choice, what, to_other_seeds=False) for what in outcome)
-        estimate = np.stack([of.mean(np.ones(num_seeds)) for of in (success, regret)])
-        there = np.isfinite(np.moveaxis(data.values[number], 2, 0))
+        values = np.moveaxis(data.values[number] * signs, 2, 0)  # scores, settings, seeds
+        choices, outcome = _choose_best(values[: len(given)]), _rate_settings(values[len(given) :])
+        success, regret = (_Transfer(choices, rated, to_other_seeds=False) for rated in outcome)
+        every_seed = np.ones(len(data.seeds))
+        chance, lost = success.mean(every_seed), regret.mean(every_seed)
+        there = np.isfinite(values)
         fewest = fewest_seeds((there[: len(given), None] & there[len(given) :]).sum(axis=-1))
-        error = jackknife_error(success.mean, num_seeds)
-        low, high = interval(estimate[0], error, fewest, FEWEST_SEEDS)
+        error = jackknife_error(success.mean, len(data.seeds))
+        low, high = student_interval(chance, error, fewest, FEWEST_SEEDS)
         for i, by in enumerate(given):
             for j, score in enumerate(scores):
-                chance, lost = estimate[:, i, j]
-                note = _why_not(chance, fewest[i, j])
+                note = explain_no_interval(fewest[i, j], FEWEST_SEEDS)
+                if np.isnan(chance[i, j]):
+                    note = "no seed has two settings with both scores"
                 ends = (low[i, j], high[i, j])
                 blind, size = _mean(outcome.success[j]), data.num_models[number, len(given) + j]
-                rows.append((dataset, by, score, chance, *ends, blind, lost, size, note))
-    names = ["dataset", "by", "score", "success", "low", "high", "blind", "regret", "num_models"]
-    return DataFrame(rows, columns=[*names, "note"])
-
-
-def _signs(scores: Sequence[str]) -> list[int]:
-    """1 for a score of which more is better, -1 for one of which less is."""
-    return [-1 if lower_is_better(name) else 1 for name in scores]
-
-
-def _why_not(chance: float, num_seeds: int) -> str:
-    both = "no seed has two settings with both scores"
-    return both if np.isnan(chance) else no_interval(num_seeds, FEWEST_SEEDS)
+                entry = (chance[i, j], *ends, blind, lost[i, j], size, note)
+                rows.append((dataset, by, score, *entry))
+    names_of_columns = ["dataset", "by", "score", "success", "low", "high", "blind", "regret"]
+    return DataFrame(rows, columns=[*names_of_columns, "num_models", "note"])
 
 
 class Outcome(NamedTuple):
@@ -161,14 +170,15 @@ class Outcome(NamedTuple):
     regret: np.ndarray
 
 
-def _choices(values: np.ndarray) -> np.ndarray:
+def _choose_best(values: np.ndarray) -> np.ndarray:
     """The chance of each setting to be chosen, as the best of its seed (ties: evenly)."""
     best = values.max(axis=1, keepdims=True, initial=-np.inf, where=np.isfinite(values))
     chosen = (values == best).astype(float)
     return chosen / np.maximum(chosen.sum(axis=1, keepdims=True), 1)
 
 
-def _outcomes(values: np.ndarray) -> Outcome:
+def _rate_settings(values: np.ndarray) -> Outcome:
+    """What each setting would bring, from scores (targets, settings, seeds); more is better."""
     there = np.isfinite(values)
     num_settings = np.maximum(there.sum(axis=1, keepdims=True), 1)
     # How many settings a setting is no worse than: its highest rank among them.
@@ -185,30 +195,46 @@ def _outcomes(values: np.ndarray) -> Outcome:
 class _Transfer:
     """Mean outcome of choices, (sources, targets), for any counts of the seeds.
 
+    Source i takes setting x at seed s with chance p[i, x, s]; at target j and seed t that brings
+    o[j, x, t]. Where seed s counts w[s] times, the mean outcome at other seeds is::
+
+        sum over s != t and x of w[s] w[t] p[i, x, s] o[j, x, t]
+          = sum over x of P[i, x] O[j, x]  -  sum over s of w[s]^2 same[s, i, j]
+
+        P = sum over s of w[s] p[.., s],  O likewise,  same[s, i, j] = sum over x of p o, both at s
+
+    and at the choice's own seed it is the sum over s of w[s] same[s, i, j]; either is divided by
+    what it would be if every outcome that is there were 1.
+
     Args:
-        choice: (sources, settings, seeds) of `_choices`.
-        outcome: (targets, settings, seeds) of one `Outcome`.
+        choices: p (sources, settings, seeds) of `_choose_best`.
+        outcome: o (targets, settings, seeds) of one of `_rate_settings`.
         to_other_seeds: whether a choice meets all other seeds, or its own.
     """
 
-    def __init__(self, choice: np.ndarray, outcome: np.ndarray, to_other_seeds: bool):
+    def __init__(self, choices: np.ndarray, outcome: np.ndarray, to_other_seeds: bool):
         there = np.isfinite(outcome)
-        self._choice, self._to_other_seeds = choice, to_other_seeds
+        self._choices, self._to_other_seeds = choices, to_other_seeds
         self._outcomes = np.where(there, outcome, 0.0), there.astype(float)
         self._same_seed = [
-            np.matmul(choice.transpose(2, 0, 1), what.transpose(2, 1, 0)) for what in self._outcomes
+            np.matmul(choices.transpose(2, 0, 1), what.transpose(2, 1, 0))
+            for what in self._outcomes
         ]
 
     def mean(self, counts: np.ndarray) -> np.ndarray:
         """The mean where seed s counts `counts[s]` times."""
         found, possible = (
-            (self._choice @ counts) @ (what @ counts).T - np.tensordot(counts**2, same, 1)
-            if self._to_other_seeds
-            else np.tensordot(counts, same, 1)
-            for what, same in zip(self._outcomes, self._same_seed, strict=True)
+            self._sum(outcome, same_seed, counts)
+            for outcome, same_seed in zip(self._outcomes, self._same_seed, strict=True)
         )
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(possible > 1e-9, found / possible, np.nan)
+
+    def _sum(self, outcome: np.ndarray, same_seed: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        if not self._to_other_seeds:
+            return np.tensordot(counts, same_seed, 1)
+        at_all_seeds = (self._choices @ counts) @ (outcome @ counts).T
+        return at_all_seeds - np.tensordot(counts**2, same_seed, 1)
 
 
 def _mean(values: np.ndarray) -> float:

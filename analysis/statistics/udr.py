@@ -1,15 +1,16 @@
-"""Unsupervised Disentanglement Ranking of a results folder's models: later work than the study."""
+"""Unsupervised Disentanglement Ranking of a results folder's models: later work than the paper."""
 
 import itertools
 from pathlib import Path
 
 import numpy as np
+from pandas import DataFrame
 
 from ...metrics import udr
 from ...sweep.store.results import ResultsError
 from ...sweep.store.store import StoreError
-from ..frames import DataFrame, pd
-from ..tables import ResultsReader, learned, open_results, trials
+from ..names import Names
+from ..tables import ResultsReader, drop_references, open_results, trials
 
 FEWEST_SEEDS = 5
 """Models that share data set, method and setting, for a ranking to mean anything (Duan 2020)."""
@@ -38,7 +39,7 @@ def udr_scores(results: ResultsReader | str | Path) -> DataFrame:
         ResultsError: if there is no study, or the codes of a model are not stored.
     """
     folder = open_results(results)
-    models = learned(trials(folder))
+    models = drop_references(trials(folder), Names.of_study(folder.study))
     models = models[models["status"] == "done"]
     cell = ["dataset", "method", "setting"]
     rows = models[["trial_id", *cell, "seed"]].assign(udr=np.nan)
@@ -52,17 +53,17 @@ def udr_scores(results: ResultsReader | str | Path) -> DataFrame:
             kl = [np.asarray(per_latent) for per_latent in group["kl_per_latent"][finite]]
             ranked = udr(list(itertools.compress(codes, finite)), kl)
             rows.loc[group.index[finite], "udr"] = ranked
-    return pd.DataFrame(rows).reset_index(drop=True)
+    return rows.reset_index(drop=True)
 
 
-def with_udr(results: ResultsReader, table: DataFrame) -> tuple[DataFrame, str]:
+def add_udr(results: ResultsReader, table: DataFrame) -> tuple[DataFrame, str]:
     """Wide scores with a column udr, and an empty string; or as they are, and why.
 
     Args:
         results: an open results folder.
         table: wide scores of its models.
     """
-    trained = learned(table)
+    trained = drop_references(table, Names.of_study(results.study))
     seeds = trained.groupby(["dataset", "method", "setting"]).size().to_numpy()
     pairs = (seeds * (seeds - 1))[seeds >= FEWEST_SEEDS].sum()
     if not pairs:

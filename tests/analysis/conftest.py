@@ -1,12 +1,16 @@
 """Made results whose truth is known."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from teasel.analysis import write_report
+from teasel.sweep.store.results import Results
 from teasel.testing.synthetic import SyntheticResults
+
+TABLES = ("trials", "scores", "curves", "pictures")
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +23,21 @@ def made_results() -> SyntheticResults:
 def report(made_results: SyntheticResults, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page written about the made results."""
     return write_report(made_results, tmp_path_factory.mktemp("report") / "report.html")
+
+
+@pytest.fixture
+def write_folder(tmp_path: Path) -> Callable[..., Results]:
+    """Writes made results as the results folder `tmp_path`, and opens it.
+
+    Its arguments are the results, and by name the rows of tables that are to be other ones than
+    the made; no rows, no table.
+    """
+
+    def write(made: SyntheticResults, **rows: list[dict]) -> Results:
+        folder = Results(tmp_path)
+        folder.write_study(made.study, "study: synthetic\n")
+        for name in TABLES:
+            folder.add(name, "part", rows[name] if name in rows else made.table(name).to_pylist())
+        return folder
+
+    return write

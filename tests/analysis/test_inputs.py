@@ -3,10 +3,11 @@
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import pytest
+from pandas import DataFrame
 
 import teasel.analysis as analysis
-from teasel.analysis.frames import DataFrame, pd
 from teasel.testing.synthetic import SyntheticResults
 
 OF_MODELS: dict[str, Callable[[DataFrame], object]] = {
@@ -39,11 +40,11 @@ OF_MODELS: dict[str, Callable[[DataFrame], object]] = {
         table, table
     ),
 }
-ALIKE = ("differences", "filled")
+ALIKE = ("differences_from_paper", "paper_coverage")
 """Which say of models twice what they say of them once."""
 OF_NO_MODELS = (
-    *("Codes", "embedding", "export", "fingerprints", "published", "representation", "scores"),
-    *("trials", "udr_scores", "write_report"),
+    *("Codes", "Names", "embedding", "export", "fingerprints", "published_numbers"),
+    *("representation", "scores", "study_names", "trials", "udr_scores", "write_report"),
 )
 
 
@@ -146,6 +147,6 @@ def test_groups_may_be_made_by_a_lone_column(both: DataFrame) -> None:
 
 def test_a_lone_score_is_one_also_of_what_differs(both: DataFrame) -> None:
     # The made scores are computed without one_vs_rest, which is of no concern to MIG.
-    said = "; ".join(analysis.differences(both, "explicitness_test"))
+    said = "; ".join(analysis.differences_from_paper(both, "explicitness_test"))
     assert "other parameters of explicitness" in said
-    assert "other parameters" not in "; ".join(analysis.differences(both, "mig"))
+    assert "other parameters" not in "; ".join(analysis.differences_from_paper(both, "mig"))

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 
 from teasel.analysis import exemplars, score_table, training_curves
-from teasel.analysis.summary import in_paper_order
+from teasel.analysis.summary import sort_as_paper
 from teasel.testing.synthetic import synthetic_scores
 
 
@@ -44,7 +44,7 @@ def test_references_are_marked_and_stand_last() -> None:
 def test_rows_follow_the_papers_order() -> None:
     table = synthetic_scores(np.random.default_rng(0), num_seeds=2)
     shuffled = table.sample(frac=1, random_state=1)
-    pd.testing.assert_frame_equal(in_paper_order(shuffled), table)
+    pd.testing.assert_frame_equal(sort_as_paper(shuffled), table)
 
 
 def test_the_median_of_an_even_number_is_the_better_of_two() -> None:

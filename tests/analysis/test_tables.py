@@ -1,3 +1,5 @@
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -6,8 +8,9 @@ import pyarrow as pa
 import pytest
 
 from teasel.analysis import fingerprints, representation, scores, trials, udr_scores
-from teasel.analysis.tables import REFERENCES, lower_is_better
-from teasel.metrics import METRICS, Metric
+from teasel.analysis.names import PAPER_NAMES
+from teasel.analysis.paper_grid import paper_grid
+from teasel.metrics import METRICS, PAPER_SEEDS
 from teasel.sweep.store.results import Results, ResultsError
 from teasel.sweep.store.tables import to_table
 from teasel.sweep.trials.references import REFERENCES as CODED
@@ -152,7 +155,7 @@ def test_versions_of_a_method_are_settings_of_their_own() -> None:
         ("explicitness", "", "explicitness"),
     ],
 )
-def test_metrics_with_other_parameters_than_the_studys_are_named(
+def test_metrics_with_other_parameters_than_the_papers_are_named(
     metric: str, parameters: str, others: str
 ) -> None:
     made = Tables(
@@ -166,31 +169,30 @@ def test_an_unknown_representation_is_refused(made_results: SyntheticResults) ->
         scores(made_results, representation="median")
 
 
-def test_a_results_folder_reads_like_a_made_one(tmp_path, made_results: SyntheticResults) -> None:
-    folder = Results(tmp_path)
-    folder.write_study(made_results.study, "study: synthetic\n")
-    for name in ("trials", "scores"):
-        folder.add(name, "part", made_results.table(name).to_pylist())
+def test_a_results_folder_reads_like_a_made_one(
+    write_folder: Callable[..., Results], tmp_path: Path, made_results: SyntheticResults
+) -> None:
+    write_folder(made_results, curves=[], pictures=[])
     assert (
         scores(tmp_path, wide=True)["mig"].tolist()
         == scores(made_results, wide=True)["mig"].tolist()
     )
 
 
-def test_a_metric_says_of_which_of_its_scores_less_is_better(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    mine = Metric(lambda codes, rng: {}, "mine", lower_is_better=("mine", "error"))
-    monkeypatch.setattr("teasel.analysis.tables.METRICS", {**METRICS, "mine": mine})
-    assert lower_is_better("mine")
-    assert lower_is_better("mine_error")
-    assert not lower_is_better("mine_gain")
-    assert lower_is_better("gaussian_total_correlation")
-    assert not lower_is_better("elbo")
+def test_the_papers_metrics_are_those_that_have_a_seed_of_the_papers() -> None:
+    assert set(paper_grid()["metrics"]) == set(PAPER_SEEDS["mean"])
+
+
+def test_the_defaults_known_of_a_metric_are_its_own() -> None:
+    own = {
+        name: {key: parameter.default for key, parameter in METRICS.own[name].parameters.items()}
+        for name in PAPER_NAMES.defaults
+    }
+    assert json.loads(json.dumps(own)) == PAPER_NAMES.defaults
 
 
 def test_every_reference_that_a_grid_may_list_is_one_here() -> None:
-    assert set(REFERENCES) == {"untrained", *CODED}
+    assert set(PAPER_NAMES.references) == {"untrained", *CODED}
 
 
 @pytest.mark.parametrize("opened", [False, True])

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from pandas import DataFrame
 from scipy.stats import t
 
 from teasel.analysis import (
@@ -17,7 +18,6 @@ from teasel.analysis import (
     scores,
     with_unsupervised_of_samples,
 )
-from teasel.analysis.frames import DataFrame
 from teasel.analysis.plots.plots import plot_strength
 from teasel.analysis.tables import Codes
 from teasel.testing.synthetic import SyntheticResults, cell_means, synthetic_scores

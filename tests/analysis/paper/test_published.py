@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from teasel import TeaselError
-from teasel.analysis import differences, published
+from teasel.analysis import differences_from_paper, published_numbers
 from teasel.analysis.paper_grid import paper_grid
 from teasel.analysis.tables import trials
 from teasel.testing.synthetic import SyntheticResults
@@ -13,23 +13,23 @@ from teasel.testing.synthetic import SyntheticResults
 
 def test_published_matrices_are_symmetric_where_they_should_be() -> None:
     for figure in ("figure_2", "figure_4_datasets"):
-        matrix = published(figure).pivot(index="row", columns="column", values="published")
+        matrix = published_numbers(figure).pivot(index="row", columns="column", values="published")
         np.testing.assert_array_equal(matrix, matrix.T)
         np.testing.assert_array_equal(np.diag(matrix), 1.0)
 
 
 def test_every_published_number_has_a_source() -> None:
     for figure in ("figure_2", "figure_3", "figure_4_datasets", "figure_5", "table_1"):
-        assert published(figure)["source"].str.len().min() > 10
+        assert published_numbers(figure)["source"].str.len().min() > 10
 
 
 def test_a_figure_without_published_numbers_is_an_empty_table() -> None:
-    assert published("figure_1").empty
+    assert published_numbers("figure_1").empty
 
 
 def test_an_unknown_figure_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"unknown figure 'figure_9' \(did you mean 'figure_"):
-        published("figure_9")
+        published_numbers("figure_9")
 
 
 def test_numbers_of_a_users_own_file_replace_packaged_ones(tmp_path) -> None:
@@ -41,7 +41,7 @@ def test_numbers_of_a_users_own_file_replace_packaged_ones(tmp_path) -> None:
         "source": "mine",
     }
     (tmp_path / "own.json").write_text(json.dumps({"tables": [own]}))
-    table = published("table_1", more=tmp_path / "own.json").set_index(["row", "column"])
+    table = published_numbers("table_1", more=tmp_path / "own.json").set_index(["row", "column"])
     assert table.loc[("same_metric", "same_dataset"), "published"] == pytest.approx(0.79)
     assert table.loc[("same_metric", "other_dataset"), "published"] == pytest.approx(0.593)
 
@@ -65,7 +65,7 @@ def test_a_faulty_file_of_ones_own_is_named_with_its_entry(text, words: str, tmp
     if text is not None:
         path.write_text(text if isinstance(text, str) else json.dumps({"tables": [text]}))
     with pytest.raises(TeaselError, match=words):
-        published("table_1", more=path)
+        published_numbers("table_1", more=path)
 
 
 def test_the_grid_has_12600_models() -> None:
@@ -75,20 +75,20 @@ def test_the_grid_has_12600_models() -> None:
 
 
 def test_the_studys_own_settings_differ_in_nothing(made_results: SyntheticResults) -> None:
-    assert differences(trials(made_results).assign(data_source="published file")) == []
+    assert differences_from_paper(trials(made_results).assign(data_source="published file")) == []
 
 
 @pytest.mark.parametrize(
     ("changed", "phrase"),
     [
-        ({"dataset": "dsprites_mini"}, "dsprites_mini: no data set of the study"),
+        ({"dataset": "dsprites_mini"}, "dsprites_mini: no data set of the paper"),
         ({"data_source": "stand-in"}, r"stand-in data \(stand-in\)"),
         ({"data_source": None}, "data source unknown"),
-        ({"method": "mine"}, "mine: no method of the study"),
-        ({"steps": 600}, r"600 steps of .*dip_vae_ii \(the study: 300,000\)"),
-        ({"beta": 3}, "beta=3 of beta_vae: no setting of the study"),
-        ({"lambda_d_factor": 1}, "lambda_d_factor=1 of dip_vae_i: no setting of the study"),
-        ({"gamma": 5}, "gamma=5 of annealed_vae: no setting of the study"),
+        ({"method": "mine"}, "mine: no method of the paper"),
+        ({"steps": 600}, r"600 steps of .*dip_vae_ii \(the paper: 300,000\)"),
+        ({"beta": 3}, "beta=3 of beta_vae: no setting of the paper"),
+        ({"lambda_d_factor": 1}, "lambda_d_factor=1 of dip_vae_i: no setting of the paper"),
+        ({"gamma": 5}, "gamma=5 of annealed_vae: no setting of the paper"),
         ({"batch_size": 32}, "another batch size than 64"),
     ],
 )
@@ -96,4 +96,4 @@ def test_each_difference_from_the_study_is_said(
     changed: dict, phrase: str, made_results: SyntheticResults
 ) -> None:
     table = trials(made_results).assign(data_source="drawn").assign(**changed)
-    assert re.search(phrase, "; ".join(differences(table)))
+    assert re.search(phrase, "; ".join(differences_from_paper(table)))

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from teasel.analysis import export, figure_2, scores, variance_explained
-from teasel.analysis.labels import MINUS
+from teasel.analysis.formats import MINUS
 from teasel.testing.synthetic import SyntheticResults
 
 COMMITTED = Path(__file__).parents[3] / "docs" / "results"

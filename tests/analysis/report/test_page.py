@@ -1,5 +1,6 @@
 import html
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,13 +11,15 @@ import pyarrow.compute as pc
 import pytest
 
 from teasel.analysis import write_report
-from teasel.analysis.labels import DASH
+from teasel.analysis.formats import DASH
 from teasel.analysis.report import elements
-from teasel.analysis.report.page import SECTIONS, make_sections, raise_failed, read, render
+from teasel.analysis.report.page import SECTIONS, make_sections, raise_failed, read_report, render
 from teasel.analysis.report.parts import NO_SCORES
-from teasel.metrics import METRICS, Metric
+from teasel.analysis.tables import ResultsReader
 from teasel.sweep.store.results import Results, ResultsError
 from teasel.testing.synthetic import SyntheticResults
+
+WriteFolder = Callable[..., Results]
 
 
 class Page(HTMLParser):
@@ -36,11 +39,11 @@ class Page(HTMLParser):
         self.sources += [given[name] for name in ("src", "href", "xlink:href") if name in given]
 
 
-def made_page(results: SyntheticResults) -> str:
-    study = read(results)
-    sections = make_sections(study)
+def render_page(results: ResultsReader) -> str:
+    report = read_report(results)
+    sections = make_sections(report)
     raise_failed(sections, "nowhere")
-    return render(study, sections)
+    return render(report, sections)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +98,7 @@ def test_figure_1_is_said_not_to_be_compared(page: str) -> None:
     assert "Beside the paper's figure 1" not in page
 
 
-def test_made_results_get_no_verdict(page: str) -> None:
+def test_made_results_are_not_compared(page: str) -> None:
     assert "not comparable" in page
     assert '"agrees"' not in page
     assert '"differs"' not in page
@@ -109,18 +112,16 @@ def test_pictures_are_those_of_the_best_and_the_median_model(page: str) -> None:
     assert captions == [f"{kind} model" for kind in kinds] * 2
 
 
-def test_a_report_is_written_into_its_results_folder(tmp_path: Path) -> None:
-    made = SyntheticResults(np.random.default_rng(1), num_seeds=1)
-    folder = Results(tmp_path)
-    folder.write_study(made.study, "study: synthetic\n")
-    for name in ("trials", "scores", "curves", "pictures"):
-        folder.add(name, "part", made.table(name).to_pylist())
+def test_a_report_is_written_into_its_results_folder(
+    write_folder: WriteFolder, tmp_path: Path
+) -> None:
+    folder = write_folder(SyntheticResults(np.random.default_rng(1), num_seeds=1))
     assert write_report(str(tmp_path)) == tmp_path / "report.html"
     text = (tmp_path / "report.html").read_text()
     assert "36 trained models" in text
     # The same results give the same page again.
-    study = read(folder)
-    assert render(study, make_sections(study), tmp_path.name, "report_files") == text
+    again = read_report(folder)
+    assert render(again, make_sections(again), tmp_path.name, "report_files") == text
 
 
 def test_figures_tables_and_pictures_lie_beside_the_page(report: Path) -> None:
@@ -154,19 +155,19 @@ def test_a_folder_without_a_finished_model_has_no_report(tmp_path: Path) -> None
         write_report(tmp_path)
 
 
-def test_models_without_scores_curves_or_pictures_still_make_a_report(tmp_path: Path) -> None:
+def test_models_without_scores_curves_or_pictures_still_make_a_report(
+    write_folder: WriteFolder,
+) -> None:
     made = SyntheticResults(np.random.default_rng(2), num_seeds=1)
-    folder = Results(tmp_path)
-    folder.write_study(made.study, "study: synthetic\n")
-    folder.add("trials", "part", made.table("trials").to_pylist())
-    page = made_page(folder)
+    folder = write_folder(made, scores=[], curves=[], pictures=[])
+    page = render_page(folder)
     assert re.findall(r'<section id="(\w+)"', page) == list(SECTIONS)
     assert "No model has a score yet." in section(page, "scores")
     for name in ("agreement", "importance", "selection"):
         assert NO_SCORES in section(page, name)
     assert "No model has its latents' dependence scored" in section(page, "strength")
     assert "No model has a downstream task scored yet." in section(page, "usefulness")
-    assert "It cannot be told: no model has one of the study's scores yet." in section(
+    assert "It cannot be told: no model has one of the paper's scores yet." in section(
         page, "power"
     )
     assert "No training curves are stored." in section(page, "curves")
@@ -174,15 +175,11 @@ def test_models_without_scores_curves_or_pictures_still_make_a_report(tmp_path: 
     assert "are not stored." in section(page, "codes")
 
 
-def test_the_untrained_networks_stand_apart_from_the_scores(tmp_path: Path) -> None:
+def test_the_untrained_networks_stand_apart_from_the_scores(write_folder: WriteFolder) -> None:
     made = SyntheticResults(np.random.default_rng(3), num_seeds=1)
-    folder = Results(tmp_path)
-    folder.write_study(made.study, "study: synthetic\n")
     models = made.table("trials").to_pylist()
     models[0] |= {"method": "untrained", "beta": None, "steps": 0}
-    folder.add("trials", "part", models)
-    folder.add("scores", "part", made.table("scores").to_pylist())
-    page = made_page(folder)
+    page = render_page(write_folder(made, trials=models, curves=[], pictures=[]))
     body = page[page.index('<tbody class="references">') :]
     assert body.index("Untrained networks") < body.index("</tbody>")
     assert "Untrained networks" in section(page, "usefulness").split("What the classifiers")[1]
@@ -191,9 +188,19 @@ def test_the_untrained_networks_stand_apart_from_the_scores(tmp_path: Path) -> N
 
 
 class WithOtherScores(SyntheticResults):
-    """Made results with scores that the study lacks; with none of the study's if `alone`."""
+    """Made results with scores that the paper lacks; with none of the paper's if `alone`.
+
+    Of the score "error" of the metric "mine", which is not installed, less is better.
+    """
 
     alone = False
+
+    def __init__(self, rng: np.random.Generator, num_seeds: int):
+        super().__init__(rng, num_seeds=num_seeds)
+        self.study["catalogue"]["metrics"]["mine"] = {
+            "labels": {"mine_a": "My A"},
+            "lower_is_better": ["mine_error"],
+        }
 
     def table(self, name: str) -> pa.Table:
         table = super().table(name)
@@ -211,59 +218,51 @@ class WithOtherScores(SyntheticResults):
         return pa.concat_tables([*([] if self.alone else [table]), *others])
 
 
-@pytest.fixture
-def other_metric(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A metric of another package, of whose score "error" less is better."""
-    mine = Metric(lambda codes, rng: {}, "mine", lower_is_better=("error",))
-    monkeypatch.setattr("teasel.analysis.tables.METRICS", {**METRICS, "mine": mine})
-
-
-@pytest.mark.usefixtures("other_metric")
-def test_scores_that_are_not_the_studys_have_tables_of_their_own() -> None:
-    study = read(WithOtherScores(np.random.default_rng(9), num_seeds=1))
-    shown = list(elements.inner(SECTIONS["scores"](study)))
-    words = [block["text"] for block in shown if "text" in block]
-    assert "dSprites: scores that are not the study's" in words
+def test_scores_that_are_not_the_papers_have_tables_of_their_own() -> None:
+    report = read_report(WithOtherScores(np.random.default_rng(9), num_seeds=1))
+    shown = list(elements.walk(SECTIONS["scores"](report)))
+    words = [element["text"] for element in shown if "text" in element]
+    assert "dSprites: scores that are not the paper's" in words
     assert any("Less is better of mine error." in text for text in words)
-    tables = {block["name"]: block for block in shown if block["kind"] == "table"}
+    tables = {element["name"]: element for element in shown if element["kind"] == "table"}
     assert list(tables) == ["scores-dsprites", "others-dsprites-0", "others-dsprites-8"]
     titles = [[column["title"] for column in table["columns"]][3:] for table in tables.values()]
     assert titles[0][2:4] == ["MIG", "DCI disent."]
-    assert titles[1:] == [["IRS", *(f"mine {n}" for n in [*"abcde", "error", "f"])], ["mine g"]]
+    assert titles[1:] == [
+        ["IRS", "My A", *(f"mine {n}" for n in [*"bcde", "error", "f"])],
+        ["mine g"],
+    ]
     rows = tables["others-dsprites-0"]["bodies"][0]["rows"]
     for column, best in ((3, max), (9, min)):
         top = [row[column]["sort"] for row in rows if row[column]["style"] == "top"]
         assert top == [best(row[column]["sort"] for row in rows)]
-    (numbers,) = (block["tables"]["scores"] for block in shown if block["kind"] == "data")
+    (numbers,) = (element["tables"]["scores"] for element in shown if element["kind"] == "data")
     assert {"mig", "irs", "mine_error", "mine_error_spread"} <= set(numbers)
 
 
-@pytest.mark.usefixtures("other_metric")
-def test_without_the_studys_scores_the_others_are_shown() -> None:
+def test_without_the_papers_scores_the_others_are_shown() -> None:
     made = WithOtherScores(np.random.default_rng(9), num_seeds=1)
     made.alone = True
-    study = read(made)
-    shown = str(SECTIONS["scores"](study))
+    report = read_report(made)
+    shown = str(SECTIONS["scores"](report))
     assert "No model has these scores yet: 36 models" in shown
     assert "others-dsprites-0" in shown
     for name in ("agreement", "importance", "selection"):
-        assert NO_SCORES in str(SECTIONS[name](study))
+        assert NO_SCORES in str(SECTIONS[name](report))
 
 
-def test_a_half_scored_folder_says_what_is_missing(tmp_path: Path) -> None:
+def test_a_half_scored_folder_says_what_is_missing(write_folder: WriteFolder) -> None:
     # Two data sets: of the second no model is scored, of the first no interpolation is stored.
     made = SyntheticResults(np.random.default_rng(6), num_datasets=2, num_seeds=1)
-    folder = Results(tmp_path)
-    folder.write_study(made.study, "study: synthetic\n")
     models = made.table("trials").to_pylist()
     first = {row["trial_id"] for row in models if row["dataset"] == "dsprites"}
-    folder.add("trials", "part", models)
+    kept: dict[str, list[dict]] = {}
     for name in ("scores", "pictures"):
         rows = [row for row in made.table(name).to_pylist() if row["trial_id"] in first]
         lacking = min(first)
         rows = [row for row in rows if (row["trial_id"], row.get("metric")) != (lacking, "mig")]
-        folder.add(name, "part", [row for row in rows if row.get("kind") != "interpolations"])
-    page = made_page(folder)
+        kept[name] = [row for row in rows if row.get("kind") != "interpolations"]
+    page = render_page(write_folder(made, curves=[], **kept))
     assert "not every one has every score: MIG 35." in section(page, "scores")
     assert (
         section(page, "scores").count(f"0{DASH}1") == 1
@@ -271,7 +270,7 @@ def test_a_half_scored_folder_says_what_is_missing(tmp_path: Path) -> None:
     assert "No model has these scores yet: 36 models" in section(page, "scores")
     assert "BetaVAE score: scored for 0 of 36 models" in section(page, "agreement")
     assert "Mean over data sets" not in section(page, "agreement")
-    assert "Color-dSprites: no model has one of the study's scores yet." in section(
+    assert "Color-dSprites: no model has one of the paper's scores yet." in section(
         page, "importance"
     )
     assert "No interpolations of them are stored." in section(page, "pictures")
@@ -289,11 +288,11 @@ def test_results_without_references_say_so(page: str) -> None:
 def test_a_section_that_fails_costs_no_other_and_the_failure_is_raised_once_the_page_is_there(
     made_results: SyntheticResults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(study: object) -> dict:
+    def fails(report: object) -> dict:
         raise ZeroDivisionError("of odd data")
 
     for name in list(SECTIONS)[:-2]:
-        monkeypatch.setitem(SECTIONS, name, lambda study, name=name: elements.section(name, name))
+        monkeypatch.setitem(SECTIONS, name, lambda report, name=name: elements.section(name, name))
     monkeypatch.setitem(SECTIONS, "selection", fails)
     with pytest.raises(ZeroDivisionError, match="of odd data"):
         write_report(made_results, tmp_path / "report.html")
@@ -314,35 +313,32 @@ def test_a_section_that_fails_costs_no_other_and_the_failure_is_raised_once_the_
 def test_codes_that_make_no_map_and_no_ranking_cost_a_line(codes, reason: str) -> None:
     made = SyntheticResults(np.random.default_rng(8), num_seeds=5, pictures=False)
     made.representation = lambda trial_id: (codes, codes, np.zeros((len(codes), 2), int))
-    study = read(made)
-    assert reason in str(SECTIONS["codes"](study))
-    told = str(SECTIONS["selection"](study))
+    report = read_report(made)
+    assert reason in str(SECTIONS["codes"](report))
+    told = str(SECTIONS["selection"](report))
     assert ("no setting has 5 models with finite codes" in told) == bool(np.isnan(codes).any())
 
 
-def test_references_alone_make_a_report(tmp_path: Path) -> None:
+def test_references_alone_make_a_report(write_folder: WriteFolder) -> None:
     made = SyntheticResults(np.random.default_rng(7), num_seeds=1)
-    folder = Results(tmp_path)
-    folder.write_study(made.study, "study: synthetic\n")
     rows = made.table("trials").to_pylist()[:2]
     names = ("untrained", "pca")
     models = [row | {"method": name, "beta": None} for row, name in zip(rows, names, strict=True)]
-    folder.add("trials", "part", models)
-    folder.add("scores", "part", made.table("scores").to_pylist())
-    page = made_page(folder)
+    page = render_page(write_folder(made, trials=models, curves=[], pictures=[]))
     assert "0 trained models (none)" in page
     assert "PCA" in section(page, "scores")
     assert NO_SCORES in section(page, "agreement")
 
 
-def test_one_model_alone_makes_a_report(tmp_path: Path) -> None:
+def test_one_model_alone_makes_a_report(write_folder: WriteFolder) -> None:
     made = SyntheticResults(np.random.default_rng(4), num_seeds=1)
-    folder = Results(tmp_path)
-    folder.write_study(made.study, "study: synthetic\n")
-    for name in ("trials", "scores", "curves", "pictures"):
-        rows = made.table(name).to_pylist()
-        one = [row for row in rows if row["trial_id"] == rows[0]["trial_id"]]
-        folder.add(name, "part", one)
-    page = made_page(folder)
+    tables = {
+        name: made.table(name).to_pylist() for name in ("trials", "scores", "curves", "pictures")
+    }
+    one = {
+        name: [row for row in rows if row["trial_id"] == rows[0]["trial_id"]]
+        for name, rows in tables.items()
+    }
+    page = render_page(write_folder(made, **one))
     assert "1 trained model (" in page
     assert "a ranking needs two models" in page

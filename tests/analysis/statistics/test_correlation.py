@@ -3,8 +3,8 @@ import pytest
 from scipy.stats import spearmanr
 
 from teasel.analysis import rank_correlation
-from teasel.analysis.statistics.correlation import _Ranks, spearman
-from teasel.analysis.tables import DISENTANGLEMENT
+from teasel.analysis.paper_grid import DISENTANGLEMENT
+from teasel.analysis.statistics.correlation import Ranks, spearman
 from teasel.testing.synthetic import synthetic_scores
 
 
@@ -18,7 +18,7 @@ def test_a_seed_that_counts_twice_is_a_seed_that_stands_twice() -> None:
     rng = np.random.default_rng(1)
     values, counts = rng.normal(size=(30, 3)), rng.integers(0, 4, size=30)
     repeated = np.repeat(values, counts, axis=0)
-    np.testing.assert_allclose(_Ranks(values).correlation(counts), spearman(repeated), atol=1e-12)
+    np.testing.assert_allclose(Ranks(values).correlate(counts), spearman(repeated), atol=1e-12)
 
 
 @pytest.mark.parametrize("truth", [-0.3, 0.0, 0.8])

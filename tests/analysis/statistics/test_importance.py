@@ -3,12 +3,13 @@ import re
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from pandas import DataFrame
 from scipy.stats import norm
 
 from teasel.analysis import importance, probability_of_improvement, variance_explained
-from teasel.analysis.frames import DataFrame
+from teasel.analysis.names import PAPER_NAMES
 from teasel.analysis.plots.plots import plot_importance
-from teasel.analysis.report.variation import _shares
+from teasel.analysis.report.variation import describe_seeds_share
 from teasel.testing.synthetic import cell_means, synthetic_scores
 
 
@@ -134,7 +135,7 @@ def test_how_often_one_method_beats_another_is_recovered() -> None:
     table = synthetic_scores(
         np.random.default_rng(9), means, num_seeds=400, columns=["mig"], noise_share=1.0
     )
-    found = probability_of_improvement(table, "mig").set_index(["row", "column"])["wins"]
+    found = probability_of_improvement(table, "mig").set_index(["row", "column"])["probability"]
     assert found["factor_vae", "beta_vae"] == pytest.approx(norm.cdf(0.5 / np.sqrt(2)), abs=0.02)
     assert found["factor_vae", "beta_vae"] + found["beta_vae", "factor_vae"] == pytest.approx(1)
     assert found["beta_vae", "beta_vae"] == pytest.approx(0.5)
@@ -142,7 +143,7 @@ def test_how_often_one_method_beats_another_is_recovered() -> None:
 
 def test_ties_are_half_a_win() -> None:
     table = synthetic_scores(np.random.default_rng(10), num_seeds=2).assign(mig=1.0)
-    assert set(probability_of_improvement(table, "mig")["wins"]) == {0.5}
+    assert set(probability_of_improvement(table, "mig")["probability"]) == {0.5}
 
 
 def test_the_parts_of_a_bar_make_100_percent_also_where_one_is_below_zero() -> None:
@@ -158,7 +159,9 @@ def test_the_seeds_part_in_words_is_that_of_the_bars() -> None:
     table = synthetic_scores(np.random.default_rng(14), np.zeros((1, 36, 6)), num_seeds=2)
     summary = importance(table)
     assert summary.query("part == 'seed' and method == ''")["corrected"].max() > 1.05
-    told = str(_shares(summary, table)[0])
+    told = describe_seeds_share(
+        PAPER_NAMES, summary.query("method == '' and dataset == 'dsprites'")
+    )
     percents = [int(number) for number in re.findall(r"(\d+) %", told)]
     assert len(percents) == 2
     assert max(percents) <= 100
@@ -174,7 +177,7 @@ def test_what_seeds_do_to_all_settings_alike_is_taken_off_too_much() -> None:
     assert found[["method", "setting"]].sum() == pytest.approx(-35 / (36 * 9 + 1), rel=1e-3)
 
 
-def test_wins_without_an_interval_say_why() -> None:
+def test_a_probability_without_an_interval_says_why() -> None:
     table = synthetic_scores(np.random.default_rng(11), num_seeds=3)
     table.loc[table["method"] == "beta_vae", "mig"] = np.nan
     found = probability_of_improvement(table, "mig").set_index(["row", "column"])

@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from teasel.analysis import seeds_needed
-from teasel.analysis.statistics.power import _seeds
+from teasel.analysis.statistics.power import count_seeds
 from teasel.testing.synthetic import synthetic_scores
 
 
@@ -15,7 +15,7 @@ from teasel.testing.synthetic import synthetic_scores
 def test_seeds_are_those_of_the_published_power_tables(
     effect: float, groups: int, expected: int
 ) -> None:
-    assert _seeds(effect, groups, power=0.8, level=0.05) == expected
+    assert count_seeds(effect, groups, power=0.8, level=0.05) == expected
 
 
 def test_the_spread_of_the_seeds_is_recovered() -> None:

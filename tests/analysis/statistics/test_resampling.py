@@ -1,18 +1,9 @@
 import numpy as np
 import pytest
 
-from teasel.analysis import (
-    dataset_correlation,
-    figure_3,
-    importance,
-    probability_of_improvement,
-    rank_correlation,
-    rank_correlations,
-    table_1,
-    unsupervised_selection,
-)
-from teasel.analysis.statistics.resampling import bootstrap_error, interval, jackknife_error
-from teasel.testing.coverage import coverage, true_shares
+from teasel.analysis import importance, rank_correlation, table_1
+from teasel.analysis.statistics.resampling import bootstrap_error, jackknife_error, student_interval
+from teasel.testing.coverage import ESTIMATORS, SCORES, coverage, true_shares
 from teasel.testing.synthetic import cell_means, synthetic_scores
 
 
@@ -34,7 +25,7 @@ def test_the_bootstrap_error_of_a_mean_approaches_the_textbook_one() -> None:
 
 def test_an_interval_of_a_mean_is_students() -> None:
     # Student's t of 9 degrees of freedom is 2.2622 at 97.5 % (any table).
-    low, high = interval(np.ones(2), np.array(0.1), num_seeds=np.array([10, 9]))
+    low, high = student_interval(np.ones(2), np.array(0.1), num_seeds=np.array([10, 9]))
     np.testing.assert_allclose(low, [1 - 0.22622, np.nan], atol=1e-5)
     np.testing.assert_allclose(high, [1.22622, np.nan], atol=1e-5)
 
@@ -61,39 +52,12 @@ def test_a_seed_that_moves_all_settings_alike_counts_once_not_36_times() -> None
     assert (found["high"] - found["low"]).item() > 0.5
 
 
-SCORES = ["mig", "sap", "modularity"]
-INTERVALS = {
-    "rank_correlations": (
-        lambda table: rank_correlations(
-            dict(list(table.groupby("dataset"))), SCORES, num_resamples=200
-        ).query("row < column"),
-        "correlation",
-    ),
-    "figure_3": (lambda table: figure_3(table, SCORES), "value"),
-    "figure_3 by setting": (lambda table: figure_3(table, SCORES, "setting"), "value"),
-    "importance": (lambda table: importance(table, SCORES), "corrected"),
-    "probability_of_improvement": (
-        lambda table: probability_of_improvement(table, "mig").query("row < column"),
-        "wins",
-    ),
-    "dataset_correlation": (
-        lambda table: dataset_correlation(table, "mig").query("row < column"),
-        "correlation",
-    ),
-    "table_1": (lambda table: table_1(table, SCORES), "success"),
-    "unsupervised_selection": (
-        lambda table: unsupervised_selection(table, {"sap": 1}, ["mig"]),
-        "success",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", INTERVALS)
+@pytest.mark.parametrize("name", ESTIMATORS)
 def test_an_interval_needs_as_many_seeds_of_every_setting_behind_it(name: str) -> None:
     table = synthetic_scores(np.random.default_rng(8), num_seeds=20, columns=SCORES)
     table = table[table["dataset"].isin(["dsprites", "cars3d"])]
     few = (table["setting"] == "beta=4") & (table["dataset"] == "cars3d") & (table["seed"] > 1)
-    estimate, _ = INTERVALS[name]
+    estimate, _ = ESTIMATORS[name]
     whole, found = estimate(table), estimate(table[~few])
     assert whole["low"].notna().all()
     poor = found["note"].str.contains("no interval with fewer than [12]0 seeds .here 2.")
@@ -108,13 +72,13 @@ NOISE = 0.0154  # the simulation's own error of one entry, of 200 studies
 
 @pytest.mark.slow
 @pytest.mark.parametrize("num_seeds", [20, 50])
-@pytest.mark.parametrize("name", INTERVALS)
+@pytest.mark.parametrize("name", ESTIMATORS)
 def test_every_interval_shown_holds_the_truth_about_as_often_as_it_says(
     name: str, num_seeds: int
 ) -> None:
     rng = np.random.default_rng(4)
     means = cell_means(rng, num_datasets=2, num_scores=len(SCORES))
-    estimate, value = INTERVALS[name]
+    estimate, value = ESTIMATORS[name]
     held = coverage(
         estimate,
         value,

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+from pandas import DataFrame
 
 from teasel.analysis import table_1, unsupervised_selection
-from teasel.analysis.frames import DataFrame
 from teasel.testing.synthetic import cell_means, synthetic_scores
 
 BLIND = 37 / 72  # 36 settings, of which the choice may be compared with itself
@@ -107,8 +107,7 @@ def test_a_known_chance_of_transfer_is_recovered_with_12600_trials() -> None:
 def test_a_cell_that_cannot_be_filled_says_what_it_needs(
     rows: str, scores: list[str], cell: tuple[str, str], note: str
 ) -> None:
-    query = "dataset == 'cars3d'" if rows == "cars3d" else rows
-    table = synthetic_scores(np.random.default_rng(8), num_seeds=3).query(query)
+    table = synthetic_scores(np.random.default_rng(8), num_seeds=3).query(rows)
     found = cells(table, scores=scores).loc[cell]
     assert np.isnan(found["success"])
     assert found["note"] == note

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from teasel.analysis import trials
-from teasel.analysis.statistics.udr import udr_scores, with_udr
+from teasel.analysis.statistics.udr import add_udr, udr_scores
 
 
 class Folder:
@@ -63,8 +63,8 @@ def test_a_report_ranks_by_udr_unless_that_takes_too_long_or_nothing_is_there(
 ) -> None:
     folder: Any = Folder()
     table = trials(folder)
-    ranked, why = with_udr(folder, table)
+    ranked, why = add_udr(folder, table)
     assert (why, ranked["udr"].notna().sum()) == ("", 5)
-    assert with_udr(folder, table[table["seed"] < 4])[1] == "no setting has 5 seeds"
+    assert add_udr(folder, table[table["seed"] < 4])[1] == "no setting has 5 seeds"
     monkeypatch.setattr("teasel.analysis.statistics.udr.MOST_PAIRS", 19)
-    assert with_udr(folder, table)[1].startswith("20 pairs of models, too many for a report")
+    assert add_udr(folder, table)[1].startswith("20 pairs of models, too many for a report")

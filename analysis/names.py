@@ -1,0 +1,129 @@
+"""What a study calls its methods, data sets and scores, and which way each score points.
+
+A results folder says all this itself, in the section "catalogue" of its ``study.json``. So its
+tables and figures are the same where a method, a metric or a data set of it is not installed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..sweep.store import versions
+
+LOSSES = ("loss", "reconstruction", "kl")
+"""Columns of every model, of which less is better."""
+
+_LABELS = {
+    "reconstruction": "Reconstruction",
+    "kl": "KL",
+    "elbo": "ELBO",
+    "efficiency_lr": "Efficiency (LR)",
+    "efficiency_gbt": "Efficiency (GBT)",
+    "udr": "UDR (later work)",
+    "same_dataset": "same data set",
+    "other_dataset": "other data set",
+    "lambda_od": "λ_od",
+    "beta": "β",
+    "gamma": "\u03b3",
+    "c_max": "C_max",
+}
+"""What no catalogue names: losses, what the analysis derives, hyper-parameters."""
+
+REFERENCES = ("untrained", "random_codes", "ica", "pca", "raw_pixels", "ground_truth")
+"""What Teasel itself puts beside trained methods, in the order of tables."""
+
+Section = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of a study, as a reader of it needs them.
+
+    Attributes:
+        labels: what to call a method, a data set, a score's wide column or a hyper-parameter.
+        colours: of methods, as "#rrggbb".
+        lower_is_better: the wide columns of which less is better.
+        references: what stands among the methods and nothing has trained, in the order of tables.
+        defaults: the parameters of each metric where the grid gives none.
+    """
+
+    labels: Mapping[str, str]
+    colours: Mapping[str, str]
+    lower_is_better: frozenset[str]
+    references: tuple[str, ...]
+    defaults: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def of_study(cls, study: Mapping[str, Any]) -> "Names":
+        """The names of a frozen study; those it doesn't tell are the paper's and Teasel's own."""
+        section = study.get("catalogue", {})
+        return cls.of_section(
+            {kind: known | section.get(kind, {}) for kind, known in KNOWN.items()}
+        )
+
+    @classmethod
+    def of_section(cls, section: Section) -> "Names":
+        """The names that a section "catalogue" tells."""
+        methods, metrics = section["methods"], section["metrics"]
+        entries = [*methods.items(), *section["datasets"].items()]
+        labels = {name: entry.get("label", "") for name, entry in entries}
+        lower = set(LOSSES)
+        for metric in metrics.values():
+            labels |= metric.get("labels", {})
+            lower |= set(metric.get("lower_is_better", ()))
+        return cls(
+            labels=_LABELS | labels,
+            colours={name: entry.get("colour", "") for name, entry in methods.items()},
+            lower_is_better=frozenset(lower),
+            references=tuple(name for name in methods if not methods[name].get("trained", True)),
+            defaults={name: metric.get("defaults", {}) for name, metric in metrics.items()},
+        )
+
+    def label(self, name: object) -> str:
+        """The name to show for a method, a data set, a score or a hyper-parameter.
+
+        >>> PAPER_NAMES.label("beta_tc_vae"), PAPER_NAMES.label("my_own_score")
+        ('β-TC-VAE', 'my own score')
+        """
+        return self.labels.get(str(name)) or str(name).replace("_", " ")
+
+    def label_setting(self, setting: str) -> str:
+        """A setting such as "lambda_od=5, steps=1000" with the names a reader knows.
+
+        >>> PAPER_NAMES.label_setting("lambda_od=5")
+        'λ_od = 5'
+        """
+        pairs = [part.split("=") for part in setting.split(", ") if part]
+        return ", ".join(f"{self.label(name)} = {value}" for name, value in pairs)
+
+    def colour(self, method: object, otherwise: str) -> str:
+        """The colour of a method, or another if it has none."""
+        return self.colours.get(str(method)) or otherwise
+
+    def sign(self, column: str) -> int:
+        """1 if more of a wide column is better, -1 if less is.
+
+        >>> PAPER_NAMES.sign("mig"), PAPER_NAMES.sign("kl")
+        (1, -1)
+        """
+        return -1 if column in self.lower_is_better else 1
+
+
+_TRAINED = [name for name in versions.METHODS if name not in REFERENCES]
+
+
+def _describe(method: str) -> dict[str, Any]:
+    label, colour, reference = versions.METHODS[method]
+    trained = method not in REFERENCES
+    return {"label": label, "colour": colour, "reference": reference, "trained": trained}
+
+
+KNOWN: Section = {
+    "methods": {name: _describe(name) for name in (*_TRAINED, *REFERENCES)},
+    "metrics": versions.METRICS,
+    "datasets": {name: {"label": label} for name, label in versions.DATASET_LABELS.items()},
+}
+"""The section "catalogue" of a study with the paper's methods, Teasel's references and metrics."""
+
+PAPER_NAMES = Names.of_section(KNOWN)
+"""For tables that come without a results folder."""
