@@ -154,22 +154,22 @@ def plot_latents(figure: Figure, traversals: list[Traversal], frame: int) -> Non
     """The image that each latent makes now, its factor below, and how far they have come."""
     columns = 3 if len(traversals) > 4 else 2
     gap = 12 if columns == 3 else 20
-    side = (PANEL - (columns - 1) * gap) / columns if columns == 3 else 104
+    side = (PANEL - (columns - 1) * gap) / columns if columns == 3 else 100
     for number, traversal in enumerate(traversals):
         row, column = divmod(number, columns)
-        left, top = LATENTS + column * (side + gap), TOP + 4 + row * (side + 34)
+        left, top = LATENTS + column * (side + gap), TOP + 4 + row * (side + 30)
         axes = figure.add_axes(box(left, top, side, side))
         axes.imshow(traversal.images[frame], interpolation="lanczos")
         axes.set_axis_off()
         under = 1 - (top + side + 15) / HEIGHT
         figure.text(left / WIDTH, under, traversal.factor, fontsize=7.5, color=INK)
     width = columns * side + (columns - 1) * gap
-    axes = figure.add_axes(box(LATENTS, HEIGHT - 46, width, 24))
+    axes = figure.add_axes(box(LATENTS, HEIGHT - 44, width, 24))
     axes.set_xlim(0, width)
     axes.set_ylim(0, 24)
     axes.set_axis_off()
-    axes.plot([20, width - 14], [12, 12], color=FAINT, linewidth=1.2, solid_capstyle="round")
-    now = 20 + (width - 34) * frame / (len(traversals[0].images) - 1)
+    axes.plot([20, width - 20], [12, 12], color=FAINT, linewidth=1.2, solid_capstyle="round")
+    now = 20 + (width - 40) * frame / (len(traversals[0].images) - 1)
     axes.plot([now], [12], "o", color="#3b6ea8", markersize=6)
     axes.text(0, 12, "\u22122", va="center_baseline", fontsize=7.5, color=SOFT)
     axes.text(width, 12, "2", ha="right", va="center_baseline", fontsize=7.5, color=SOFT)
