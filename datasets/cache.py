@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import logging
 import math
 import os
 import shutil
@@ -18,6 +19,8 @@ import numpy as np
 
 from ..storage import is_half_written, replace_file
 from .dataset import DataError, Factor
+
+_LOG = logging.getLogger("teasel")
 
 PUBLISHED = "published file"
 
@@ -193,7 +196,7 @@ def _lock(path: Path) -> Iterator[bool]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                print(f"Waiting: another process prepares {path.stem[1:]}", file=sys.stderr)
+                _LOG.info("Waiting: another process prepares %s", path.stem[1:])
                 fcntl.flock(file, fcntl.LOCK_EX)
             alone = True
         except OSError:
@@ -202,11 +205,11 @@ def _lock(path: Path) -> Iterator[bool]:
 
 
 def _with_progress(recipe: Recipe, chunks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """The chunks, with a bar on a terminal and a plain line elsewhere."""
+    """The chunks, with a bar on a terminal, and a message elsewhere."""
     total = recipe.shape[0]
     label = f"{recipe.name}: {total:,} images ({recipe.source})"
     if not sys.stderr.isatty():
-        print(f"Preparing {label}", file=sys.stderr)
+        _LOG.info("Preparing %s", label)
         yield from chunks
         return
     from rich.console import Console

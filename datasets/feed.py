@@ -1,6 +1,6 @@
 """Feeding a data set that a device can't hold: the host sends the images of the coming steps."""
 
-import sys
+import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,6 +9,8 @@ import jax
 import numpy as np
 
 from .dataset import Dataset, Window
+
+_LOG = logging.getLogger("teasel")
 
 
 def fits(dataset: Dataset, device: Any) -> bool:
@@ -25,7 +27,7 @@ def windows(
 ) -> Iterator[Window]:
     """For each array of keys, a window on the device: `device_data()` for the images of those keys.
 
-    Says on standard error that the images come from the host. While one window is in use the
+    Logs that the images come from the host. While one window is in use the
     next is gathered, so that the device needn't wait.
 
     Args:
@@ -45,9 +47,7 @@ def windows(
         return jax.device_put(dataset.window(indices), device)
 
     size = dataset.device_data().nbytes / 1e6
-    print(
-        f"{dataset.name}: {size:,.0f} MB stay on the host and are fed to {device}", file=sys.stderr
-    )
+    _LOG.info("%s: %s MB stay on the host and are fed to %s", dataset.name, f"{size:,.0f}", device)
     with ThreadPoolExecutor(max_workers=1) as thread:
         coming = None
         for step_keys in keys:

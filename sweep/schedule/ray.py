@@ -228,16 +228,22 @@ def _outcome(reference: ray.ObjectRef, task: Task) -> Outcome:
 
 @contextlib.contextmanager
 def _redirect_output(store: Store, name: str) -> Iterator[None]:
-    """Everything this process prints, native code too, goes to a file of the store."""
+    """Everything this process logs or prints, native code too, goes to a file of the store."""
+    logger, handler = logging.getLogger("teasel"), logging.StreamHandler(sys.stderr)
+    level = logger.level
     with tempfile.TemporaryFile() as log:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         kept = [(number, os.dup(number)) for number in (1, 2)]
         for number, _ in kept:
             os.dup2(log.fileno(), number)
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
         try:
             yield
         finally:
+            logger.removeHandler(handler)
+            logger.setLevel(level)
             for stream in (sys.stdout, sys.stderr):
                 stream.flush()
             for number, copy in kept:

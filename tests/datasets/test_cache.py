@@ -52,10 +52,11 @@ def test_the_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_second_opening_reads_what_the_first_made(
-    folder: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "teasel")
     images, info = open_prepared(RECIPE)
-    assert "Preparing toy: 6 images (drawn)" in capsys.readouterr().err
+    assert "Preparing toy: 6 images (drawn)" in caplog.messages
     again, _ = open_prepared(UNMAKEABLE)
     for array in (images, again):
         assert isinstance(array, np.memmap)
@@ -134,7 +135,9 @@ def test_images_of_the_wrong_number_shape_or_type_leave_nothing(
 
 def test_two_processes_at_once_make_it_once(folder: Path) -> None:
     code = (
+        "import logging\n"
         "from teasel.datasets import load\n"
+        "logging.basicConfig(level=logging.INFO)\n"
         "print('ready', flush=True)\n"
         "print(load('dsprites_mini').fingerprint)"
     )

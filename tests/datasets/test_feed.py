@@ -24,8 +24,10 @@ def keys(chunk: int) -> jax.Array:
 
 
 def test_batches_from_windows_equal_batches_from_the_whole(
-    dataset: Dataset, capsys: pytest.CaptureFixture[str]
+    dataset: Dataset, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "teasel")
+
     def draw(data: object, keys: jax.Array) -> jax.Array:
         return jax.vmap(jax.vmap(lambda key: dataset.sample_batch(data, key, 5)))(keys)
 
@@ -38,7 +40,7 @@ def test_batches_from_windows_equal_batches_from_the_whole(
             draw_from_window(window, keys(chunk)), draw_from_whole(whole, keys(chunk))
         )
     assert chunk == 3
-    assert "color_dsprites_mini: 24 MB stay on the host" in capsys.readouterr().err
+    assert "color_dsprites_mini: 24 MB stay on the host" in caplog.text
 
 
 def test_a_window_serves_observations_by_index(dataset: Dataset) -> None:
