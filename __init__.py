@@ -20,6 +20,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from .errors import TeaselError
+from .version import __version__
 
 if TYPE_CHECKING:
     from .analysis import representation, scores, trials
@@ -35,8 +36,6 @@ __all__ = [
     "scores",
     "trials",
 ]
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "run": "sweep",

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import cast
 
-from . import TeaselError, __version__
+from .errors import TeaselError
 from .sweep.commands.command_line import (
     BAD_INPUT,
     DONE,
@@ -24,6 +24,7 @@ from .sweep.commands.command_line import (
     add_results,
     at_least,
 )
+from .version import __version__
 
 RENAMED_OPTIONS = {"--share": "--shard"}
 """Options of earlier versions, and what they are called now."""

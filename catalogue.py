@@ -18,7 +18,7 @@ from typing import (
     get_type_hints,
 )
 
-from . import TeaselError
+from .errors import TeaselError
 
 Entry = TypeVar("Entry")
 

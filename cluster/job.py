@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from .. import TeaselError
+from ..errors import TeaselError
 from ..sweep.grid.grid import load_grid, packaged_grids
 from ..sweep.grid.select import select as select_trials
 from ..sweep.grid.source import Source

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .. import TeaselError
+from ..errors import TeaselError
 
 
 class DataError(TeaselError):

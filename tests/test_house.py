@@ -38,7 +38,7 @@ FLOORS = {
 """Every room, and how high it lies: a room imports what lies lower. CONTRIBUTING.md draws them."""
 
 DOORS = {
-    "teasel": {"catalogue", "errors", "settings", "storage"},
+    "teasel": {"catalogue", "errors", "settings", "storage", "version"},
     "teasel.sweep": set(),
     "teasel.analysis": {"formats", "names", "paper_grid", "summary", "tables", "top"},
 }
@@ -166,6 +166,12 @@ def test_a_room_imports_only_what_lies_lower(name: str) -> None:
         if room(found.module) != name and floor(found.module) >= floor(module)
     ]
     assert upward == []
+
+
+def test_nothing_but_tests_imports_the_face_of_the_house() -> None:
+    """It names what all the rooms hold, so it lies above them."""
+    inward = [module for module in modules() for each in imports(module) if each.module == "teasel"]
+    assert inward == []
 
 
 def test_no_circle_of_files() -> None:

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
-from ... import TeaselError
-from ...errors import UnknownNameError
+from ...errors import TeaselError, UnknownNameError
 from ..paper_grid import UNSUPERVISED, paper_grid
 from ..tables import as_list, drop_references, split_by
 

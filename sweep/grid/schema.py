@@ -15,10 +15,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from ... import TeaselError
 from ...catalogue import LARGEST, Parameter, read_parameters
 from ...datasets import DATASETS, hash_npz
-from ...errors import INSTALL, hint
+from ...errors import INSTALL, TeaselError, hint
 from ...metrics import METRICS
 from ...models import METHODS, MethodEntry
 from ...settings import Settings

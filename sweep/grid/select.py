@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ... import TeaselError
+from ...errors import TeaselError
 from ..trials.trial import Trial
 
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ... import TeaselError
+from ...errors import TeaselError
 from ..store.results import Results
 from ..store.store import Store, StoreError
 from ..store.versions import upgrade_driver

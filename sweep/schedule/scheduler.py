@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ... import TeaselError
+from ...errors import TeaselError
 from ..grid.locatello2019 import model_num
 from ..store import checkpoints, code_tables
 from ..store.results import Results

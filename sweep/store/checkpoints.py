@@ -5,7 +5,7 @@ import json
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from ... import TeaselError
+from ...errors import TeaselError
 from .results import Results
 from .store import StoreError
 

@@ -3,19 +3,17 @@
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from ... import TeaselError
+from ...errors import TeaselError
+from ..trials.request import RequestKey
 from .files import FACTORS, compacted_codes, read_file, read_table, retry_if_folded, row_numbers
 from .store import MissingFileError, Store
 from .tables import COLUMNS, IDENTITY, REQUEST_KEY, SCHEMA_VERSION, Row, text_columns, to_table
 from .versions import upgrade_study
-
-if TYPE_CHECKING:  # a request knows the metrics, and trials the models: reading needs neither
-    from ..trials.request import RequestKey
 
 CODES_FORMAT: dict[str, Any] = {
     "use_dictionary": ["trial_id"],
@@ -131,7 +129,7 @@ class Results:
         trials = self.table("trials", ["status"])
         return dict(zip(trials["trial_id"].to_pylist(), trials["status"].to_pylist(), strict=True))
 
-    def scored_requests(self) -> "dict[str, frozenset[RequestKey]]":
+    def scored_requests(self) -> dict[str, frozenset[RequestKey]]:
         """The keys of the requests that have score or error rows, by trial_id."""
         names = ["trial_id", *REQUEST_KEY]
         rows = read_table(self.store, "tables/scores", names, names, text_columns("scores"))

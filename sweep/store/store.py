@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from ... import TeaselError
+from ...errors import TeaselError
 from ...storage import is_half_written, replace_file
 
 

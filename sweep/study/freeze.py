@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-from ... import __version__
+from ...version import __version__
 from ..grid.grid import Grid, resolve
 from ..grid.source import Source
 from ..store.results import Results, ResultsError

@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ... import TeaselError
+from ...errors import TeaselError
 
 _THREADS = (
     *("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"),

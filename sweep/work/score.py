@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import TeaselError
+from ...errors import TeaselError
 from ...metrics import METRICS, Representation
 from ..store import code_tables
 from ..store.results import Results

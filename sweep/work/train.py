@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from ... import __version__
 from ...datasets import Dataset, cache_dir
 from ...models import (
     METHODS,
@@ -21,6 +20,7 @@ from ...models import (
     keep_freed_memory,
     parameters_to_bytes,
 )
+from ...version import __version__
 from ..store import checkpoints
 from ..store.results import Results
 from ..store.tables import CurveRow, PictureRow, TrialRow
