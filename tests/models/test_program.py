@@ -15,7 +15,7 @@ SEEDS, SCALES = (3, 8), (1.0, 2.0)
 
 
 def mirror(scale: Annotated[float, Bounds()]) -> Method:
-    """Returns the method whose losses are its image, its step and its noise."""
+    """The method whose losses are its image, its step and its noise."""
 
     def initial(key, image_shape, num_latents):
         del image_shape, num_latents
