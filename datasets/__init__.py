@@ -80,12 +80,12 @@ def load(name: str, data_dir: Path | str | None = None) -> Dataset:
     """The data set `name` of the catalogue, prepared first if the cache hasn't got it.
 
     Args:
-        name: a key of `DATASETS`.
-        data_dir: the folder of publishers' files; by default TEASEL_DATA_DIR, if set.
+        name: A key of `DATASETS`.
+        data_dir: The folder of publishers' files; by default TEASEL_DATA_DIR, if set.
 
     Raises:
-        UnknownNameError: if the catalogue has no such name.
-        DataError: if its files can't be had or the cache can't be written.
+        UnknownNameError: If the catalogue has no such name.
+        DataError: If its files can't be had or the cache can't be written.
 
     >>> load("dsprites_mini").factor_sizes
     (3, 6, 10, 16, 16)

@@ -45,7 +45,7 @@ def scream(data_dir: Path | None) -> Appearance:
     """A patch of The Scream in shifted colours, inverted where the sprite is.
 
     Raises:
-        DataError: if the painting isn't there or isn't an image.
+        DataError: If the painting isn't there or isn't an image.
     """
     painting = _painting(data_dir)
     height, width, _ = painting.shape

@@ -75,8 +75,8 @@ def parse(
     """What `read` gives, written to `folder` once and read back from there.
 
     Raises:
-        DataError: if `read` fails.
-        OSError: if the folder has no room.
+        DataError: If `read` fails.
+        OSError: If the folder has no room.
     """
     try:
         with redirect_stdout(StringIO()):  # it tells of a folder that will not stay

@@ -38,13 +38,13 @@ class Recipe:
     """How a data set's stored images are made.
 
     Attributes:
-        name: the file's name in the cache.
-        grid: all factors; the images come in row-major order, last factor fastest.
-        row_shape: the shape of one stored image: (512,) as bits, else (H, W, C).
-        source: where the images come from. What was made from the publisher's file (`PUBLISHED`)
+        name: The file's name in the cache.
+        grid: All factors; the images come in row-major order, last factor fastest.
+        row_shape: The shape of one stored image: (512,) as bits, else (H, W, C).
+        source: Where the images come from. What was made from the publisher's file (`PUBLISHED`)
             is kept even when only another source is left; anything else is made again.
-        chunks: starts making: runs of consecutive images, (n, *row_shape) uint8.
-        version: to be raised when the same source gives other images.
+        chunks: Starts making: runs of consecutive images, (n, *row_shape) uint8.
+        version: To be raised when the same source gives other images.
     """
 
     name: str
@@ -67,7 +67,7 @@ def open_prepared(recipe: Recipe) -> tuple[np.ndarray, dict[str, Any]]:
     last, so a file without it is not trusted, and what it says (size, time, hash) is compared.
 
     Raises:
-        DataError: if the cache can't be written; nothing half made stays.
+        DataError: If the cache can't be written; nothing half made stays.
     """
     folder = cache_dir() / "datasets"
     try:

@@ -33,15 +33,15 @@ def from_npz(name: str, path: Path | str, sha256: str | None = None) -> Definiti
     """The data set in an .npz file; it is known by its content, not by its path.
 
     Args:
-        name: what to call it.
-        path: the file, with `images` (N, 64, 64) or (N, 64, 64, C), C 1 or 3, uint8 or bool;
+        name: What to call it.
+        path: The file, with `images` (N, 64, 64) or (N, 64, 64, C), C 1 or 3, uint8 or bool;
             `factors` (N, K), integers, any values; and, if wanted, `factor_names` (K,). Every
             combination of the factors' values has to come equally often; if more than once, which
             of its images is meant is a hidden factor, drawn at random.
-        sha256: what the file's SHA-256 has to be, if it is known.
+        sha256: What the file's SHA-256 has to be, if it is known.
 
     Raises:
-        DataError: if the file can't be read, is another one, or isn't of this form.
+        DataError: If the file can't be read, is another one, or isn't of this form.
     """
     path = Path(path)
     try:
@@ -96,15 +96,15 @@ def from_function(
     """The data set whose images are `render(factors)`; drawn into the cache once.
 
     Args:
-        name: what to call it, and its file in the cache.
-        factors: the number of values of each factor, the last one fastest.
-        render: factors (n, K), int64, from 0 -> images (n, 64, 64, C), uint8, C 1 or 3. The same
+        name: What to call it, and its file in the cache.
+        factors: The number of values of each factor, the last one fastest.
+        render: Factors (n, K), int64, from 0 -> images (n, 64, 64, C), uint8, C 1 or 3. The same
             factors must give the same image. If 64 images spread over the grid come out otherwise
             than before, all are drawn again.
-        label: what to call it in tables and figures; by default its name.
+        label: What to call it in tables and figures; by default its name.
 
     Raises:
-        DataError: if `render` gives images of another form.
+        DataError: If `render` gives images of another form.
 
     >>> def grey(factors):
     ...     return np.tile(80 * factors[:, :, None, None], (1, 64, 64, 1)).astype(np.uint8)

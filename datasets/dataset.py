@@ -61,13 +61,13 @@ class Dataset:
     else uint8 of shape (H, W, C).
 
     Attributes:
-        name: the name in the catalogue.
-        grid: all factors, the hidden ones too.
+        name: The name in the catalogue.
+        grid: All factors, the hidden ones too.
         store: (N, H * W / 8) or (N, H, W, C), uint8, usually memory-mapped.
         image_shape: (H, W, C) of an observation.
-        source: where the images come from, for the results.
-        fingerprint: a hash of the content.
-        appearance: what observing adds; None if the stored image is the observation.
+        source: Where the images come from, for the results.
+        fingerprint: A hash of the content.
+        appearance: What observing adds; None if the stored image is the observation.
     """
 
     name: str
@@ -113,10 +113,10 @@ class Dataset:
 
         Args:
             factors: (N, K) integers, factor k in [0, factor_sizes[k]).
-            rng: needed if the grid has a hidden factor.
+            rng: Needed if the grid has a hidden factor.
 
         Raises:
-            ValueError: if `factors` has another shape or a value out of range, or if there are
+            ValueError: If `factors` has another shape or a value out of range, or if there are
                 hidden factors to draw and no `rng`.
         """
         factors = np.asarray(factors)
@@ -146,7 +146,7 @@ class Dataset:
 
         Args:
             indices: (N,) integers in [0, len(self)).
-            rng: needed if the data set is stochastic.
+            rng: Needed if the data set is stochastic.
         """
         rows = self.store[self._check_indices(indices)]
         words = None
@@ -172,7 +172,7 @@ class Dataset:
         Args:
             data: `device_data()`, or a `window` that holds the images.
             indices: (B,) integers in [0, len(self)).
-            key: where the noise comes from.
+            key: Where the noise comes from.
         """
         words = None
         if self.appearance:

@@ -34,17 +34,17 @@ class Definition:
     """A data set of the catalogue; calling it opens the data set, made first if need be.
 
     Attributes:
-        name: the name in the catalogue.
-        grid: all factors, the last one fastest.
-        row_shape: one stored image: (512,) as bits, else (64, 64, C).
-        publication: the publisher's files, preferred to rendering.
-        render: the images in the grid's order, in chunks, drawn by us.
-        appearance: gives what observing adds, from the folder of publishers' files.
-        painting: the file that `appearance` reads.
-        source: what to call the drawn images in the results.
-        stored_as: the cache file's name, where data sets share one.
-        version: change it when rendering or reading gives other images.
-        label: what to call the data set in tables and figures; by default its name.
+        name: The name in the catalogue.
+        grid: All factors, the last one fastest.
+        row_shape: One stored image: (512,) as bits, else (64, 64, C).
+        publication: The publisher's files, preferred to rendering.
+        render: The images in the grid's order, in chunks, drawn by us.
+        appearance: Gives what observing adds, from the folder of publishers' files.
+        painting: The file that `appearance` reads.
+        source: What to call the drawn images in the results.
+        stored_as: The cache file's name, where data sets share one.
+        version: Change it when rendering or reading gives other images.
+        label: What to call the data set in tables and figures; by default its name.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Definition:
         """The data set, from the cache, from files that are there or drawn; never downloaded.
 
         Raises:
-            DataError: if a file is missing or broken, or the cache can't be written.
+            DataError: If a file is missing or broken, or the cache can't be written.
         """
         appearance = self.appearance(data_dir) if self.appearance else None
         store, info = open_prepared(self._recipe(data_dir))
@@ -166,7 +166,7 @@ def adopt_definition(name: str, offered: object) -> Definition:
     """The definition of a data set that is offered under a name.
 
     Raises:
-        TypeError: if something is no definition.
+        TypeError: If something is no definition.
     """
     del name
     if not isinstance(offered, Definition):

@@ -31,10 +31,10 @@ def windows(
     next is gathered, so that the device needn't wait.
 
     Args:
-        dataset: which images are drawn from.
-        keys: arrays of keys, of any shape: what `sample_batch` gets before the next window.
-        batch_size: as given to `sample_batch`.
-        device: where the windows go; it holds two at a time.
+        dataset: Which images are drawn from.
+        keys: Arrays of keys, of any shape: what `sample_batch` gets before the next window.
+        batch_size: As given to `sample_batch`.
+        device: Where the windows go; it holds two at a time.
     """
     host = jax.local_devices(backend="cpu")[0]
 

@@ -19,11 +19,11 @@ class PublishedFile:
     """A file as its publisher calls it.
 
     Attributes:
-        name: the file's name.
-        urls: where it is served; the first that answers is taken.
+        name: The file's name.
+        urls: Where it is served; the first that answers is taken.
         digest: "sha256:..." or "md5:..." of the file; empty where none is known.
-        unpacked: the name its content may lie under instead, which no digest is known of.
-        num_bytes: what has to be downloaded; 0 where it isn't known.
+        unpacked: The name its content may lie under instead, which no digest is known of.
+        num_bytes: What has to be downloaded; 0 where it isn't known.
     """
 
     name: str
@@ -37,12 +37,12 @@ def find(file: PublishedFile, data_dir: Path | str | None = None) -> Path | None
     """The path of a publisher's file or of its unpacked content, or None.
 
     Args:
-        file: what to look for.
-        data_dir: the folder to look in, and one folder deeper; by default TEASEL_DATA_DIR, if
+        file: What to look for.
+        data_dir: The folder to look in, and one folder deeper; by default TEASEL_DATA_DIR, if
             set. Then comes what was downloaded into the cache.
 
     Raises:
-        DataError: if the folder doesn't exist.
+        DataError: If the folder doesn't exist.
     """
     places = [_downloads()]
     given = data_dir or os.environ.get("TEASEL_DATA_DIR")
@@ -62,7 +62,7 @@ def check(file: PublishedFile, path: Path) -> None:
     """Compares a file's digest with the publisher's.
 
     Raises:
-        DataError: if they differ and TEASEL_ANY_CHECKSUM isn't set.
+        DataError: If they differ and TEASEL_ANY_CHECKSUM isn't set.
     """
     if not file.digest or path.name != file.name or os.environ.get("TEASEL_ANY_CHECKSUM"):
         return
@@ -80,7 +80,7 @@ def download(file: PublishedFile) -> Path:
     """Downloads a file into the cache, from the first place that serves it, and checks it.
 
     Raises:
-        DataError: if no place serves it or its digest is wrong; the message says where to put it.
+        DataError: If no place serves it or its digest is wrong; the message says where to put it.
     """
     failures = []
     for url in file.urls:
@@ -120,7 +120,7 @@ def import_tfds():
     """The module tensorflow_datasets, needed only to prepare publishers' files.
 
     Raises:
-        DataError: if it isn't installed.
+        DataError: If it isn't installed.
     """
     try:
         import tensorflow_datasets as tfds

@@ -18,11 +18,11 @@ class Publication:
     """What a publisher gives, and how to read it.
 
     Attributes:
-        files: all of them are needed.
-        licence: in a few words.
-        homepage: where it is described.
-        read: the images as published and their factors, from these paths, in any order.
-        convert: an image in the files -> a row of the cache.
+        files: All of them are needed.
+        licence: In a few words.
+        homepage: Where it is described.
+        read: The images as published and their factors, from these paths, in any order.
+        convert: An image in the files -> a row of the cache.
     """
 
     files: tuple[PublishedFile, ...]
@@ -42,7 +42,7 @@ class Publication:
         """The cache's rows in the grid's order, from files that lie in `data_dir`.
 
         Raises:
-            DataError: if a file is missing or broken, or the images don't fill the grid.
+            DataError: If a file is missing or broken, or the images don't fill the grid.
         """
         paths = self.find_files(data_dir)
         if not paths:
@@ -75,7 +75,7 @@ def put_in_order(
     """Rows in the grid's order, in chunks: streamed as far as they come in order already.
 
     Raises:
-        DataError: unless every combination of factors comes exactly once.
+        DataError: Unless every combination of factors comes exactly once.
     """
     sizes = tuple(factor.size for factor in grid)
     num_rows = int(np.prod(sizes))

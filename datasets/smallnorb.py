@@ -80,7 +80,7 @@ def read_matrix(path: Path) -> np.ndarray:
     """The array in a file of the publisher's binary matrix format, gzipped or plain.
 
     Raises:
-        DataError: if the magic number is unknown or the file is too short or too long.
+        DataError: If the magic number is unknown or the file is too short or too long.
     """
     try:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:

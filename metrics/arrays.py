@@ -7,7 +7,7 @@ def check_codes(codes: np.ndarray) -> np.ndarray:
     """The codes as a float array (N, D).
 
     Raises:
-        ValueError: if they are not two-dimensional, empty, not real numbers, or not all
+        ValueError: If they are not two-dimensional, empty, not real numbers, or not all
             finite as float32.
     """
     codes = np.asarray(codes)
@@ -30,7 +30,7 @@ def check_factors(factors: np.ndarray) -> np.ndarray:
     """The factors as an int64 array (N, K).
 
     Raises:
-        ValueError: if they are not two-dimensional, empty, or not all whole numbers.
+        ValueError: If they are not two-dimensional, empty, or not all whole numbers.
     """
     factors = np.asarray(factors)
     if factors.ndim != 2 or 0 in factors.shape:
@@ -51,7 +51,7 @@ def check_points(codes: np.ndarray, factors: np.ndarray) -> tuple[np.ndarray, np
     """Codes (N, D) and factors (N, K) of the same N points.
 
     Raises:
-        ValueError: as `check_codes` and `check_factors`, or if the two N differ.
+        ValueError: As `check_codes` and `check_factors`, or if the two N differ.
     """
     codes, factors = check_codes(codes), check_factors(factors)
     if len(codes) != len(factors):
@@ -68,7 +68,7 @@ def check_split(
     """Training and test points of the same latents and factors.
 
     Raises:
-        ValueError: as `check_points`, or if the two D or the two K differ.
+        ValueError: As `check_points`, or if the two D or the two K differ.
     """
     train_codes, train_factors = check_points(train_codes, train_factors)
     test_codes, test_factors = check_points(test_codes, test_factors)

@@ -22,7 +22,7 @@ def score_beta_vae(
     pair having one factor in common; its label is that factor.
 
     Raises:
-        ValueError: if there is one factor only, or the codes are not finite.
+        ValueError: If there is one factor only, or the codes are not finite.
     """
     if len(representation.factor_sizes) < 2:
         raise ValueError("beta_vae_score needs two factors to tell apart, got one")

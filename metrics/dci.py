@@ -42,7 +42,7 @@ def dci(
             codes.
 
     Raises:
-        ValueError: if the arrays are malformed.
+        ValueError: If the arrays are malformed.
     """
     train_codes, train_factors, test_codes, test_factors = check_split(
         train_codes, train_factors, test_codes, test_factors

@@ -38,7 +38,7 @@ def explicitness(
             lowers the score by .03 to .05. Published values are of this kind.
 
     Raises:
-        ValueError: if no factor takes two values in training and testing, or the arrays are
+        ValueError: If no factor takes two values in training and testing, or the arrays are
             malformed.
     """
     train_codes, train_factors, test_codes, test_factors = check_split(

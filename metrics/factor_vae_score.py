@@ -24,7 +24,7 @@ def score_factor_vae(
     all data; each latent stands for the factor it most often went with in training.
 
     Raises:
-        ValueError: if the codes are not finite, or `batch_size` or `num_variance` is 1.
+        ValueError: If the codes are not finite, or `batch_size` or `num_variance` is 1.
     """
     if min(batch_size, num_variance) < 2:
         raise ValueError("a variance needs two points, got batch_size or num_variance = 1")

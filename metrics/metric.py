@@ -58,7 +58,7 @@ def adopt_metric(name: str, offered: object) -> Metric:
     """The metric that is offered under a name, with a label.
 
     Raises:
-        TypeError: if something is no metric, or a parameter of it has no annotation.
+        TypeError: If something is no metric, or a parameter of it has no annotation.
     """
     if not isinstance(offered, Metric):
         raise TypeError(f"a {type(offered).__name__}; expected a teasel.metrics.Metric")

@@ -20,7 +20,7 @@ def mig(codes: np.ndarray, factors: np.ndarray, num_bins: int = 20) -> float:
         num_bins: Equal-width bins of each latent.
 
     Raises:
-        ValueError: if no factor takes two values, or the arrays are malformed.
+        ValueError: If no factor takes two values, or the arrays are malformed.
 
     >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     >>> mig(factors, factors)

@@ -24,7 +24,7 @@ def presort(inputs: np.ndarray) -> Presorted:
     """The samples (N, D), cast to float32, by feature. Bins part only values that may be split.
 
     Raises:
-        ValueError: if they are not finite in float32.
+        ValueError: If they are not finite in float32.
     """
     with np.errstate(over="ignore"):
         inputs = np.ascontiguousarray(inputs.T, dtype=np.float32)

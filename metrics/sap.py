@@ -25,7 +25,7 @@ def sap(
         test_factors: Integers (M, K).
 
     Raises:
-        ValueError: if no factor takes two values in training, or the arrays are malformed.
+        ValueError: If no factor takes two values in training, or the arrays are malformed.
     """
     matrix = sap_matrix(train_codes, train_factors, test_codes, test_factors)
     # Differs from the original: a factor with one value, an error there, is left out of the mean.

@@ -22,7 +22,7 @@ class BoostedTrees(NamedTuple):
         """Labels (N,) of inputs (N, D).
 
         Raises:
-            ValueError: if D is not that of the training inputs.
+            ValueError: If D is not that of the training inputs.
         """
         from .boosting import add_trees
 
@@ -51,7 +51,7 @@ def boosted_trees(
         num_rounds: Trees per class.
 
     Raises:
-        ValueError: if there is one label only.
+        ValueError: If there is one label only.
     """
     from .boosting import boost
     from .presorted import presort, workspace

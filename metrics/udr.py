@@ -28,7 +28,7 @@ def udr(
         smallest_kl: A latent that tells no more than this, in nats, takes no part.
 
     Raises:
-        ValueError: if there are fewer than two models, or their shapes do not match.
+        ValueError: If there are fewer than two models, or their shapes do not match.
     """
     if len(codes) < 2 or len(codes) != len(kl_per_latent):
         raise ValueError(

@@ -8,7 +8,7 @@ M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # glibc's malloc.h
 
 @functools.cache
 def keep_freed_memory() -> bool:
-    """Returns whether the C library was told to keep what is freed; only glibc can be.
+    """Whether the C library was told to keep what is freed; only glibc can be.
 
     XLA takes the temporary memory of a CPU program anew at every call. glibc gives blocks of that
     size back to the system when they are freed, and faulting 63 MB in again costs a quarter of a

@@ -15,15 +15,15 @@ def annealed_vae(
     gamma: Weight = 1000.0,
     iteration_threshold: Annotated[float, Bounds(gt=0)] = 100_000.0,
 ) -> Method:
-    """Returns the method that holds the KL at a growing capacity (Burgess et al. 2017, eq. 8).
+    """The method that holds the KL at a growing capacity (Burgess et al. 2017, eq. 8).
 
     It minimises reconstruction + gamma * |KL - C(step)| with C(step) = min(c_max, c_max * step /
     iteration_threshold). The absolute value is of the batch's mean KL, not of each image's.
 
     Args:
-        c_max: the final capacity, nats.
-        gamma: weight of the distance from the capacity.
-        iteration_threshold: the step at which the capacity is reached.
+        c_max: The final capacity, nats.
+        gamma: Weight of the distance from the capacity.
+        iteration_threshold: The step at which the capacity is reached.
     """
 
     def loss(
@@ -37,7 +37,7 @@ def annealed_vae(
 
 
 def capacity(step: jax.Array, c_max: Weight, iteration_threshold: float) -> jax.Array:
-    """Returns C(step), which grows linearly to `c_max` at `iteration_threshold`, in nats."""
+    """C(step), which grows linearly to `c_max` at `iteration_threshold`, in nats."""
     return c_max * jnp.minimum(1.0, step / iteration_threshold)
 
 

@@ -11,10 +11,10 @@ from .objective import forward, regularized
 
 
 def beta_tc_vae(beta: Weight) -> Method:
-    """Returns the method that minimises reconstruction + KL + (beta - 1) * TC (Chen 2018, eq. 4).
+    """The method that minimises reconstruction + KL + (beta - 1) * TC (Chen 2018, eq. 4).
 
     Args:
-        beta: weight of the total correlation of z; 1 is the plain variational autoencoder.
+        beta: Weight of the total correlation of z; 1 is the plain variational autoencoder.
     """
 
     def loss(
@@ -29,14 +29,14 @@ def beta_tc_vae(beta: Weight) -> Method:
 
 
 def total_correlation(codes: jax.Array, posterior: Posterior) -> jax.Array:
-    """Returns the batch's estimate of KL(q(z) || product of q(z_l)), up to a constant, in nats.
+    """The batch's estimate of KL(q(z) || product of q(z_l)), up to a constant, in nats.
 
     The mixtures over the batch carry neither its size nor the data set's, as in the paper, so the
     value is off by (D - 1) * log(B * N) and may be negative; its gradient is not affected.
 
     Args:
         codes: (B, D) samples.
-        posterior: what they are samples of.
+        posterior: What they are samples of.
     """
     mean, log_variance = posterior
     # (B, B, D): the density of code j under the posterior of image i, latent by latent.

@@ -8,10 +8,10 @@ from .objective import forward, regularized
 
 
 def beta_vae(beta: Weight) -> Method:
-    """Returns the method that minimises reconstruction + beta * KL (Higgins et al. 2017, eq. 4).
+    """The method that minimises reconstruction + beta * KL (Higgins et al. 2017, eq. 4).
 
     Args:
-        beta: weight of the KL to the prior; 1 is the plain variational autoencoder.
+        beta: Weight of the KL to the prior; 1 is the plain variational autoencoder.
     """
 
     def loss(

@@ -16,13 +16,13 @@ from .networks import Parameters
 def to_bytes(
     training: Mapping[str, Any], members: Sequence[Mapping[str, Any]], step: int, states: Sequence
 ) -> bytes:
-    """Returns a safetensors file of the states of a pack's models.
+    """A safetensors file of the states of a pack's models.
 
     Args:
-        training: what they all have in common, as JSON values: method and settings.
-        members: what says which model each state belongs to, as JSON values.
-        step: how many steps all of them have taken.
-        states: one pytree of arrays per member.
+        training: What they all have in common, as JSON values: method and settings.
+        members: What says which model each state belongs to, as JSON values.
+        step: How many steps all of them have taken.
+        states: One pytree of arrays per member.
     """
     tensors = {
         f"{place}{path}": leaf
@@ -34,13 +34,13 @@ def to_bytes(
 
 
 def header(data: bytes) -> tuple[dict[str, Any], list[dict[str, Any]], int]:
-    """Returns training, members and step of a checkpoint, without reading its arrays.
+    """Training, members and step of a checkpoint, without reading its arrays.
 
     Args:
-        data: the file, or its beginning as far as the header goes.
+        data: The file, or its beginning as far as the header goes.
 
     Raises:
-        ValueError: if `data` is no checkpoint.
+        ValueError: If `data` is no checkpoint.
     """
     try:
         metadata = read_tensors_header(lambda num: data[:num], len(data)).metadata
@@ -53,15 +53,15 @@ def header(data: bytes) -> tuple[dict[str, Any], list[dict[str, Any]], int]:
 def from_bytes(
     data: bytes, training: Mapping[str, Any], example: Any
 ) -> tuple[list[dict[str, Any]], int, list[Any]]:
-    """Returns the members, the step and the states (NumPy arrays) of a checkpoint.
+    """The members, the step and the states (NumPy arrays) of a checkpoint.
 
     Args:
-        data: what `to_bytes` gave.
-        training: what it should be of, as `to_bytes` was given it.
-        example: a pytree with the structure, shapes and types of one state.
+        data: What `to_bytes` gave.
+        training: What it should be of, as `to_bytes` was given it.
+        example: A pytree with the structure, shapes and types of one state.
 
     Raises:
-        ValueError: if `data` is no checkpoint, is of another training, or its states are unlike
+        ValueError: If `data` is no checkpoint, is of another training, or its states are unlike
             `example`.
     """
     found, members, step = header(data)
@@ -90,7 +90,7 @@ def from_bytes(
 
 
 def parameters_to_bytes(models: Mapping[str, Parameters]) -> bytes:
-    """Returns one safetensors file of the parameters of several models, by trial id."""
+    """One safetensors file of the parameters of several models, by trial id."""
     return save(
         {
             "/".join((trial_id, *names)): np.asarray(leaf)
@@ -101,10 +101,10 @@ def parameters_to_bytes(models: Mapping[str, Parameters]) -> bytes:
 
 
 def parameters_from_bytes(data: bytes) -> dict[str, Parameters]:
-    """Returns the parameters by trial id of what `parameters_to_bytes` gave.
+    """The parameters by trial id of what `parameters_to_bytes` gave.
 
     Raises:
-        ValueError: if `data` is no safetensors file.
+        ValueError: If `data` is no safetensors file.
     """
     models: dict[str, Any] = {}
     for name, tensor in _load(data).items():

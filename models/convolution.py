@@ -27,7 +27,7 @@ class Form(NamedTuple):
         down: (inputs, kernel) -> (B, H, W, O).
         up: ((B, H, W, O) outputs, kernel) -> (B, 2H, 2W, I).
         weights: (inputs, outputs, k) -> (k, k, I, O), float32 whatever the activations are.
-        packs: whether it stays fast inside a loop and mapped over replicas.
+        packs: Whether it stays fast inside a loop and mapped over replicas.
     """
 
     down: Callable[[jax.Array, jax.Array], jax.Array]
@@ -37,7 +37,7 @@ class Form(NamedTuple):
 
 
 def convolve(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Returns the stride-2 convolution with SAME padding, in the arithmetic in force.
+    """The stride-2 convolution with SAME padding, in the arithmetic in force.
 
     Args:
         inputs: (B, 2H, 2W, I).
@@ -47,7 +47,7 @@ def convolve(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def convolve_transposed(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Returns the stride-2 transposed convolution with SAME padding, as TensorFlow defines it.
+    """The stride-2 transposed convolution with SAME padding, as TensorFlow defines it.
 
     It is the gradient of `convolve`: input i reaches outputs 2i + a - 1 through kernel row a
     (k = 4). Flax's `ConvTranspose` has the same geometry with the kernel's rows and columns
@@ -65,11 +65,11 @@ def arithmetic(form: str | None = None, activations: str = "float32") -> Iterato
     """Sets the form of convolutions and the type of activations of what is traced inside.
 
     Args:
-        form: a key of `FORMS`, or None for the backend's own.
+        form: A key of `FORMS`, or None for the backend's own.
         activations: "float32" or "bfloat16"; parameters, sums and losses stay float32.
 
     Raises:
-        ValueError: if either is unknown.
+        ValueError: If either is unknown.
     """
     check_arithmetic(form, activations)
     token = _ARITHMETIC.set((form, activations))
@@ -88,22 +88,22 @@ def check_arithmetic(form: str | None, activations: str) -> None:
 
 
 def form_for(on_cpu: bool) -> str:
-    """Returns the name of the form for a kind of device."""
+    """The name of the form for a kind of device."""
     return "direct" if on_cpu else "blocks"
 
 
 def backend_form() -> str:
-    """Returns the name of the form for the backend that JAX runs on (this starts it)."""
+    """The name of the form for the backend that JAX runs on (this starts it)."""
     return form_for(jax.default_backend() == "cpu")
 
 
 def activation_dtype() -> jnp.dtype:
-    """Returns the type of activations in force."""
+    """The type of activations in force."""
     return jnp.dtype(_ARITHMETIC.get()[1])
 
 
 def wide(dtype: jnp.dtype) -> jnp.dtype:
-    """Returns the type of sums over values of `dtype`: at least float32."""
+    """The type of sums over values of `dtype`: at least float32."""
     return jnp.dtype(jnp.float32) if dtype == jnp.bfloat16 else jnp.dtype(dtype)
 
 
@@ -354,7 +354,7 @@ def _direct_weights(inputs: jax.Array, outputs: jax.Array, k: int) -> jax.Array:
 
 
 def _hold_in_memory(values: jax.Array) -> jax.Array:
-    """Returns `values`, which a CPU then writes to memory before anything reads them.
+    """The `values`, which a CPU then writes to memory before anything reads them.
 
     XLA on a CPU fuses what makes a value (a ReLU, a batch's colours) into what reads it. A
     transposition or the patches of a convolution read each value several times, so they would

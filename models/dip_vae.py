@@ -9,34 +9,34 @@ from .objective import forward, regularized
 
 
 def dip_vae_i(lambda_od: Weight, lambda_d_factor: Weight = 10.0) -> Method:
-    """Returns the method that draws the covariance of the means to identity (Kumar 2018, eq. 6).
+    """The method that draws the covariance of the means to identity (Kumar 2018, eq. 6).
 
     Args:
-        lambda_od: weight of the squared off-diagonal entries; (i, j) and (j, i) both count.
-        lambda_d_factor: the weight of (diagonal entries - 1)^2 is this times lambda_od.
+        lambda_od: Weight of the squared off-diagonal entries; (i, j) and (j, i) both count.
+        lambda_d_factor: The weight of (diagonal entries - 1)^2 is this times lambda_od.
     """
     return _dip_vae(lambda_od, lambda_d_factor, covariance_of_means)
 
 
 def dip_vae_ii(lambda_od: Weight, lambda_d_factor: Weight = 1.0) -> Method:
-    """Returns the method that draws the covariance of the codes to identity (Kumar 2018, eq. 7).
+    """The method that draws the covariance of the codes to identity (Kumar 2018, eq. 7).
 
     Args:
-        lambda_od: weight of the squared off-diagonal entries; (i, j) and (j, i) both count.
-        lambda_d_factor: the weight of (diagonal entries - 1)^2 is this times lambda_od.
+        lambda_od: Weight of the squared off-diagonal entries; (i, j) and (j, i) both count.
+        lambda_d_factor: The weight of (diagonal entries - 1)^2 is this times lambda_od.
     """
     return _dip_vae(lambda_od, lambda_d_factor, covariance_of_codes)
 
 
 def covariance_of_means(posterior: Posterior) -> jax.Array:
-    """Returns the (D, D) covariance of the posterior means over the batch, normalised by 1/B."""
+    """The (D, D) covariance of the posterior means over the batch, normalised by 1/B."""
     centred = posterior.mean - jnp.mean(posterior.mean, axis=0, keepdims=True)
     # float32 products: the batch's covariance is small and cheap, TF32 would round it.
     return jnp.matmul(centred.T, centred, precision="highest") / len(centred)
 
 
 def covariance_of_codes(posterior: Posterior) -> jax.Array:
-    """Returns the (D, D) covariance of z over the batch: E[Cov[z | x]] + Cov[E[z | x]]."""
+    """The (D, D) covariance of z over the batch: E[Cov[z | x]] + Cov[E[z | x]]."""
     variances = jnp.mean(jnp.exp(posterior.log_variance), axis=0)
     return covariance_of_means(posterior) + jnp.diag(variances)
 
@@ -44,7 +44,7 @@ def covariance_of_codes(posterior: Posterior) -> jax.Array:
 def distance_from_identity(
     covariance: jax.Array, lambda_od: jax.Array | float, lambda_d: jax.Array | float
 ) -> jax.Array:
-    """Returns lambda_od * sum of squared off-diagonals + lambda_d * sum of (diagonal - 1)^2."""
+    """Lambda_od * sum of squared off-diagonals + lambda_d * sum of (diagonal - 1)^2."""
     diagonal = jnp.diagonal(covariance)
     off_diagonal = covariance - jnp.diag(diagonal)
     off = jnp.sum(jnp.square(off_diagonal))

@@ -17,30 +17,30 @@ Observe = Callable[[Any, jax.Array, jax.Array], jax.Array]
 
 @jax.jit
 def encode(parameters: Parameters, images: jax.Array) -> Posterior:
-    """Returns mean and log variance, (B, D) each, of (B, 64, 64, C) images."""
+    """Mean and log variance, (B, D) each, of (B, 64, 64, C) images."""
     return networks.encode(parameters, images)
 
 
 @jax.jit
 def decode(parameters: Parameters, codes: jax.Array) -> jax.Array:
-    """Returns the (B, 64, 64, C) Bernoulli logits of (B, D) codes; their sigmoid is the picture."""
+    """The (B, 64, 64, C) Bernoulli logits of (B, D) codes; their sigmoid is the picture."""
     return networks.decode(parameters, codes)
 
 
 def encode_all(
     parameters: Parameters, observe: Observe, data: Any, num_images: int, *, batch: int = 256
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns mean and log variance, (N, D) float32 each, of images 0 to N - 1, each seen once.
+    """Mean and log variance, (N, D) float32 each, of images 0 to N - 1, each seen once.
 
     Args:
-        parameters: with "encoder".
-        observe: gives the images of some indices; must not use its key.
-        data: what `observe` reads.
+        parameters: With "encoder".
+        observe: Gives the images of some indices; must not use its key.
+        data: What `observe` reads.
         num_images: N.
-        batch: how many images at a time.
+        batch: How many images at a time.
 
     Raises:
-        ValueError: if num_images or batch is under 1.
+        ValueError: If num_images or batch is under 1.
     """
     if num_images < 1 or batch < 1:
         raise ValueError(f"num_images is {num_images} and batch {batch}; both must be at least 1")

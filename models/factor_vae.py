@@ -17,7 +17,7 @@ class Adversary(nn.Module):
 
     @nn.compact
     def __call__(self, codes: jax.Array) -> jax.Array:
-        """Returns (B, 2) logits of (B, D) codes."""
+        """Logits (B, 2) of (B, D) codes."""
         hidden = codes
         for index in range(1, 7):
             hidden = nn.leaky_relu(Dense(1000, name=f"dense_{index}")(hidden), 0.2)
@@ -25,7 +25,7 @@ class Adversary(nn.Module):
 
 
 def factor_vae(gamma: Weight) -> Method:
-    """Returns the method with a weight on the density-ratio estimate of the total correlation.
+    """The method with a weight on the density-ratio estimate of the total correlation.
 
     The networks minimise reconstruction + KL + gamma * TC, and the adversary its cross entropy
     between codes and permuted codes (Kim & Mnih 2018, algorithm 2), both from the same forward pass
@@ -33,7 +33,7 @@ def factor_vae(gamma: Weight) -> Method:
     al. 2019; Kim and Mnih take a second batch. Adam's moments decay by .5 and .9 for the adversary.
 
     Args:
-        gamma: weight of the total correlation.
+        gamma: Weight of the total correlation.
     """
 
     def loss(
@@ -54,13 +54,13 @@ def factor_vae(gamma: Weight) -> Method:
 
 
 def total_correlation(adversary: Parameters, codes: jax.Array) -> jax.Array:
-    """Returns the mean log ratio of joint to permuted that the adversary sees in (B, D) codes."""
+    """The mean log ratio of joint to permuted that the adversary sees in (B, D) codes."""
     logits = _logits(adversary, codes)
     return jnp.mean(logits[:, 0] - logits[:, 1])
 
 
 def adversary_loss(adversary: Parameters, codes: jax.Array, permuted: jax.Array) -> jax.Array:
-    """Returns the adversary's cross entropy, nats: half of it on codes, half on permuted ones.
+    """The adversary's cross entropy, nats: half of it on codes, half on permuted ones.
 
     Probabilities are clipped to [1e-6, 1 - 1e-6] as in the paper, outside of which there is no
     gradient.
@@ -71,7 +71,7 @@ def adversary_loss(adversary: Parameters, codes: jax.Array, permuted: jax.Array)
 
 
 def permute_latents(codes: jax.Array, key: jax.Array) -> jax.Array:
-    """Returns (B, D) codes with every latent shuffled over the batch by itself."""
+    """The codes (B, D) with every latent shuffled over the batch by itself."""
     return jax.random.permutation(key, codes, axis=0, independent=True)
 
 

@@ -35,12 +35,12 @@ class Memory(NamedTuple):
     """Bytes of a pack on its device.
 
     Attributes:
-        data: the data set, once.
-        parameters: of one model.
-        optimizer: of one model.
-        activations: what a step of one model needs besides, gradients included.
-        num_replicas: how many models the pack has.
-        together: whether they all take their step at the same time.
+        data: The data set, once.
+        parameters: Of one model.
+        optimizer: Of one model.
+        activations: What a step of one model needs besides, gradients included.
+        num_replicas: How many models the pack has.
+        together: Whether they all take their step at the same time.
     """
 
     data: int
@@ -68,17 +68,17 @@ def pack_memory(
     on_cpu: bool,
     activations: str = "float32",
 ) -> Memory:
-    """Returns the bytes of a pack, with the convolutions' form of its backend.
+    """The bytes of a pack, with the convolutions' form of its backend.
 
     On a CPU the models of a pack take their steps one after the other, elsewhere together.
 
     Args:
-        method: an entry of `METHODS`.
-        settings: batch size and number of latents matter.
+        method: An entry of `METHODS`.
+        settings: Batch size and number of latents matter.
         image_shape: (64, 64, C).
-        data_bytes: size of the data set on the device.
+        data_bytes: Size of the data set on the device.
         num_replicas: R.
-        on_cpu: whether the device is a CPU.
+        on_cpu: Whether the device is a CPU.
         activations: "float32" or "bfloat16".
     """
     example = method(**dict.fromkeys(method.parameters, 1.0))
@@ -99,17 +99,17 @@ def pack_memory(
 
 
 def pack_size(num_trials: int, memory: Memory, device_bytes: int) -> int:
-    """Returns how many of the trials that wait to train together, at least 1.
+    """How many of the trials that wait to train together, at least 1.
 
     The first of `PACK_SIZES` that fits in memory, and no more than there are trials.
 
     Args:
-        num_trials: trials waiting for this program.
-        memory: of a pack of any size of these trials.
-        device_bytes: all of the device's memory.
+        num_trials: Trials waiting for this program.
+        memory: Of a pack of any size of these trials.
+        device_bytes: All of the device's memory.
 
     Raises:
-        ValueError: if no trial waits.
+        ValueError: If no trial waits.
     """
     if num_trials < 1:
         raise ValueError(f"num_trials is {num_trials}; there must be a trial to pack")
@@ -121,7 +121,7 @@ def pack_size(num_trials: int, memory: Memory, device_bytes: int) -> int:
 
 
 def device_memory() -> int:
-    """Returns the bytes of memory of the first device (this starts the backend)."""
+    """The bytes of memory of the first device (this starts the backend)."""
     statistics = jax.local_devices()[0].memory_stats() or {}
     if "bytes_limit" in statistics:
         return statistics["bytes_limit"]

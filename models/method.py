@@ -24,9 +24,9 @@ class Info(NamedTuple):
     """What one may want to know of a loss; nats, means over the batch.
 
     Attributes:
-        reconstruction: minus the log likelihood of the images.
+        reconstruction: Minus the log likelihood of the images.
         kl: KL(q(z | x) || N(0, I)), without any weight.
-        regularizer: what the loss adds to the reconstruction, weights included.
+        regularizer: What the loss adds to the reconstruction, weights included.
         kl_per_latent: (D,), summing to `kl`.
     """
 
@@ -43,9 +43,9 @@ class Method(NamedTuple):
         loss: (parameters, images (B, H, W, C), key, step) -> (scalar to minimise, `Info`).
         initial_parameters: (key, image_shape, num_latents) -> parameters, with at least
             "encoder" and "decoder".
-        optimizer: learning rate -> the transformation of gradients.
+        optimizer: Learning rate -> the transformation of gradients.
         trainable: False for a reference that keeps its initial weights.
-        version: raise it when the same hyper-parameters would give another model. From 2 on it is
+        version: Raise it when the same hyper-parameters would give another model. From 2 on it is
             part of a trial's identity, so that older models are not taken for new ones.
     """
 
@@ -82,7 +82,7 @@ class MethodEntry:
     example: Mapping[str, float] = field(default_factory=dict)
 
     def __call__(self, *values: Any, **hyperparameters: Any) -> Method:
-        """Returns the method with these hyper-parameters, numbers or traced values."""
+        """The method with these hyper-parameters, numbers or traced values."""
         return self.factory(*values, **hyperparameters)
 
     @property
@@ -95,7 +95,7 @@ class MethodEntry:
         """The hyper-parameters by name, in the order of the factory's signature.
 
         Raises:
-            TypeError: if one of the arguments is not annotated as a float.
+            TypeError: If one of the arguments is not annotated as a float.
         """
         parameters = read_parameters(self.factory)
         for name, parameter in parameters.items():
@@ -108,10 +108,10 @@ class MethodEntry:
 
 
 def adopt_method(name: str, offered: object) -> MethodEntry:
-    """Returns the entry for what is offered under a name: an entry, or a bare factory.
+    """The entry for what is offered under a name: an entry, or a bare factory.
 
     Raises:
-        TypeError: if it is neither, or one of its arguments is not annotated as a float.
+        TypeError: If it is neither, or one of its arguments is not annotated as a float.
     """
     if not callable(offered):
         raise TypeError(f"a {type(offered).__name__}; expected a function that returns a Method")
@@ -122,14 +122,14 @@ def adopt_method(name: str, offered: object) -> MethodEntry:
 
 
 def check_hyperparameters(method: MethodEntry, values: Mapping[str, Any]) -> dict[str, float]:
-    """Returns the hyper-parameters of one trial with the defaults filled in, in signature order.
+    """The hyper-parameters of one trial with the defaults filled in, in signature order.
 
     Args:
-        method: an entry of `METHODS`.
-        values: the given hyper-parameters by name.
+        method: An entry of `METHODS`.
+        values: The given hyper-parameters by name.
 
     Raises:
-        ValueError: if one is missing, unknown, not a number, not finite or out of bounds.
+        ValueError: If one is missing, unknown, not a number, not finite or out of bounds.
     """
     known = method.parameters
     for name in values:

@@ -30,9 +30,9 @@ class Convolution(nn.Module):
     """A stride-2 convolution with bias, or its transpose.
 
     Attributes:
-        features: the number of output channels.
-        size: side of the kernel, 2 or 4.
-        transposed: doubles height and width instead of halving them.
+        features: The number of output channels.
+        size: Side of the kernel, 2 or 4.
+        transposed: Doubles height and width instead of halving them.
     """
 
     features: int
@@ -41,7 +41,7 @@ class Convolution(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: jax.Array) -> jax.Array:
-        """Returns (B, H/2, W/2, features), or (B, 2H, 2W, features) if transposed."""
+        """The outputs (B, H/2, W/2, features), or (B, 2H, 2W, features) if transposed."""
         shape = (self.size, self.size, inputs.shape[-1], self.features)
         kernel = self.param("kernel", ZEROS, shape)
         bias = self.param("bias", ZEROS, (self.features,))
@@ -56,7 +56,7 @@ class Dense(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: jax.Array) -> jax.Array:
-        """Returns (B, features)."""
+        """The outputs (B, features)."""
         kernel = self.param("kernel", ZEROS, (inputs.shape[-1], self.features))
         bias = self.param("bias", ZEROS, (self.features,))
         return _add_bias(inputs @ kernel.astype(inputs.dtype), bias)
@@ -76,7 +76,7 @@ class Encoder(nn.Module):
 
     @nn.compact
     def __call__(self, images: jax.Array) -> Posterior:
-        """Returns the posterior of (B, 64, 64, C) images."""
+        """The posterior of (B, 64, 64, C) images."""
         hidden = images
         for index, (features, size) in enumerate(((32, 4), (32, 4), (64, 2), (64, 2)), start=1):
             hidden = nn.relu(Convolution(features, size, name=f"convolution_{index}")(hidden))
@@ -94,7 +94,7 @@ class Decoder(nn.Module):
 
     @nn.compact
     def __call__(self, codes: jax.Array) -> jax.Array:
-        """Returns (B, 64, 64, C) logits of (B, D) codes."""
+        """Logits (B, 64, 64, C) of (B, D) codes."""
         hidden = nn.relu(Dense(256, name="dense_1")(codes))
         hidden = nn.relu(Dense(1024, name="dense_2")(hidden))
         hidden = hidden.reshape(hidden.shape[0], 4, 4, 64)
@@ -107,15 +107,15 @@ class Decoder(nn.Module):
 def initial_parameters(
     key: jax.Array, image_shape: tuple[int, ...], num_latents: int
 ) -> Parameters:
-    """Returns fresh {"encoder": ..., "decoder": ...}: Glorot uniform kernels, zero biases.
+    """Fresh {"encoder": ..., "decoder": ...}: Glorot uniform kernels, zero biases.
 
     Args:
-        key: a JAX key.
+        key: A JAX key.
         image_shape: (64, 64, C).
         num_latents: D.
 
     Raises:
-        ValueError: if images are not 64 x 64 or num_latents is under 1.
+        ValueError: If images are not 64 x 64 or num_latents is under 1.
     """
     if len(image_shape) != 3 or tuple(image_shape[:2]) != (IMAGE_SIZE, IMAGE_SIZE):
         raise ValueError(
@@ -129,7 +129,7 @@ def initial_parameters(
 
 
 def shapes_of(network: nn.Module, input_shape: tuple[int, ...]) -> Parameters:
-    """Returns the parameters of a network as shapes and types, without any values."""
+    """The parameters of a network as shapes and types, without any values."""
     inputs = jax.ShapeDtypeStruct(input_shape, jnp.float32)
     # No backend is started: the key is only a shape too, and no form is asked for by backend.
     with arithmetic("direct"):
@@ -137,14 +137,14 @@ def shapes_of(network: nn.Module, input_shape: tuple[int, ...]) -> Parameters:
 
 
 def glorot_uniform(key: jax.Array, shapes: Parameters) -> Parameters:
-    """Returns kernels uniform in +-sqrt(6 / (fan in + fan out)) and zero biases (Glorot 2010).
+    """Kernels uniform in +-sqrt(6 / (fan in + fan out)) and zero biases (Glorot 2010).
 
     A convolution's receptive field counts in both fans, as in TensorFlow. All kernels come from
     one draw, since XLA takes seconds to compile a draw for each.
 
     Args:
-        key: a JAX key.
-        shapes: a pytree of things with a shape; two axes or more are a kernel, one is a bias.
+        key: A JAX key.
+        shapes: A pytree of things with a shape; two axes or more are a kernel, one is a bias.
     """
     leaves, structure = jax.tree.flatten(shapes)
     sizes = [math.prod(leaf.shape) if len(leaf.shape) > 1 else 0 for leaf in leaves]
@@ -162,10 +162,10 @@ def glorot_uniform(key: jax.Array, shapes: Parameters) -> Parameters:
 
 
 def encode(parameters: Parameters, images: jax.Array) -> Posterior:
-    """Returns the posterior of (B, 64, 64, C) images, float32 or wider.
+    """The posterior of (B, 64, 64, C) images, float32 or wider.
 
     Raises:
-        ValueError: if the images have another shape, or are no floating-point numbers.
+        ValueError: If the images have another shape, or are no floating-point numbers.
     """
     num_channels = parameters["encoder"]["convolution_1"]["kernel"].shape[-2]
     _check("images", images, (IMAGE_SIZE, IMAGE_SIZE, num_channels))
@@ -175,10 +175,10 @@ def encode(parameters: Parameters, images: jax.Array) -> Posterior:
 
 
 def decode(parameters: Parameters, codes: jax.Array) -> jax.Array:
-    """Returns the (B, 64, 64, C) Bernoulli logits of (B, D) codes, float32 or wider.
+    """The (B, 64, 64, C) Bernoulli logits of (B, D) codes, float32 or wider.
 
     Raises:
-        ValueError: if the codes have another D, or are no floating-point numbers.
+        ValueError: If the codes have another D, or are no floating-point numbers.
     """
     _check("codes", codes, parameters["decoder"]["dense_1"]["kernel"].shape[:1])
     num_channels = parameters["decoder"]["convolution_4"]["bias"].shape[-1]

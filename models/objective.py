@@ -14,9 +14,9 @@ class Forward(NamedTuple):
     """One pass through encoder and decoder, with one sample of z per image.
 
     Attributes:
-        posterior: mean and log variance, (B, D) each.
+        posterior: Mean and log variance, (B, D) each.
         codes: (B, D) samples of the posterior.
-        reconstruction: minus the log likelihood of the images, mean over the batch, nats.
+        reconstruction: Minus the log likelihood of the images, mean over the batch, nats.
         kl_per_latent: (D,) KL to the standard normal prior, mean over the batch, nats.
     """
 
@@ -32,12 +32,12 @@ class Forward(NamedTuple):
 
 
 def forward(params: Parameters, images: jax.Array, key: jax.Array) -> Forward:
-    """Returns the posterior, its samples and the two terms of the bound (Kingma & Welling 2014).
+    """The posterior, its samples and the two terms of the bound (Kingma & Welling 2014).
 
     Args:
-        params: with "encoder" and "decoder".
+        params: With "encoder" and "decoder".
         images: (B, 64, 64, C).
-        key: what the samples' noise is drawn from.
+        key: What the samples' noise is drawn from.
     """
     posterior = encode(params, images)
     codes = sample(posterior, key)
@@ -50,19 +50,19 @@ def forward(params: Parameters, images: jax.Array, key: jax.Array) -> Forward:
 
 
 def regularized(passed: Forward, regularizer: jax.Array) -> tuple[jax.Array, Info]:
-    """Returns the loss, reconstruction + regularizer, and what is logged of it."""
+    """The loss, reconstruction + regularizer, and what is logged of it."""
     info = Info(passed.reconstruction, passed.kl, regularizer, passed.kl_per_latent)
     return passed.reconstruction + regularizer, info
 
 
 def sample(posterior: Posterior, key: jax.Array) -> jax.Array:
-    """Returns one (B, D) sample of the posterior: mean + exp(log variance / 2) * noise."""
+    """One (B, D) sample of the posterior: mean + exp(log variance / 2) * noise."""
     noise = jax.random.normal(key, posterior.mean.shape, posterior.mean.dtype)
     return posterior.mean + jnp.exp(posterior.log_variance / 2) * noise
 
 
 def bernoulli_reconstruction(logits: jax.Array, images: jax.Array) -> jax.Array:
-    """Returns minus the log likelihood of each image, summed over pixels and channels: (B,) nats.
+    """Minus the log likelihood of each image, summed over pixels and channels: (B,) nats.
 
     The constant that makes it zero for a perfect reconstruction of grey pixels is not subtracted,
     as in the paper. Pixels may be any real number.
@@ -75,6 +75,6 @@ def bernoulli_reconstruction(logits: jax.Array, images: jax.Array) -> jax.Array:
 
 
 def kl_per_latent(posterior: Posterior) -> jax.Array:
-    """Returns the KL of each image's posterior to N(0, 1), latent by latent: (B, D) nats."""
+    """The KL of each image's posterior to N(0, 1), latent by latent: (B, D) nats."""
     mean, log_variance = posterior
     return 0.5 * (jnp.square(mean) + jnp.exp(log_variance) - log_variance - 1)

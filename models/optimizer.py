@@ -18,7 +18,7 @@ class AdamState(NamedTuple):
 def adam(
     learning_rate: float, *, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8
 ) -> optax.GradientTransformation:
-    """Returns Adam in its "epsilon hat" form (Kingma & Ba 2015, end of section 2).
+    """Adam in its "epsilon hat" form (Kingma & Ba 2015, end of section 2).
 
     The update is ``learning_rate * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + epsilon)``.
     `optax.adam` adds epsilon to the bias-corrected ``sqrt(v / (1 - beta2^t))`` instead, which is

@@ -36,11 +36,11 @@ class Program:
     """The functions of one method, data set and settings.
 
     Args:
-        entry: the method.
-        settings: shared by all models.
+        entry: The method.
+        settings: Shared by all models.
         image_shape: (H, W, C) of what `sample_batch` returns.
-        sample_batch: gives a batch.
-        arithmetic: the form of the convolutions, and the type of the activations.
+        sample_batch: Gives a batch.
+        arithmetic: The form of the convolutions, and the type of the activations.
     """
 
     entry: MethodEntry
@@ -50,11 +50,11 @@ class Program:
     arithmetic: tuple[str, str]
 
     def method(self, values: Mapping[str, Any]) -> Method:
-        """Returns the method with these hyper-parameters."""
+        """The method with these hyper-parameters."""
         return self.entry(**values)
 
     def start(self, seed, values) -> State:
-        """Returns a model at step 0."""
+        """A model at step 0."""
         method = self.method(values)
         key = key_for(seed, Purpose.WEIGHTS)
         parameters = method.initial_parameters(key, self.image_shape, self.settings.num_latents)
@@ -62,12 +62,12 @@ class Program:
         return State(parameters, optimizer.init(parameters))
 
     def advance(self, state, total, data, seed, values, step):
-        """Returns a model one step on, and `total` (4,) with this step's `CURVES` added."""
+        """A model one step on, and `total` (4,) with this step's `CURVES` added."""
         state, row = self._step(state, data, seed, values, step)
         return state, total + row
 
     def advance_all(self, states, data, seeds, values, first, num_steps):
-        """Returns R models `num_steps` on, and the sums (R, 4) of their `CURVES`."""
+        """R models `num_steps` on, and the sums (R, 4) of their `CURVES`."""
         one_step = jax.vmap(self._step, in_axes=(0, None, 0, 0, None))
 
         def body(step, carry):
@@ -79,7 +79,7 @@ class Program:
         return jax.lax.fori_loop(first, first + num_steps, body, carry)
 
     def evaluate(self, parameters, data, seed, values, step, batch):
-        """Returns a model's `CURVES` and KL of each latent (4 + D,) over one evaluation batch."""
+        """A model's `CURVES` and KL of each latent (4 + D,) over one evaluation batch."""
         key = key_for(seed, Purpose.EVALUATION, batch)
         images = self.sample_batch(data, key, self.settings.batch_size)
         noise = key_for(seed, Purpose.EVALUATION_NOISE, batch)
@@ -88,7 +88,7 @@ class Program:
         return jnp.concatenate([_row(loss, info), info.kl_per_latent])
 
     def evaluate_all(self, parameters, data, seeds, values, step, first, num_batches):
-        """Returns the sums (R, 4 + D) of `evaluate` over R models' evaluation batches."""
+        """The sums (R, 4 + D) of `evaluate` over R models' evaluation batches."""
         one_batch = jax.vmap(self.evaluate, in_axes=(0, None, 0, 0, None, None))
 
         def body(batch, totals):

@@ -16,7 +16,7 @@ class Purpose(IntEnum):
 
 
 def key_for(seed: int | jax.Array, purpose: Purpose, step: int | jax.Array = 0) -> jax.Array:
-    """Returns the threefry key of one step; `seed` and `step` may be traced.
+    """The threefry key of one step; `seed` and `step` may be traced.
 
     Threefry, because it draws the same bits alone and mapped over replicas.
     """

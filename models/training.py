@@ -47,9 +47,9 @@ class Pack(NamedTuple):
     """Models that train together, all at the same step.
 
     Attributes:
-        replicas: who they are, R of them.
-        step: how many steps they have taken.
-        states: a list of R `State`, or one `State` with a leading axis R.
+        replicas: Who they are, R of them.
+        step: How many steps they have taken.
+        states: A list of R `State`, or one `State` with a leading axis R.
     """
 
     replicas: tuple[Replica, ...]
@@ -61,20 +61,20 @@ class Trainer:
     """Trains packs of one method on one data set with one compiled program.
 
     Args:
-        method: an entry of `METHODS`.
-        settings: shared by all models.
+        method: An entry of `METHODS`.
+        settings: Shared by all models.
         image_shape: (H, W, C) of what `sample_batch` returns.
-        sample_batch: gives a batch.
-        data: what `sample_batch` reads, a pytree of arrays.
-        form: how convolutions are computed, a key of `FORMS`; None is the backend's best.
+        sample_batch: Gives a batch.
+        data: What `sample_batch` reads, a pytree of arrays.
+        form: How convolutions are computed, a key of `FORMS`; None is the backend's best.
         activations: "float32" or "bfloat16".
 
     Attributes:
-        steps: the steps to take: `settings.steps`, or 0 for a method that is never trained.
-        num_programs: how many programs `advance` has been compiled to: 1 after its first call.
+        steps: The steps to take: `settings.steps`, or 0 for a method that is never trained.
+        num_programs: How many programs `advance` has been compiled to: 1 after its first call.
 
     Raises:
-        ValueError: if a setting is out of range or `sample_batch` gives other shapes.
+        ValueError: If a setting is out of range or `sample_batch` gives other shapes.
     """
 
     def __init__(
@@ -116,10 +116,10 @@ class Trainer:
             self._evaluate = jax.jit(self._program.evaluate)
 
     def start(self, replicas: Sequence[Replica]) -> Pack:
-        """Returns the pack at step 0, each model with the initial weights of its seed.
+        """The pack at step 0, each model with the initial weights of its seed.
 
         Raises:
-            ValueError: if there are no replicas, or a hyper-parameter or seed isn't allowed.
+            ValueError: If there are no replicas, or a hyper-parameter or seed isn't allowed.
         """
         if not replicas:
             raise ValueError("a pack needs at least one replica")
@@ -130,21 +130,21 @@ class Trainer:
     def advance(
         self, pack: Pack, num_steps: int, data: Any = None
     ) -> tuple[Pack, dict[str, np.ndarray]]:
-        """Returns the pack after `num_steps` more steps, and the means over these steps.
+        """The pack after `num_steps` more steps, and the means over these steps.
 
         The given pack is used up: its memory goes to the new one.
 
         Args:
-            pack: what to train.
-            num_steps: how far.
-            data: what `sample_batch` reads for these steps, if not the trainer's own.
+            pack: What to train.
+            num_steps: How far.
+            data: What `sample_batch` reads for these steps, if not the trainer's own.
 
         Returns:
             The pack, and (R,) float64 arrays "loss", "reconstruction", "kl" and "regularizer", in
             nats. A model that broke has NaN there and touches no other.
 
         Raises:
-            ValueError: if num_steps is under 1.
+            ValueError: If num_steps is under 1.
         """
         if num_steps < 1:
             raise ValueError(f"num_steps is {num_steps}; it must be at least 1")
@@ -169,7 +169,7 @@ class Trainer:
     def batch_keys(
         self, pack: Pack, first: int, num: int, purpose: Purpose = Purpose.BATCH
     ) -> jax.Array:
-        """Returns the keys (R, num) of the steps, or evaluation batches, from `first`.
+        """The keys (R, num) of the steps, or evaluation batches, from `first`.
 
         `sample_batch` gets them; for whoever sends the images from the host.
         """
@@ -180,20 +180,20 @@ class Trainer:
     def evaluate(
         self, pack: Pack, num_batches: int, first: int = 0, data: Any = None
     ) -> list[dict[str, Any]]:
-        """Returns each model's losses, means over `num_batches` batches drawn for evaluation.
+        """Each model's losses, means over `num_batches` batches drawn for evaluation.
 
         Args:
-            pack: what to evaluate.
-            num_batches: how many batches.
-            first: the first batch's number.
-            data: what `sample_batch` reads for these batches, if not the trainer's own.
+            pack: What to evaluate.
+            num_batches: How many batches.
+            first: The first batch's number.
+            data: What `sample_batch` reads for these batches, if not the trainer's own.
 
         Returns:
             For each model "loss", "reconstruction", "kl", "regularizer", "elbo" = -(reconstruction
             + kl), in nats, and "kl_per_latent", a list of D.
 
         Raises:
-            ValueError: if num_batches is under 1.
+            ValueError: If num_batches is under 1.
         """
         if num_batches < 1:
             raise ValueError(f"num_batches is {num_batches}; it must be at least 1")
@@ -234,7 +234,7 @@ class Trainer:
         return results
 
     def parameters(self, pack: Pack) -> list[Parameters]:
-        """Returns each model's {"encoder": ..., "decoder": ...} as NumPy arrays."""
+        """Each model's {"encoder": ..., "decoder": ...} as NumPy arrays."""
         kept = [
             {name: state.parameters[name] for name in ("encoder", "decoder")}
             for state in self._states(pack)
@@ -242,15 +242,15 @@ class Trainer:
         return jax.tree.map(np.asarray, kept)
 
     def save(self, pack: Pack) -> bytes:
-        """Returns a checkpoint: a safetensors file with the step and the replicas in its header."""
+        """A checkpoint: a safetensors file with the step and the replicas in its header."""
         members = [replica._asdict() for replica in pack.replicas]
         return checkpoint.to_bytes(self._training, members, pack.step, self._states(pack))
 
     def restore(self, data: bytes, trial_ids: Sequence[str] | None = None) -> Pack:
-        """Returns the pack of a checkpoint, or of some of its trials, in the order asked for.
+        """The pack of a checkpoint, or of some of its trials, in the order asked for.
 
         Raises:
-            ValueError: if `data` is no checkpoint, is one of another method, other settings or
+            ValueError: If `data` is no checkpoint, is one of another method, other settings or
                 other networks, or lacks one of the trials.
         """
         members, step, states = checkpoint.from_bytes(data, self._training, self._example)
@@ -265,10 +265,10 @@ class Trainer:
         return self._pack(tuple(replicas), step, states)
 
     def join(self, packs: Sequence[Pack]) -> Pack:
-        """Returns one pack of the models of several.
+        """One pack of the models of several.
 
         Raises:
-            ValueError: if they aren't all at the same step.
+            ValueError: If they aren't all at the same step.
         """
         steps = {pack.step for pack in packs}
         if len(steps) != 1:

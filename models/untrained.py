@@ -5,7 +5,7 @@ from .method import Method, MethodEntry
 
 
 def untrained() -> Method:
-    """Returns the method that is never trained; its loss is that of a beta-VAE with beta = 1."""
+    """The method that is never trained; its loss is that of a beta-VAE with beta = 1."""
     return beta_vae(beta=1.0)._replace(trainable=False)
 
 

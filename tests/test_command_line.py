@@ -111,7 +111,7 @@ def test_methods_are_listed_with_bounds_and_defaults_and_so_are_references(
 ) -> None:
     assert main(["methods"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    at = next(at for at, line in enumerate(lines) if line.startswith("annealed_vae: the method"))
+    at = next(at for at, line in enumerate(lines) if line.startswith("annealed_vae: The method"))
     assert lines[at + 1 : at + 4] == [
         "  c_max: a finite number of at least 0",
         "  gamma: a finite number of at least 0; by default 1000",

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from teasel.models import Bounds, Info, Method, Purpose, Replica, Settings, Trainer
+from teasel.models import Bounds, Info, Method, MethodEntry, Purpose, Replica, Settings, Trainer
 from teasel.models.randomness import key_for
 
 SETTINGS = Settings(steps=10, batch_size=2, num_latents=1, learning_rate=0.25)
@@ -15,7 +15,7 @@ SEEDS, SCALES = (3, 8), (1.0, 2.0)
 
 
 def mirror(scale: Annotated[float, Bounds()]) -> Method:
-    """Returns the method whose losses are its image, its step and its noise."""
+    """The method whose losses are its image, its step and its noise."""
 
     def initial(key, image_shape, num_latents):
         del image_shape, num_latents
@@ -43,7 +43,7 @@ def _normals(purpose: Purpose, steps) -> np.ndarray:
 
 @pytest.fixture(scope="module", params=["direct", "blocks"])
 def trainer(request) -> Trainer:
-    return Trainer(mirror, SETTINGS, (1, 1, 1), _draw, (), form=request.param)
+    return Trainer(MethodEntry(mirror), SETTINGS, (1, 1, 1), _draw, (), form=request.param)
 
 
 @pytest.fixture

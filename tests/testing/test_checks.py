@@ -20,7 +20,7 @@ def method_of(loss) -> MethodEntry:
     """A method of one hyper-parameter with this `loss(weight, passed) -> loss, info`."""
 
     def mine(weight: Weight) -> Method:
-        """Returns the method of a test."""
+        """The method of a test."""
         return Method(lambda params, images, key, step: loss(weight, forward(params, images, key)))
 
     return MethodEntry(mine, reference=REFERENCE, example={"weight": 2.0})
@@ -80,7 +80,7 @@ def test_weights_of_its_own_are_refused() -> None:
     made = METHODS["beta_vae"](1.0)
 
     def mine() -> Method:
-        """Returns the method of a test."""
+        """The method of a test."""
         return made._replace(
             initial_parameters=lambda key, shape, num: jax.tree.map(
                 lambda leaf: 2 * leaf, made.initial_parameters(key, shape, num)
