@@ -100,8 +100,8 @@ def read_drivers(store: Store) -> dict[str, Driver]:
     found = {}
     for name in store.files("running/drivers", ".json"):
         with contextlib.suppress(StoreError):  # it has ended meanwhile
-            # A driver of a later version may say more.
-            facts: dict[str, Any] = upgrade_driver(json.loads(store.read(name)))
+            # A driver of another version may say more, or less.
+            facts: dict[str, Any] = {"shard": None} | upgrade_driver(json.loads(store.read(name)))
             found[name] = Driver(**{key: facts[key] for key in Driver._fields if key in facts})
     return found
 

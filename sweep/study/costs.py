@@ -95,7 +95,8 @@ def _score_seconds(trial: Trial, request: MetricRequest) -> float:
 def relative_step(trial: Trial) -> float:
     """The cost of an update, as a multiple of beta-VAE's at batch 64 and one channel."""
     channels = THREE_CHANNELS_COST if definition(trial).image_shape[-1] == 3 else 1.0
-    return METHODS[trial.method].cost * channels * trial.training.batch_size / 64
+    known = METHODS.get(trial.method)
+    return (known.cost if known else 1.0) * channels * trial.training.batch_size / 64
 
 
 def num_encoded(trial: Trial) -> int:
