@@ -10,7 +10,10 @@ from teasel.analysis.paper.compare import RULE
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize(("page", "least"), [("analysis.md", 40), ("mini.md", 10)])
+@pytest.mark.parametrize(
+    ("page", "least"),
+    [pytest.param("analysis.md", 40, marks=pytest.mark.slow), ("mini.md", 10)],
+)
 def test_every_example_of_the_docs_gives_what_it_shows(
     page: str, least: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -112,6 +112,7 @@ def test_pictures_are_those_of_the_best_and_the_median_model(page: str) -> None:
     assert captions == [f"{kind} model" for kind in kinds] * 2
 
 
+@pytest.mark.slow
 def test_a_report_is_written_into_its_results_folder(
     write_folder: WriteFolder, tmp_path: Path
 ) -> None:

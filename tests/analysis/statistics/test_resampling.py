@@ -95,6 +95,7 @@ def test_every_interval_shown_holds_the_truth_about_as_often_as_it_says(
     assert held.min() > 0.95 - 4 * NOISE
 
 
+@pytest.mark.slow
 def test_the_fewest_seeds_with_an_interval_cover_too() -> None:
     rng = np.random.default_rng(5)
     means = cell_means(rng, num_datasets=2, num_scores=len(SCORES))
@@ -104,6 +105,7 @@ def test_the_fewest_seeds_with_an_interval_cover_too() -> None:
     assert held.min() > 0.95 - 4 * NOISE
 
 
+@pytest.mark.slow
 def test_shares_near_none_and_near_all_are_covered_too() -> None:
     # The settings of six methods make 0, 5, 20, 49, 83 and 96 % of their method's variance.
     within = np.sqrt([0, 0.02, 0.1, 0.4, 2, 10])[:, None] * np.linspace(

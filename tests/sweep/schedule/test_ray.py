@@ -71,6 +71,7 @@ def test_a_study_runs_on_ray_and_a_second_time_does_nothing(
     assert again.returncode == 0
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_says_so_and_the_same_command_goes_on(
     grid_file: Path, tmp_path: Path
 ) -> None:
@@ -144,35 +145,43 @@ def test_an_address_where_no_ray_answers_is_said_in_seconds(
     assert time.monotonic() - began < 30
 
 
-HALVES = """
-import os, sys, time
-from dataclasses import dataclass
-from teasel.sweep.schedule import ray as ray_executor
-from teasel.sweep.work.machine import ClusterError
-from teasel.sweep.schedule.ray import RayExecutor
-from teasel.sweep.work.tasks import Demand, Task
+LOOK = """
+import sys, types
 
-@dataclass(frozen=True)
-class Look(Task):
-    @property
-    def attempt_id(self): return f"look-{self.attempt}"
-    pack_id = "look"
-    def run(self):
-        began = time.time()
-        time.sleep(8)
-        fraction = os.environ.get("XLA_PYTHON_CLIENT_MEM_FRACTION")
-        device = os.environ["CUDA_VISIBLE_DEVICES"]
-        mode = os.environ.get("RAY_AUTH_MODE")
-        return [began, time.time(), fraction, device, "jax" in sys.modules, mode]
+def score(task):
+    import os, time
+    began = time.time()
+    time.sleep(8)
+    fraction = os.environ.get("XLA_PYTHON_CLIENT_MEM_FRACTION")
+    device = os.environ["CUDA_VISIBLE_DEVICES"]
+    mode = os.environ.get("RAY_AUTH_MODE")
+    return [began, time.time(), fraction, device, "jax" in sys.modules, mode]
+
+sys.modules["teasel.sweep.work.score"] = types.ModuleType("teasel.sweep.work.score")
+sys.modules["teasel.sweep.work.score"].score = score
+"""
+"""What every Python imports at its start: a worker then looks around instead of scoring."""
+
+HALVES = """
+import sys
+from teasel.sweep.schedule import ray as ray_executor
+from teasel.sweep.schedule.ray import RayExecutor
+from teasel.settings import Settings
+from teasel.sweep.trials.trial import Trial
+from teasel.sweep.work.machine import ClusterError
+from teasel.sweep.work.tasks import Demand, ScoreTrials
 
 ray_executor._START_SECONDS = 0.1
 executor = RayExecutor()
 assert executor.machines() == [Demand(2, 1)], executor.machines()
 for attempt in range(2):
-    executor.submit(Look(sys.argv[1], "s", "r", (), attempt, Demand(1, 0.5)))
+    trials = (Trial("d", "m", {}, 0, Settings()),)
+    executor.submit(ScoreTrials(sys.argv[1], "s", "r", trials, attempt, Demand(1, 0.5)))
 looks = []
 while len(looks) < 2:
-    looks += [outcome.value for outcome in executor.wait(1.0)]
+    outcomes = executor.wait(1.0)
+    assert not any(outcome.failure for outcome in outcomes), outcomes
+    looks += [outcome.value for outcome in outcomes]
 print("looks =", looks)
 try:
     executor.accelerator_bytes()
@@ -185,7 +194,9 @@ def test_two_packs_share_an_accelerator_and_its_memory_is_asked_for_with_patienc
     tmp_path: Path,
 ) -> None:
     (tmp_path / "study.json").touch()
+    (tmp_path / "sitecustomize.py").write_text(LOOK)
     environment = {k: v for k, v in os.environ.items() if k != "RAY_AUTH_MODE"}
+    environment["PYTHONPATH"] = str(tmp_path)
     offered = {"RAY_OVERRIDE_RESOURCES": '{"CPU": 2, "GPU": 1}', "RAY_ADDRESS": ""}
     run = subprocess.run(
         [sys.executable, "-c", HALVES, str(tmp_path)],

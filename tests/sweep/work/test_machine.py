@@ -77,6 +77,7 @@ def test_cpus_are_not_claimed_in_a_folder_that_somebody_else_has_laid_out(
     assert [path.name for path in mine.iterdir()] == ["precious"]
 
 
+@pytest.mark.slow
 def test_a_training_has_the_same_bits_however_many_cpus_there_are(tmp_path: Path) -> None:
     code = (
         "from teasel.sweep.work.machine import prepare, release_cpus\n"
