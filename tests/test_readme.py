@@ -90,6 +90,7 @@ def test_the_pandas_of_the_readme_prints_what_it_shows(
     assert capsys.readouterr().out.split() == shown.split()
 
 
+@pytest.mark.slow
 def test_the_pieces_work_by_themselves(capsys: pytest.CaptureFixture[str]) -> None:
     page = (ROOT / "docs" / "library.md").read_text()
     (block,) = [code for code in blocks(page, "python") if "Trainer" in code]

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from teasel.models import METHODS
 from teasel.models.convolution import arithmetic
@@ -10,6 +11,7 @@ from teasel.models.convolution import arithmetic
 IMAGES = (np.random.default_rng(0).random((16, 64, 64, 1)) < 0.05).astype(np.float32)
 
 
+@pytest.mark.slow
 def test_every_gradient_is_that_of_float32_up_to_the_rounding_of_activations() -> None:
     method = METHODS["beta_vae"](4.0)
     parameters = method.initial_parameters(jax.random.key(0), (64, 64, 1), 10)

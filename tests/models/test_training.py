@@ -7,6 +7,7 @@ import pytest
 
 from teasel.models import METHODS, Replica, Settings, Trainer
 
+FORMS = ["direct", pytest.param("blocks", marks=pytest.mark.slow)]
 SHAPE = (64, 64, 1)
 SETTINGS = Settings(steps=10, batch_size=4, num_latents=3, learning_rate=1e-3)
 REPLICAS = [
@@ -25,7 +26,7 @@ def _draw(data, key, batch_size):
 DATA = np.random.default_rng(0).integers(0, 2, (16, *SHAPE)).astype(np.float32)
 
 
-@pytest.fixture(scope="module", params=["direct", "blocks"])
+@pytest.fixture(scope="module", params=FORMS)
 def trainer(request) -> Trainer:
     return Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form=request.param)
 
@@ -61,6 +62,7 @@ def test_one_program_serves_all_values_and_any_number_of_steps() -> None:
     assert trainer.num_programs == 1
 
 
+@pytest.mark.slow
 def test_a_mapped_pack_compiles_once_for_all_values_and_any_number_of_steps() -> None:
     trainer = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form="blocks")
     for seed in (0, 5):
@@ -70,7 +72,7 @@ def test_a_mapped_pack_compiles_once_for_all_values_and_any_number_of_steps() ->
     assert trainer.num_programs == 1
 
 
-@pytest.mark.parametrize("form", ["direct", "blocks"])
+@pytest.mark.parametrize("form", FORMS)
 def test_data_from_anywhere_and_a_checkpoint_need_no_other_program(form) -> None:
     compiled = []
 
@@ -94,6 +96,7 @@ def test_a_model_trains_the_same_alone_and_in_any_pack() -> None:
     _alike(alone.states[0], packed.states[1])
 
 
+@pytest.mark.slow
 def test_a_mapped_model_trains_as_it_does_alone_up_to_rounding() -> None:
     mapped = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form="blocks")
     single = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form="direct")
