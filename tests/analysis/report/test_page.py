@@ -176,6 +176,7 @@ def test_models_without_scores_curves_or_pictures_still_make_a_report(
     assert "are not stored." in section(page, "codes")
 
 
+@pytest.mark.slow
 def test_the_untrained_networks_stand_apart_from_the_scores(write_folder: WriteFolder) -> None:
     made = SyntheticResults(np.random.default_rng(3), num_seeds=1)
     models = made.table("trials").to_pylist()
@@ -252,6 +253,7 @@ def test_without_the_papers_scores_the_others_are_shown() -> None:
         assert NO_SCORES in str(SECTIONS[name](report))
 
 
+@pytest.mark.slow
 def test_a_half_scored_folder_says_what_is_missing(write_folder: WriteFolder) -> None:
     # Two data sets: of the second no model is scored, of the first no interpolation is stored.
     made = SyntheticResults(np.random.default_rng(6), num_datasets=2, num_seeds=1)
