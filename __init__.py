@@ -16,44 +16,28 @@ name is looked up where it lives when it is used.
 """
 
 import logging
-from importlib import import_module
 from typing import TYPE_CHECKING
 
-from .errors import TeaselError
-from .version import __version__
+from .errors import TeaselError as TeaselError
+from .lazy import attach
+from .version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from .analysis import representation, scores, trials
-    from .sweep import Results, load_grid, run
-
-__all__ = [
-    "Results",
-    "TeaselError",
-    "__version__",
-    "load_grid",
-    "representation",
-    "run",
-    "scores",
-    "trials",
-]
-
-_HOMES = {
-    "run": "sweep",
-    "load_grid": "sweep",
-    "Results": "sweep",
-    "scores": "analysis",
-    "trials": "analysis",
-    "representation": "analysis",
-}
+    from .analysis import representation as representation
+    from .analysis import scores as scores
+    from .analysis import trials as trials
+    from .sweep import Results as Results
+    from .sweep import load_grid as load_grid
+    from .sweep import run as run
+else:
+    __getattr__, __dir__, __all__ = attach(
+        __name__,
+        {
+            "analysis": ("representation", "scores", "trials"),
+            "errors": ("TeaselError",),
+            "sweep": ("Results", "load_grid", "run"),
+            "version": ("__version__",),
+        },
+    )
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
-
-
-def __getattr__(name: str) -> object:
-    if name in _HOMES:
-        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

@@ -24,6 +24,8 @@ All names are imported when they are first used: `scores` needs neither JAX nor 
 
 from typing import TYPE_CHECKING
 
+from ..lazy import attach
+
 if TYPE_CHECKING:
     from .names import Names as Names
     from .paper.compare import compare_with_paper as compare_with_paper
@@ -63,38 +65,29 @@ if TYPE_CHECKING:
     from .tables import study_names as study_names
     from .tables import trials as trials
 else:
-    import importlib
-
-    _NAMES = {
-        "names": ("Names",),
-        "paper.compare": ("compare_with_paper",),
-        "paper.figures": (
-            *("figure_1", "figure_2", "figure_3", "figure_4", "figure_4_datasets", "figure_5"),
-            *("figure_6", "with_unsupervised_of_samples"),
-        ),
-        "paper.published": ("differences_from_paper", "paper_coverage", "published_numbers"),
-        "report.export": ("export",),
-        "report.page": ("write_report",),
-        "report.provenance": ("fingerprints",),
-        "statistics.correlation": (
-            *("dataset_correlation", "rank_correlation", "rank_correlations"),
-        ),
-        "statistics.embedding": ("embedding",),
-        "statistics.importance": ("importance", "variance_explained"),
-        "statistics.improvement": ("probability_of_improvement",),
-        "statistics.power": ("seeds_needed",),
-        "statistics.transfer": ("table_1", "unsupervised_selection"),
-        "statistics.udr": ("udr_scores",),
-        "summary": ("exemplars", "score_table", "training_curves"),
-        "tables": ("Codes", "representation", "scores", "study_names", "trials"),
-    }
-    _HOMES = {name: home for home, names in _NAMES.items() for name in names}
-    __all__ = sorted(_HOMES)
-
-    def __getattr__(name):
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
-
-    def __dir__():
-        return __all__
+    __getattr__, __dir__, __all__ = attach(
+        __name__,
+        {
+            "names": ("Names",),
+            "paper.compare": ("compare_with_paper",),
+            "paper.figures": (
+                *("figure_1", "figure_2", "figure_3", "figure_4", "figure_4_datasets", "figure_5"),
+                *("figure_6", "with_unsupervised_of_samples"),
+            ),
+            "paper.published": ("differences_from_paper", "paper_coverage", "published_numbers"),
+            "report.export": ("export",),
+            "report.page": ("write_report",),
+            "report.provenance": ("fingerprints",),
+            "statistics.correlation": (
+                *("dataset_correlation", "rank_correlation", "rank_correlations"),
+            ),
+            "statistics.embedding": ("embedding",),
+            "statistics.importance": ("importance", "variance_explained"),
+            "statistics.improvement": ("probability_of_improvement",),
+            "statistics.power": ("seeds_needed",),
+            "statistics.transfer": ("table_1", "unsupervised_selection"),
+            "statistics.udr": ("udr_scores",),
+            "summary": ("exemplars", "score_table", "training_curves"),
+            "tables": ("Codes", "representation", "scores", "study_names", "trials"),
+        },
+    )

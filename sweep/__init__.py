@@ -6,32 +6,24 @@ process), workers train, encode and score, and the *results* folder keeps what i
 folder is the only truth: running the same command again does exactly what is missing.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ..lazy import attach
+
 if TYPE_CHECKING:
-    from .commands.rescore import rescore
-    from .commands.run import run
-    from .grid.grid import load_grid
-    from .store.results import Results
-    from .study.shards import Shard
-
-__all__ = ["Results", "Shard", "load_grid", "rescore", "run"]
-
-_HOMES = {
-    "run": "commands.run",
-    "rescore": "commands.rescore",
-    "load_grid": "grid.grid",
-    "Results": "store.results",
-    "Shard": "study.shards",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name in _HOMES:
-        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    from .commands.rescore import rescore as rescore
+    from .commands.run import run as run
+    from .grid.grid import load_grid as load_grid
+    from .store.results import Results as Results
+    from .study.shards import Shard as Shard
+else:
+    __getattr__, __dir__, __all__ = attach(
+        __name__,
+        {
+            "commands.rescore": ("rescore",),
+            "commands.run": ("run",),
+            "grid.grid": ("load_grid",),
+            "store.results": ("Results",),
+            "study.shards": ("Shard",),
+        },
+    )
