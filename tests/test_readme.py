@@ -57,6 +57,15 @@ def test_the_files_that_a_page_names_are_there(name: str) -> None:
             assert list(ROOT.glob(path)), f"{name} names {path}"
 
 
+def test_the_modules_that_the_architecture_names_are_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    names = re.findall(r"`((?:sweep|analysis)(?:\.\w+)+)`", text)
+    assert len(names) > 20
+    for name in names:
+        path = ROOT / name.replace(".", "/")
+        assert path.with_suffix(".py").is_file() or path.is_dir(), name
+
+
 def test_the_grid_of_the_readme_is_valid() -> None:
     from teasel.sweep.grid.grid import check_grid
     from teasel.sweep.grid.source import read_yaml
