@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..catalogue import readable
 from ..sweep.store import versions
 
 LOSSES = ("loss", "reconstruction", "kl")
@@ -29,7 +30,7 @@ _LABELS = {
 }
 """What no catalogue names: losses, what the analysis derives, hyper-parameters."""
 
-REFERENCES = ("untrained", "random_codes", "ica", "pca", "raw_pixels", "ground_truth")
+REFERENCES = ("untrained", *reversed(versions.REFERENCES))
 """What Teasel itself puts beside trained methods, in the order of tables."""
 
 Section = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -85,7 +86,7 @@ class Names:
         >>> PAPER_NAMES.label("beta_tc_vae"), PAPER_NAMES.label("my_own_score")
         ('β-TC-VAE', 'my own score')
         """
-        return self.labels.get(str(name)) or str(name).replace("_", " ")
+        return self.labels.get(str(name)) or readable(str(name))
 
     def label_setting(self, setting: str) -> str:
         """A setting such as "lambda_od=5, steps=1000" with the names a reader knows.

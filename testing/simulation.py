@@ -390,6 +390,6 @@ class Simulation:
                     ScoreRow.of(trial.trial_id, request, "score", value=0.5, attempt=task.attempt)
                     for request in requests
                 ]
-                name = task.attempt_id_of(trial)
+                name = task.scores_name(trial)
                 yield lambda name=name, rows=scores: self._results.add("scores", name, rows)
                 yield lambda i=trial.trial_id: code_tables.forget(self._results, i)

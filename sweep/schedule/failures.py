@@ -73,9 +73,7 @@ class Failures:
             failed = [row["trial_id"] for row in rows if row["status"] == "failed"]
             self._states.mark_trained(task.trials, failed)
             return []
-        left = [
-            t for t in task.trials if not self._results.rows_of("scores", task.attempt_id_of(t))
-        ]
+        left = [t for t in task.trials if not self._results.rows_of("scores", task.scores_name(t))]
         self._states.mark_scored(trial for trial in task.trials if trial not in left)
         return left
 

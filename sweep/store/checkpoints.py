@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ...errors import TeaselError
 from .results import Results
 from .store import StoreError
+from .versions import upgrade_checkpoint
 
 _FOLDER = "checkpoints"
 
@@ -116,11 +117,9 @@ def _read(results: Results, prefix: str = "") -> Iterator[Checkpoint]:
     for file in results.store.files(_FOLDER, ".json"):
         if file.startswith(f"{_FOLDER}/{prefix}"):
             with contextlib.suppress(StoreError):  # its worker has replaced it meanwhile
-                index = json.loads(results.store.read(file))
-                # An index of schema version 1 does not name its state.
-                state_file = index.get("state_file", f"{file[: -len('.json')]}.safetensors")
-                trial_ids = tuple(index["trial_ids"])
-                yield Checkpoint(index["step"], state_file, file, trial_ids, index["train_seconds"])
+                facts = upgrade_checkpoint(json.loads(results.store.read(file)), file)
+                facts["trial_ids"] = tuple(facts["trial_ids"])
+                yield Checkpoint(index_file=file, **facts)
 
 
 def _files_of_attempt(results: Results, attempt_id: str) -> list[str]:

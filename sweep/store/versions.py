@@ -15,6 +15,8 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
+from ...catalogue import readable
+
 _EXCEPTION = re.compile(r"([A-Za-z_][\w.]*): (.*)", re.DOTALL)
 
 _SOURCES = {
@@ -85,6 +87,14 @@ def upgrade_driver(facts: dict[str, Any]) -> dict[str, Any]:
     return {_DRIVER_FACTS.get(name, name): value for name, value in facts.items()}
 
 
+def upgrade_checkpoint(index: dict[str, Any], file: str) -> dict[str, Any]:
+    """What the index of a checkpoint says; one of version 1 does not name its state.
+
+    The state lies beside `file`, the index, under the same name.
+    """
+    return {"state_file": f"{file.removesuffix('.json')}.safetensors"} | index
+
+
 def upgrade_study(study: dict[str, Any]) -> dict[str, Any]:
     """The content of a ``study.json`` as today's version has it.
 
@@ -110,7 +120,7 @@ def _upgrade_grid(entry: dict[str, Any]) -> dict[str, Any]:
             and (method != "raw_pixels" or request["metric"] in _RAW_PIXELS_METRICS)
         ]
         for method in entry["methods"]
-        if method in _REFERENCES
+        if method in REFERENCES
     }
     return entry | {
         "representations": kinds if isinstance(kinds, list) else [kinds],
@@ -130,7 +140,7 @@ def _catalogue_of(grids: list[dict[str, Any]]) -> dict[str, Any]:
     datasets = [data["name"] for entry in grids for data in entry["datasets"]]
     others = {
         request["metric"]: {
-            "label": _spaced(request["metric"]),
+            "label": readable(request["metric"]),
             "reference": "",
             "version": request["metric_version"],
             "defaults": request["parameters"],
@@ -144,30 +154,29 @@ def _catalogue_of(grids: list[dict[str, Any]]) -> dict[str, Any]:
         "methods": {name: _describe_method(name, cells) for name, cells in methods.items()},
         "metrics": METRICS | others,
         "datasets": {
-            name: {"label": DATASET_LABELS.get(name, _spaced(name))} for name in sorted(datasets)
+            name: {"label": DATASET_LABELS.get(name, readable(name))} for name in sorted(datasets)
         },
     }
 
 
 def _describe_method(name: str, cells: list[dict[str, Any]]) -> dict[str, Any]:
-    label, colour, reference = METHODS.get(name, (_spaced(name), "", ""))
-    kept = ["codes"] if name in _REFERENCES else ["parameters", "codes"]
+    label, colour, reference = METHODS.get(name, (readable(name), "", ""))
+    kept = ["codes"] if name in REFERENCES else ["parameters", "codes"]
+    trained = any(cell["training"]["steps"] for cell in cells)
+    if name in METHODS:
+        trained = name not in ("untrained", *REFERENCES)
     return {
         "label": label,
         "colour": colour,
         "reference": reference,
-        "trained": any(cell["training"]["steps"] for cell in cells),
+        "trained": trained,
         "keeps": [] if name == "raw_pixels" else kept,
     }
 
 
-def _spaced(name: str) -> str:
-    return name.replace("_", " ")
-
-
 # What the names of version 1 meant: facts, whatever a catalogue says of them today.
 
-_REFERENCES = ("ground_truth", "raw_pixels", "pca", "ica", "random_codes")
+REFERENCES = ("ground_truth", "raw_pixels", "pca", "ica", "random_codes")
 _RAW_PIXELS_METRICS = ("beta_vae_score", "factor_vae_score")
 
 METHODS = {

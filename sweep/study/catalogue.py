@@ -7,6 +7,7 @@ method, a metric or a data set is not installed, and as it was meant where it ha
 from collections.abc import Iterable
 from typing import Any, TypedDict
 
+from ...catalogue import readable
 from ...datasets import DATASETS
 from ...metrics import METRICS
 from ...models import METHODS
@@ -22,7 +23,7 @@ class MethodFacts(TypedDict):
         label: Its name for people.
         colour: As "#rrggbb", or "".
         reference: Who published it, and where; or "".
-        trained: Whether it takes steps: an untrained network and a reference do not.
+        trained: Whether it can be trained: an untrained network and a reference cannot.
         keeps: Which of "parameters" (with losses, curves and pictures) and "codes" it leaves.
     """
 
@@ -73,8 +74,7 @@ def describe_grid(grid: Resolved) -> CatalogueSection:
         "methods": {name: _describe_method(name, grid) for name in grid["methods"]},
         "metrics": describe_metrics(request["metric"] for request in grid["metrics"]),
         "datasets": {
-            data["name"]: {"label": _fact(DATASETS.get(data["name"]), "label", data["name"])}
-            for data in grid["datasets"]
+            data["name"]: {"label": _label_dataset(data["name"])} for data in grid["datasets"]
         },
     }
 
@@ -84,13 +84,12 @@ def describe_metrics(names: Iterable[str]) -> dict[str, MetricFacts]:
     found: dict[str, MetricFacts] = {}
     for name in dict.fromkeys(names):
         metric = METRICS[name]
-        labels: dict[str, str] = getattr(metric, "labels", {})
         found[name] = {
-            "label": _fact(metric, "label", name),
+            "label": metric.label,
             "reference": metric.reference,
             "version": str(metric.version),
-            "defaults": {key: parameter.default for key, parameter in metric.parameters.items()},
-            "labels": {score_column(name, score): text for score, text in labels.items()},
+            "defaults": metric.defaults,
+            "labels": {score_column(name, score): text for score, text in metric.labels.items()},
             "lower_is_better": [score_column(name, score) for score in metric.lower_is_better],
         }
     return found
@@ -111,18 +110,21 @@ def no_names() -> CatalogueSection:
 
 
 def _describe_method(name: str, grid: Resolved) -> MethodFacts:
-    is_reference = name in REFERENCES
-    entry = REFERENCES[name] if is_reference else METHODS[name]
-    kept = ["codes"] if is_reference else ["parameters", "codes"]
+    if name in REFERENCES:
+        entry, trained = REFERENCES[name], False
+        keeps = ["codes"] if entry.keeps_codes else []
+    else:
+        entry, keeps = METHODS[name], ["parameters", "codes"]
+        trained = entry(**grid["methods"][name][0]["hyperparameters"]).trainable
     return {
-        "label": _fact(entry, "label", name),
-        "colour": _fact(entry, "colour"),
-        "reference": _fact(entry, "reference"),
-        "trained": any(cell["training"]["steps"] for cell in grid["methods"][name]),
-        "keeps": [] if name == "raw_pixels" else kept,
+        "label": entry.label,
+        "colour": entry.colour,
+        "reference": entry.reference,
+        "trained": trained,
+        "keeps": keeps,
     }
 
 
-def _fact(entry: object, fact: str, name: str = "") -> str:
-    """What an entry says of itself; its name in words, if it leaves out its label."""
-    return getattr(entry, fact, "") or name.replace("_", " ")
+def _label_dataset(name: str) -> str:
+    """What to call a data set of the catalogue, or a user's file."""
+    return DATASETS[name].label if name in DATASETS else readable(name)

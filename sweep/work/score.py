@@ -42,7 +42,7 @@ def score(task: ScoreTrials) -> dict[str, Any]:
         bug: MetricError | None = None
         for done, request in enumerate(requests):
             if control.draining:
-                results.add("scores", f"{task.attempt_id_of(trial)}-{done}", rows)
+                results.add("scores", f"{task.scores_name(trial)}-{done}", rows)
                 return {"interrupted": True}
             control.report(task.attempt_id, trials=[trial.trial_id], step=done, steps=len(requests))
             if request in drawing:
@@ -54,9 +54,9 @@ def score(task: ScoreTrials) -> dict[str, Any]:
             except MetricError as error:
                 bug = bug or error
         if bug:
-            results.add("scores", f"{task.attempt_id_of(trial)}-others", rows)
+            results.add("scores", f"{task.scores_name(trial)}-others", rows)
             raise bug
-        results.add("scores", task.attempt_id_of(trial), rows)
+        results.add("scores", task.scores_name(trial), rows)
         code_tables.forget(results, trial.trial_id)
     return {"interrupted": False}
 

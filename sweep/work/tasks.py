@@ -75,8 +75,8 @@ class Task:
         """Names the files that this attempt writes."""
         return f"{self.pack_id}-{self.run_id}-{self.kind}-{self.attempt}"
 
-    def attempt_id_of(self, trial: Trial) -> str:
-        """Names the file of what this attempt writes of one trial."""
+    def scores_name(self, trial: Trial) -> str:
+        """Names the file of the scores that this attempt gives one trial."""
         return f"{trial.trial_id}-{self.attempt_id}"
 
 
