@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for word in words:
         option = word.partition("=")[0]
         if option in RENAMED_OPTIONS:
-            print(f"{option} is called {RENAMED_OPTIONS[option]} now", file=sys.stderr)
+            print(f"{option} is now called {RENAMED_OPTIONS[option]}", file=sys.stderr)
             return BAD_INPUT
     arguments = _make_parser(words).parse_args(words)
     try:

@@ -71,7 +71,7 @@ def test_an_option_that_was_renamed_is_answered_with_its_name_of_today(
     option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["run", "quickstart", *option.split()]) == 2
-    assert capsys.readouterr().err == "--share is called --shard now\n"
+    assert capsys.readouterr().err == "--share is now called --shard\n"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

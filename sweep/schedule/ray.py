@@ -101,7 +101,7 @@ class RayExecutor:
         """
         if self._own and not self._resources():
             raise ClusterError(
-                "Ray has lost this machine, perhaps for want of memory or CPU time; the same "
+                "Ray has lost this machine, perhaps because memory or CPU time ran short; the same "
                 "command starts it anew and goes on"
             )
         kind = self._accelerator

@@ -24,7 +24,7 @@ class Checkpoint(NamedTuple):
         step: How far the pack was.
         state_file: The states, a safetensors file.
         index_file: The JSON that says the rest; written after the states and removed before them.
-        trial_ids: Whom it holds.
+        trial_ids: The trials whose states it holds.
         train_seconds: What the training had taken by then, in all attempts.
     """
 
@@ -49,7 +49,7 @@ def save(
         results: Where.
         attempt_id: The attempt's name.
         step: How far the pack is.
-        trial_ids: Whom it trains.
+        trial_ids: The trials of the pack.
         train_seconds: What the training has taken so far, in all attempts.
         content: The state.
     """
@@ -77,7 +77,7 @@ def forget(
         results: Where.
         attempt_id: The attempt's name.
         origin: What it went on from; kept if it holds others than `trial_ids`.
-        trial_ids: Whom it has trained.
+        trial_ids: The trials it has trained.
     """
     for file in _files_of_attempt(results, attempt_id):
         results.store.remove(file)

@@ -44,8 +44,8 @@ class Batches:
         """What to hand to `advance` or `evaluate` for each chunk; None means the trainer's own.
 
         Args:
-            trainer: Whose batches.
-            pack: Whose seeds.
+            trainer: The trainer that the batches are for.
+            pack: The pack whose seeds choose the images.
             first: The first step, or evaluation batch.
             chunks: How many steps each chunk has.
             purpose: Training or evaluation.
