@@ -174,6 +174,16 @@ def test_nothing_but_tests_imports_the_face_of_the_house() -> None:
     assert inward == []
 
 
+def test_the_version_is_said_in_one_place() -> None:
+    """The distribution's name is not the package's, and a checkout may not be installed at all."""
+    asking = [
+        str(path.relative_to(ROOT))
+        for path in modules().values()
+        if re.search(r"""(version|distribution|metadata)\(["']teasel""", path.read_text())
+    ]
+    assert asking == []
+
+
 def test_no_circle_of_files() -> None:
     """The one knot is cut in `attempt`: it imports late what trains and scores."""
     graph = {

@@ -1,7 +1,6 @@
 """One static page that says what a results folder shows."""
 
 from collections.abc import Callable
-from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import jinja2
 
 from ...sweep.store.results import Results, ResultsError
 from ...sweep.study.study import read_study
+from ...version import __version__
 from ..formats import DASH, TIMES, format_count, format_percent
 from ..names import Names
 from ..paper.published import differences_from_paper, published_numbers
@@ -150,7 +150,7 @@ def render(
         facts=_list_facts(report),
         notices=list_notices(report),
         sections=sections,
-        version=version("teasel"),
+        version=__version__,
         source=source,
         files=files,
     )
@@ -230,7 +230,7 @@ def _write_gallery(report: Report, folder: Path) -> None:
         facts=[],
         notices=[],
         sections=sections,
-        version=version("teasel"),
+        version=__version__,
         source="report.html",
         files="",
     )
