@@ -71,7 +71,7 @@ def _without(failures: pa.Table, gone: Collection[str]) -> pa.Table:
                 for row in failures[column].to_pylist()
             ]
             failures = _replace(failures, column, left)
-    return failures.filter(pc.list_value_length(failures["trial_ids"]) > 0)  # type: ignore[attr-defined]
+    return failures.filter(pa.array([bool(row) for row in failures["trial_ids"].to_pylist()]))
 
 
 def _replace(rows: pa.Table, column: str, values: list[list[str]]) -> pa.Table:
