@@ -9,6 +9,7 @@ import pytest
 
 from teasel.__main__ import main
 from teasel.datasets import DATASETS, from_function
+from teasel.errors import ConfigError
 from teasel.models import METHODS, Bounds, Method, MethodEntry, forward, regularized
 from teasel.settings import Settings
 from teasel.sweep.commands.plan import print_plan
@@ -176,3 +177,18 @@ def test_a_data_set_of_ones_own_that_raises_is_a_fault(monkeypatch: pytest.Monke
 
 def _place(function) -> str:
     return f"{__file__}:{function.__code__.co_firstlineno + 2}"
+
+
+def broken_at_once(beta: Annotated[float, Bounds(ge=0)]) -> Method:
+    """A slip in the factory itself."""
+    raise ZeroDivisionError(f"{beta:g} / 0")
+
+
+def test_a_method_that_cannot_be_made_is_one_error(
+    grid_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(METHODS.own, "beta_vae", MethodEntry(broken_at_once))
+    message = r"beta_vae with beta 1 cannot be made: ZeroDivisionError: 1 / 0"
+    with pytest.raises(ConfigError, match=message):
+        run(grid_file, results=tmp_path / "results", executor=InProcess())
+    assert not (tmp_path / "results").exists()
