@@ -16,8 +16,6 @@ from .files import list_files, read_file, trial_ids_of, write_manifest
 from .results import CODES_FORMAT, Results
 from .store import StoreError
 
-_NAMES = {"failures": "trial_ids"}  # else trial_id
-
 
 def forget(results: Results, trial_ids: Collection[str]) -> None:
     """Removes trials with their scores, codes, models and whatever else there is of them.
@@ -39,7 +37,7 @@ def forget(results: Results, trial_ids: Collection[str]) -> None:
         _forget_codes(results, folder, gone)
     for file, size in results.store.sizes("models", ".safetensors").items():
         _forget_parameters(results, file, size, gone)
-    _rewrite_table(results, "failures", gone, lambda rows: _without(rows, gone))
+    _rewrite_table(results, "failures", gone, lambda rows: _without(rows, gone), "trial_ids")
 
 
 def forget_undefined(results: Results, trial_ids: Collection[str]) -> None:
@@ -51,32 +49,27 @@ def forget_undefined(results: Results, trial_ids: Collection[str]) -> None:
 
 def take_back(results: Results, trial_ids: Collection[str]) -> None:
     """Forgets that these trials were given up: they are tried anew."""
-
-    def change(rows: pa.Table) -> pa.Table:
-        given_up = [
-            [trial_id for trial_id in row or () if trial_id not in trial_ids]
-            for row in rows["given_up"].to_pylist()
-        ]
-        return _replace(rows, "given_up", given_up)
-
-    _rewrite_table(results, "failures", trial_ids, change, names="given_up")
+    _rewrite_table(
+        results,
+        "failures",
+        trial_ids,
+        lambda rows: _strike(rows, "given_up", trial_ids),
+        "given_up",
+    )
 
 
 def _without(failures: pa.Table, gone: Collection[str]) -> pa.Table:
     """Failed attempts without these trials; those that had no others are left out."""
-    for column in ("trial_ids", "given_up"):
-        if column in failures.column_names:
-            left = [
-                [trial_id for trial_id in row or () if trial_id not in gone]
-                for row in failures[column].to_pylist()
-            ]
-            failures = _replace(failures, column, left)
+    for column in {"trial_ids", "given_up"}.intersection(failures.column_names):
+        failures = _strike(failures, column, gone)
     return failures.filter(pa.array([bool(row) for row in failures["trial_ids"].to_pylist()]))
 
 
-def _replace(rows: pa.Table, column: str, values: list[list[str]]) -> pa.Table:
-    place = rows.column_names.index(column)
-    return rows.set_column(place, column, pa.array(values, rows.schema.field(column).type))
+def _strike(rows: pa.Table, column: str, gone: Collection[str]) -> pa.Table:
+    """The rows, without some trials in a column of lists."""
+    left = [[each for each in row or () if each not in gone] for row in rows[column].to_pylist()]
+    kind = rows.schema.field(column).type
+    return rows.set_column(rows.column_names.index(column), column, pa.array(left, kind))
 
 
 def _rewrite_table(
@@ -84,10 +77,9 @@ def _rewrite_table(
     table: str,
     trial_ids: Collection[str],
     change: Callable[[pa.Table], pa.Table],
-    names: str = "",
+    names: str = "trial_id",
 ) -> None:
     """Changes the files of a table that name some of these trials in their column `names`."""
-    names = names or _NAMES.get(table, "trial_id")
     folder = f"tables/{table}"
     for file in list_files(results.store, folder).files:
         rows = read_file(results.store, file, [names])
@@ -97,10 +89,7 @@ def _rewrite_table(
         if pa.types.is_list(found.type):
             found = pc.list_flatten(found)  # type: ignore[attr-defined]
         if any(each in trial_ids for each in found.unique().to_pylist()):
-            before = read_file(results.store, file)
-            after = change(before)
-            if not after.equals(before):
-                _put(results, folder, file, after)
+            _put(results, folder, file, change(read_file(results.store, file)))
 
 
 def _forget_codes(results: Results, folder: str, gone: Collection[str]) -> None:

@@ -57,8 +57,10 @@ def _is_own(trial: Trial) -> bool:
 
 def find_faults(look: Look) -> list[str]:
     """What is wrong with the methods and the data sets, a line each."""
-    faults = []
-    usable = []
+    from ...models.tracing import trace
+
+    faults: list[str] = []
+    lacking: set[str] = set()
     for trial in look.datasets:
         try:
             data = definition(trial)
@@ -67,17 +69,11 @@ def find_faults(look: Look) -> list[str]:
                 data()
         except (Exception, SystemExit) as error:
             faults.append(f"data set {trial.dataset}: {_describe(error)}")
+            lacking.add(trial.dataset)
     for trial in look.methods:
         try:
-            shape = definition(trial).image_shape
-        except (Exception, SystemExit):  # said above
-            continue
-        usable.append((trial, shape))
-    for trial, shape in usable:
-        from ...models.tracing import trace
-
-        try:
-            trace(METHODS[trial.method], trial.training, shape)
+            if trial.dataset not in lacking:
+                trace(METHODS[trial.method], trial.training, definition(trial).image_shape)
         except (Exception, SystemExit) as error:
             faults.append(f"method {trial.method} cannot be traced: {_describe(error)}")
     return list(dict.fromkeys(faults))
