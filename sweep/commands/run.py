@@ -19,7 +19,7 @@ from ..grid.select import select as select_trials
 from ..grid.source import Source
 from ..schedule.drivers import at_work
 from ..schedule.executor import Executor, check_shared
-from ..schedule.progress import Progress, duration
+from ..schedule.progress import Progress, describe_saved, duration
 from ..schedule.scheduler import Options, Scheduler, Summary
 from ..store.results import Results
 from ..study.divide import take_shard
@@ -27,6 +27,7 @@ from ..study.freeze import check_writable, freeze
 from ..study.remaining import Remaining, remaining
 from ..study.shards import Shard
 from ..study.study import wanted_trials
+from ..trials.trial import Trial
 from ..work.machine import is_leaving
 from .command_line import DONE, FAILED, INTERRUPTED, add_grids, add_ray, at_least
 
@@ -199,7 +200,8 @@ def carry_out(
             ).run()
     finally:
         executor.shutdown()
-    logger.info(_conclude(summary, folder, time.monotonic() - began))
+    untrained = [trial for trial, _ in left.untrained]
+    logger.info(_conclude(summary, folder, untrained, time.monotonic() - began))
     return summary
 
 
@@ -216,13 +218,16 @@ def _describe(done: int, failed: int, total: int) -> str:
     return f"{done} of {total} trials are done" + (f", {failed} failed" if failed else "")
 
 
-def _conclude(summary: Summary, folder: Results, seconds: float) -> str:
+def _conclude(summary: Summary, folder: Results, untrained: Sequence[Trial], seconds: float) -> str:
     total = summary.done + summary.failed + summary.missing
     words = f"{_describe(summary.done, summary.failed, total)} after {duration(seconds)}."
     if summary.failed:
         words += f" See `teasel failures {folder.uri}`."
     if summary.missing:
         how = "Interrupted" if summary.interrupted else "Stopped"
+        trained = folder.statuses()
+        saved = describe_saved(folder, (t for t in untrained if t.trial_id not in trained))
+        words += f" {saved}." if saved else ""
         words += f" {how}: the same command goes on from here."
     return words
 

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 
 from ..schedule.drivers import Driver, read_drivers
+from ..schedule.progress import describe_saved
 from ..store.results import Results
 from ..study.remaining import remaining
 from ..study.study import read_study
@@ -50,6 +51,8 @@ def print_status(uri: str) -> None:
         print(f"  a driver is at work: {driver}")
     if not working:
         print("  no driver is at work")
+        if saved := describe_saved(results, (trial for trial, _ in left.untrained)):
+            print(f"  {saved}")
     for attempt_id, report in Control(results.store, "").reports().items():
         age = time.time() - report["at"]
         state = "working" if age < _SILENT_SECONDS else f"silent for {age / 60:.0f} min"
