@@ -8,13 +8,13 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import IO
 
 from ...errors import ConfigError
-from ..grid.grid import Grid, load_grid
+from ..grid.grid import Grid, GridName, load_grid
 from ..grid.select import select as select_trials
 from ..grid.source import Source
 from ..schedule.drivers import at_work
@@ -79,7 +79,7 @@ def exit_code(summary: Summary) -> int:
 
 
 def run(
-    names: str | Path | Sequence[str | Path],
+    names: GridName | Sequence[GridName],
     results: str | Path | None = None,
     select: str | None = None,
     ray_address: str | None = None,
@@ -94,7 +94,7 @@ def run(
     What it has to say goes to ``logging.getLogger("teasel")``.
 
     Args:
-        names: A packaged grid or a YAML file, or several of one study.
+        names: A packaged grid, a YAML file or a dict of the same keys; or several of one study.
         results: Folder or URI; by default ``results/<study>`` below the current folder.
         select: Only the trials that meet these conditions.
         ray_address: A running Ray cluster; by default a Ray of our own on this machine.
@@ -113,7 +113,9 @@ def run(
         ClusterError: If there is no Ray, or its nodes do not share the folder.
         DemandError: If no machine can place the work.
     """
-    loaded = [load_grid(name) for name in ([names] if isinstance(names, str | Path) else names)]
+    loaded = [
+        load_grid(name) for name in ([names] if isinstance(names, str | Path | Mapping) else names)
+    ]
     grids = [grid for grid, _ in loaded]
     options = _choose_options(loaded, fail_fast, grace_seconds)
     study = grids[0].study

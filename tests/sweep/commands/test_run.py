@@ -1,14 +1,18 @@
 """Whole runs in this process: real trainings, real scores, a real results folder."""
 
+import asyncio
 import errno
 import os
 import shutil
 import signal
+import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from teasel.errors import ConfigError, UnknownNameError
 from teasel.metrics import METRICS, irs
@@ -85,6 +89,36 @@ def test_a_second_run_does_nothing_and_says_so(
     assert summary.done == 4
     assert caplog.messages == ["Nothing to do: 4 of 4 trials are done"]
     assert sorted(Path(finished.uri).rglob("*")) == before
+
+
+@pytest.mark.parametrize("where", ["thread", "event loop"])
+def test_a_run_from_a_dict_works_in_a_thread_and_under_an_event_loop(
+    finished: Results, grid_file: Path, where: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grid = yaml.safe_load(grid_file.read_text().replace("1e-3", "0.001"))
+    grid["datasets"][0]["npz"] = str(grid_file.with_name("squares.npz"))
+    folder = f"{finished.uri}-{where.replace(' ', '-')}"
+    shutil.copytree(finished.uri, folder)
+    shutil.rmtree(Path(folder, "tables", "scores"))
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    summaries = []
+
+    def work() -> None:
+        summaries.append(run(grid, results=folder, executor=InProcess(), progress=sys.stdout))
+
+    if where == "thread":
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    else:
+
+        async def cell() -> None:
+            work()
+
+        asyncio.run(cell())
+    assert summaries == [(4, 0, 0, False)]
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+    assert "tiny: 4/4 done" in capsys.readouterr().out
 
 
 def test_more_seeds_of_the_same_study_are_added(
