@@ -36,7 +36,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 class Cluster(NamedTuple):
-    """What a plan is made for: what each machine offers, and the memory of an accelerator."""
+    """What a plan is made for: what each machine offers, and a pack's memory on an accelerator."""
 
     machines: list[Demand]
     accelerator_bytes: int | None
@@ -83,7 +83,9 @@ def print_plan(
     _print_counts("data set", Counter(trial.dataset for trial in trials))
     _print_counts("method", Counter(trial.method for trial in trials))
     cluster = (
-        _cluster(ray_address) if ray_address else Cluster([Demand(cpus=os.cpu_count() or 1)], None)
+        _cluster(ray_address, first.resources.gpus_per_pack)
+        if ray_address
+        else Cluster([Demand(cpus=os.cpu_count() or 1)], None)
     )
     cores = int(sum(machine.cpus for machine in cluster.machines))
     share = first.resources.gpus_per_pack
@@ -91,7 +93,7 @@ def print_plan(
     slots = sum(machine.holds(demand) for machine in cluster.machines)
     memory = cluster.accelerator_bytes
     saved = furthest_by_trial(results) if results is not None else {}
-    room = Slots(max(1, slots), int(memory * share) if memory else None)
+    room = Slots(max(1, slots), memory)
     packs = make_packs(seeds_first(untrained), saved, first.resources.pack, room)
     # On an accelerator a pack of another size is another program.
     programs = {(pack.trials[0].program, memory and len(pack.trials)) for pack in packs}
@@ -112,12 +114,12 @@ def print_plan(
     print(f"about {bill.num_bytes / 1e9:,.2f} GB of results")
 
 
-def _cluster(ray_address: str) -> Cluster:
+def _cluster(ray_address: str, share: float) -> Cluster:
     from ..schedule.ray import RayExecutor
 
     executor = RayExecutor(ray_address)
     try:
-        return Cluster(executor.machines(), executor.accelerator_bytes())
+        return Cluster(executor.machines(), executor.accelerator_bytes(share))
     finally:
         executor.shutdown()
 

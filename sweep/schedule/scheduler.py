@@ -183,10 +183,8 @@ class Scheduler:
         # Fixed now: a node that is lost later must not turn its packs into another machine's.
         self._gpus = self._options.gpus_per_pack if self._offered.gpus else 0.0
         self._check_demand()
-        memory = None
         if self._gpus and len(self._states.backlog):
-            memory = self._executor.accelerator_bytes()
-        self._accelerator_bytes = int(memory * self._gpus) if memory else None
+            self._accelerator_bytes = self._executor.accelerator_bytes(self._gpus)
         checkpoints.forget_trained(self._results, self._results.statuses())
         code_tables.forget_all(self._results, self._states.done | self._states.failed)
 
