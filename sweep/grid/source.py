@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import yaml
 
 from ...errors import ConfigError
@@ -188,14 +187,12 @@ def _plain(given: Any, path: KeyPath, faults: list[Fault]) -> Any:
     """What YAML would give for a value; notes what it cannot say as faults."""
     if isinstance(given, Mapping):
         return {str(key): _plain(item, (*path, str(key)), faults) for key, item in given.items()}
-    if isinstance(given, np.ndarray):
+    if hasattr(given, "tolist"):  # an array, or a number of NumPy's
         given = given.tolist()
     if isinstance(given, list | tuple | range):
         return [_plain(item, (*path, place), faults) for place, item in enumerate(given)]
     if isinstance(given, Path):
         return str(given)
-    if isinstance(given, np.generic):
-        given = given.item()
     if given is None or isinstance(given, str | int | float | bool):
         return given
     faults.append(Fault(path, f"expected what YAML can say, got {given!r}"))

@@ -102,21 +102,10 @@ def train(task: TrainPack) -> dict[str, Any]:
 
 
 class Broken:
-    """The models of a pack that have turned to NaN; each gets its row as soon as that is seen.
-
-    Args:
-        task: The pack.
-        results: Where the rows go.
-        dataset: What the pack trains on.
-
-    Attributes:
-        trial_ids: Whose they are.
-    """
+    """The models of a pack that have turned to NaN; each gets its row as soon as that is seen."""
 
     def __init__(self, task: TrainPack, results: Results, dataset: Dataset) -> None:
-        self._task = task
-        self._results = results
-        self._dataset = dataset
+        self._task, self._results, self._dataset = task, results, dataset
         self._num_files = 0
         self.trial_ids: list[str] = []
 
@@ -126,25 +115,15 @@ class Broken:
     def commit(
         self, trial_ids: list[str], steps: str, curves: list[CurveRow], seconds: float
     ) -> None:
-        """Writes the rows of models that have just broken, and what of their curves is not kept.
-
-        Args:
-            trial_ids: Whose models they are.
-            steps: The steps in which it happened, in words.
-            curves: Those rows of the pack's curves that are not written yet; theirs leave it.
-            seconds: What the training has taken so far.
-        """
+        """Writes the rows of models that broke in these steps; theirs leave the pack's curves."""
         self.trial_ids += trial_ids
         self._num_files += 1
         name = self._task.broken_name(self._num_files)
         self._results.add("curves", name, [row for row in curves if row.trial_id in trial_ids])
         curves[:] = [row for row in curves if row.trial_id not in trial_ids]
         so_far, error = Trained({}, [], seconds, 0.0), f"the model turned to NaN in {steps}"
-        rows = [
-            _trial_row(self._task, trial, {}, self._dataset, so_far, error)
-            for trial in self._task.trials
-            if trial.trial_id in trial_ids
-        ]
+        trials = [trial for trial in self._task.trials if trial.trial_id in trial_ids]
+        rows = [_trial_row(self._task, t, {}, self._dataset, so_far, error) for t in trials]
         self._results.add("trials", name, rows)
 
 
@@ -262,13 +241,8 @@ def _train(
                 return pack, time.monotonic() - started
             now = time.monotonic()
             if now - looked > _LOOK_SECONDS:
-                control.report(
-                    task.attempt_id,
-                    step=pack.step,
-                    steps=trainer.steps,
-                    trials=trial_ids,
-                    failed=broken.trial_ids,
-                )
+                facts = {"trials": trial_ids, "failed": broken.trial_ids}
+                control.report(task.attempt_id, step=pack.step, steps=trainer.steps, **facts)
                 stop = control.draining and pack.step < trainer.steps
                 looked = now
             often = _SECONDS_WHILE_LEAVING if is_leaving() else task.checkpoint_seconds
@@ -277,9 +251,8 @@ def _train(
                 saved = now
             if stop:
                 raise InterruptedPackError
-            smaller = trainer.shrink(pack, sound)
-            if smaller is not pack:  # the images of the coming steps are now fewer
-                pack = smaller
+            before, pack = pack, trainer.shrink(pack, sound)
+            if pack is not before:  # the coming steps take fewer images
                 break
     if time.monotonic() - saved > _WORTH_SAVING_SECONDS:
         save()
