@@ -37,7 +37,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 class Cluster(NamedTuple):
-    """What a plan is made for: what each machine offers, and the memory of an accelerator."""
+    """What a plan is made for: what each machine offers, and a pack's memory on an accelerator."""
 
     machines: list[Demand]
     accelerator_bytes: int | None
@@ -76,7 +76,8 @@ def print_plan(
     if results is not None:
         left = remaining(results, wanted)
     untrained = [trial for trial, _ in left.untrained]
-    cluster = _here(left) if ray_address is None else _cluster(ray_address, left)
+    share = first.resources.gpus_per_pack
+    cluster = _here(left) if ray_address is None else _cluster(ray_address, left, share)
     print(f"{first.study}: {first.description}" if first.description else first.study)
     print(f"{len(trials):,} trials, {len({trial.setting for trial in trials}):,} settings")
     if results is not None:
@@ -88,12 +89,11 @@ def print_plan(
     _print_counts("data set", Counter(trial.dataset for trial in trials))
     _print_counts("method", Counter(trial.method for trial in trials))
     cores = int(sum(machine.cpus for machine in cluster.machines))
-    share = first.resources.gpus_per_pack
     demand = Demand(gpus=share if any(machine.gpus for machine in cluster.machines) else 0.0)
     slots = sum(machine.holds(demand) for machine in cluster.machines)
     memory = cluster.accelerator_bytes
     saved = furthest_by_trial(results) if results is not None else {}
-    room = Slots(max(1, slots), int(memory * share) if memory else None)
+    room = Slots(max(1, slots), memory)
     packs = make_packs(seeds_first(untrained), saved, first.resources.pack, room)
     # On an accelerator a pack of another size is another program.
     programs = {(pack.trials[0].program, memory and len(pack.trials)) for pack in packs}
@@ -120,14 +120,14 @@ def _here(left: Remaining) -> Cluster:
     return Cluster([Demand(cpus=os.cpu_count() or 1)], None)
 
 
-def _cluster(ray_address: str, left: Remaining) -> Cluster:
+def _cluster(ray_address: str, left: Remaining, share: float) -> Cluster:
     """A running cluster, once its nodes have looked at the methods and the data sets."""
     from ..schedule.ray import RayExecutor
 
     executor = RayExecutor(ray_address)
     try:
         look_before(left, executor.find_faults, open_data=False)
-        return Cluster(executor.machines(), executor.accelerator_bytes())
+        return Cluster(executor.machines(), executor.accelerator_bytes(share))
     finally:
         executor.shutdown()
 
