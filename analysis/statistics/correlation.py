@@ -124,8 +124,12 @@ def _tabulate(
     behind: "Sequence[_Sample]",
     notes: Sequence[str],
 ) -> DataFrame:
-    """The correlations of some pairs as rows of a table, with the models `behind` them counted."""
-    low, high = (np.clip(end, -1, 1) for end in ends)
+    """The correlations of some pairs as rows of a table, with the models `behind` them counted.
+
+    A score with itself is 1 by definition, and has no interval.
+    """
+    with_itself = np.array([row == column for row, column in pairs])
+    low, high = (np.where(with_itself, np.nan, np.clip(end, -1, 1)) for end in ends)
     return DataFrame(
         {
             "dataset": dataset,
@@ -217,7 +221,7 @@ def dataset_correlation(
             if shared[i, j] < MIN_SETTINGS:
                 note = f"{format_count(shared[i, j], 'setting')} in common, {MIN_SETTINGS} needed"
             size = num_models[i] + (num_models[j] if i != j else 0)
-            ends = (low[i, j], high[i, j])
+            ends = (low[i, j], high[i, j]) if i != j else (np.nan, np.nan)
             entries.append((row, column, estimate[i, j], *ends, size, shared[i, j], note))
     names = ["row", "column", "correlation", "low", "high", "num_models", "num_settings", "note"]
     return DataFrame(entries, columns=names)

@@ -83,7 +83,7 @@ def table_1(
     estimate = transfer(np.ones(num_seeds))
     error = jackknife_error(lambda counts: transfer(counts)[:, 0], num_seeds)
     fewest = int(fewest_seeds(data.num_seeds.ravel()))
-    low, high = student_interval(estimate[:, 0], error, fewest)
+    low, high = (np.clip(end, 0, 1) for end in student_interval(estimate[:, 0], error, fewest))
     found = DataFrame(CELLS, columns=["row", "column"])
     found["success"], found["low"], found["high"] = estimate[:, 0], low, high
     found["blind"], found["regret"] = _mean(outcome.success), estimate[:, 1]
@@ -149,7 +149,8 @@ def unsupervised_selection(
         there = np.isfinite(values)
         fewest = fewest_seeds((there[: len(given), None] & there[len(given) :]).sum(axis=-1))
         error = jackknife_error(success.mean, len(data.seeds))
-        low, high = student_interval(chance, error, fewest, FEWEST_SEEDS)
+        ends = student_interval(chance, error, fewest, FEWEST_SEEDS)
+        low, high = (np.clip(end, 0, 1) for end in ends)
         for i, by in enumerate(given):
             for j, score in enumerate(scores):
                 note = explain_no_interval(fewest[i, j], FEWEST_SEEDS)
