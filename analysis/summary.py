@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pandas import DataFrame
+from pandas import DataFrame, Series
 
 from .names import PAPER_NAMES, Names
 from .paper_grid import DISENTANGLEMENT, paper_grid
@@ -34,6 +34,21 @@ def sort_as_paper(table: DataFrame, names: Names = PAPER_NAMES) -> DataFrame:
     order = [f"{name}_rank" if f"{name}_rank" in sortable else name for name in columns]
     by = [name for pair in zip(order, columns, strict=True) for name in dict.fromkeys(pair)]
     return table.loc[sortable.sort_values(by, kind="stable").index]
+
+
+def other_settings(table: DataFrame) -> Series:
+    """What each setting of a table says beside its method's swept hyper-parameter.
+
+    >>> rows = {"setting": ["alpha=1, width=16"], "hyperparameter": ["alpha"]}
+    >>> other_settings(DataFrame(rows)).tolist()
+    ['width=16']
+    """
+    pairs = zip(table["setting"], table["hyperparameter"], strict=True)
+    rest = [
+        ", ".join(part for part in setting.split(", ") if not part.startswith(f"{name}="))
+        for setting, name in pairs
+    ]
+    return Series(rest, index=table.index, dtype=object)
 
 
 def score_table(

@@ -3,19 +3,20 @@
 import pandas as pd
 from pandas import DataFrame
 
-from ..formats import format_percent
 from ..names import Names
 from ..paper import figures
 from ..paper_grid import UNSUPERVISED
 from ..plots import plots
-from ..statistics.transfer import table_1, unsupervised_selection
+from ..statistics.transfer import BLIND, compare_choices, table_1, unsupervised_selection
 from ..statistics.udr import add_udr
 from ..tables import split_by
 from . import elements
+from .claims import claim
 from .elements import Element
 from .parts import (
     NO_SCORES,
     Report,
+    count_settings,
     describe_coverage,
     describe_models,
     empty_section,
@@ -39,7 +40,7 @@ def make_section(report: Report) -> Element:
     trained = report.trained
     if not report.scores:
         return empty_section(name, title, NO_SCORES)
-    if trained["setting"].nunique() < 2:
+    if count_settings(trained) < 2:
         why = "All models have one setting: there is nothing to choose."
         return empty_section(name, title, why)
     ranked, no_udr = add_udr(report.folder, trained)
@@ -60,7 +61,7 @@ def make_section(report: Report) -> Element:
             )
         ),
         elements.heading("What a choice without labels brings"),
-        *_summarise_choices(report, selection, no_udr),
+        *_summarise_choices(report, table, selection, no_udr),
         elements.pair(
             *(
                 _plot_success(report, dataset, rows)
@@ -88,7 +89,9 @@ def _plot_success(report: Report, dataset: str, rows: DataFrame) -> Element:
     return elements.figure(f"selection-{dataset}", drawn, caption)
 
 
-def _summarise_choices(report: Report, selection: DataFrame, no_udr: str) -> list[Element]:
+def _summarise_choices(
+    report: Report, table: DataFrame, selection: DataFrame, no_udr: str
+) -> list[Element]:
     """Success and regret of every unsupervised score, averaged, with a line about UDR."""
     known = selection.dropna(subset="success")
     if known.empty:
@@ -100,16 +103,9 @@ def _summarise_choices(report: Report, selection: DataFrame, no_udr: str) -> lis
     )
     num_models = known.groupby(["by", "dataset"], sort=False)["num_models"].max()
     means["num_models"] = num_models.groupby("by", sort=False).sum()
-    best = means["success"].idxmax()
-    shares = means.to_dict("index")[best]
-    success, blind, regret = (
-        format_percent(shares[name]) for name in ("success", "blind", "regret")
-    )
-    words = (
-        f"Averaged over data sets and scores, choosing by {report.names.label(best)} does best: "
-        f"its choice is at least as good as a random one {success} of the time (blind: {blind}), "
-        f"and {regret} of what the best choice would gain is lost."
-    )
+    words = "The best choice without labels, on average over data sets and scores, is by"
+    contest = compare_choices(table, report.scores, report.names)
+    best = claim(contest, words, "choices", report.names.label, BLIND, "a blind one")
     udr = "UDR is later work than the paper (Duan et al. 2020)"
     udr += f"; not here: {no_udr}" if no_udr else ""
     behind = f"Means over data sets and scores; {describe_coverage(report.trained)}. {udr}."
@@ -118,7 +114,7 @@ def _summarise_choices(report: Report, selection: DataFrame, no_udr: str) -> lis
     titles = {"by": "Chosen by", "success": "Success, %", "blind": "Blind, %"}
     titles |= {"regret": "Regret, %", "num_models": "Models"}
     return [
-        elements.text(words),
+        *([best] if best else []),
         elements.table("selection-table", rows, titles, digits=1),
         elements.text(behind, "note"),
     ]

@@ -77,6 +77,11 @@ def keep_present(table: DataFrame, columns: Sequence[str]) -> list[str]:
     return [name for name in columns if name in table and table[name].notna().any()]
 
 
+def count_settings(table: DataFrame) -> int:
+    """How many settings these models have; of two methods, the same words are two."""
+    return len(table[["method", "setting"]].drop_duplicates())
+
+
 def empty_section(name: str, title: str, why: str) -> Element:
     """A section that has nothing to show, and says why."""
     return elements.section(name, title, elements.text(why, "note"))
