@@ -58,7 +58,7 @@ def _count_models(report: Report) -> DataFrame:
     trained = report.drop_references(report.trials)
     scored = report.mean.loc[report.mean[report.scores].notna().all(axis=1), "trial_id"]
     rows = trained.assign(
-        cell=trained["method"] + trained["setting"],
+        cell=trained["method"] + " " + trained["setting"],
         scored=trained["trial_id"].isin(scored) & bool(report.scores),
     )
     counts = rows.groupby("dataset", sort=False).agg(
@@ -107,7 +107,7 @@ def _introduce_scores(several: bool) -> list[Element]:
     )
     how = (
         "The best mean of each score is bold; that alone is no evidence of a difference. "
-        "References are grey. Click a heading to sort."
+        "References are grey. Click a heading to sort; the third click restores the order."
     )
     return [elements.text(words, "reading"), elements.text(how, "page")]
 
