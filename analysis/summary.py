@@ -34,7 +34,7 @@ def sort_as_paper(table: DataFrame, names: Names = PAPER_NAMES) -> DataFrame:
         keys["setting"] = rank_settings(table["setting"])
     if "seed" in table:
         keys["seed"] = table["seed"]
-    return table.loc[keys.sort_values(list(keys), kind="stable").index]
+    return table.loc[keys.sort_values([str(name) for name in keys], kind="stable").index]
 
 
 def _strangers(table: DataFrame, grid: dict[str, Any], names: Names) -> list[str]:

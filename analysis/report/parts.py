@@ -23,9 +23,6 @@ from .elements import Element
 MOST_ROWS = 20
 """Of a comparison that is shown at once."""
 
-MATRIX_SIZE = (4.6, 3.6)
-"""Of a matrix of six scores, in inches."""
-
 NO_SCORES = "No model has one of the paper's scores yet."
 
 
@@ -173,7 +170,7 @@ def tabulate_comparison(
 
 
 def plot_correlations(
-    report: Report, name: str, rows: DataFrame, size: tuple[float, float] = MATRIX_SIZE
+    report: Report, name: str, rows: DataFrame, size: tuple[float, float] | None = None
 ) -> Element:
     """Rank correlations of one data set, with what they are over; a line if there are none.
 
@@ -181,7 +178,7 @@ def plot_correlations(
         report: the results.
         name: of the figure.
         rows: of one data set, or of "average".
-        size: in inches.
+        size: in inches; by the number of rows and columns if None.
     """
     dataset, trained = str(rows["dataset"].iat[0]), report.trained
     own = trained if dataset == "average" else trained[trained["dataset"] == dataset]
@@ -210,15 +207,17 @@ def plot_matrix(
     caption: str,
     value: str,
     neutral: float = 0.0,
-    size: tuple[float, float] = MATRIX_SIZE,
+    size: tuple[float, float] | None = None,
 ) -> Element:
     """A coloured table of one column, in percent."""
+    if size is None:
+        size = (1.6 + 0.5 * rows["column"].nunique(), 1.2 + 0.4 * rows["row"].nunique())
     plot = partial(plots.plot_matrix, value=value, neutral=neutral)
     return elements.figure(name, report.plot(plot, rows, size=size), caption)
 
 
 def plot_published_matrix(
-    report: Report, name: str, published: DataFrame, size: tuple[float, float] = MATRIX_SIZE
+    report: Report, name: str, published: DataFrame, size: tuple[float, float] | None = None
 ) -> Element:
     """The matrix that the paper prints for a data set."""
     dataset = report.names.label(published["dataset"].iat[0])
@@ -243,6 +242,10 @@ def explain_nothing_published(report: Report, what: str, known: DataFrame) -> El
     return elements.text(
         f"Beside the paper's {what}: {where}. A JSON file of yours can add some.", "note"
     )
+
+
+MOST_ABREAST = 6
+"""Panels of figure 1 and of curves side by side, for the page to hold."""
 
 
 def panel_grid(panels: int, most: int) -> tuple[int, int]:

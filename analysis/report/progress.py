@@ -19,6 +19,7 @@ from ..tables import list_other_scores, representation, split_by
 from . import elements
 from .elements import Element
 from .parts import (
+    MOST_ABREAST,
     Report,
     describe_models,
     empty_section,
@@ -149,20 +150,27 @@ def make_curves(report: Report) -> Element:
         return empty_section("curves", "Training", "No training curves are stored.")
     figures = []
     for dataset, rows in split_by(summary, "dataset").items():
-        columns = rows["method"].nunique()
-        drawn = report.plot(
-            plots.plot_curves,
-            rows,
-            size=(1.1 + 2.0 * columns if columns > 1 else 3.8, 4.2),
-            grid=(2, columns),
-            sharex=True,
-            sharey="row",
-            squeeze=False,
-        )
-        label = report.names.label(dataset)
-        caption = f"{label}: mean over the seeds of each setting, darker is a larger value."
-        figures.append(elements.figure(f"curves-{dataset}", drawn, caption))
+        methods = list(rows["method"].unique())
+        for first in range(0, len(methods), MOST_ABREAST):
+            some = methods[first : first + MOST_ABREAST]
+            figures.append(_plot_curves(report, dataset, rows[rows["method"].isin(some)], first))
     return elements.section("curves", "Training", *figures)
+
+
+def _plot_curves(report: Report, dataset: str, rows: DataFrame, first: int) -> Element:
+    columns = rows["method"].nunique()
+    drawn = report.plot(
+        plots.plot_curves,
+        rows,
+        size=(1.1 + 2.0 * columns if columns > 1 else 3.8, 4.2),
+        grid=(2, columns),
+        sharex=True,
+        sharey="row",
+        squeeze=False,
+    )
+    label = report.names.label(dataset)
+    caption = f"{label}: mean over the seeds of each setting, darker is a larger value."
+    return elements.figure(f"curves-{dataset}{f'-{first}' if first else ''}", drawn, caption)
 
 
 def make_pictures(report: Report) -> Element:

@@ -8,7 +8,7 @@ from ..tables import split_by
 from . import elements
 from .claims import tell_changes
 from .elements import Element
-from .parts import Report, describe_models, empty_section
+from .parts import MOST_ABREAST, Report, describe_models, empty_section, panel_grid
 
 WORDS = (
     "Dependence between the latents at growing regularisation. The paper's claim: samples "
@@ -55,10 +55,9 @@ def make_section(report: Report) -> Element:
 
 
 def _plot(report: Report, dataset: str, score: str, rows: DataFrame) -> Element:
-    columns = rows["method"].nunique()
-    drawn = report.plot(
-        plots.plot_strength, rows, size=(1.2 + 1.95 * columns, 2.4), grid=(1, columns)
-    )
+    lines, columns = panel_grid(rows["method"].nunique(), MOST_ABREAST)
+    size = (1.2 + 1.95 * columns, 0.4 + 2.0 * lines)
+    drawn = report.plot(plots.plot_strength, rows, size=size, grid=(lines, columns))
     what = "mean (with its 95 % interval) and standard deviation"
     what = what if rows["low"].notna().any() else "mean and standard deviation"
     what = f"{what} over seeds" if rows["spread"].notna().any() else "one seed of each setting"

@@ -20,6 +20,7 @@ from . import elements
 from .claims import claim
 from .elements import Element
 from .parts import (
+    MOST_ABREAST,
     NO_SCORES,
     Report,
     count_settings,
@@ -154,32 +155,42 @@ def _plot_violins(
         return [elements.text(why, "note")]
     if len(rows) == 1:
         return [elements.text(f"{label}: one model has no spread.", "note")]
-    count = settings["score"].nunique()
-    lines, columns = panel_grid(count, most=3)
+    count, width = settings["score"].nunique(), max(2.9, 0.26 * methods["method"].nunique())
+    lines, columns = panel_grid(count, most=max(1, int(9 / width)))
     narrow = report.plot(
         *(plots.plot_violins, rows, methods),
-        size=(0.6 + 2.9 * columns, 0.3 + 2.1 * lines),
+        size=(0.6 + width * columns, 0.3 + 2.1 * lines),
         grid=(lines, columns),
-    )
-    wide = report.plot(
-        *(plots.plot_violins, rows, settings),
-        size=(1.6 + 0.23 * len(settings) / count, 0.8 + 1.4 * count),
-        grid=(count, 1),
-        sharex=True,
     )
     interval = " with its 95 % interval" if methods["low"].notna().any() else ""
     caption = (
         f"{label}, by method: {_describe_models(report.drop_references(rows))}. A dot is the mean"
         f"{interval}; grey is what nothing has trained."
     )
-    within = f"{label}, by setting within each method."
     return [
         elements.figure(f"figure_3-method-{dataset}", narrow, caption),
-        elements.details(
-            f"{label} by setting",
-            elements.figure(f"figure_3-setting-{dataset}", wide, within),
-        ),
+        elements.details(f"{label} by setting", *_plot_settings(report, dataset, rows, settings)),
     ]
+
+
+def _plot_settings(
+    report: Report, dataset: str, rows: DataFrame, settings: DataFrame
+) -> list[Element]:
+    """The violins by setting, a figure for every few methods."""
+    methods, found = list(settings["method"].unique()), []
+    for first in range(0, len(methods), MOST_ABREAST):
+        some = settings[settings["method"].isin(methods[first : first + MOST_ABREAST])]
+        count = some["score"].nunique()
+        drawn = report.plot(
+            *(plots.plot_violins, rows, some),
+            size=(1.6 + 0.23 * len(some) / count, 0.8 + 1.4 * count),
+            grid=(count, 1),
+            sharex=True,
+        )
+        name = f"figure_3-setting-{dataset}{f'-{first}' if first else ''}"
+        caption = f"{report.names.label(dataset)}, by setting within each method."
+        found.append(elements.figure(name, drawn, caption))
+    return found
 
 
 def _plot_shares_within_methods(report: Report, summary: DataFrame) -> list[Element]:
