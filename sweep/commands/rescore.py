@@ -8,13 +8,14 @@ from typing import IO
 
 from ...datasets import DATASETS
 from ...errors import UnknownNameError
-from ...metrics import METRICS
+from ...metrics import COMPARISONS, METRICS
 from ..grid.expand import Resolved, trials_of
 from ..schedule.drivers import at_work
 from ..schedule.executor import Executor
 from ..schedule.scheduler import Options, Summary
 from ..store.results import Results
 from ..study.catalogue import CatalogueSection
+from ..study.comparisons import add_comparisons
 from ..study.freeze import check_writable, freeze_metrics
 from ..study.remaining import WantedTrial, remaining
 from ..study.study import merge, read_study
@@ -63,11 +64,13 @@ def rescore(
         DriverError: If another driver is at work there.
     """
     for name in names:
-        if name not in METRICS:
-            raise UnknownNameError("metric", name, METRICS)
+        if name not in {*METRICS, *COMPARISONS}:
+            raise UnknownNameError("metric", name, [*METRICS, *COMPARISONS])
     folder = Results(results)
     study = read_study(folder)
     everything = merge((trials_of(grid), _requests_of(grid, names)) for grid in study.grids)
+    methods = study.catalogue["methods"]
+    everything = add_comparisons(everything, names, folder.statuses(), methods)
     check_writable(folder)
     run_id = new_run_id()
     with at_work(folder, run_id):

@@ -34,7 +34,7 @@ def list_claims(table: DataFrame) -> list[str]:
         *agreement._name_extremes(report),
         *usefulness._name_most_useful(report, DOWNSTREAM),
         *variation._name_most_settled(report),
-        model_selection._summarise_choices(report, table, chosen, "")[0],
+        model_selection._summarise_choices(report, table, chosen)[0],
         tell_changes("Changes", figure_1_changes(table, table)),
     ]
     return [element["text"] for element in found if element]
