@@ -27,7 +27,7 @@ from . import (
     variation,
 )
 from .elements import Element
-from .parts import Report
+from .parts import Report, tally_verdicts
 from .pictures import choose_pictures, ranking_score
 
 
@@ -111,9 +111,14 @@ SECTIONS: dict[str, Callable[[Report], Element]] = {
 def make_sections(report: Report) -> list[Element]:
     """All sections of the page; one that has nothing to show says why.
 
-    One that fails costs none of the others: it says so, and has the exception as "error".
+    One that fails costs none of the others: it says so, and has the exception as "error". The
+    first counts the verdicts of all.
     """
-    return [_make_section(name, make, report) for name, make in SECTIONS.items()]
+    sections = [_make_section(name, make, report) for name, make in SECTIONS.items()]
+    inner = [element for section in sections for element in elements.walk(section)]
+    verdicts = [verdict for element in inner for verdict in element.get("verdicts", ())]
+    sections[0]["elements"] += [elements.text(words) for words in tally_verdicts(verdicts)]
+    return sections
 
 
 def _make_section(name: str, make: Callable[[Report], Element], report: Report) -> Element:

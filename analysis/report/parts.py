@@ -23,7 +23,7 @@ from .elements import Element
 MOST_ROWS = 20
 """Of a comparison that is shown at once."""
 
-NO_SCORES = "No model has one of the paper's scores yet."
+NO_SCORES = "No trained model has one of the paper's scores yet."
 
 
 class Report(NamedTuple):
@@ -159,14 +159,26 @@ def tabulate_comparison(
     titles |= {"comparison": "Comparison"}
     titles |= {"why": "Why"} if any(own) else {}
     whole = elements.table(name, rows, titles, digits=1)
+    whole["verdicts"] = list(shown["comparison"])
     if len(rows) > MOST_ROWS:
         whole = elements.details(f"All {len(rows)} numbers beside the published ones", whole)
     none = set(shown["comparison"]) == {"not comparable"}
     words = [f"{'Not comparable' if none else 'Of all'}: {'; '.join(common)}."] if common else []
-    words += [f"Behind it: {describe_coverage(table)}."]
+    words += [f"Behind it: {describe_coverage(table)}.", *tally_verdicts(whole["verdicts"])]
     if sources := [source for source in shown["source"].unique() if source]:
         words += [f"Published numbers: {'; '.join(sources)}."]
     return [whole, elements.text(" ".join(words), "note")]
+
+
+def tally_verdicts(verdicts: Sequence[str]) -> list[str]:
+    """How many numbers agree and differ, beside what chance alone would do; nothing of none."""
+    agree, differ = (list(verdicts).count(word) for word in ("agrees", "differs"))
+    if not agree + differ:
+        return []
+    return [
+        f"Of {format_count(agree + differ, 'number')} compared {agree:,} agree and {differ:,} "
+        f"differ; up to {(agree + differ) / 20:.1f} would differ by chance alone."
+    ]
 
 
 def plot_correlations(

@@ -11,10 +11,17 @@ from pandas import DataFrame
 from teasel.analysis.names import PAPER_NAMES
 from teasel.analysis.paper.figures import figure_1_changes
 from teasel.analysis.paper_grid import DISENTANGLEMENT
-from teasel.analysis.report import agreement, model_selection, usefulness, variation
+from teasel.analysis.report import (
+    agreement,
+    model_selection,
+    power,
+    regularisation,
+    usefulness,
+    variation,
+)
 from teasel.analysis.report.claims import claim, tell_changes
-from teasel.analysis.report.elements import Element
-from teasel.analysis.report.parts import Report
+from teasel.analysis.report.elements import Element, walk
+from teasel.analysis.report.parts import Report, tally_verdicts
 from teasel.analysis.statistics.contest import Contest, hold_contest
 from teasel.analysis.statistics.transfer import unsupervised_selection
 from teasel.testing.synthetic import SyntheticResults, synthetic_scores
@@ -159,3 +166,44 @@ def test_two_methods_that_share_the_name_of_a_setting_are_two_settings() -> None
         report = Report(folder, PAPER_NAMES, rows, rows, rows)
         for make in (variation.make_section, model_selection.make_section):
             assert ("All models have one setting" in str(make(report)["elements"])) == is_empty
+
+
+def test_a_tally_of_the_verdicts_says_what_chance_alone_would_do() -> None:
+    verdicts = ["agrees"] * 27 + ["differs"] * 3 + ["not comparable", ""]
+    assert tally_verdicts(verdicts) == [
+        "Of 30 numbers compared 27 agree and 3 differ; up to 1.5 would differ by chance alone."
+    ]
+    assert tally_verdicts(["not comparable"]) == []
+
+
+def make_odd(kind: str) -> DataFrame:
+    """Scores of which little can be said."""
+    table = make_noise(6, num_seeds=12 if kind == "one method wins" else 2)
+    table = table[table["method"].isin(["beta_vae", "dip_vae_i"])].reset_index(drop=True)
+    if kind == "all alike":
+        table[COLUMNS] = 1.0
+    if kind == "none":
+        table[COLUMNS] = np.nan
+    if kind == "half of them":
+        table.loc[table.index % 2 == 0, COLUMNS] = np.nan
+    if kind == "one method wins":
+        table[COLUMNS] = np.outer(table["method"] == "beta_vae", np.ones(len(COLUMNS)))
+    return table
+
+
+@pytest.mark.parametrize("kind", ["all alike", "none", "half of them", "one method wins"])
+def test_no_sentence_has_a_nan_or_a_span_without_width(kind: str) -> None:
+    table = make_odd(kind)
+    folder = SyntheticResults(np.random.default_rng(0), num_seeds=1)
+    report = Report(folder, PAPER_NAMES, table, table, table.assign(representation="sampled"))
+    for make in (
+        *(agreement.make_section, variation.make_section, model_selection.make_section),
+        *(usefulness.make_section, regularisation.make_section, power.make_section),
+    ):
+        shown = list(walk(make(report)))
+        words = " ".join(
+            element.get("text", "") + " " + element.get("caption", "") for element in shown
+        )
+        assert not re.search(r"\bnan\b|\binf\b|; \.|None", words)
+        spans = re.findall(r"(?:between|interval) (\S+) %? ?(?:and|to) (\S+)", words)
+        assert all(low != high for low, high in spans)
