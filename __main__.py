@@ -165,6 +165,7 @@ COMMANDS: dict[str, tuple[str, Command | str]] = {
     "run": ("do what is missing of a grid", "run"),
     "status": ("say how far a study is", "status"),
     "failures": ("show what failed, grouped by exception", "failures"),
+    "forget": ("take trials out of a results folder, to make them anew", "forget"),
     "compact": ("fold the many small files of a results folder into few", "compact"),
     "verify": ("look for what is damaged, missing or double", "verify"),
     "top": ("list the models that score best", _Top()),

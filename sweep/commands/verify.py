@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from ..schedule.drivers import read_drivers
 from ..store.files import list_files, manifest, read_file, write_manifest
 from ..store.results import Results, ResultsError
-from ..study.remaining import remaining
+from ..study.remaining import remaining, undefined_scores
 from ..study.study import read_study
 from .checks import Findings, verify
 from .command_line import DONE, FAILED, add_results
@@ -110,9 +110,10 @@ def _print(found: Findings, uri: str) -> None:
 
 
 def _print_state(results: Results, clean: bool) -> None:
-    left = remaining(results, read_study(results).wanted_trials())
-    print(
-        f"{results.uri}: {'clean; ' if clean else ''}{len(left.done):,} trials done, "
-        f"{len(left.failed):,} failed; not done yet: {len(left.untrained):,} to train, "
-        f"{len(left.unscored):,} to score"
-    )
+    wanted = read_study(results).wanted_trials()
+    tally = remaining(results, wanted).tally
+    undefined = sum(each.num_models for each in undefined_scores(results, wanted))
+    words = ["clean"] if clean else []
+    words += [f"{tally.done:,} trials done, {tally.failed:,} failed", tally.waiting]
+    words += [f"{undefined:,} scores are not defined"] if undefined else []
+    print(f"{results.uri}: {'; '.join(words)}")

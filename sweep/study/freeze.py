@@ -9,6 +9,7 @@ from typing import Any
 from ...version import __version__
 from ..grid.grid import Grid, resolve
 from ..grid.source import Source
+from ..store.files import FACTORS
 from ..store.results import Results, ResultsError
 from ..store.store import StoreError
 from ..store.tables import SCHEMA_VERSION
@@ -34,6 +35,9 @@ def freeze(results: Results, loaded: Sequence[tuple[Grid, Source]]) -> None:
     before = results.study if results.exists() else None
     after = join_study(loaded, results)
     if after != before or after["schema_version"] < SCHEMA_VERSION:
+        if before and before["grids"] != after["grids"][: len(before["grids"])]:  # begun anew
+            for folder in results.code_folders():  # points of a data set that is another one now
+                results.store.remove(f"{folder}/{FACTORS}")
         results.write_study(after, loaded[-1][1].text)
 
 
@@ -58,6 +62,9 @@ def join_study(
 ) -> dict[str, Any]:
     """The study that grids make together, and with what a results folder holds, if one is given.
 
+    A folder in which nothing has been trained yet takes any grid of its study's name: one that
+    doesn't go with those before begins the study anew.
+
     Raises:
         ResultsError: If they are of several studies, or train differently; says how.
     """
@@ -75,6 +82,11 @@ def join_study(
         raise ResultsError(f"{results.uri} is damaged: it has tables, but no study.json")
     else:
         study = _begin(loaded[0][0])
+    if study["study"] == loaded[0][0].study and not results.store.files("tables/trials"):
+        try:
+            return _add_grids(study, loaded, results.uri)
+        except ResultsError:
+            study = _begin(loaded[0][0])
     return _add_grids(study, loaded, results.uri)
 
 
