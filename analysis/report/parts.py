@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
+from ...sweep.study.remaining import Remaining
 from ..formats import DASH, MINUS, format_count, format_percent
 from ..names import Names
 from ..paper.compare import compare_with_paper
@@ -36,6 +37,7 @@ class Report(NamedTuple):
         mean: their wide scores of the mean representation.
         sampled: their wide scores of the sampled one.
         more: a file with published numbers of the reader's own.
+        left: where every trial of the study is; None of a made one.
     """
 
     folder: ResultsReader
@@ -44,6 +46,7 @@ class Report(NamedTuple):
     mean: DataFrame
     sampled: DataFrame
     more: str | Path | None = None
+    left: Remaining | None = None
 
     @property
     def datasets(self) -> list[str]:

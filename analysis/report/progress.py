@@ -17,6 +17,7 @@ from ..statistics.embedding import embedding
 from ..summary import exemplars, score_table, training_curves
 from ..tables import list_other_scores, representation, split_by
 from . import elements
+from .absent import name_absent
 from .elements import Element
 from .parts import (
     MOST_ABREAST,
@@ -49,6 +50,7 @@ def make_progress(report: Report) -> Element:
         "progress",
         "How far the study is",
         elements.table("filled", rows, titles, digits=1),
+        *name_absent(report.folder, report.left, report.names),
         elements.heading("When a number is compared with the paper's"),
         elements.text(RULE),
     )
