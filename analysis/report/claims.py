@@ -35,8 +35,8 @@ def claim(
         lowest: whether the lowest is asked for.
     """
     count = sum(name != rival for name in contest.names)
-    if count < 2:
-        return None
+    if count < 2 or (lowest and contest.num_seeds < contest.fewest):
+        return None  # that there are too few seeds is said of the highest
     winners = contest.lowest if lowest else contest.highest
     answer = _answer(contest, winners, f"{count} {things}", label, rival, against)
     return text(f"{lead}: {answer}.")
