@@ -6,6 +6,7 @@ import pandas as pd
 import pyarrow.compute as pc
 from pandas import DataFrame
 
+from ...sweep.study.comparisons import FEWEST_PARTNERS
 from ..formats import format_count
 from ..names import Names
 from ..paper import figures
@@ -29,9 +30,6 @@ from .parts import (
     plot_matrix,
     tabulate_comparison,
 )
-
-FEWEST_FOR_UDR = 5
-"""Seeds of a setting; see `sweep.study.comparisons`."""
 
 WORDS = (
     "Unsupervised scores against disentanglement scores, over all trained models, in percent; "
@@ -100,8 +98,8 @@ def _explain_udr(report: Report) -> str:
     rows = report.folder.table("scores").filter(pc.field("metric") == "udr")
     if not keep_present(report.trained, ["udr"]):
         seeds = report.trained.groupby(["dataset", "method", "setting"])["seed"].nunique()
-        if seeds.max() < FEWEST_FOR_UDR:
-            return f"{words}; not here: no setting has {FEWEST_FOR_UDR} seeds."
+        if seeds.max() <= FEWEST_PARTNERS:
+            return f"{words}; not here: no setting has {FEWEST_PARTNERS + 1} seeds."
         return f"{words}; not here: `teasel rescore DIR --metrics udr` makes it."
     partners: dict[str, int] = {}
     for trial_id, given in zip(
@@ -167,7 +165,7 @@ def _compare_datasets(report: Report) -> list[Element]:
         comparisons += tabulate_comparison(
             report, rows, "figure_4_datasets", report.trained, "correlation", score=score
         )
-    words = "Spearman's correlation over the settings' means over seeds; "
+    words = "Spearman's correlation over the settings' means over seeds, whose noise lowers it; "
     return [
         elements.heading("The same score on two data sets"),
         elements.pair(*shown),
