@@ -3,7 +3,7 @@
 import argparse
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..grid.grid import load_grid
@@ -19,6 +19,7 @@ from ..study.remaining import Remaining, remaining
 from ..study.study import wanted_trials
 from ..trials.references import REFERENCES
 from ..trials.trial import Trial, seeds_first
+from ..work.preflight import Look, MissingFilesError
 from ..work.tasks import Demand
 from .command_line import DONE, add_grids, add_ray
 
@@ -37,10 +38,17 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 class Cluster(NamedTuple):
-    """What a plan is made for: what each machine offers, and a pack's memory on an accelerator."""
+    """What a plan is made for.
+
+    Attributes:
+        machines: What each offers.
+        accelerator_bytes: The memory that a pack has on an accelerator.
+        missing: The files of data sets that are not there.
+    """
 
     machines: list[Demand]
     accelerator_bytes: int | None
+    missing: MissingFilesError | None = None
 
 
 def print_plan(
@@ -59,8 +67,10 @@ def print_plan(
         SelectionError: If the selection is wrong.
         ResultsError: If the grids cannot stand in one results folder, or the one given cannot be
             read.
-        PreflightError: If a method cannot be traced, or the files of a data set are missing or
-            wrong; nothing is printed then.
+        PreflightError: If a method cannot be traced, or a file of a data set is wrong; nothing is
+            printed then.
+        MissingFilesError: If all that is missing are files of published data sets: the plan is
+            printed all the same.
         ClusterError: If there is no Ray at the address.
     """
     loaded = [load_grid(name) for name in names]
@@ -112,24 +122,35 @@ def print_plan(
     else:
         _print_hours(bill, bool(measured), max(1, slots) if demand.gpus else None, max(1, cores))
     print(f"about {bill.num_bytes / 1e9:,.2f} GB of results")
+    if cluster.missing:
+        raise cluster.missing
 
 
 def _here(left: Remaining) -> Cluster:
-    """This machine, once the methods and the data sets were looked at."""
-    look_before(left, open_data=False)
-    return Cluster([Demand(cpus=os.cpu_count() or 1)], None)
+    """This machine, which has looked at the methods and the data sets."""
+    return Cluster([Demand(cpus=os.cpu_count() or 1)], None, _find_missing(left))
 
 
 def _cluster(ray_address: str, left: Remaining, share: float) -> Cluster:
-    """A running cluster, once its nodes have looked at the methods and the data sets."""
+    """A running cluster, whose nodes have looked at the methods and the data sets."""
     from ..schedule.ray import RayExecutor
 
     executor = RayExecutor(ray_address)
     try:
-        look_before(left, executor.find_faults, open_data=False)
-        return Cluster(executor.machines(), executor.accelerator_bytes(share))
+        missing = _find_missing(left, executor.find_faults)
+        return Cluster(executor.machines(), executor.accelerator_bytes(share), missing)
     finally:
         executor.shutdown()
+
+
+def _find_missing(
+    left: Remaining, find: Callable[[Look], list[str]] | None = None
+) -> MissingFilesError | None:
+    try:
+        look_before(left, find, open_data=False)
+    except MissingFilesError as missing:
+        return missing
+    return None
 
 
 def _print_places(machines: Sequence[Demand], demand: Demand, slots: int) -> None:

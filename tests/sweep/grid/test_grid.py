@@ -1,5 +1,6 @@
 """Grids: what they stand for, and what is said of a bad one."""
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from teasel.sweep.commands.plan import print_plan
 from teasel.sweep.grid import schema
 from teasel.sweep.grid.grid import check_grid, load_grid, packaged_grids
 from teasel.sweep.grid.source import read_dict, read_yaml
+from teasel.sweep.work.preflight import MissingFilesError
 
 GOOD = """\
 study: mine
@@ -253,7 +255,8 @@ def test_every_packaged_grid_loads_plans_and_states_its_cost(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     grid, source = load_grid(name)
-    print_plan([name], None, None)
+    with contextlib.suppress(MissingFilesError):  # a plan is also made where the files are not
+        print_plan([name], None, None)
     assert f"{len(grid.trials()):,} trials" in capsys.readouterr().out
     comment = [line for line in source.text.splitlines() if line.startswith("#")]
     assert re.search(r"[Ee]xpect|[Cc]ost|hours", " ".join(comment))
