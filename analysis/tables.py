@@ -41,6 +41,10 @@ MADE_BY = ("metric_version", "parameters_hash", "parameters")
 """Stored columns that tell how a score was made."""
 
 
+COMPARISONS = ("udr",)
+"""Metrics that compare a model with others, which their parameters name: each model has its own."""
+
+
 class ResultsReader(Protocol):
     """What is asked of a results folder: `teasel.sweep.store.results.Results`, or a made one."""
 
@@ -230,6 +234,7 @@ def _keep_one_version_per_metric(table: pa.Table) -> pa.Table:
     """
     metric = ["representation", "metric"]
     version = ["metric_version", "parameters_hash", "metric_seed"]
+    table, compared = _split_comparisons(table)
     counts = table.group_by([*metric, *version]).aggregate([("value", "count")]).to_pandas()
     counts["newness"] = pd.to_numeric(counts["metric_version"], errors="coerce")
     counts = counts.sort_values(["value_count", "newness"], ascending=False, kind="stable")
@@ -243,14 +248,26 @@ def _keep_one_version_per_metric(table: pa.Table) -> pa.Table:
         )
         keys = [pc.field(name) == getattr(row, name) for name in (*metric, *version)]
         table = table.filter(~functools.reduce(operator.and_, keys))
-    return table
+    return pa.concat_tables([table, compared])
+
+
+def _split_comparisons(table: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """The rows that are no comparison, and those of each model with the most partners."""
+    of_comparison = pc.field("metric").isin(COMPARISONS)
+    compared = table.filter(of_comparison)
+    partners = [json.loads(given)["partners"] for given in compared["parameters"].to_pylist()]
+    order = sorted(range(len(partners)), key=lambda row: (len(partners[row]), partners[row]))
+    names = [compared[name].to_pylist() for name in ("trial_id", "representation", "metric")]
+    last = {tuple(name[row] for name in names): row for row in order}
+    kept = pa.array(list(last.values()), pa.int64())
+    return table.filter(~of_comparison), compared.take(kept)
 
 
 def _name_other_parameters(table: pa.Table, names: Names) -> str:
     """The metrics whose parameters are not the paper's."""
     others = set()
     for row in table.group_by(["metric", "parameters"]).aggregate([]).to_pylist():
-        if row["metric"] in names.defaults:
+        if row["metric"] in names.defaults and row["metric"] not in COMPARISONS:
             defaults = dict(names.defaults[row["metric"]])
             stated = defaults | json.loads(row["parameters"] or "{}")
             if stated != defaults | paper_grid()["metrics"].get(row["metric"], {}):
