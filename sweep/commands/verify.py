@@ -95,7 +95,7 @@ def put_aside(results: Results, found: Findings) -> None:
         kept = rows.filter(~pc.field("trial_id").isin(lost))
         if len(kept) < len(rows):
             store.write(f"quarantine/{file}", store.read(file))
-            store.write_table(file, kept)
+            results.write_rows(file, kept)
 
 
 def _print(found: Findings, uri: str) -> None:

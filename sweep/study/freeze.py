@@ -9,6 +9,7 @@ from typing import Any
 from ...version import __version__
 from ..grid.grid import Grid, resolve
 from ..grid.source import Source
+from ..store.compact import fold_older_files
 from ..store.results import Results, ResultsError
 from ..store.store import StoreError
 from ..store.tables import SCHEMA_VERSION
@@ -19,8 +20,8 @@ from .catalogue import add_names, describe_grid, describe_metrics, no_names
 def freeze(results: Results, loaded: Sequence[tuple[Grid, Source]]) -> None:
     """Begins the study in `results`, or adds the grids' cells to the one that is there.
 
-    A folder of an earlier version becomes one of today's: its tables stay as they are, and are
-    read as they were meant.
+    Files that lack a column which the study has now are folded: of the hyper-parameters of methods
+    that join, or in a folder of an earlier version, which becomes one of today's.
 
     Args:
         results: The folder.
@@ -35,6 +36,7 @@ def freeze(results: Results, loaded: Sequence[tuple[Grid, Source]]) -> None:
     after = join_study(loaded, results)
     if after != before or after["schema_version"] < SCHEMA_VERSION:
         results.write_study(after, loaded[-1][1].text)
+    fold_older_files(results)
 
 
 def freeze_metrics(results: Results, names: Sequence[str]) -> None:
@@ -51,6 +53,7 @@ def freeze_metrics(results: Results, names: Sequence[str]) -> None:
     after: dict[str, Any] = before | {"catalogue": add_names(before["catalogue"], more)}
     if after != before or after["schema_version"] < SCHEMA_VERSION:
         results.write_study(after)
+    fold_older_files(results)
 
 
 def join_study(

@@ -49,7 +49,8 @@ class Trained(NamedTuple):
     Attributes:
         evaluations: The final losses of each trial; empty for one without any.
         codes: trial_id, means and log variances of the fixed points, of each trial that has them.
-        train_seconds: What training took, those attempts included that it went on from.
+        train_seconds: What training took, those attempts included that it went on from; of a pack
+            that was larger then, the share of these models.
         encode_seconds: What evaluation, encoding and pictures took.
     """
 
@@ -163,7 +164,8 @@ def _train(
         except ValueError as error:
             file = task.checkpoint.state_file
             raise checkpoints.CheckpointError(f"{file}: {error}") from error
-        started -= task.checkpoint.train_seconds
+        share = len(trial_ids) / len(task.checkpoint.trial_ids)
+        started -= task.checkpoint.train_seconds * share
     else:
         replicas = [Replica(t.hyperparameters, t.seed, t.trial_id) for t in task.trials]
         pack = trainer.start(replicas)
@@ -270,8 +272,10 @@ def _trial_row(
         status="done" if finite else "failed",
         error=None if finite else f"the final loss is {loss}",
         **{name: evaluation.get(name) for name in losses},
-        train_seconds=trained.train_seconds,
-        encode_seconds=trained.encode_seconds,
+        train_seconds=trained.train_seconds / len(task.trials),
+        encode_seconds=trained.encode_seconds / len(task.trials),
+        pack_train_seconds=trained.train_seconds,
+        pack_encode_seconds=trained.encode_seconds,
         data_source=dataset.source,
         data_fingerprint=dataset.fingerprint,
         device=jax.devices()[0].device_kind,

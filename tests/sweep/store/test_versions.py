@@ -67,8 +67,20 @@ def test_every_trial_has_the_values_of_its_row() -> None:
         assert seen["attempt_id"] == row["part"]
         assert "part" not in seen
         assert list(seen["kl_per_latent"]) == row["kl_per_latent"]
-        for name in ("dataset", "method", "seed", "loss", "kl", "elbo", "train_seconds", "status"):
+        for name in ("dataset", "method", "seed", "loss", "kl", "elbo", "pack_size", "status"):
             assert seen[name] == row[name]
+        for name in ("train_seconds", "encode_seconds"):  # were the pack's
+            assert seen[f"pack_{name}"] == row[name]
+            assert seen[name] == row[name] / row["pack_size"]
+
+
+@pytest.mark.parametrize("column", ["train_seconds", "pack_encode_seconds"])
+def test_seconds_of_version_1_are_a_models_own_by_whatever_columns_they_are_read(
+    column: str,
+) -> None:
+    whole = Results(FOLDER).table("trials")
+    assert Results(FOLDER).table("trials", [column])[column] == whole[column]
+    assert None not in whole[column].to_pylist()
 
 
 def test_every_score_has_the_value_of_its_row() -> None:
