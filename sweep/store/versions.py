@@ -172,7 +172,11 @@ def _catalogue_of(grids: list[dict[str, Any]]) -> dict[str, Any]:
         "methods": {name: _describe_method(name, cells) for name, cells in methods.items()},
         "metrics": METRICS | others,
         "datasets": {
-            name: {"label": DATASET_LABELS.get(name, readable(name))} for name in sorted(datasets)
+            name: {
+                "label": DATASET_LABELS.get(name, readable(name)),
+                "factors": FACTORS.get(name, []),
+            }
+            for name in sorted(datasets)
         },
     }
 
@@ -223,6 +227,17 @@ DATASET_LABELS = {
     "cars3d": "Cars3D",
     "shapes3d": "Shapes3D",
 }
+
+FACTORS = {
+    name: ["shape", "scale", "orientation", "position_x", "position_y"]
+    for name in DATASET_LABELS
+    if "dsprites" in name
+} | {
+    "smallnorb": ["category", "elevation", "azimuth", "lighting"],
+    "cars3d": ["elevation", "azimuth", "object"],
+    "shapes3d": ["floor_hue", "wall_hue", "object_hue", "scale", "shape", "orientation"],
+}
+"""The names of the reported factors of each data set of version 1."""
 
 _SIZES = (10, 100, 1000, 10000)
 

@@ -118,9 +118,11 @@ def _add_grids(
         if differences:
             lines = "".join(f"\n  {line}" for line in differences)
             raise ResultsError(f"{where} belongs to another study than {source.name}:{lines}")
-        if all(_cells(known) != _cells(entry) for known in study["grids"]):
+        known = [_cells(grid) for grid in study["grids"]]
+        if _cells(entry) not in known:
             names = add_names(study["catalogue"], _as_stored(describe_grid(entry)))
             study = study | {"grids": [*study["grids"], entry], "catalogue": names}
+        study = study | {"latest": [*known, _cells(entry)].index(_cells(entry))}
     return study
 
 
