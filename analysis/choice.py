@@ -42,6 +42,7 @@ Seed = int | Mapping[str, int] | None
 def choose_scores(
     table: pa.Table,
     study: Mapping[str, Any],
+    representation: str | None,
     parameters: Parameters = None,
     metric_seed: Seed = None,
 ) -> tuple[pa.Table, dict[tuple[str, str], Way]]:
@@ -54,6 +55,7 @@ def choose_scores(
     Args:
         table: rows of `scores` that have a value.
         study: the content of the ``study.json``.
+        representation: only scores of this one; None for all.
         parameters: other parameters to choose by. "paper" chooses the paper's parameters, and its
             seed, where there are scores of them.
         metric_seed: another seed to choose by.
@@ -66,6 +68,9 @@ def choose_scores(
     names = Names.of_study(study)
     everything = _list_ways(table)
     _check_wanted(everything, wanted, metric_seed)
+    if representation:
+        everything = [way for way in everything if way["representation"] == representation]
+        table = table.filter(pc.field("representation") == representation)
     for key in dict.fromkeys((way["representation"], way["metric"]) for way in everything):
         ways = [way for way in everything if (way["representation"], way["metric"]) == key]
         fit = [way for way in ways if _fits(way, wanted, metric_seed)]
@@ -137,10 +142,10 @@ def _check_wanted(ways: Iterable[Way], parameters: Mapping[str, Any], seed: Seed
             )
     seeds = seed.items() if isinstance(seed, Mapping) else [] if seed is None else [(None, seed)]
     for metric, value in seeds:
-        known = {way["metric_seed"] for way in ways if metric in (None, way["metric"])}
-        if value not in known:
-            of = f" of {metric}" if metric else ""
-            raise ResultsError(f"no scores{of} have the metric seed {value}; there are {known}")
+        known = {str(way["metric_seed"]) for way in ways if metric in (None, way["metric"])}
+        if str(value) not in known:
+            of, there = f" of {metric}" if metric else "", ", ".join(sorted(known)) or "none at all"
+            raise ResultsError(f"no scores{of} have the metric seed {value}; there are {there}")
 
 
 def _fits(way: Way, parameters: Mapping[str, Any], seed: Seed) -> bool:

@@ -157,8 +157,9 @@ def scores(
     models = _read_models(folders)
     found, chosen = [], {}
     for name, folder in folders.items():
-        table = _read_scores(folder, representation)
-        table, ways = choose_scores(table, folder.study, parameters, metric_seed)
+        table = _read_scores(folder)
+        choice = (representation, parameters, metric_seed)
+        table, ways = choose_scores(table, folder.study, *choice)
         for key, way in ways.items():
             _check_same_way(chosen.setdefault(key, (name, way)), (name, way))
         own = models[models["study"] == name] if several else models
@@ -339,13 +340,10 @@ def _check_same_way(one: tuple[str, Way], other: tuple[str, Way]) -> None:
         )
 
 
-def _read_scores(folder: ResultsReader, representation: str | None) -> pa.Table:
+def _read_scores(folder: ResultsReader) -> pa.Table:
     """The rows of scores that have a value."""
-    wanted = pc.field("value").is_valid()
-    if representation:
-        wanted &= pc.field("representation") == representation
-    columns = ["trial_id", *SCORE_COLUMNS, *WAY, "parameters"]
-    return folder.table("scores").select(list(dict.fromkeys(columns))).filter(wanted)
+    columns = dict.fromkeys(["trial_id", *SCORE_COLUMNS, *WAY, "parameters"])
+    return folder.table("scores").select(list(columns)).filter(pc.field("value").is_valid())
 
 
 def _sort_scores(table: pa.Table, models: DataFrame, study: Mapping[str, Any]) -> DataFrame:
