@@ -29,6 +29,7 @@ from .representation import (
 )
 from .sap import SAP, sap, sap_matrix
 from .udr import udr
+from .undefined import UndefinedScoreError
 from .unsupervised import UNSUPERVISED, UnsupervisedScores, unsupervised_scores
 
 METRICS: Catalogue[Metric] = Catalogue(
@@ -60,6 +61,7 @@ __all__ = [
     "Representation",
     "Rng",
     "TableRepresentation",
+    "UndefinedScoreError",
     "UnsupervisedScores",
     "check_codes",
     "check_points",

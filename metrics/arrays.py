@@ -2,13 +2,15 @@
 
 import numpy as np
 
+from .undefined import UndefinedScoreError
+
 
 def check_codes(codes: np.ndarray) -> np.ndarray:
     """The codes as a float array (N, D).
 
     Raises:
-        ValueError: If they are not two-dimensional, empty, not real numbers, or not all
-            finite as float32.
+        ValueError: If they are not two-dimensional, empty, or not real numbers.
+        UndefinedScoreError: If they are not all finite as float32.
     """
     codes = np.asarray(codes)
     if codes.ndim != 2 or 0 in codes.shape:
@@ -22,7 +24,9 @@ def check_codes(codes: np.ndarray) -> np.ndarray:
         finite = np.isfinite(codes.astype(np.float32, copy=False)).all(axis=0)
     if not finite.all():
         bad = np.flatnonzero(~finite).tolist()
-        raise ValueError(f"codes must be finite, as float32 too; in latents {bad} they are not")
+        raise UndefinedScoreError(
+            f"codes must be finite, as float32 too; in latents {bad} they are not"
+        )
     return codes
 
 

@@ -6,6 +6,7 @@ from .arrays import check_codes
 from .logistic import logistic_regression
 from .metric import Count, Metric
 from .representation import Representation, Rng, sample_factors, sample_integers
+from .undefined import UndefinedScoreError
 
 
 def score_beta_vae(
@@ -22,13 +23,13 @@ def score_beta_vae(
     pair having one factor in common; its label is that factor.
 
     Raises:
-        ValueError: If there is one factor only, or the codes are not finite.
+        UndefinedScoreError: If there is one factor only, or the codes are not finite.
     """
     if len(representation.factor_sizes) < 2:
-        raise ValueError("beta_vae_score needs two factors to tell apart, got one")
+        raise UndefinedScoreError("beta_vae_score needs two factors to tell apart, got one")
     train_points, train_labels = _points(representation, rng, num_train, batch_size)
     if train_labels.min() == train_labels.max():
-        raise ValueError(f"beta_vae_score drew one factor in {num_train} training points")
+        raise UndefinedScoreError(f"beta_vae_score drew one factor in {num_train} training points")
     classifier = logistic_regression(train_points, train_labels)
     test_points, test_labels = _points(representation, rng, num_test, batch_size)
     return {

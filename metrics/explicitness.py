@@ -8,6 +8,7 @@ from .arrays import check_split
 from .logistic import logistic_regression
 from .metric import Count, Metric
 from .representation import Representation, Rng
+from .undefined import UndefinedScoreError
 
 
 class Explicitness(NamedTuple):
@@ -38,8 +39,9 @@ def explicitness(
             lowers the score by .03 to .05. Published values are of this kind.
 
     Raises:
-        ValueError: If no factor takes two values in training and testing, or the arrays are
-            malformed.
+        UndefinedScoreError: If no factor takes two values in training and testing, or the codes
+            are not finite.
+        ValueError: If the arrays are malformed.
     """
     train_codes, train_factors, test_codes, test_factors = check_split(
         train_codes, train_factors, test_codes, test_factors
@@ -66,7 +68,9 @@ def explicitness(
             ]
         )
     if not areas:
-        raise ValueError("explicitness needs a factor with two values, got one value of each")
+        raise UndefinedScoreError(
+            "explicitness needs a factor with two values, got one value of each"
+        )
     train, test = np.mean(areas, axis=0)
     return Explicitness(float(train), float(test))
 
@@ -83,7 +87,9 @@ def _mean_roc_area(scores: np.ndarray, labels: np.ndarray, classes: np.ndarray) 
     # Differs from the original: a class missing from these points, an error there, is left out.
     seen = (num_positive > 0) & (num_positive < len(labels))
     if not seen.any():
-        raise ValueError("explicitness needs two values that training and testing share, got none")
+        raise UndefinedScoreError(
+            "explicitness needs two values that training and testing share, got none"
+        )
     ranks = rankdata(scores[:, seen], axis=0)
     num_positive = num_positive[seen]
     above = np.sum(ranks * positive[:, seen], axis=0) - num_positive * (num_positive + 1) / 2

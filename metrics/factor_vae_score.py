@@ -5,6 +5,7 @@ import numpy as np
 from .arrays import check_codes
 from .metric import Count, Metric
 from .representation import Representation, Rng, sample_factors, sample_integers
+from .undefined import UndefinedScoreError
 
 _SMALLEST_DEVIATION = 0.05  # a latent whose standard deviation is smaller takes no part
 
@@ -24,10 +25,10 @@ def score_factor_vae(
     all data; each latent stands for the factor it most often went with in training.
 
     Raises:
-        ValueError: If the codes are not finite, or `batch_size` or `num_variance` is 1.
+        UndefinedScoreError: If the codes are not finite, or `batch_size` or `num_variance` is 1.
     """
     if min(batch_size, num_variance) < 2:
-        raise ValueError("a variance needs two points, got batch_size or num_variance = 1")
+        raise UndefinedScoreError("a variance needs two points, got batch_size or num_variance = 1")
     factors = sample_factors(rng, representation.factor_sizes, num_variance)
     variances = check_codes(representation.encode(factors, rng)).var(axis=0, ddof=1)
     active = np.sqrt(variances) >= _SMALLEST_DEVIATION

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .undefined import UndefinedScoreError
+
 _FOLDS = 5
 _FEW_POINTS = 100
 _BLOCK = 1_000  # points whose scores fit into a core's cache
@@ -94,7 +96,7 @@ def cross_validated_logistic_regression(
     from sklearn.model_selection import KFold
 
     if len(labels) < _FOLDS:
-        raise ValueError(f"cross-validation needs {_FOLDS} points, got {len(labels)}")
+        raise UndefinedScoreError(f"cross-validation needs {_FOLDS} points, got {len(labels)}")
     inputs, classes = np.asarray(inputs, np.float64), np.unique(labels)
     if not one_vs_rest and len(classes) > 2 and len(labels) > _FEW_POINTS:
         with _paper_settings():

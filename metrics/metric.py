@@ -40,7 +40,11 @@ class Metric:
     def __call__(
         self, representation: Representation, rng: Rng, **parameters: object
     ) -> dict[str, float]:
-        """The scores of `representation`; raises ValueError where they are not defined."""
+        """The scores of `representation`.
+
+        Raises:
+            UndefinedScoreError: Where they are not defined.
+        """
         return self.function(representation, rng, **parameters)
 
     @cached_property

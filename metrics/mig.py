@@ -6,6 +6,7 @@ from .arrays import check_points
 from .metric import Count, Metric
 from .mutual_information import entropy, mutual_information_matrix
 from .representation import Representation, Rng
+from .undefined import UndefinedScoreError
 
 
 def mig(codes: np.ndarray, factors: np.ndarray, num_bins: int = 20) -> float:
@@ -20,7 +21,8 @@ def mig(codes: np.ndarray, factors: np.ndarray, num_bins: int = 20) -> float:
         num_bins: Equal-width bins of each latent.
 
     Raises:
-        ValueError: If no factor takes two values, or the arrays are malformed.
+        UndefinedScoreError: If no factor takes two values, or the codes are not finite.
+        ValueError: If the arrays are malformed.
 
     >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     >>> mig(factors, factors)
@@ -31,7 +33,9 @@ def mig(codes: np.ndarray, factors: np.ndarray, num_bins: int = 20) -> float:
     # Differs from the original: a factor with one value, 0/0 there, is left out of the mean.
     varied = entropies > 0
     if not varied.any():
-        raise ValueError("mig needs a factor with two values, got one value of each factor")
+        raise UndefinedScoreError(
+            "mig needs a factor with two values, got one value of each factor"
+        )
     gaps = top_two_gap(mutual_information_matrix(codes, factors[:, varied], num_bins))
     return float(np.mean(gaps / entropies[varied]))
 

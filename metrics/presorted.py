@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .undefined import UndefinedScoreError
+
 _MOST_BINS = 128
 SAME_VALUE = np.float32(1e-7)  # neighbours no further apart are never split, as in scikit-learn
 
@@ -24,12 +26,14 @@ def presort(inputs: np.ndarray) -> Presorted:
     """The samples (N, D), cast to float32, by feature. Bins part only values that may be split.
 
     Raises:
-        ValueError: If they are not finite in float32.
+        UndefinedScoreError: If they are not finite in float32.
     """
     with np.errstate(over="ignore"):
         inputs = np.ascontiguousarray(inputs.T, dtype=np.float32)
     if not np.isfinite(inputs).all():
-        raise ValueError("trees need inputs that are finite as float32, got NaN, infinity or 1e39")
+        raise UndefinedScoreError(
+            "trees need inputs that are finite as float32, got NaN, infinity or 1e39"
+        )
     num_features, num_samples = inputs.shape
     most_bins = max(1, min(_MOST_BINS, 2**15 // num_features))
     order = np.argsort(inputs, axis=1, kind="stable").astype(np.int32)

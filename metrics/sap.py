@@ -8,6 +8,7 @@ from .arrays import check_split
 from .metric import Count, Metric
 from .mig import top_two_gap
 from .representation import Representation, Rng
+from .undefined import UndefinedScoreError
 
 
 def sap(
@@ -25,13 +26,17 @@ def sap(
         test_factors: Integers (M, K).
 
     Raises:
-        ValueError: If no factor takes two values in training, or the arrays are malformed.
+        UndefinedScoreError: If no factor takes two values in training, or the codes are not
+            finite.
+        ValueError: If the arrays are malformed.
     """
     matrix = sap_matrix(train_codes, train_factors, test_codes, test_factors)
     # Differs from the original: a factor with one value, an error there, is left out of the mean.
     varied = np.asarray(train_factors).min(axis=0) < np.asarray(train_factors).max(axis=0)
     if not varied.any():
-        raise ValueError("sap needs a factor with two values, got one value of each factor")
+        raise UndefinedScoreError(
+            "sap needs a factor with two values, got one value of each factor"
+        )
     return float(np.mean(top_two_gap(matrix[:, varied])))
 
 

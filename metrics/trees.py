@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .undefined import UndefinedScoreError
+
 _LEARNING_RATE = 0.1
 
 
@@ -51,14 +53,14 @@ def boosted_trees(
         num_rounds: Trees per class.
 
     Raises:
-        ValueError: If there is one label only.
+        UndefinedScoreError: If there is one label only.
     """
     from .boosting import boost
     from .presorted import presort, workspace
 
     classes, indices = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
-        raise ValueError("a classifier needs two labels, got one")
+        raise UndefinedScoreError("a classifier needs two labels, got one")
     shares = np.bincount(indices) / len(indices)
     start = np.log(shares[1:] / shares[:1]) if len(classes) == 2 else np.log(shares)
     data = presort(inputs)

@@ -8,6 +8,7 @@ from .arrays import check_codes
 from .metric import Count, Metric
 from .mutual_information import discretize, mutual_information
 from .representation import Representation, Rng
+from .undefined import UndefinedScoreError
 
 
 class UnsupervisedScores(NamedTuple):
@@ -32,7 +33,7 @@ def unsupervised_scores(codes: np.ndarray, num_bins: int = 20) -> UnsupervisedSc
     """
     codes = check_codes(codes)
     if len(codes) < 2:
-        raise ValueError("a covariance needs two points, got one")
+        raise UndefinedScoreError("a covariance needs two points, got one")
     # From the first point, so that the covariance of a constant latent is zero without rounding.
     shifted = codes.astype(np.float64) - codes[0]
     covariance = np.atleast_2d(np.cov(shifted, rowvar=False))

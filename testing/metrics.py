@@ -6,7 +6,15 @@ from typing import Any, get_args, get_origin
 import numpy as np
 
 from ..catalogue import Bounds
-from ..metrics import METRICS, Metric, Representation, Rng, TableRepresentation, adopt_metric
+from ..metrics import (
+    METRICS,
+    Metric,
+    Representation,
+    Rng,
+    TableRepresentation,
+    UndefinedScoreError,
+    adopt_metric,
+)
 from .require import require, require_pieces
 
 _SIZES = (3, 4)
@@ -121,11 +129,12 @@ def _check_odd_factors(name: str, metric: Metric, sizes: tuple[int, ...]) -> Non
     table = _table_of(sizes, _STANDARD, None)
     try:
         scores = _score(metric, table)
-    except ValueError as error:
-        require(bool(str(error)), f"{name} raised a ValueError without a reason {what}")
+    except UndefinedScoreError as error:
+        require(bool(str(error)), f"{name} raised an UndefinedScoreError without a reason {what}")
     except Exception as error:
         raise AssertionError(
-            f"{name} raised {error!r} {what}; expected scores, or a ValueError that says why not"
+            f"{name} raised {error!r} {what}; expected scores, or a "
+            f"teasel.metrics.UndefinedScoreError that says why not"
         ) from error
     else:
         _check_scores(name, scores, what)
@@ -137,7 +146,7 @@ def _check_refusal(name: str, metric: Metric, value: float) -> None:
     how = "call teasel.metrics.check_codes(codes) first"
     try:
         scores = _score(metric, _table(codes))
-    except ValueError as error:
+    except UndefinedScoreError as error:
         require(
             "finite" in str(error),
             f"{name} refused codes with {value} by {error!r}, which does not say that they are not "
@@ -145,12 +154,12 @@ def _check_refusal(name: str, metric: Metric, value: float) -> None:
         )
     except Exception as error:
         raise AssertionError(
-            f"{name} raised {error!r} on codes with {value}; expected a ValueError: {how}"
+            f"{name} raised {error!r} on codes with {value}; expected an UndefinedScoreError: {how}"
         ) from error
     else:
         raise AssertionError(
-            f"{name} gave {scores} of codes with {value}; expected a ValueError that says they are "
-            f"not finite, as float32 too: {how}"
+            f"{name} gave {scores} of codes with {value}; expected an UndefinedScoreError that "
+            f"says they are not finite, as float32 too: {how}"
         )
 
 

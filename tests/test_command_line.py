@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from teasel.__main__ import COMMANDS, main
+from teasel.datasets import DATASETS
 
 
 def test_a_bad_grid_is_exit_code_2_with_all_faults_and_nothing_written(
@@ -149,7 +150,14 @@ def test_a_bad_selection_is_exit_code_2(
     assert message in capsys.readouterr().err
 
 
-def test_planning_the_study_starts_no_backend_and_imports_nothing_heavy() -> None:
+def test_planning_the_study_starts_no_backend_and_imports_nothing_heavy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for definition in DATASETS.own.values():
+        published = definition.publication.files if definition.publication else ()
+        for file in (*published, *filter(None, [definition.painting])):
+            (tmp_path / file.name).touch()  # a plan looks whether it is there, not what is in it
+    monkeypatch.setenv("TEASEL_DATA_DIR", str(tmp_path))
     code = (
         "import sys\n"
         "from teasel.__main__ import main\n"

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ..grid.grid import load_grid
 from ..grid.select import select as select_trials
+from ..schedule.preflight import look_before
 from ..schedule.progress import duration
 from ..store.checkpoints import furthest_by_trial
 from ..store.results import Results
@@ -58,6 +59,8 @@ def print_plan(
         SelectionError: If the selection is wrong.
         ResultsError: If the grids cannot stand in one results folder, or the one given cannot be
             read.
+        PreflightError: If a method cannot be traced, or the files of a data set are missing or
+            wrong; nothing is printed then.
         ClusterError: If there is no Ray at the address.
     """
     loaded = [load_grid(name) for name in names]
@@ -73,18 +76,17 @@ def print_plan(
     if results is not None:
         left = remaining(results, wanted)
     untrained = [trial for trial, _ in left.untrained]
+    cluster = _here(left) if ray_address is None else _cluster(ray_address, left)
     print(f"{first.study}: {first.description}" if first.description else first.study)
     print(f"{len(trials):,} trials, {len({trial.setting for trial in trials}):,} settings")
     if results is not None:
+        tally = left.tally
         print(
-            f"  {len(left.done):,} done, {len(left.unscored):,} trained but not scored, "
-            f"{len(left.failed):,} failed, {len(left.untrained):,} to train"
+            f"  {tally.done:,} done, {tally.unscored:,} trained but not scored, "
+            f"{tally.failed:,} failed, {tally.untrained:,} to train"
         )
     _print_counts("data set", Counter(trial.dataset for trial in trials))
     _print_counts("method", Counter(trial.method for trial in trials))
-    cluster = (
-        _cluster(ray_address) if ray_address else Cluster([Demand(cpus=os.cpu_count() or 1)], None)
-    )
     cores = int(sum(machine.cpus for machine in cluster.machines))
     share = first.resources.gpus_per_pack
     demand = Demand(gpus=share if any(machine.gpus for machine in cluster.machines) else 0.0)
@@ -112,11 +114,19 @@ def print_plan(
     print(f"about {bill.num_bytes / 1e9:,.2f} GB of results")
 
 
-def _cluster(ray_address: str) -> Cluster:
+def _here(left: Remaining) -> Cluster:
+    """This machine, once the methods and the data sets were looked at."""
+    look_before(left, open_data=False)
+    return Cluster([Demand(cpus=os.cpu_count() or 1)], None)
+
+
+def _cluster(ray_address: str, left: Remaining) -> Cluster:
+    """A running cluster, once its nodes have looked at the methods and the data sets."""
     from ..schedule.ray import RayExecutor
 
     executor = RayExecutor(ray_address)
     try:
+        look_before(left, executor.find_faults, open_data=False)
         return Cluster(executor.machines(), executor.accelerator_bytes())
     finally:
         executor.shutdown()

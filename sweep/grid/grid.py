@@ -88,10 +88,16 @@ def _expand_method(
     axes = {name: getattr(entry, name) for name in found.parameters}
     for values in itertools.product(*axes.values()):
         hyperparameters = dict(zip(axes, values, strict=True))
-        made = found(**hyperparameters)
+        try:
+            made = found(**hyperparameters)
+            trainable, version = made.trainable, made.version
+        except (Exception, SystemExit) as error:
+            given = ", ".join(f"{name} {value:g}" for name, value in hyperparameters.items())
+            what = f"{method} with {given or 'no hyper-parameters'}"
+            raise ConfigError(f"{what} cannot be made: {type(error).__name__}: {error}") from error
         # A method that isn't trained takes no steps, whatever the grid gives the others.
-        steps = settings["steps"] if made.trainable else 0
-        yield hyperparameters, Settings(**settings | {"steps": steps}), made.version
+        steps = settings["steps"] if trainable else 0
+        yield hyperparameters, Settings(**settings | {"steps": steps}), version
 
 
 def _exclude_faults(value: Any) -> list[Fault]:

@@ -3,12 +3,13 @@
 import contextlib
 import logging
 import os
+import pickle
 import socket
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 from ray.autoscaler.sdk import request_resources
@@ -19,6 +20,9 @@ from ..store.store import Store, StoreError
 from ..work.attempt import Failure, Outcome, carry_out, sees
 from ..work.machine import ClusterError, check_accelerator, prepare, release_cpus
 from ..work.tasks import Demand, Task
+
+if TYPE_CHECKING:
+    from ..work.preflight import Look
 
 _PATIENCE_SECONDS = 5.0  # for an address to answer
 _START_SECONDS = 180.0  # for JAX to start on an accelerator, from a slow file system
@@ -49,6 +53,14 @@ def _device_memory() -> int:
 @ray.remote(num_cpus=0, max_retries=3)
 def _sees(store: Store, name: str) -> bool:
     return sees(store, name)
+
+
+@ray.remote(max_calls=1, max_retries=3)
+def _faults(look: bytes) -> list[str]:
+    prepare(cpus=1, gpus=0)
+    from ..work.preflight import find_faults  # imports JAX, as what is pickled does
+
+    return find_faults(pickle.loads(look))
 
 
 class RayExecutor:
@@ -173,6 +185,32 @@ class RayExecutor:
             with contextlib.suppress(RayError):  # the node has gone meanwhile
                 blind += [] if ray.get(look) else [host]
         return blind
+
+    def find_faults(self, look: "Look") -> list[str]:
+        """What `find_faults` says on each node that computes, or on the first that comes."""
+        nodes = [
+            node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1
+        ]
+        pickled = pickle.dumps(look)
+        looks = [
+            (
+                f" (on {node['NodeManagerHostname']})",
+                _faults.options(
+                    num_cpus=0,  # beside what runs there
+                    scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False),
+                ).remote(pickled),
+            )
+            for node in nodes
+        ] or [("", _faults.options(num_cpus=1).remote(pickled))]
+        places: dict[str, list[str]] = {}
+        for place, reference in looks:
+            with contextlib.suppress(RayError):  # the node has gone meanwhile
+                for fault in ray.get(reference):
+                    places.setdefault(fault, []).append(place)
+        return [
+            fault if len(where) == len(looks) else f"{fault}{''.join(where)}"
+            for fault, where in places.items()
+        ]
 
     def submit(self, task: Task) -> None:
         """Hands the task to Ray."""

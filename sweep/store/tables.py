@@ -16,8 +16,8 @@ from ..trials.trial import Trial
 SCHEMA_VERSION = 2
 """Raised when a stored name or its meaning changes.
 
-2: an attempt's id is `attempt_id` in every table; a failure has `exception_type` and `message`;
-a model's seconds are its own, and its pack's stand beside them.
+2: an attempt's id is `attempt_id` in every table; a failure has `exception_type` and `message`, and
+names the trials that were `given_up`; a model's seconds are its own, beside its pack's.
 """
 
 
@@ -87,7 +87,7 @@ class TrialRow(NamedTuple):
 
 
 class ScoreRow(NamedTuple):
-    """One row per number; a metric that failed has one row with an `error` and no `value`."""
+    """One row per number; a metric that is not defined has one with an `error` and no `value`."""
 
     trial_id: str
     representation: str
@@ -145,6 +145,7 @@ class FailureRow(NamedTuple):
         kind: "train" or "score".
         cause: As `Failure` of `sweep.work.attempt` has it, and `exception_type`, the name of the
             exception's class, `message` and `traceback` likewise; or "stopped".
+        given_up: Those of the trials that have failed by it, until a run tries them anew.
         attempt_id: The attempt's name, after which its files are named.
     """
 
@@ -159,6 +160,7 @@ class FailureRow(NamedTuple):
     traceback: str | None = None
     log: str | None = None
     at: str | None = None
+    given_up: list[str] | None = None
 
 
 Row = TrialRow | ScoreRow | CurveRow | PictureRow | FailureRow | Mapping[str, Any]

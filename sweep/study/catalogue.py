@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
 from ...catalogue import readable
-from ...datasets import DATASETS, DataError, from_npz
+from ...datasets import DATASETS, DataError, find_npz
 from ...metrics import METRICS
 from ...models import METHODS
 from ..grid.expand import Resolved
@@ -133,7 +133,7 @@ def _describe_dataset(data: Mapping[str, Any]) -> DatasetFacts:
     """What is known of a data set of the catalogue, or of a user's file, which may be elsewhere."""
     name = data["name"]
     try:
-        entry = from_npz(name, data["npz"], data["sha256"]) if "npz" in data else DATASETS[name]
+        entry = find_npz(name, [data["npz"]], data["sha256"]) if "npz" in data else DATASETS[name]
     except DataError:
         return {"label": readable(name), "factors": []}
     factors = [factor.name for factor in entry.grid if not factor.hidden]

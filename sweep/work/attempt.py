@@ -84,7 +84,7 @@ def carry_out(task: Task) -> Outcome:
         if store.local and not sees(store, "study.json"):  # its node came after `check_shared`
             raise not_shared(store, [platform.node()])
         return Outcome(task, value=_do(task))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         tail = "".join(traceback.format_exception(error))[-4000:]
         return Outcome(task, failure=Failure.of(_cause(error), error, tail))
 
@@ -102,7 +102,7 @@ def _do(task: Task) -> dict[str, Any]:
     raise TypeError(f"{type(task).__name__} says nothing to do")
 
 
-def _cause(error: Exception) -> str:
+def _cause(error: BaseException) -> str:
     if isinstance(error, ClusterError):
         return "cluster"
     if isinstance(error, MissingFileError):

@@ -1,12 +1,13 @@
 """Scores trained models: one trial after another, each committed as soon as it is complete."""
 
+import math
 import time
 from typing import Any
 
 import numpy as np
 
 from ...errors import TeaselError
-from ...metrics import METRICS, Representation
+from ...metrics import METRICS, Representation, UndefinedScoreError
 from ..store import code_tables
 from ..store.results import Results
 from ..store.store import StoreError
@@ -19,13 +20,13 @@ from .tasks import ScoreTrials
 
 
 class MetricError(TeaselError):
-    """A metric raised what does not mean that it is undefined for the codes: it has a bug."""
+    """A metric raised another exception than UndefinedScoreError, or gave no finite numbers."""
 
 
 def score(task: ScoreTrials) -> dict[str, Any]:
     """Computes and commits the wanted scores of each trial; returns {"interrupted": bool}.
 
-    A metric that is not defined for a model's codes gets an error row.
+    A metric that says it is not defined for a model's codes gets an error row.
 
     Raises:
         MetricError: If one has a bug; the trial's other scores are committed then.
@@ -67,37 +68,53 @@ def _score_rows(
     """One row per score of a metric, or one with the reason why it is not defined.
 
     Raises:
-        MetricError: If the metric raises anything but ValueError or ArithmeticError, or does not
-            return a dict of numbers.
+        MetricError: If the metric raises anything else than UndefinedScoreError, or does not
+            return a dict of finite numbers.
     """
     metric = METRICS[request.metric]
     started = time.monotonic()
     rng = np.random.RandomState(request.metric_seed)
-    scores: Any = {"": None}
     error = None
     try:
-        scores = metric(representation, rng, **request.parameters)
-    except (MemoryError, StoreError):
+        scores = _check(request.metric, metric(representation, rng, **request.parameters))
+    except UndefinedScoreError as reason:
+        scores, error = {"": None}, str(reason) or "no reason was given"
+    except (MemoryError, StoreError, MetricError):
         raise
-    except (ValueError, ArithmeticError) as problem:
-        error = str(problem)
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         what = f"{request.metric} raised {type(problem).__name__}: {problem}"
         raise MetricError(what) from problem
     seconds = time.monotonic() - started
+    return [
+        ScoreRow.of(
+            trial.trial_id,
+            request,
+            score,
+            value=value,
+            seconds=seconds,
+            error=error,
+            attempt=task.attempt,
+        )
+        for score, value in scores.items()
+    ]
+
+
+def _check(metric: str, scores: Any) -> dict[str, float]:
+    """The scores that a metric has returned, as floats.
+
+    Raises:
+        MetricError: If they are not finite numbers by name. A metric that has no value says so by
+            UndefinedScoreError; NaN and infinity are taken for mistakes.
+    """
     try:
-        return [
-            ScoreRow.of(
-                trial.trial_id,
-                request,
-                score,
-                value=None if value is None else float(value),
-                seconds=seconds,
-                error=error,
-                attempt=task.attempt,
-            )
-            for score, value in scores.items()
-        ]
-    except (AttributeError, TypeError, ValueError) as problem:
-        what = f"{request.metric} returned {scores!r}; expected a dict of numbers"
-        raise MetricError(what) from problem
+        values = {name: float(value) for name, value in scores.items()}
+        good = all(name and isinstance(name, str) for name in values)
+        good = good and not any(isinstance(value, str) for value in scores.values())
+    except (AttributeError, TypeError, ValueError, OverflowError):
+        values, good = {}, False
+    if not (values and good and all(math.isfinite(value) for value in values.values())):
+        raise MetricError(
+            f"{metric} returned {scores!r}; expected a dict of finite numbers (where there is no "
+            "score, raise teasel.metrics.UndefinedScoreError)"
+        )
+    return values

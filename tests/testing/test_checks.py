@@ -138,7 +138,10 @@ def _greedy(representation, rng, *, num_train: Count = 15_001):
     ("function", "message"),
     [
         (_integer, "'spread': 0, a int, .*; expected a finite float: convert by float"),
-        (_unchecked, r"of codes with .*; expected a ValueError .* call teasel\.metrics\.check_co"),
+        (
+            _unchecked,
+            r"of codes with .*; expected an UndefinedScoreError .* call teasel\.metrics\.check_co",
+        ),
         (_undefined, "'x': inf, a float, of a constant latent; expected a finite float"),
         (_unseeded, r"from the same RandomState\(3\): draw from the rng that is given"),
         (_encodes, "samples_points=False can only sample"),

@@ -1,6 +1,8 @@
 """What the tasks' own processes do, without a Ray."""
 
 import errno
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,3 +27,8 @@ def test_a_log_that_cannot_be_kept_does_not_replace_what_it_is_about(
     with pytest.raises(ZeroDivisionError, match="the attempt's own error"):
         attempt()
     assert not (tmp_path / "logs").exists()
+
+
+def test_a_worker_is_prepared_before_jax_is_imported() -> None:
+    code = "import sys\nimport teasel.sweep.schedule.ray\nassert 'jax' not in sys.modules\n"
+    subprocess.run([sys.executable, "-c", code], check=True)
