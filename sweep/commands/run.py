@@ -9,19 +9,19 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import IO, TYPE_CHECKING
 
 from ...errors import ConfigError
-from ..grid.grid import Grid, load_grid
+from ..grid.grid import Grid, GridName, load_grid
 from ..grid.select import select as select_trials
 from ..grid.source import Source
 from ..schedule.drivers import at_work
 from ..schedule.executor import Executor, check_shared
 from ..schedule.preflight import look_before
-from ..schedule.progress import Progress, duration
+from ..schedule.progress import Progress, describe_saved, duration
 from ..schedule.scheduler import Options, Scheduler, Summary
 from ..store.forget import forget, forget_undefined, take_back
 from ..store.results import Results
@@ -30,6 +30,7 @@ from ..study.freeze import check_writable, freeze, join_study
 from ..study.remaining import Remaining, Tally, remaining
 from ..study.shards import Shard
 from ..study.study import wanted_trials
+from ..trials.trial import Trial
 from ..work.machine import is_leaving
 from ..work.preflight import find_faults
 from .command_line import DONE, FAILED, INTERRUPTED, add_grids, add_ray, at_least
@@ -94,7 +95,7 @@ def exit_code(summary: Summary) -> int:
 
 
 def run(
-    names: str | Path | Sequence[str | Path],
+    names: GridName | Sequence[GridName],
     results: str | Path | None = None,
     select: str | None = None,
     ray_address: str | None = None,
@@ -110,7 +111,7 @@ def run(
     What it has to say goes to ``logging.getLogger("teasel")``.
 
     Args:
-        names: A packaged grid or a YAML file, or several of one study.
+        names: A packaged grid, a YAML file or a dict of the same keys; or several of one study.
         results: Folder or URI; by default ``results/<study>`` below the current folder.
         select: Only the trials that meet these conditions.
         ray_address: A running Ray cluster; by default a Ray of our own on this machine.
@@ -133,7 +134,9 @@ def run(
         ClusterError: If there is no Ray, or its nodes do not share the folder.
         DemandError: If no machine can place the work.
     """
-    loaded = [load_grid(name) for name in ([names] if isinstance(names, str | Path) else names)]
+    loaded = [
+        load_grid(name) for name in ([names] if isinstance(names, str | Path | Mapping) else names)
+    ]
     grids = [grid for grid, _ in loaded]
     options = _choose_options(loaded, fail_fast, grace_seconds)
     study = grids[0].study
@@ -259,7 +262,8 @@ def carry_out(
             ).run()
     finally:
         executor.shutdown()
-    logger.info(_conclude(summary, folder, time.monotonic() - began, of))
+    untrained = [trial for trial, _ in left.untrained]
+    logger.info(_conclude(summary, folder, untrained, time.monotonic() - began, of))
     return summary
 
 
@@ -272,13 +276,18 @@ def _start_ray(ray_address: str | None) -> "RayExecutor":
     return executor
 
 
-def _conclude(summary: Summary, folder: Results, seconds: float, of: str) -> str:
+def _conclude(
+    summary: Summary, folder: Results, untrained: Sequence[Trial], seconds: float, of: str
+) -> str:
     tally = Tally(summary.done, summary.failed, summary.missing, 0)
     words = f"{tally.say(of)} after {duration(seconds)}."
     if summary.failed:
         words += f" See `teasel failures {folder.uri}`."
     if summary.missing:
         how = "Interrupted" if summary.interrupted else "Stopped"
+        trained = folder.statuses()
+        saved = describe_saved(folder, (t for t in untrained if t.trial_id not in trained))
+        words += f" {saved}." if saved else ""
         words += f" {how}: the same command goes on from here."
     return words
 

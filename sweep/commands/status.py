@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ..schedule.drivers import Driver, read_drivers
+from ..schedule.progress import describe_saved
 from ..store.results import Results
 from ..study.remaining import Undefined, remaining, undefined_scores
 from ..study.study import read_study
@@ -53,6 +54,8 @@ def print_status(uri: str) -> None:
         print(f"  a driver is at work: {driver}")
     if not working:
         print("  no driver is at work")
+        if saved := describe_saved(results, (trial for trial, _ in left.untrained)):
+            print(f"  {saved}")
     for attempt_id, report in Control(results.store, "").reports().items():
         age = time.time() - report["at"]
         state = "working" if age < _SILENT_SECONDS else f"silent for {age / 60:.0f} min"

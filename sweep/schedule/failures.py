@@ -1,6 +1,7 @@
 """What follows when an attempt fails: a row that says why, and another try at what is undone."""
 
 import datetime
+import itertools
 import logging
 import re
 from collections.abc import Callable, Sequence
@@ -96,15 +97,24 @@ class Failures:
     def _take_committed(self, task: Task) -> list[Trial]:
         """Counts what a failed attempt has committed all the same; returns what it has not."""
         if isinstance(task, TrainPack):
+            self._take_broken(task)
             rows = self._results.rows_of("trials", task.attempt_id)
             if not rows:
-                return list(task.trials)
+                return [t for t in task.trials if t.trial_id not in self._states.failed]
             failed = [row["trial_id"] for row in rows if row["status"] == "failed"]
             self._states.mark_trained(task.trials, failed)
             return []
         left = [t for t in task.trials if not self._results.rows_of("scores", task.scores_name(t))]
         self._states.mark_scored(trial for trial in task.trials if trial not in left)
         return left
+
+    def _take_broken(self, task: TrainPack) -> None:
+        """Counts the models that have turned to NaN on the way."""
+        for number in itertools.count(1):
+            rows = self._results.rows_of("trials", task.broken_name(number))
+            if not rows:
+                break
+            self._states.failed |= {row["trial_id"] for row in rows}
 
     def _train_again(self, task: TrainPack, left: list[Trial], failure: Failure) -> Decision:
         if task.checkpoint and failure.cause == "checkpoint":

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 
 from ..study.remaining import Remaining
-from ..work.preflight import Look, PreflightError, find_faults, what_to_look_at
+from ..work.preflight import Look, MissingFilesError, PreflightError, find_faults, what_to_look_at
 
 _CHILD = (
     "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); "
@@ -37,7 +37,7 @@ def look_before(
         find = find_faults_in_a_child if look.is_foreign else find_faults
     faults = find(look)
     if faults:
-        raise PreflightError("\n".join(faults))
+        raise (PreflightError if look.is_foreign else MissingFilesError)("\n".join(faults))
 
 
 def find_faults_in_a_child(look: Look) -> list[str]:

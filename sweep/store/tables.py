@@ -28,9 +28,9 @@ class TrialRow(NamedTuple):
         hyperparameters: No column of its own: each hyper-parameter is a column of floats.
         status: "done" or "failed", and `error` says why.
         train_seconds: The model's share of what its pack took to train, the attempts included that
-            it went on from.
+            it went on from; until it broke, if it did.
         encode_seconds: Its share of what evaluation, encoding and pictures took.
-        pack_train_seconds: What the models of its pack took together; this and the next.
+        pack_train_seconds: What the whole pack took, and `pack_encode_seconds` likewise.
     """
 
     trial_id: str

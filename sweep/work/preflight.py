@@ -20,6 +20,10 @@ class PreflightError(TeaselError):
     """A method or a data set of a grid cannot be used; says which and why."""
 
 
+class MissingFilesError(PreflightError):
+    """All that a grid lacks are files of published data sets."""
+
+
 class Look(NamedTuple):
     """What is to be looked at.
 

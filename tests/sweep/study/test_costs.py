@@ -16,11 +16,12 @@ def test_the_seconds_of_a_step_are_the_median_of_the_models_own(tmp_path: Path) 
             method="m",
             steps=10,
             device="cpu",
+            status=status,
             train_seconds=seconds,
             pack_train_seconds=8 * seconds,
             pack_size=8,
         )
-        for seconds in (4.0, 5.0, 90.0)
+        for seconds, status in ((4.0, "done"), (5.0, "done"), (90.0, "done"), (0.1, "failed"))
     ]
     results.add("trials", "a", rows)
     assert measured_seconds(results, on_cpu=True) == {("d", "m"): 0.5}
