@@ -22,6 +22,9 @@ from .formats import format_count
 from .names import Names
 from .paper_grid import paper_grid
 
+COMPARISONS = ("udr",)
+"""Metrics that compare a model with others, which their parameters name: each model has its own."""
+
 METRIC = ("representation", "metric")
 
 WAY = ("metric_version", "parameters_hash", "metric_seed")
@@ -66,11 +69,13 @@ def choose_scores(
     chosen, asked = {}, asked_scores(study)
     wanted = {} if isinstance(parameters, str) or parameters is None else parameters
     names = Names.of_study(study)
+    table, compared = _split_comparisons(table)
     everything = _list_ways(table)
     _check_wanted(everything, wanted, metric_seed)
     if representation:
         everything = [way for way in everything if way["representation"] == representation]
-        table = table.filter(pc.field("representation") == representation)
+        own = pc.field("representation") == representation
+        table, compared = table.filter(own), compared.filter(own)
     for key in dict.fromkeys((way["representation"], way["metric"]) for way in everything):
         ways = [way for way in everything if (way["representation"], way["metric"]) == key]
         fit = [way for way in ways if _fits(way, wanted, metric_seed)]
@@ -88,7 +93,19 @@ def choose_scores(
                 table = table.filter(~_rows_of(way))
                 if parameters is None and metric_seed is None:
                     _warn(way, taken, reason)
-    return table, chosen
+    return pa.concat_tables([table, compared]), chosen
+
+
+def _split_comparisons(table: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """The rows that are no comparison, and those of each model with the most partners."""
+    of_comparison = pc.field("metric").isin(COMPARISONS)
+    compared = table.filter(of_comparison)
+    partners = [json.loads(given)["partners"] for given in compared["parameters"].to_pylist()]
+    order = sorted(range(len(partners)), key=lambda row: (len(partners[row]), partners[row]))
+    names = [compared[name].to_pylist() for name in ("trial_id", *METRIC)]
+    last = {tuple(name[row] for name in names): row for row in order}
+    kept = pa.array(list(last.values()), pa.int64())
+    return table.filter(~of_comparison), compared.take(kept)
 
 
 def uses_papers_parameters(way: Way, names: Names) -> bool:

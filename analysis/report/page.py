@@ -7,7 +7,6 @@ from pathlib import Path
 import jinja2
 
 from ...sweep.store.results import Results, ResultsError
-from ...sweep.study.study import read_study
 from ...version import __version__
 from ..choice import Parameters, Seed
 from ..formats import DASH, TIMES, format_count, format_percent
@@ -27,8 +26,9 @@ from . import (
     usefulness,
     variation,
 )
+from .absent import find_remaining
 from .elements import Element
-from .parts import Report
+from .parts import Report, tally_verdicts
 from .pictures import choose_pictures, ranking_score
 
 
@@ -99,7 +99,7 @@ def read_report(
         for kind in ("mean", "sampled")
     )
     _ = published_numbers("table_1", more)  # raises if the reader's own file is faulty
-    return Report(folder, names, models, mean, sampled, more)
+    return Report(folder, names, models, mean, sampled, more, find_remaining(folder))
 
 
 SECTIONS: dict[str, Callable[[Report], Element]] = {
@@ -121,9 +121,14 @@ SECTIONS: dict[str, Callable[[Report], Element]] = {
 def make_sections(report: Report) -> list[Element]:
     """All sections of the page; one that has nothing to show says why.
 
-    One that fails costs none of the others: it says so, and has the exception as "error".
+    One that fails costs none of the others: it says so, and has the exception as "error". The
+    first counts the verdicts of all.
     """
-    return [_make_section(name, make, report) for name, make in SECTIONS.items()]
+    sections = [_make_section(name, make, report) for name, make in SECTIONS.items()]
+    inner = [element for section in sections for element in elements.walk(section)]
+    verdicts = [verdict for element in inner for verdict in element.get("verdicts", ())]
+    sections[0]["elements"] += [elements.text(words) for words in tally_verdicts(verdicts)]
+    return sections
 
 
 def _make_section(name: str, make: Callable[[Report], Element], report: Report) -> Element:
@@ -196,16 +201,10 @@ def _list_facts(report: Report) -> list[dict]:
         ("seeds per setting", span),
         ("hours of training and encoding", f"{hours:,.1f}" if hours < 100 else f"{hours:,.0f}"),
     ]
-    if planned := _count_planned(report.folder):
-        facts.insert(1, (f"of {planned:,} planned", format_percent(len(report.trials) / planned)))
+    if report.left and (planned := sum(report.left.tally)):
+        done = format_percent(report.left.tally.done / planned)
+        facts.insert(1, (f"of {planned:,} planned are done", done))
     return [{"name": name, "value": value} for name, value in facts]
-
-
-def _count_planned(folder: ResultsReader) -> int | None:
-    """How many models the grids of a real results folder ask for."""
-    if not isinstance(folder, Results) or "grids" not in folder.study:
-        return None
-    return len(read_study(folder).wanted_trials())
 
 
 def list_notices(report: Report) -> list[str]:

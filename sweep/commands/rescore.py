@@ -8,13 +8,14 @@ from typing import IO
 
 from ...datasets import DATASETS
 from ...errors import UnknownNameError
-from ...metrics import METRICS
+from ...metrics import COMPARISONS, METRICS
 from ..grid.expand import Resolved, trials_of
 from ..schedule.drivers import at_work
 from ..schedule.executor import Executor
 from ..schedule.scheduler import Options, Summary
 from ..store.results import Results
 from ..study.catalogue import CatalogueSection
+from ..study.comparisons import add_comparisons
 from ..study.freeze import check_writable, freeze_metrics
 from ..study.remaining import Remaining, WantedTrial, remaining
 from ..study.study import merge, read_study
@@ -64,11 +65,13 @@ def rescore(
         DriverError: If another driver is at work there.
     """
     for name in names:
-        if name not in METRICS:
-            raise UnknownNameError("metric", name, METRICS)
+        if name not in {*METRICS, *COMPARISONS}:
+            raise UnknownNameError("metric", name, [*METRICS, *COMPARISONS])
     folder = Results(results)
     study = read_study(folder)
     everything = merge((trials_of(grid), _requests_of(grid, names)) for grid in study.grids)
+    methods = study.catalogue["methods"]
+    everything = add_comparisons(everything, names, folder.statuses(), methods)
     left = _unscored(folder, everything)
     _check_installed(left.unscored, study.catalogue)
     with look_and_start(left, executor, ray_address) as ready:

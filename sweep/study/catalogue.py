@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 from ...catalogue import readable
 from ...datasets import DATASETS, DataError, find_npz
-from ...metrics import METRICS
+from ...metrics import find_metric
 from ...models import METHODS
 from ..grid.expand import Resolved
 from ..store.tables import score_column
@@ -87,7 +87,7 @@ def describe_metrics(names: Iterable[str]) -> dict[str, MetricFacts]:
     """What today's catalogue says of some metrics."""
     found: dict[str, MetricFacts] = {}
     for name in dict.fromkeys(names):
-        metric = METRICS[name]
+        metric = find_metric(name)
         found[name] = {
             "label": metric.label,
             "reference": metric.reference,

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from teasel.analysis import fingerprints, representation, scores, trials, udr_scores
+from teasel.analysis import fingerprints, representation, scores, trials
 from teasel.analysis.names import PAPER_NAMES
 from teasel.analysis.paper_grid import paper_grid
 from teasel.metrics import METRICS, PAPER_SEEDS
@@ -200,7 +200,7 @@ def test_every_reference_that_a_grid_may_list_is_one_here() -> None:
 
 
 @pytest.mark.parametrize("opened", [False, True])
-@pytest.mark.parametrize("read", [scores, trials, udr_scores, fingerprints])
+@pytest.mark.parametrize("read", [scores, trials, fingerprints])
 def test_a_folder_without_a_study_is_refused(read, opened: bool, tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="nowhere: no results here"):
         read(Results(tmp_path / "nowhere") if opened else tmp_path / "nowhere")
