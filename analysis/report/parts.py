@@ -167,7 +167,7 @@ def tabulate_comparison(
         whole = elements.details(f"All {len(rows)} numbers beside the published ones", whole)
     none = set(shown["comparison"]) == {"not comparable"}
     words = [f"{'Not comparable' if none else 'Of all'}: {'; '.join(common)}."] if common else []
-    words += [f"Behind it: {describe_coverage(table)}.", *tally_verdicts(whole["verdicts"])]
+    words += [f"Behind it: {describe_coverage(table)}.", *tally_verdicts(list(shown["comparison"]))]
     if sources := [source for source in shown["source"].unique() if source]:
         words += [f"Published numbers: {'; '.join(sources)}."]
     return [whole, elements.text(" ".join(words), "note")]
