@@ -40,7 +40,7 @@ FLOORS = {
 DOORS = {
     "teasel": {"catalogue", "errors", "lazy", "settings", "storage", "version"},
     "teasel.sweep": set(),
-    "teasel.analysis": {"formats", "names", "paper_grid", "summary", "tables", "top"},
+    "teasel.analysis": {"choice", "formats", "names", "paper_grid", "summary", "tables", "top"},
 }
 """The files of the rooms that have rooms inside; `__init__` is the face of what is inside."""
 

@@ -8,6 +8,7 @@ import jinja2
 
 from ...sweep.store.results import Results, ResultsError
 from ...version import __version__
+from ..choice import Parameters, Seed
 from ..formats import DASH, TIMES, format_count, format_percent
 from ..names import Names
 from ..paper.published import differences_from_paper, published_numbers
@@ -35,6 +36,8 @@ def write_report(
     results: ResultsReader | str | Path,
     path: str | Path | None = None,
     more: str | Path | None = None,
+    parameters: Parameters = None,
+    metric_seed: Seed = None,
 ) -> Path:
     """The path of one static HTML page about a results folder, which it writes.
 
@@ -45,17 +48,19 @@ def write_report(
         results: a path, a URI or an open results folder.
         path: the page; ``report.html`` in the results folder if None.
         more: a JSON file with published numbers of your own, see `published`.
+        parameters: which of several sets of metrics' parameters, as in `scores`.
+        metric_seed: which of several metric seeds.
 
     Raises:
-        ResultsError: if there is no study, no model is done, or `path` is None and the results are
-            no local folder.
+        ResultsError: if there is no study, no model is done, no such score, or `path` is None and
+            the results are no local folder.
     """
     folder = open_results(results)
     if path is None and ("://" in str(results) or not Path(str(results)).is_dir()):
         where = folder.uri if isinstance(folder, Results) else results
         raise ResultsError(f"{where} is no local folder: say where the report should be written")
     path = Path(str(results)) / "report.html" if path is None else Path(path)
-    report = read_report(folder, more)
+    report = read_report(folder, more, parameters, metric_seed)
     files = path.with_name(f"{path.stem}_files")
     files.mkdir(parents=True, exist_ok=True)
     sections = make_sections(report)
@@ -72,7 +77,12 @@ def write_report(
     return path
 
 
-def read_report(folder: ResultsReader, more: str | Path | None = None) -> Report:
+def read_report(
+    folder: ResultsReader,
+    more: str | Path | None = None,
+    parameters: Parameters = None,
+    metric_seed: Seed = None,
+) -> Report:
     """What the report needs of a results folder.
 
     Raises:
@@ -85,7 +95,7 @@ def read_report(folder: ResultsReader, more: str | Path | None = None) -> Report
     if models.empty:
         raise ResultsError("no model is done yet: there is nothing to report")
     mean, sampled = (
-        sort_as_paper(scores(folder, representation=kind, wide=True), names)
+        sort_as_paper(scores(folder, kind, True, parameters, metric_seed), names)
         for kind in ("mean", "sampled")
     )
     _ = published_numbers("table_1", more)  # raises if the reader's own file is faulty

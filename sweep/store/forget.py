@@ -113,7 +113,9 @@ def _put(
 ) -> None:
     """Writes a file anew, or removes it if it has no rows; a manifest that names it follows."""
     compacted = list_files(results.store, folder).compacted
-    if len(rows):
+    if len(rows) and folder.startswith("tables/"):
+        results.write_rows(file, rows)
+    elif len(rows):
         results.store.write_table(file, rows, **options)
     if file in compacted:
         kept = {name: ids for name, ids in compacted.items() if name != file or len(rows)}

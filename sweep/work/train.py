@@ -50,14 +50,17 @@ class Trained(NamedTuple):
         evaluations: The final losses by trial_id, of those that have come to the end; empty for
             one without any.
         codes: trial_id, means and log variances of the fixed points, of each trial that has them.
-        train_seconds: What training took, those attempts included that it went on from.
-        encode_seconds: What evaluation, encoding and pictures took.
+        train_seconds: A model's share of what training took, those attempts included that the pack
+            went on from. A model that breaks has its share until then.
+        pack_train_seconds: What the pack took; of one that was larger before, these models' part.
+        pack_encode_seconds: What evaluation, encoding and pictures took.
     """
 
     evaluations: dict[str, dict[str, Any]]
     codes: list[tuple[str, np.ndarray, np.ndarray]]
     train_seconds: float
-    encode_seconds: float
+    pack_train_seconds: float
+    pack_encode_seconds: float
 
 
 def train(task: TrainPack) -> dict[str, Any]:
@@ -113,7 +116,7 @@ class Broken:
         return replica.trial_id in self.trial_ids
 
     def commit(
-        self, trial_ids: list[str], steps: str, curves: list[CurveRow], seconds: float
+        self, trial_ids: list[str], steps: str, curves: list[CurveRow], so_far: Trained
     ) -> None:
         """Writes the rows of models that broke in these steps; theirs leave the pack's curves."""
         self.trial_ids += trial_ids
@@ -121,7 +124,7 @@ class Broken:
         name = self._task.broken_name(self._num_files)
         self._results.add("curves", name, [row for row in curves if row.trial_id in trial_ids])
         curves[:] = [row for row in curves if row.trial_id not in trial_ids]
-        so_far, error = Trained({}, [], seconds, 0.0), f"the model turned to NaN in {steps}"
+        error = f"the model turned to NaN in {steps}"
         trials = [trial for trial in self._task.trials if trial.trial_id in trial_ids]
         rows = [_trial_row(self._task, t, {}, self._dataset, so_far, error) for t in trials]
         self._results.add("trials", name, rows)
@@ -143,7 +146,7 @@ def _encode_references(task: TrainPack, dataset: Dataset) -> Trained:
         if (mean := encode_to_keep(trial, dataset, fixed_points(dataset))) is not None
     ]
     evaluations: dict[str, dict[str, Any]] = {trial.trial_id: {} for trial in task.trials}
-    return Trained(evaluations, codes, 0.0, time.monotonic() - started)
+    return Trained(evaluations, codes, 0.0, 0.0, time.monotonic() - started)
 
 
 def _train_models(task: TrainPack, results: Results, dataset: Dataset, broken: Broken) -> Trained:
@@ -151,10 +154,10 @@ def _train_models(task: TrainPack, results: Results, dataset: Dataset, broken: B
     batches = Batches(dataset, settings.batch_size)
     method = METHODS[task.trials[0].method]
     trainer = Trainer(method, settings, dataset.image_shape, dataset.sample_batch, batches.data)
-    pack, train_seconds = _train(trainer, batches, task, results, broken)
+    pack, own, whole = _train(trainer, batches, task, results, broken)
     trained = time.monotonic()
     if len(broken.trial_ids) == len(task.trials):
-        return Trained({}, [], train_seconds, 0.0)
+        return Trained({}, [], own, whole, 0.0)
     found = zip(
         pack.replicas,
         _evaluate(trainer, batches, pack, settings.evaluation_batches),
@@ -182,13 +185,13 @@ def _train_models(task: TrainPack, results: Results, dataset: Dataset, broken: B
             for kind, png in render_pictures(model, dataset).items()
         ]
     results.add("pictures", task.attempt_id, sheets)
-    return Trained(evaluations, codes, train_seconds, time.monotonic() - trained)
+    return Trained(evaluations, codes, own, whole, time.monotonic() - trained)
 
 
 def _train(
     trainer: Trainer, batches: Batches, task: TrainPack, results: Results, broken: Broken
-) -> tuple[Pack, float]:
-    """The trained pack, and its seconds; its curves, and on the way its checkpoints, are kept.
+) -> tuple[Pack, float, float]:
+    """The trained pack, a model's seconds and the pack's; curves and checkpoints are kept.
 
     Training ends early if no model is left.
 
@@ -207,19 +210,25 @@ def _train(
         except ValueError as error:
             file = task.checkpoint.state_file
             raise checkpoints.CheckpointError(f"{file}: {error}") from error
-        started -= task.checkpoint.train_seconds
+        share = len(trial_ids) / len(task.checkpoint.trial_ids)
+        started -= task.checkpoint.train_seconds * share
     else:
         replicas = [Replica(t.hyperparameters, t.seed, t.trial_id) for t in task.trials]
         pack = trainer.start(replicas)
     every = max(1, trainer.steps // NUM_CURVE_POINTS)
     curves: list[CurveRow] = []
     saved, looked, stop = time.monotonic(), 0.0, False
+    gone = 0.0  # the seconds of the models that have broken
+
+    def seconds() -> tuple[float, float]:
+        whole = time.monotonic() - started
+        return (whole - gone) / len(trial_ids), whole
 
     def save() -> None:
         results.add("curves", f"{task.attempt_id}-{pack.step}", curves)
         content = trainer.save(pack)
-        seconds = time.monotonic() - started
-        checkpoints.save(results, task.attempt_id, pack.step, trial_ids, seconds, content)
+        together = seconds()[0] * len(trial_ids)
+        checkpoints.save(results, task.attempt_id, pack.step, trial_ids, together, content)
         curves.clear()
 
     while pack.step < trainer.steps:
@@ -232,13 +241,15 @@ def _train(
             if new := _newly_broken(trainer, pack, means, broken):
                 first = pack.step - num_steps + 1
                 when = f"step {first}" if num_steps == 1 else f"steps {first} to {pack.step}"
-                seconds = time.monotonic() - started
-                broken.commit(new, f"{when} of {trainer.steps}", curves, seconds)
+                share, whole = seconds()
+                so_far = Trained({}, [], share, whole, 0.0)
+                broken.commit(new, f"{when} of {trainer.steps}", curves, so_far)
+                gone += share * len(new)
                 looked = 0.0
             sound = [n for n, replica in enumerate(pack.replicas) if replica not in broken]
             trial_ids = [pack.replicas[place].trial_id for place in sound]
             if not sound:
-                return pack, time.monotonic() - started
+                return pack, 0.0, time.monotonic() - started
             now = time.monotonic()
             if now - looked > _LOOK_SECONDS:
                 facts = {"trials": trial_ids, "failed": broken.trial_ids}
@@ -257,7 +268,7 @@ def _train(
     if time.monotonic() - saved > _WORTH_SAVING_SECONDS:
         save()
     results.add("curves", task.attempt_id, curves)
-    return pack, time.monotonic() - started
+    return pack, *seconds()
 
 
 def _chunk_size() -> int:
@@ -350,7 +361,9 @@ def _trial_row(
         error=error,
         **{name: evaluation.get(name) for name in losses},
         train_seconds=trained.train_seconds,
-        encode_seconds=trained.encode_seconds,
+        encode_seconds=trained.pack_encode_seconds / max(1, len(trained.evaluations)),
+        pack_train_seconds=trained.pack_train_seconds,
+        pack_encode_seconds=trained.pack_encode_seconds,
         data_source=dataset.source,
         data_fingerprint=dataset.fingerprint,
         device=jax.devices()[0].device_kind,

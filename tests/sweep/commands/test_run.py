@@ -189,10 +189,32 @@ def test_an_interrupted_training_goes_on_to_the_same_bits(
     assert worker.train(again) == {"interrupted": False, "failed": []}
     expected = numbers_of(finished)
     assert numbers_of(results) == {key: expected[key] for key in numbers_of(results)}
-    (seconds,) = set(results.table("trials")["train_seconds"].to_pylist())
+    rows = results.table("trials").to_pylist()
+    (seconds,) = {row["pack_train_seconds"] for row in rows}
     assert seconds > saved.train_seconds > 0
+    assert [row["train_seconds"] for row in rows] == [seconds / 2] * 2
+    assert [row["encode_seconds"] for row in rows] == [rows[0]["pack_encode_seconds"] / 2] * 2
     assert results.store.files("checkpoints") == []
     assert results.table("curves").num_rows == 2 * 6
+
+
+def test_a_model_that_goes_on_in_a_smaller_pack_has_its_share_of_the_larger_packs_seconds(
+    grid_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = tuple(load_grid(grid_file)[0].trials())
+    results = Results(tmp_path)
+    task = TrainPack(results.uri, "tiny", "run", trials[:2], 1, Demand())
+    monkeypatch.setattr(worker, "_LOOK_SECONDS", 0.0)
+    with monkeypatch.context() as draining:
+        draining.setattr(Control, "draining", property(lambda self: True))
+        assert worker.train(task)["interrupted"]
+    saved = checkpoints.furthest_of_attempt(results, task.attempt_id)
+    assert saved is not None
+    saved = saved._replace(train_seconds=8000.0)
+    alone = TrainPack(results.uri, "tiny", "run", trials[:1], 2, Demand(), checkpoint=saved)
+    worker.train(alone)
+    (row,) = results.table("trials").to_pylist()
+    assert 4000 < row["train_seconds"] == row["pack_train_seconds"] < 4600
 
 
 def test_a_machine_that_will_soon_be_gone_saves_often_and_its_driver_stops(
@@ -280,6 +302,11 @@ def test_a_model_that_diverges_gets_its_row_at_once_and_its_packmates_do_not_not
     assert sizes == [4, 4, *[2 if shrinks else 4] * 4]
     assert failed[:3] == [0, 2, 2]
     assert_only_sound_models_trained(Results(tmp_path), finished)
+    rows = Results(tmp_path).table("trials").to_pylist()
+    whole = max(row["pack_train_seconds"] for row in rows)
+    assert sum(row["train_seconds"] for row in rows) == pytest.approx(whole)  # each second once
+    shares = {row["status"]: row["train_seconds"] for row in rows}
+    assert 0 < shares["failed"] < shares["done"]
 
 
 @pytest.mark.parametrize("ends", ["drained", "lost"])
