@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from ..sweep.store import checkpoints, code_tables
-from ..sweep.store.results import Results
-from ..sweep.store.store import Store
-from ..sweep.store.tables import ScoreRow, TrialRow
-from ..sweep.work.attempt import Failure, Outcome
-from ..sweep.work.control import Control
-from ..sweep.work.tasks import Demand, ScoreTrials, Task, TrainPack
+from ...sweep.store import checkpoints, code_tables
+from ...sweep.store.results import Results
+from ...sweep.store.store import Store
+from ...sweep.store.tables import ScoreRow, TrialRow
+from ...sweep.work.attempt import Failure, Outcome
+from ...sweep.work.control import Control
+from ...sweep.work.tasks import Demand, ScoreTrials, Task, TrainPack
 from .conditions import CALM, INSTANT, Durations, Faults
 
 
