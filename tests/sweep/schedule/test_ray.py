@@ -190,6 +190,7 @@ except ClusterError as error:
 """
 
 
+@pytest.mark.slow
 def test_two_packs_share_an_accelerator_and_its_memory_is_asked_for_with_patience(
     tmp_path: Path,
 ) -> None:
