@@ -299,7 +299,8 @@ def _read_models(folders: Mapping[str, ResultsReader]) -> DataFrame:
     for name, folder in folders.items():
         table = folder.table("trials")
         needed = [column for column in table.column_names if column not in _MEASURED]
-        table = table.take(study_order(folder.study, table.select(needed).to_pylist()))
+        order = study_order(folder.study, table.select(needed).to_pylist())
+        table = table.take(pa.array(order, pa.int64()))
         if len(folders) > 1:
             place = table.column_names.index("study")
             table = table.set_column(place, "study", pa.array([name] * len(table), pa.string()))

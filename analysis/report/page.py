@@ -5,6 +5,7 @@ from itertools import groupby
 from pathlib import Path
 
 import jinja2
+import pandas as pd
 
 from ...sweep.store.results import Results, ResultsError
 from ...version import __version__
@@ -94,12 +95,20 @@ def read_report(
     models = models[models["status"] == "done"]
     if models.empty:
         raise ResultsError("no model is done yet: there is nothing to report")
-    mean, sampled = (
-        sort_as_paper(scores(folder, kind, True, parameters, metric_seed), names)
-        for kind in ("mean", "sampled")
+    choices: list[tuple[Parameters, Seed]] = [(parameters, metric_seed), ("paper", None)]
+    shown, papers = (
+        [sort_as_paper(scores(folder, kind, True, *choice), names) for kind in ("mean", "sampled")]
+        for choice in choices
     )
     _ = published_numbers("table_1", more)  # raises if the reader's own file is faulty
-    return Report(folder, names, models, mean, sampled, more, find_remaining(folder))
+    report = Report(folder, names, models, shown[0], shown[1], more, find_remaining(folder))
+    own, others = (
+        pd.concat(tables).drop(columns="kl_per_latent", errors="ignore")
+        for tables in (shown, papers)
+    )
+    if own.equals(others):
+        return report
+    return report._replace(of_paper=report._replace(mean=papers[0], sampled=papers[1]))
 
 
 SECTIONS: dict[str, Callable[[Report], Element]] = {
@@ -133,11 +142,29 @@ def make_sections(report: Report) -> list[Element]:
 
 def _make_section(name: str, make: Callable[[Report], Element], report: Report) -> Element:
     try:
-        return make(report)
+        section = make(report)
+        if report.of_paper is not None:
+            _take_comparisons(section, make(report.of_paper))
+        return section
     except Exception as error:
         why = f"This section could not be made, by a fault of Teasel's: {error!r}."
         failed = elements.section(name, name.capitalize(), elements.text(why, "notice"))
         return failed | {"error": error}
+
+
+def _take_comparisons(section: Element, of_paper: Element) -> None:
+    """Puts the comparisons with the paper in one section where another has its own."""
+    taken = [element for element in of_paper["elements"] if element.get("compares")]
+    place = next((n for n, own in enumerate(section["elements"]) if own.get("compares")), None)
+    if taken and place is not None:
+        words = "These scores have the paper's parameters; the others on this page have not."
+        others = [own for own in section["elements"] if not own.get("compares")]
+        section["elements"] = [
+            *others[:place],
+            elements.text(words, "note"),
+            *taken,
+            *others[place:],
+        ]
 
 
 def raise_failed(sections: list[Element], page: object) -> None:

@@ -38,6 +38,8 @@ class Report(NamedTuple):
         sampled: their wide scores of the sampled one.
         more: a file with published numbers of the reader's own.
         left: where every trial of the study is; None of a made one.
+        of_paper: the same with the scores that have the paper's parameters, as far as there are
+            such; None if it would be the same.
     """
 
     folder: ResultsReader
@@ -47,6 +49,7 @@ class Report(NamedTuple):
     sampled: DataFrame
     more: str | Path | None = None
     left: Remaining | None = None
+    of_paper: "Report | None" = None
 
     @property
     def datasets(self) -> list[str]:
@@ -170,7 +173,7 @@ def tabulate_comparison(
     words += [f"Behind it: {describe_coverage(table)}.", *tally_verdicts(list(shown["comparison"]))]
     if sources := [source for source in shown["source"].unique() if source]:
         words += [f"Published numbers: {'; '.join(sources)}."]
-    return [whole, elements.text(" ".join(words), "note")]
+    return [each | {"compares": True} for each in (whole, elements.text(" ".join(words), "note"))]
 
 
 def tally_verdicts(verdicts: Sequence[str]) -> list[str]:

@@ -159,6 +159,14 @@ def test_a_factor_whose_name_is_not_known_keeps_its_place(made: Made) -> None:
     assert scores(made.results)["score"].tolist()[:2] == ["100", "100_test_factor_0"]
 
 
+def test_a_study_of_which_nothing_is_done_has_empty_tables(made: Made) -> None:
+    source = read_yaml(GRID.format(**DEFAULT), "grid.yaml")
+    freeze(made.results, [(check_grid(source), source)])
+    assert len(trials(made.results)) == len(scores(made.results, None)) == 0
+    assert len(scores(made.results, wide=True)) == 0
+    assert "beta" in trials(made.results)
+
+
 # Which scores are shown
 
 

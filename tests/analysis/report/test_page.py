@@ -13,7 +13,14 @@ import pytest
 from teasel.analysis import write_report
 from teasel.analysis.formats import DASH
 from teasel.analysis.report import elements
-from teasel.analysis.report.page import SECTIONS, make_sections, raise_failed, read_report, render
+from teasel.analysis.report.page import (
+    SECTIONS,
+    _make_section,
+    make_sections,
+    raise_failed,
+    read_report,
+    render,
+)
 from teasel.analysis.report.parts import NO_SCORES
 from teasel.analysis.tables import ResultsReader
 from teasel.sweep.store.results import Results, ResultsError
@@ -102,6 +109,41 @@ def test_made_results_are_not_compared(page: str) -> None:
     assert "not comparable" in page
     assert '"agrees"' not in page
     assert '"differs"' not in page
+
+
+def test_the_paper_is_compared_with_its_own_parameters_if_there_are_scores_of_them(
+    write_folder: WriteFolder,
+) -> None:
+    made = SyntheticResults(np.random.default_rng(0), num_datasets=3, num_seeds=2, pictures=False)
+    own = pc.field("dataset") == "noisy_dsprites"
+    rows = made.table("trials").filter(own)
+    scores = made.table("scores")
+    scores = scores.filter(pc.field("trial_id").isin(rows["trial_id"])).to_pylist()
+    other = {"parameters": '{"num_bins": 5}', "parameters_hash": "other"}
+    more = [
+        row | other | {"value": 1 - row["value"] ** 2} for row in scores if row["metric"] == "mig"
+    ]
+    folder = write_folder(
+        made, trials=rows.to_pylist(), scores=scores + more, curves=[], pictures=[]
+    )
+    plain = read_report(folder, parameters={"mig": {}})
+    assert plain.of_paper is None
+    changed = read_report(folder, parameters={"mig": {"num_bins": 5}})
+    sections = [
+        _make_section("agreement", SECTIONS["agreement"], each) for each in (plain, changed)
+    ]
+
+    def tables(section: elements.Element, compares: bool) -> list[elements.Element]:
+        return [each for each in section["elements"] if each.get("compares", False) == compares]
+
+    assert str(tables(sections[0], True)) == str(tables(sections[1], True)) != "[]"
+    words = "These scores have the paper's parameters"
+    assert [words in str(section["elements"]) for section in sections] == [False, True]
+    ours, theirs = (
+        next(each for each in section["elements"] if each["kind"] == "data")["tables"]["figure_2"]
+        for section in sections
+    )
+    assert not ours["correlation"].equals(theirs["correlation"])
 
 
 def test_pictures_are_those_of_the_best_and_the_median_model(page: str) -> None:
