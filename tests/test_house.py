@@ -227,7 +227,7 @@ def test_only_sweep_and_cluster_import_ray() -> None:
 def test_packages_are_the_folders() -> None:
     tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
     assert sorted(tools["setuptools"]["packages"]) == sorted({room(name) for name in modules()})
-    assert sorted(tools["pyright"]["include"]) == sorted(["*.py", *FOLDERS])
+    assert sorted(tools["pyright"]["include"]) == sorted(["*.py", *FOLDERS, "tests/support"])
 
 
 def test_every_room_is_a_package() -> None:
