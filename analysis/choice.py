@@ -18,7 +18,7 @@ from ..metrics import PAPER_SEEDS
 from ..sweep.store.results import ResultsError
 from ..sweep.study.asked import asked_scores
 from ..sweep.trials.trial import short_hash
-from .formats import format_count
+from ..words import format_count
 from .names import Names
 from .paper_grid import paper_grid
 

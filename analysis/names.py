@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..catalogue import readable
 from ..sweep.store import versions
+from ..words import readable
 
 LOSSES = ("loss", "reconstruction", "kl")
 """Columns of every model, of which less is better."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..catalogue import readable
+from ..words import readable
 from .cache import PUBLISHED, Recipe, description, open_prepared
 from .dataset import Appearance, DataError, Dataset, Factor
 from .files import PublishedFile, download, find, where_to_put

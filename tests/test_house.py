@@ -38,7 +38,7 @@ FLOORS = {
 """Every room, and how high it lies: a room imports what lies lower. CONTRIBUTING.md draws them."""
 
 DOORS = {
-    "teasel": {"catalogue", "errors", "lazy", "settings", "storage", "version"},
+    "teasel": {"catalogue", "errors", "lazy", "settings", "storage", "version", "words"},
     "teasel.sweep": set(),
     "teasel.analysis": {"choice", "formats", "names", "paper_grid", "summary", "tables", "top"},
 }

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from pandas import DataFrame
 
-from ..formats import MINUS, format_count
+from ...words import format_count
+from ..formats import MINUS
 from ..statistics.contest import Contest
 from ..statistics.resampling import MIN_SEEDS
 from .elements import Element, text

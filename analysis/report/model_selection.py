@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 from pandas import DataFrame
 
 from ...sweep.study.comparisons import FEWEST_PARTNERS
-from ..formats import format_count
+from ...words import format_count
 from ..names import Names
 from ..paper import figures
 from ..paper_grid import UNSUPERVISED

@@ -9,8 +9,9 @@ import pandas as pd
 
 from ...sweep.store.results import Results, ResultsError
 from ...version import __version__
+from ...words import format_count
 from ..choice import Parameters, Seed
-from ..formats import DASH, TIMES, format_count, format_percent
+from ..formats import DASH, TIMES, format_percent
 from ..names import Names
 from ..paper.published import differences_from_paper, published_numbers
 from ..plots.style import save_pdf

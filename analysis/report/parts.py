@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from ...sweep.study.remaining import Remaining
-from ..formats import DASH, MINUS, format_count, format_percent
+from ...words import format_count
+from ..formats import DASH, MINUS, format_percent
 from ..names import Names
 from ..paper.compare import compare_with_paper
 from ..paper.published import MODELS_PER_DATASET, paper_coverage

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pandas as pd
 from pandas import DataFrame
 
-from ..formats import format_count, format_percent
+from ...words import format_count
+from ..formats import format_percent
 from ..paper import figures
 from ..plots import plots
 from ..statistics.importance import (

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
-from ..formats import format_count
+from ...words import format_count
 from ..names import PAPER_NAMES
 from ..paper_grid import DISENTANGLEMENT
 from ..tables import check_models, check_scores, drop_references

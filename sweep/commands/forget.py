@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from ...words import format_count
 from ..grid.select import select as select_trials
 from ..schedule.drivers import at_work
 from ..store.forget import forget
@@ -44,7 +45,7 @@ def main(arguments: argparse.Namespace) -> int:
     check_writable(results)
     with at_work(results, new_run_id()):
         forget(results, chosen)
-    print(f"{len(chosen):,} trials are forgotten; the next run of their grid makes them anew.")
+    print(f"Removed {format_count(len(chosen), 'trial')}; a run of the grid makes what is missing.")
     return DONE
 
 
@@ -52,7 +53,7 @@ def _show(results: Results, chosen: Sequence[WantedTrial]) -> None:
     """Prints what would be removed: the trials, and how far they are."""
     tally = remaining(results, chosen).tally
     print(
-        f"{results.uri}: {len(chosen):,} trials, with their scores, codes and models "
+        f"{results.uri}: {format_count(len(chosen), 'trial')}, with scores, codes and models "
         f"({tally.done:,} done, {tally.failed:,} failed; {tally.waiting})"
     )
     for trial, _ in chosen[:_MOST_LINES]:

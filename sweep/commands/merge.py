@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from ...words import format_count
 from ..schedule.drivers import at_work, check_idle
 from ..store.compact import compact
 from ..store.results import Results, ResultsError
@@ -35,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Unites the folders, and prints what has become of them."""
     num_trials = merge(arguments.results, arguments.into)
-    print(f"{arguments.into}: {num_trials:,} trained trials of {len(arguments.results)} folders")
+    folders = format_count(len(arguments.results), "folder")
+    print(f"{arguments.into}: {format_count(num_trials, 'trained trial')} of {folders}")
     return DONE
 
 

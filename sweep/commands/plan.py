@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from ...words import format_count
 from ..grid.grid import load_grid
 from ..grid.select import select as select_trials
 from ..schedule.preflight import look_before
@@ -89,7 +90,8 @@ def print_plan(
     share = first.resources.gpus_per_pack
     cluster = _here(left) if ray_address is None else _cluster(ray_address, left, share)
     print(f"{first.study}: {first.description}" if first.description else first.study)
-    print(f"{len(trials):,} trials, {len({trial.setting for trial in trials}):,} settings")
+    settings = format_count(len({trial.setting for trial in trials}), "setting")
+    print(f"{format_count(len(trials), 'trial')}, {settings}")
     if results is not None:
         tally = left.tally
         print(
@@ -107,7 +109,8 @@ def print_plan(
     packs = make_packs(seeds_first(untrained), saved, first.resources.pack, room)
     # On an accelerator a pack of another size is another program.
     programs = {(pack.trials[0].program, memory and len(pack.trials)) for pack in packs}
-    print(f"{len(packs):,} packs, {len(programs):,} programs to compile")
+    counts = format_count(len(packs), "pack"), format_count(len(programs), "program")
+    print(f"{', '.join(counts)} to compile")
     _print_places(cluster.machines, demand, slots)
     trained = [pack.trials for pack in packs if pack.trials[0].method not in REFERENCES]
     if trained:

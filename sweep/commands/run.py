@@ -15,6 +15,7 @@ from types import FrameType
 from typing import IO, TYPE_CHECKING
 
 from ...errors import ConfigError
+from ...words import format_count
 from ..grid.grid import Grid, GridName, load_grid
 from ..grid.select import select as select_trials
 from ..grid.source import Source
@@ -239,7 +240,8 @@ def carry_out(
     if of == TRIALS_DONE:
         logger.info("%s: %s in %s", title, tally.say(of), folder.uri)
     else:
-        logger.info("%s: %d models to score in %s", title, len(left.unscored), folder.uri)
+        models = format_count(len(left.unscored), "model")
+        logger.info("%s: %s to score in %s", title, models, folder.uri)
     if left.given_up:
         logger.info("%d that failed are tried again", len(left.given_up))
         take_back(folder, left.given_up)

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
+from ...words import format_count
 from ..schedule.drivers import Driver, read_drivers
 from ..schedule.progress import describe_saved
 from ..store.results import Results
@@ -63,7 +64,7 @@ def print_status(uri: str) -> None:
         print(f"  {attempt_id}: {len(report['trials'])} trials at {progress}, {state}")
     failures = len(results.table("failures", ["cause"]))
     if failures:
-        print(f"  {failures:,} failed attempts: see `teasel failures {results.uri}`")
+        print(f"  {format_count(failures, 'failed attempt')}: see `teasel failures {results.uri}`")
 
 
 def print_undefined(undefined: Sequence[Undefined]) -> None:
@@ -71,7 +72,7 @@ def print_undefined(undefined: Sequence[Undefined]) -> None:
     if undefined:
         print(f"  {sum(each.num_models for each in undefined):,} scores are not defined:")
     for metric, representation, reason, num_models in undefined:
-        print(f"    {metric} ({representation}) of {num_models:,} models: {reason}")
+        print(f"    {metric} ({representation}) of {format_count(num_models, 'model')}: {reason}")
 
 
 def _has_gone(driver: Driver) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import IO, NamedTuple
 
+from ...words import format_count
 from ..store import checkpoints
 from ..store.results import Results
 from ..trials.trial import Trial
@@ -94,7 +95,7 @@ class Progress:
         """The snapshot in words, with the rate and the time left so far as they can be told."""
         words = [f"{snapshot.done}/{snapshot.total} done"]
         if snapshot.saving and snapshot.training:
-            words.append(f"saving {count_models(snapshot.training)}")
+            words.append(f"saving {format_count(snapshot.training, 'model')}")
         elif snapshot.training or snapshot.scoring:
             words.append(f"{snapshot.training} training, {snapshot.scoring} being scored")
         elif snapshot.stranded:
@@ -136,7 +137,7 @@ def describe_saved(results: Results, trials: Iterable[Trial]) -> str:
         if trial.trial_id in saved:
             steps.setdefault(trial.training.steps, []).append(saved[trial.trial_id].step)
     return ", ".join(
-        f"{count_models(len(at))} saved at {_describe_steps(at)} of {of}"
+        f"{format_count(len(at), 'model')} saved at {_describe_steps(at)} of {of}"
         for of, at in steps.items()
     )
 
@@ -146,15 +147,6 @@ def _describe_steps(steps: Iterable[int]) -> str:
     if len(others) > 4:
         return f"steps {others[0]} to {last}"
     return f"steps {', '.join(map(str, others))} and {last}" if others else f"step {last}"
-
-
-def count_models(num: int) -> str:
-    """So many models, in words.
-
-    >>> count_models(1), count_models(8)
-    ('1 model', '8 models')
-    """
-    return f"{num:,} model" + ("s" if num != 1 else "")
 
 
 def duration(seconds: float) -> str:

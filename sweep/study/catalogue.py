@@ -7,10 +7,10 @@ method, a metric or a data set is not installed, and as it was meant where it ha
 from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
-from ...catalogue import readable
 from ...datasets import DATASETS, DataError, find_npz
 from ...metrics import find_metric
 from ...models import METHODS
+from ...words import readable
 from ..grid.expand import Resolved
 from ..store.tables import score_column
 from ..trials.references import REFERENCES

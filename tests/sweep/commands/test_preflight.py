@@ -123,7 +123,7 @@ def test_a_missing_data_set_ends_a_command_with_one_error_and_nothing_is_written
     grid.write_text("study: c\ndatasets: [cars3d]\nseeds: 1\nmethods: {beta_vae: {beta: 1}}\n")
     assert main([command, str(grid), "--results", str(tmp_path / "results")]) == 2
     said = capsys.readouterr()
-    assert ("1 trials, 1 settings" in said.out) == (command == "plan")
+    assert ("1 trial, 1 setting" in said.out) == (command == "plan")
     assert said.err.startswith("data set cars3d: missing ")
     assert "TEASEL_DATA_DIR" in said.err
     assert not (tmp_path / "results").exists()
