@@ -14,16 +14,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..metrics import PAPER_SEEDS
+from ..metrics import COMPARISONS, PAPER_SEEDS
 from ..sweep.store.results import ResultsError
 from ..sweep.study.asked import asked_scores
 from ..sweep.trials.trial import short_hash
 from ..words import format_count
 from .names import Names
 from .paper_grid import paper_grid
-
-COMPARISONS = ("udr",)
-"""Metrics that compare a model with others, which their parameters name: each model has its own."""
 
 METRIC = ("representation", "metric")
 
@@ -98,7 +95,7 @@ def choose_scores(
 
 def _split_comparisons(table: pa.Table) -> tuple[pa.Table, pa.Table]:
     """The rows that are no comparison, and those of each model with the most partners."""
-    of_comparison = pc.field("metric").isin(COMPARISONS)
+    of_comparison = pc.field("metric").isin(list(COMPARISONS))
     compared = table.filter(of_comparison)
     partners = [json.loads(given)["partners"] for given in compared["parameters"].to_pylist()]
     order = sorted(range(len(partners)), key=lambda row: (len(partners[row]), partners[row]))
@@ -185,7 +182,6 @@ def _has(way: Way, parameters: Mapping[str, Any]) -> bool:
 
 def _select_papers(ways: Sequence[Way], names: Names) -> list[Way]:
     """Those with the paper's parameters; of its seed if there are such."""
-    seeds = PAPER_SEEDS
     found = [
         way
         for way in ways
@@ -194,7 +190,7 @@ def _select_papers(ways: Sequence[Way], names: Names) -> list[Way]:
     of_seed = [
         way
         for way in found
-        if way["metric_seed"] == seeds[way["representation"]].get(way["metric"])
+        if way["metric_seed"] == PAPER_SEEDS[way["representation"]].get(way["metric"])
     ]
     return of_seed or found
 

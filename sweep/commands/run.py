@@ -19,7 +19,7 @@ from ...words import format_count
 from ..grid.grid import Grid, GridName, load_grid
 from ..grid.select import select as select_trials
 from ..grid.source import Source
-from ..schedule.drivers import at_work
+from ..schedule.drivers import DriverError, at_work
 from ..schedule.executor import Executor, check_shared
 from ..schedule.preflight import look_before
 from ..schedule.progress import Progress, describe_saved, duration
@@ -122,19 +122,25 @@ def run(
         executor: Who carries the work out; by default Ray.
         progress: Where to show how far the run is; by default nowhere.
         retry_failed: Forget trials whose training has failed, and scores that are not defined, so
-            that they are made again.
+            that they are made again. Not of a shard: that rewrites files which all shards share.
 
     Raises:
         ConfigError: If a grid is wrong, or names what is not installed; nothing is written then.
         PreflightError: If a method cannot be traced, or a data set not be opened; nothing is
             written then.
         ResultsError: If the folder holds another study; nothing is written then.
-        DriverError: If another driver is at work on these trials; nothing is written then.
+        DriverError: If another driver is at work on these trials, or may be on what is to be
+            forgotten; nothing is written then.
         StoreError: If the folder cannot be written.
         SelectionError: If the selection is wrong.
         ClusterError: If there is no Ray, or its nodes do not share the folder.
         DemandError: If no machine can place the work.
     """
+    if retry_failed and shard is not None:
+        raise DriverError(
+            "--retry-failed rewrites files that the drivers of all shards use: stop them, and "
+            "run it once without --shard"
+        )
     loaded = [
         load_grid(name) for name in ([names] if isinstance(names, str | Path | Mapping) else names)
     ]

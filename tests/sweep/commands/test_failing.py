@@ -11,9 +11,11 @@ from teasel.__main__ import main
 from teasel.metrics import METRICS, UndefinedScoreError
 from teasel.sweep.commands.rescore import rescore
 from teasel.sweep.commands.run import exit_code, run
+from teasel.sweep.schedule.drivers import DriverError
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store.results import Results
 from teasel.sweep.study.remaining import failure_reasons, remaining, undefined_scores
+from teasel.sweep.study.shards import Shard
 from teasel.sweep.study.study import read_study
 from teasel.sweep.work import train as worker
 
@@ -156,6 +158,11 @@ def test_a_model_that_diverged_is_trained_again_when_asked(
     )
     assert (again.done, again.failed) == (2, 0)
     assert Results(tmp_path).table("trials")["status"].to_pylist() == ["done", "done"]
+
+
+def test_a_shard_rewrites_nothing_of_others(grid_file: Path, results_copy: Results) -> None:
+    with pytest.raises(DriverError, match="run it once without --shard"):
+        run(grid_file, results=results_copy.uri, shard=Shard(1, 2), retry_failed=True)
 
 
 def test_a_folder_without_a_trained_trial_takes_any_grid_of_its_study(
