@@ -1,6 +1,5 @@
 """A results folder as pandas tables: what every other function of this folder takes."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -24,6 +23,7 @@ from .choice import (
     name_difference,
     uses_papers_parameters,
 )
+from .factors import factors_of, name_factor, name_factors
 from .formats import format_strength
 from .names import LOSSES, PAPER_NAMES, Names
 from .paper_grid import PAPER_SCORES, paper_grid
@@ -163,7 +163,7 @@ def scores(
         for key, way in ways.items():
             _check_same_way(chosen.setdefault(key, (name, way)), (name, way))
         own = models[models["study"] == name] if several else models
-        rows = _name_factors(_sort_scores(table, own, folder.study), own, folder.study)
+        rows = name_factors(_sort_scores(table, own, folder.study), own, folder.study)
         if wide:
             names = Names.of_study(folder.study)
             others = [way["metric"] for way in ways.values() if _is_other(way, names)]
@@ -236,10 +236,10 @@ def drop_references(table: DataFrame, names: Names = PAPER_NAMES) -> DataFrame:
 def list_other_scores(results: ResultsReader) -> list[str]:
     """The wide columns of metrics that the paper lacks: IRS, and those of other packages."""
     names = results.table("scores").group_by(["metric", "score"]).aggregate([]).to_pylist()
-    of_paper, factors = paper_grid()["metrics"], _factors_of(results.study)
+    of_paper, factors = paper_grid()["metrics"], factors_of(results.study)
     return sorted(
         {
-            score_column(name["metric"], _name_factor(name["score"], known)[0])
+            score_column(name["metric"], name_factor(name["score"], known)[0])
             for name in names
             if name["metric"] not in of_paper
             for known in ([], *factors.values())
@@ -365,39 +365,6 @@ def _sort_scores(table: pa.Table, models: DataFrame, study: Mapping[str, Any]) -
     ]
     rows = table.select(["trial_id", *SCORE_COLUMNS]).take(np.lexsort(places))
     return rows.to_pandas()
-
-
-def _factors_of(study: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The names of each data set's factors, as far as the folder knows them."""
-    datasets = study.get("catalogue", {}).get("datasets", {})
-    return {name: list(facts.get("factors", ())) for name, facts in datasets.items()}
-
-
-def _name_factor(score: str, factors: Sequence[str]) -> tuple[str, str | None]:
-    """A score by the name of its factor, and that name; it is stored by the factor's place.
-
-    >>> _name_factor("100_test_factor_1", ["shape", "scale"]), _name_factor("100_test", [])
-    (('100_test_scale', 'scale'), ('100_test', None))
-    """
-    match = re.fullmatch(r"(.*)factor_(\d+)", score)
-    if not match:
-        return score, None
-    place = int(match[2])
-    name = factors[place] if place < len(factors) else f"factor_{place}"
-    return match[1] + name, name
-
-
-def _name_factors(rows: DataFrame, models: DataFrame, study: Mapping[str, Any]) -> DataFrame:
-    """The scores, each of one factor under the factor's name, and with that as `factor`."""
-    known = _factors_of(study)
-    dataset = rows["trial_id"].map(models.set_index("trial_id")["dataset"])
-    named = rows[["score"]].assign(factor=pd.Series(None, index=rows.index, dtype=object))
-    of_factor = rows["score"].isin([each for each in rows["score"].unique() if "factor_" in each])
-    groups = rows[of_factor].groupby([dataset[of_factor], "score"], sort=False)
-    for (of, score), group in groups:
-        name = _name_factor(str(score), known.get(str(of), []))
-        named.loc[group.index, ["score", "factor"]] = name
-    return rows.assign(score=named["score"], factor=named["factor"])
 
 
 def _is_other(way: Way, names: Names) -> bool:

@@ -40,7 +40,16 @@ FLOORS = {
 DOORS = {
     "teasel": {"catalogue", "errors", "lazy", "settings", "storage", "version", "words"},
     "teasel.sweep": set(),
-    "teasel.analysis": {"choice", "formats", "names", "paper_grid", "summary", "tables", "top"},
+    "teasel.analysis": {
+        "choice",
+        "factors",
+        "formats",
+        "names",
+        "paper_grid",
+        "summary",
+        "tables",
+        "top",
+    },
 }
 """The files of the rooms that have rooms inside; `__init__` is the face of what is inside."""
 

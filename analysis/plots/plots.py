@@ -370,11 +370,11 @@ def plot_success(summary: DataFrame, axes: Axes, names: Names = PAPER_NAMES) -> 
 
 def plot_embedding(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
     """A two-dimensional map of one model's codes, once per factor, coloured by its value."""
-    factors = [name for name in summary.columns if name not in ("x", "y")]
+    across, up, *factors = (values for _, values in summary.items())  # a factor may be called "x"
     axes = _panels(axes, len(factors))
     for panel, factor in zip(axes, factors, strict=True):
-        panel.scatter(summary["x"], summary["y"], c=summary[factor], s=3, cmap="viridis", lw=0)
-        panel.set_title(factor)
+        panel.scatter(across, up, c=factor, s=3, cmap="viridis", lw=0)
+        panel.set_title(str(factor.name))
         panel.set_xticks([])
         panel.set_yticks([])
         _hide_edges(panel)

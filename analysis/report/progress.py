@@ -6,6 +6,8 @@ from pandas import DataFrame
 
 from ...sweep.store.results import ResultsError
 from ...sweep.store.store import StoreError
+from ...words import readable
+from ..factors import factors_of
 from ..formats import MINUS
 from ..names import Names
 from ..paper.compare import RULE
@@ -216,6 +218,9 @@ def make_codes(report: Report) -> Element:
     except ValueError as error:
         why = f"The codes of the best model, {best['trial_id']}, give no map: {error}."
         return empty_section(name, title, why)
+    names = factors_of(report.folder.study).get(str(best["dataset"]), [])
+    titles = {f"factor {place + 1}": readable(name) for place, name in enumerate(names)}
+    summary = summary.rename(columns=titles)
     label, label_setting = report.names.label, report.names.label_setting
     caption = (
         f"{label(best['dataset'])}, {label(best['method'])} {label_setting(best['setting'])}, seed "

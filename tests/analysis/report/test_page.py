@@ -22,6 +22,7 @@ from teasel.analysis.report.page import (
     render,
 )
 from teasel.analysis.report.parts import NO_SCORES
+from teasel.analysis.report.progress import make_codes
 from teasel.analysis.tables import ResultsReader
 from teasel.sweep.store.results import Results, ResultsError
 from teasel.testing.synthetic import SyntheticResults
@@ -362,6 +363,16 @@ def test_codes_that_make_no_map_cost_a_line(codes, reason: str) -> None:
     assert reason in str(SECTIONS["codes"](report))
     told = str(SECTIONS["selection"](report))
     assert "not here: `teasel rescore DIR --metrics udr` makes it." in told
+
+
+def test_a_map_of_codes_calls_factors_by_their_names() -> None:
+    made = SyntheticResults(np.random.default_rng(8), num_seeds=1, pictures=False)
+    codes = np.random.default_rng(0).normal(size=(30, 10))
+    made.representation = lambda trial_id: (codes, codes, np.arange(60).reshape(30, 2) % 3)
+    made.study["catalogue"] = {"datasets": {"dsprites": {"factors": ["x", "floor_hue"]}}}
+    (figure,) = (e for e in make_codes(read_report(made))["elements"] if e["kind"] == "figure")
+    titles = [panel.get_title(loc="left") for panel in figure["figure"].axes]
+    assert titles == ["x", "floor hue"]
 
 
 def test_references_alone_make_a_report(write_folder: WriteFolder) -> None:
