@@ -296,6 +296,7 @@ def _read_models(folders: Mapping[str, ResultsReader]) -> DataFrame:
     """The models of results folders, each folder's in the order of its study."""
     tables = []
     data: dict[str, tuple[str, str]] = {}
+    made_in: dict[str, str] = {}
     for name, folder in folders.items():
         table = folder.table("trials")
         needed = [column for column in table.column_names if column not in _MEASURED]
@@ -304,6 +305,14 @@ def _read_models(folders: Mapping[str, ResultsReader]) -> DataFrame:
         if len(folders) > 1:
             place = table.column_names.index("study")
             table = table.set_column(place, "study", pa.array([name] * len(table), pa.string()))
+            attempts = table["attempt_id"] if "attempt_id" in table.column_names else pa.array([])
+            for attempt_id in attempts.unique().drop_null().to_pylist():
+                first = made_in.setdefault(attempt_id, name)
+                if first != name:
+                    raise ResultsError(
+                        f"{first} and {name} hold the same models: they are one folder, or one "
+                        "began as a copy of the other (`teasel merge` unites such folders)"
+                    )
             if "data_fingerprint" in table.column_names:
                 for row in table.select(["dataset", "data_fingerprint"]).to_pylist():
                     mark = (name, row["data_fingerprint"])

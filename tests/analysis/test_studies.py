@@ -55,6 +55,7 @@ class Made:
             name = f"{trial.trial_id}-{len(self.results.store.files('tables/scores'))}"
             if trial.trial_id not in trained:
                 facts: dict[str, Any] = {"study": grid.study, "status": "done"}
+                facts["attempt_id"] = f"{self.results.store.uri.rpartition('/')[2]}-{name}"
                 facts |= {"data_fingerprint": trial.dataset}
                 self.results.add("trials", name, [TrialRow.of(trial, **facts)])
             rows = [
@@ -320,6 +321,8 @@ def test_studies_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> 
     assert scores(names, wide=True)["study"].unique().tolist() == names
     with pytest.raises(ResultsError, match="is given twice"):
         scores([names[0], names[0]])
+    with pytest.raises(ResultsError, match="hold the same models"):
+        scores([names[0], tmp_path / "b" / ".." / "a"])
 
 
 def test_studies_that_share_a_model_keep_both_rows(tmp_path: Path) -> None:
