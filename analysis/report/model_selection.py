@@ -127,7 +127,7 @@ def _summarise_choices(report: Report, table: DataFrame, selection: DataFrame) -
     )
     num_models = known.groupby(["by", "dataset"], sort=False)["num_models"].max()
     means["num_models"] = num_models.groupby("by", sort=False).sum()
-    words = "The best choice without labels, on average over data sets and scores, is by"
+    words = "The best choice without labels, on average over data sets and scores"
     contest = compare_choices(table, report.scores, report.names)
     best = claim(contest, words, "choices", report.names.label, BLIND, "a blind one")
     behind = f"Means over data sets and scores; {describe_coverage(report.trained)}. "

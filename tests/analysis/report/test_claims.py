@@ -87,7 +87,7 @@ def test_what_is_so_is_said_with_its_interval() -> None:
     number = r"\(\d+(\.\d)?, 95 % interval \d+(\.\d)? to \d+(\.\d)?\), of"
     assert re.search(f"Most alike: MIG and SAP {number} 15 pairs of scores", alike)
     assert re.search(f"most, averaged .*: Modularity {number} 6 scores", useful)
-    assert re.search(f"is by: ELBO {number} 4 choices", choice)
+    assert re.search(f"and scores: ELBO {number} 4 choices", choice)
 
 
 def contest(*values: float, spread: float = 0.016, num_seeds: int = 12) -> Contest:
