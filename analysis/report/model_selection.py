@@ -1,12 +1,9 @@
 """Figure 4 and table 1 of the report: what choosing a model without labels brings."""
 
-import json
-
 import pandas as pd
-import pyarrow.compute as pc
 from pandas import DataFrame
 
-from ...sweep.study.comparisons import FEWEST_PARTNERS
+from ...sweep.study.comparisons import FEWEST_PARTNERS, MOST_PARTNERS
 from ...words import format_count
 from ..names import Names
 from ..paper import figures
@@ -95,24 +92,13 @@ def _plot_success(report: Report, dataset: str, rows: DataFrame) -> Element:
 def _explain_udr(report: Report) -> str:
     """How many models have an Unsupervised Disentanglement Ranking, or why none has."""
     words = "UDR is later work than the paper (Duan et al. 2020)"
-    rows = report.folder.table("scores").filter(pc.field("metric") == "udr")
     if not keep_present(report.trained, ["udr"]):
         seeds = report.trained.groupby(["dataset", "method", "setting"])["seed"].nunique()
         if seeds.max() <= FEWEST_PARTNERS:
             return f"{words}; not here: no setting has {FEWEST_PARTNERS + 1} seeds."
         return f"{words}; not here: `teasel rescore DIR --metrics udr` makes it."
-    partners: dict[str, int] = {}
-    for trial_id, given in zip(
-        rows["trial_id"].to_pylist(), rows["parameters"].to_pylist(), strict=True
-    ):
-        count = len(json.loads(given)["partners"])
-        partners[trial_id] = max(count, partners.get(trial_id, 0))
-    there = report.trained.loc[report.trained["udr"].notna(), "trial_id"].map(partners)
-    counts = [
-        f"{format_count(size, 'model')} with {number:.0f}"
-        for number, size in there.value_counts().sort_index(ascending=False).items()
-    ]
-    return f"{words}; here by comparison with others of the setting: {', '.join(counts)}."
+    count = format_count(int(report.trained["udr"].notna().sum()), "model")
+    return f"{words}; here of {count}, each compared with up to {MOST_PARTNERS} of its setting."
 
 
 def _summarise_choices(report: Report, table: DataFrame, selection: DataFrame) -> list[Element]:
