@@ -1,4 +1,4 @@
-"""What tests, benchmarks and authors of plug-ins need, and no sweep does.
+"""What authors of plug-ins need, and no sweep does.
 
 A package that adds a method, a metric or a data set calls `check_method`, `check_metric` or
 `check_dataset` in its own tests, a line each. They hold what Teasel's own entries hold, need no

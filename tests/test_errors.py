@@ -15,7 +15,7 @@ from teasel.datasets import load
 from teasel.errors import ConfigError, TeaselError, UnknownNameError
 from teasel.sweep.commands.rescore import rescore
 from teasel.sweep.grid.grid import load_grid
-from teasel.testing.synthetic import SyntheticResults
+from teasel.tests.support.synthetic import SyntheticResults
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from teasel.sweep.commands.compact import print_compacted
 from teasel.sweep.store.results import Results
-from teasel.testing.synthetic import SyntheticResults
+from teasel.tests.support.synthetic import SyntheticResults
 
 PAGE = (Path(__file__).parents[1] / "docs" / "queries.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.*?)```\n```\n(.*?)```", PAGE, re.S)

@@ -111,7 +111,7 @@ def test_the_columns_that_the_library_page_names_are_the_tables() -> None:
     import numpy as np
 
     from teasel.analysis import scores
-    from teasel.testing.synthetic import SyntheticResults
+    from teasel.tests.support.synthetic import SyntheticResults
 
     page = (ROOT / "docs" / "library.md").read_text()
     (table,) = re.findall(r"\| column of `scores`.*?\n\n", page, re.DOTALL)

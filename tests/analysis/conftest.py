@@ -9,7 +9,7 @@ import pytest
 from teasel.analysis import write_report
 from teasel.analysis.plots.style import STYLE
 from teasel.sweep.store.results import Results
-from teasel.testing.synthetic import SyntheticResults
+from teasel.tests.support.synthetic import SyntheticResults
 
 TABLES = ("trials", "scores", "curves", "pictures")
 

@@ -8,7 +8,7 @@ import pytest
 from pandas import DataFrame
 
 import teasel.analysis as analysis
-from teasel.testing.synthetic import SyntheticResults
+from teasel.tests.support.synthetic import SyntheticResults
 
 OF_MODELS: dict[str, Callable[[DataFrame], object]] = {
     "compare_with_paper": lambda table: analysis.compare_with_paper(

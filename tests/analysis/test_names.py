@@ -20,7 +20,7 @@ from teasel.datasets import DATASETS
 from teasel.metrics import METRICS
 from teasel.models import METHODS
 from teasel.sweep.store.results import Results
-from teasel.testing.synthetic import SyntheticResults
+from teasel.tests.support.synthetic import SyntheticResults
 
 COLOUR = "#123456"
 GONE = {

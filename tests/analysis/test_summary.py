@@ -3,7 +3,7 @@ import pandas as pd
 
 from teasel.analysis import exemplars, score_table, training_curves
 from teasel.analysis.summary import sort_as_paper
-from teasel.testing.synthetic import synthetic_scores
+from teasel.tests.support.synthetic import synthetic_scores
 
 
 def by_hand(**columns: list) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from teasel.metrics import METRICS, PAPER_SEEDS
 from teasel.sweep.store.results import Results, ResultsError
 from teasel.sweep.store.tables import to_table
 from teasel.sweep.trials.references import REFERENCES as CODED
-from teasel.testing.synthetic import SyntheticResults
+from teasel.tests.support.synthetic import SyntheticResults
 
 # The Contract of DESIGN.md.
 TIDY = [

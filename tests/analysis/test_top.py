@@ -6,7 +6,7 @@ import pytest
 from teasel.analysis.tables import scores
 from teasel.analysis.top import top
 from teasel.errors import UnknownNameError
-from teasel.testing.synthetic import SyntheticResults
+from teasel.tests.support.synthetic import SyntheticResults
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from ...analysis.statistics.importance import importance
 from ...analysis.statistics.improvement import probability_of_improvement
 from ...analysis.statistics.transfer import table_1, unsupervised_selection
 from ...analysis.tables import split_by
-from ...testing.synthetic import synthetic_scores
+from .synthetic import synthetic_scores
 
 SCORES = ["mig", "sap", "modularity"]
 

@@ -5,7 +5,7 @@ import pytest
 from pandas import DataFrame
 
 from teasel.analysis import compare_with_paper, differences_from_paper, paper_coverage
-from teasel.testing.synthetic import synthetic_scores
+from teasel.tests.support.synthetic import synthetic_scores
 
 
 @pytest.fixture(scope="module")

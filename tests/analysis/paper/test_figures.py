@@ -20,7 +20,7 @@ from teasel.analysis import (
 )
 from teasel.analysis.plots.plots import plot_strength
 from teasel.analysis.tables import Codes
-from teasel.testing.synthetic import SyntheticResults, cell_means, synthetic_scores
+from teasel.tests.support.synthetic import SyntheticResults, cell_means, synthetic_scores
 
 
 @pytest.fixture(scope="module")

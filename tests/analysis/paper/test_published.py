@@ -8,7 +8,7 @@ from teasel import TeaselError
 from teasel.analysis import differences_from_paper, published_numbers
 from teasel.analysis.paper_grid import paper_grid
 from teasel.analysis.tables import trials
-from teasel.testing.synthetic import SyntheticResults
+from teasel.tests.support.synthetic import SyntheticResults
 
 
 def test_published_matrices_are_symmetric_where_they_should_be() -> None:

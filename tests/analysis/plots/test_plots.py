@@ -21,7 +21,7 @@ from teasel.analysis import (
 from teasel.analysis.names import PAPER_NAMES
 from teasel.analysis.plots import plots
 from teasel.analysis.plots.style import SOFT, make_figure
-from teasel.testing.synthetic import synthetic_scores
+from teasel.tests.support.synthetic import synthetic_scores
 
 COLUMNS = ["mig", "sap", "elbo", "gaussian_total_correlation"]
 

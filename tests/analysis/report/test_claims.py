@@ -24,7 +24,7 @@ from teasel.analysis.report.elements import Element, walk
 from teasel.analysis.report.parts import Report, tally_verdicts
 from teasel.analysis.statistics.contest import Contest, hold_contest
 from teasel.analysis.statistics.transfer import unsupervised_selection
-from teasel.testing.synthetic import SyntheticResults, synthetic_scores
+from teasel.tests.support.synthetic import SyntheticResults, synthetic_scores
 
 DOWNSTREAM = ["downstream_lr_100", "downstream_gbt_100"]
 UNSUPERVISED = ["reconstruction", "kl", "elbo", "gaussian_total_correlation"]

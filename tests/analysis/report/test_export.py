@@ -9,7 +9,7 @@ import pytest
 
 from teasel.analysis import export, figure_2, scores, variance_explained
 from teasel.analysis.formats import MINUS
-from teasel.testing.synthetic import SyntheticResults
+from teasel.tests.support.synthetic import SyntheticResults
 
 COMMITTED = Path(__file__).parents[3] / "docs" / "results"
 

@@ -25,7 +25,7 @@ from teasel.analysis.report.parts import NO_SCORES
 from teasel.analysis.report.progress import make_codes
 from teasel.analysis.tables import ResultsReader
 from teasel.sweep.store.results import Results, ResultsError
-from teasel.testing.synthetic import SyntheticResults
+from teasel.tests.support.synthetic import SyntheticResults
 
 WriteFolder = Callable[..., Results]
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from teasel.analysis import fingerprints
 from teasel.sweep.store.results import Results
-from teasel.testing.synthetic import SyntheticResults
+from teasel.tests.support.synthetic import SyntheticResults
 
 
 def test_the_scores_hash_depends_on_the_scores_alone(tmp_path) -> None:

@@ -5,7 +5,7 @@ from scipy.stats import spearmanr
 from teasel.analysis import rank_correlation
 from teasel.analysis.paper_grid import DISENTANGLEMENT
 from teasel.analysis.statistics.correlation import Ranks, spearman
-from teasel.testing.synthetic import synthetic_scores
+from teasel.tests.support.synthetic import synthetic_scores
 
 
 def test_spearman_is_scipys_also_with_ties() -> None:

@@ -9,7 +9,7 @@ from scipy.stats import norm
 from teasel.analysis import importance, probability_of_improvement, variance_explained
 from teasel.analysis.plots.plots import plot_importance
 from teasel.analysis.report.variation import describe_seeds_share
-from teasel.testing.synthetic import cell_means, synthetic_scores
+from teasel.tests.support.synthetic import cell_means, synthetic_scores
 
 
 def overall(table: DataFrame, dataset: str, score: str) -> DataFrame:

@@ -4,7 +4,7 @@ from scipy import stats
 
 from teasel.analysis import seeds_needed
 from teasel.analysis.statistics.power import count_seeds
-from teasel.testing.synthetic import synthetic_scores
+from teasel.tests.support.synthetic import synthetic_scores
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@ import pytest
 
 from teasel.analysis import importance, probability_of_improvement, rank_correlation, table_1
 from teasel.analysis.statistics.resampling import bootstrap_error, jackknife_error, student_interval
-from teasel.testing.synthetic import cell_means, synthetic_scores
 from teasel.tests.support.coverage import ESTIMATORS, SCORES, coverage, true_shares
+from teasel.tests.support.synthetic import cell_means, synthetic_scores
 
 
 def weighted_mean(values: np.ndarray):

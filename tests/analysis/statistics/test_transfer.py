@@ -3,7 +3,7 @@ import pytest
 from pandas import DataFrame
 
 from teasel.analysis import table_1, unsupervised_selection
-from teasel.testing.synthetic import cell_means, synthetic_scores
+from teasel.tests.support.synthetic import cell_means, synthetic_scores
 
 BLIND = 37 / 72  # 36 settings, of which the choice may be compared with itself
 

@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 from pandas import DataFrame
 
-from ..analysis.names import KNOWN
-from ..analysis.paper_grid import DISENTANGLEMENT, paper_grid
-from ..sweep.store.tables import to_table
+from ...analysis.names import KNOWN
+from ...analysis.paper_grid import DISENTANGLEMENT, paper_grid
+from ...sweep.store.tables import to_table
 
 # Every (metric, score) a made results folder holds.
 SCORES = (
