@@ -106,6 +106,13 @@ class TableRepresentation:
         means = self._means[indices]
         if self._log_variances is None:
             return means
-        # Differs from the original: the noise follows `rng`; there it followed no seed at all.
-        noise = rng.standard_normal(means.shape).astype(means.dtype)
-        return means + np.exp(self._log_variances[indices] / 2) * noise
+        return sample_codes(means, self._log_variances[indices], rng)
+
+
+def sample_codes(means: np.ndarray, log_variances: np.ndarray, rng: Rng) -> np.ndarray:
+    """One sample (N, D) of each posterior.
+
+    Differs from the original: the noise follows `rng`; there it followed no seed at all.
+    """
+    noise = rng.standard_normal(means.shape).astype(means.dtype)
+    return means + np.exp(log_variances / 2) * noise

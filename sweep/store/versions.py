@@ -4,9 +4,9 @@ Nothing else knows what the versions before this one called things. A folder kee
 are; what is written to it from now on stands beside them.
 
 Version 2 calls an attempt's name `attempt_id` (`part` before), splits a failure's `exception` into
-`exception_type` and `message`, gives each model its share of its pack's seconds, and describes in
-``study.json`` what the study names: `catalogue`, and for each grid `representations`, `metric_seed`
-and `requests_of`.
+`exception_type` and `message`, gives each model its share of its pack's seconds and each score the
+version of its `points`, and describes in ``study.json`` what the study names: `catalogue`, and for
+each grid `representations`, `metric_seed` and `requests_of`.
 """
 
 import re
@@ -60,6 +60,8 @@ def upgrade_table(table: str, version: int, rows: pa.Table, file: str) -> pa.Tab
         return _upgrade_trials(rows)
     if table == "failures":
         return _upgrade_failures(rows, file)
+    if table == "scores":
+        return rows.append_column("points", pa.array([1] * len(rows), pa.int64()))
     return rows
 
 

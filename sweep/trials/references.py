@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...datasets import Dataset
+from ...metrics import Rng
 from .request import MetricRequest
 from .trial import Trial
 
-Encode = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+Encode = Callable[[np.ndarray, Rng], np.ndarray]
 """(image indices (N,), rng) -> codes (N, D) of one observation of each."""
 
 NUM_FITTED = 10_000
@@ -91,7 +92,7 @@ def _fit(model, dataset: Dataset, seed: int) -> Encode:
     indices = rng.integers(len(dataset), size=min(NUM_FITTED, len(dataset)))
     model.fit(dataset.images(indices, rng).reshape(len(indices), -1))
 
-    def encode(indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def encode(indices: np.ndarray, rng: Rng) -> np.ndarray:
         pixels = dataset.images(indices, rng).reshape(len(indices), -1)
         return model.transform(pixels).astype(np.float32)
 
