@@ -37,7 +37,7 @@ their seed. `setting` alone does within a method; the two before it are its swep
 
 TRAINING = (
     *("steps", "batch_size", "learning_rate", "num_latents", "evaluation_batches"),
-    "method_version",
+    *("precision", "method_version"),
 )
 """Columns of `trials` that tell settings apart and are no hyper-parameters of the method."""
 

@@ -18,7 +18,7 @@ SCHEMA_VERSION = 2
 
 2: an attempt's id is `attempt_id` in every table; a failure has `exception_type` and `message`, and
 names the trials that were `given_up`; a model's seconds are its own, beside its pack's; a score has
-the version of its `points`.
+the version of its `points`, and a model the `precision` of its training.
 """
 
 
@@ -46,6 +46,7 @@ class TrialRow(NamedTuple):
     learning_rate: float | None = None
     num_latents: int | None = None
     evaluation_batches: int | None = None
+    precision: str | None = None
     status: str | None = None
     error: str | None = None
     loss: float | None = None

@@ -134,10 +134,7 @@ def undefined_scores(results: Results, wanted: Collection[WantedTrial]) -> list[
     )
     if rows is None:
         return []
-    asked = {
-        trial.trial_id: {request.key_on(trial.dataset) for request in requests}
-        for trial, requests in wanted
-    }
+    asked = {t.trial_id: {one.key_on(t.dataset) for one in requests} for t, requests in wanted}
     counts: Counter[tuple[str, str, str]] = Counter()
     for row in rows.filter(pc.field("error").is_valid()).to_pylist():
         key = RequestKey(*(row[name] for name in REQUEST_KEY))

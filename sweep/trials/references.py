@@ -45,10 +45,6 @@ class Reference:
     metrics: tuple[str, ...] = ()
     keeps_codes: bool = True
 
-    def __call__(self, dataset: Dataset, seed: int, num_latents: int) -> Encode:
-        """The encoder; the same at every call."""
-        return self.function(dataset, seed, num_latents)
-
 
 def _ground_truth(dataset: Dataset, seed: int, num_latents: int) -> Encode:
     """The factors themselves, standardised: what a perfect representation would be."""
@@ -88,15 +84,9 @@ def _ica(dataset: Dataset, seed: int, num_latents: int) -> Encode:
 
 def _fit(model, dataset: Dataset, seed: int) -> Encode:
     """The encoder of a model of scikit-learn, fitted to images of the data set."""
-    rng = np.random.default_rng(seed)
-    indices = rng.integers(len(dataset), size=min(NUM_FITTED, len(dataset)))
-    model.fit(dataset.images(indices, rng).reshape(len(indices), -1))
-
-    def encode(indices: np.ndarray, rng: Rng) -> np.ndarray:
-        pixels = dataset.images(indices, rng).reshape(len(indices), -1)
-        return model.transform(pixels).astype(np.float32)
-
-    return encode
+    rng, pixels = np.random.default_rng(seed), _raw_pixels(dataset, seed, num_latents=0)
+    model.fit(pixels(rng.integers(len(dataset), size=min(NUM_FITTED, len(dataset))), rng))
+    return lambda indices, rng: model.transform(pixels(indices, rng)).astype(np.float32)
 
 
 REFERENCES: dict[str, Reference] = {
@@ -131,4 +121,4 @@ def encode_to_keep(trial: Trial, dataset: Dataset, indices: np.ndarray) -> np.nd
 
 def encoder_of(trial: Trial, dataset: Dataset) -> Encode:
     """The encoder of a reference trial; the same at every call."""
-    return REFERENCES[trial.method](dataset, trial.seed, trial.training.num_latents)
+    return REFERENCES[trial.method].function(dataset, trial.seed, trial.training.num_latents)

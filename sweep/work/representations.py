@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ...datasets import Dataset
-from ...metrics import Representation, Rng, TableRepresentation, sample_in_turns
-from ...metrics.representation import sample_codes
+from ...metrics import Representation, Rng, TableRepresentation
+from ...metrics.representation import DrawnInTurns, sample_codes
 from ..store import code_tables
 from ..store.results import Results, ResultsError
 from ..store.store import MissingFileError
@@ -16,7 +16,7 @@ from ..trials.references import REFERENCES, Encode, encoder_of
 from ..trials.trial import Trial
 
 
-class FreshRepresentation:
+class FreshRepresentation(DrawnInTurns):
     """Codes of a fresh observation at every visit, as the original study made them.
 
     Needed where an observation is more than its image's index (colour, noise); elsewhere a table
@@ -25,31 +25,15 @@ class FreshRepresentation:
     Args:
         dataset: What is observed.
         encode: Image indices (N,) and a generator to the codes (N, D) of one observation of each,
-            or to means and log variances (2, N, D), to be sampled from.
+            or to means and log variances (N, 2, D), to be sampled from.
     """
 
     def __init__(self, dataset: Dataset, encode: Encode) -> None:
         self.factor_sizes = dataset.factor_sizes
-        self._dataset = dataset
-        self._encode = encode
-
-    def sample(self, rng: Rng, num: int) -> tuple[np.ndarray, np.ndarray]:
-        """Codes (num, D) and factors (num, K), drawn sixteen points at a time."""
-        factors, seen = [], []
-        for batch in sample_in_turns(rng, self.factor_sizes, num):
-            factors.append(batch)
-            seen.append(self._observe(batch, rng))
-        return self._codes(np.concatenate(seen, axis=-2), rng), np.concatenate(factors)
-
-    def encode(self, factors: np.ndarray, rng: Rng) -> np.ndarray:
-        """Codes (N, D) of one fresh observation for each row of `factors`."""
-        return self._codes(self._observe(factors, rng), rng)
-
-    def _observe(self, factors: np.ndarray, rng: Rng) -> np.ndarray:
-        return self._encode(self._dataset.sample_indices(factors, rng), rng)
+        self._observe = lambda factors, rng: encode(dataset.sample_indices(factors, rng), rng)
 
     def _codes(self, seen: np.ndarray, rng: Rng) -> np.ndarray:
-        return sample_codes(seen[0], seen[1], rng) if seen.ndim == 3 else seen
+        return sample_codes(seen[:, 0], seen[:, 1], rng) if seen.ndim == 3 else seen
 
 
 class KeptPoints:
@@ -135,7 +119,7 @@ def _encoder(dataset: Dataset, parameters: Any, sampled: bool) -> Encode:
 
     def observe(indices: np.ndarray, rng: Rng) -> np.ndarray:
         posterior = encode(parameters, dataset.images(indices, rng))
-        return np.stack(posterior) if sampled else np.asarray(posterior.mean)
+        return np.stack(posterior, axis=1) if sampled else np.asarray(posterior.mean)
 
     return observe
 

@@ -75,7 +75,7 @@ def check_points(noisy: Dataset, draw: Draw, atol: float, num_points: int) -> No
     def posterior(indices: np.ndarray, rng: Rng) -> np.ndarray:
         seen = noisy.images(indices, rng)[:, *PROBES].reshape(len(indices), -1)
         means = np.concatenate([indices[:, None], seen], axis=1)
-        return np.stack([means, np.full_like(means, -np.inf)])
+        return np.stack([means, np.full_like(means, -np.inf)], axis=1)
 
     representation = FreshRepresentation(noisy, posterior)
     found, factors = representation.sample(np.random.RandomState(SEED), num_points)
