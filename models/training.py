@@ -229,6 +229,7 @@ class Trainer:
         results = []
         for row in means:
             result: dict[str, Any] = dict(zip(CURVES, map(float, row), strict=False))
+            # Differs from the original: it had none of FactorVAE.
             result["elbo"] = -(result["reconstruction"] + result["kl"])
             result["kl_per_latent"] = row[len(CURVES) :].tolist()
             results.append(result)
