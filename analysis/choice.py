@@ -11,11 +11,14 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..metrics import COMPARISONS, PAPER_SEEDS
+from ..sweep.store.files import row_numbers
 from ..sweep.store.results import ResultsError
+from ..sweep.store.tables import IDENTITY
 from ..sweep.study.asked import asked_scores
 from ..sweep.trials.trial import short_hash
 from ..words import format_count
@@ -66,7 +69,7 @@ def choose_scores(
     chosen, asked = {}, asked_scores(study)
     wanted = {} if isinstance(parameters, str) or parameters is None else parameters
     names = Names.of_study(study)
-    table, compared = _split_comparisons(table)
+    table, compared = _split_comparisons(_drop_older_points(table))
     everything = _list_ways(table)
     _check_wanted(everything, wanted, metric_seed)
     if representation:
@@ -91,6 +94,13 @@ def choose_scores(
                 if parameters is None and metric_seed is None:
                     _warn(way, taken, reason)
     return pa.concat_tables([table, compared]), chosen
+
+
+def _drop_older_points(table: pa.Table) -> pa.Table:
+    """The rows without those that a model has anew, at points of a newer version."""
+    newest = np.argsort(-table["points"].to_numpy(), kind="stable")
+    same = row_numbers(table, [name for name in IDENTITY["scores"] if name != "points"])[newest]
+    return table.take(np.sort(newest[np.unique(same, return_index=True)[1]]))
 
 
 def _split_comparisons(table: pa.Table) -> tuple[pa.Table, pa.Table]:

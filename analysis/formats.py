@@ -5,13 +5,13 @@ import numpy as np
 MINUS, DASH, TIMES = "\u2212", "\u2013", "\u00d7"
 
 
-def format_strength(value: float) -> str:
+def format_strength(value: float | str) -> str:
     """A hyper-parameter with all its digits, so that no two print alike.
 
     >>> format_strength(4.0), format_strength(1e-4), format_strength(1_000_001)
     ('4', '0.0001', '1000001')
     """
-    return np.format_float_positional(value, trim="-")
+    return value if isinstance(value, str) else np.format_float_positional(value, trim="-")
 
 
 def format_percent(share: float, digits: int = 0) -> str:

@@ -37,7 +37,7 @@ their seed. `setting` alone does within a method; the two before it are its swep
 
 TRAINING = (
     *("steps", "batch_size", "learning_rate", "num_latents", "evaluation_batches"),
-    "method_version",
+    *("precision", "method_version"),
 )
 """Columns of `trials` that tell settings apart and are no hyper-parameters of the method."""
 
@@ -352,7 +352,7 @@ def _check_same_way(one: tuple[str, Way], other: tuple[str, Way]) -> None:
 
 def _read_scores(folder: ResultsReader) -> pa.Table:
     """The rows of scores that have a value."""
-    columns = dict.fromkeys(["trial_id", *SCORE_COLUMNS, *WAY, "parameters"])
+    columns = dict.fromkeys(["trial_id", *SCORE_COLUMNS, *WAY, "parameters", "points"])
     return folder.table("scores").select(list(columns)).filter(pc.field("value").is_valid())
 
 

@@ -120,7 +120,10 @@ def _template(wanted: WantedTrial) -> pa.Table:
     if not _templates:
         rows = [
             ScoreRow.of(
-                "", request, request.metric if number == 0 else f"score_{number}", attempt=1
+                wanted.trial,
+                request,
+                request.metric if number == 0 else f"score_{number}",
+                attempt=1,
             )
             for request in wanted.requests
             for number in range(SCORES_PER_REQUEST)

@@ -29,8 +29,8 @@ CHUNK = 25
 """Steps a call, as a sweep's worker takes them on an accelerator."""
 
 ARITHMETICS = {  # by name: the precision of products, the type of activations
-    "TF32": ("default", "float32"),  # what NVIDIA's matrix units make of float32
-    "bfloat16": ("default", "bfloat16"),
+    "TF32": ("tensorfloat32", "float32"),
+    "bfloat16": ("tensorfloat32", "bfloat16"),
     "float32": ("float32", "float32"),
 }
 FAST = ("TF32", "bfloat16")
@@ -182,24 +182,24 @@ def _measured(case: Case, dataset: Dataset, data: Any, seconds: float) -> Row:
     arithmetic = {"form": case.form, "activations": activations}
     replicas = [Replica(EXAMPLES[case.method], seed) for seed in range(case.size)]
     begun = time.monotonic()
-    with jax.default_matmul_precision(precision):
-        method, shape = METHODS[case.method], dataset.image_shape
-        trainer = Trainer(method, SETTINGS, shape, dataset.sample_batch, data, **arithmetic)
-        pack = trainer.start(replicas)
+    settings = SETTINGS._replace(precision=precision)
+    method, shape = METHODS[case.method], dataset.image_shape
+    trainer = Trainer(method, settings, shape, dataset.sample_batch, data, **arithmetic)
+    pack = trainer.start(replicas)
 
-        def advance(steps: int) -> None:
-            nonlocal pack
-            pack, curves = trainer.advance(pack, steps)
-            if not np.all(np.isfinite(curves["loss"])):
-                raise RuntimeError("a loss is not finite")
+    def advance(steps: int) -> None:
+        nonlocal pack
+        pack, curves = trainer.advance(pack, steps)
+        if not np.all(np.isfinite(curves["loss"])):
+            raise RuntimeError("a loss is not finite")
 
-        advance(CHUNK)
-        ready = time.monotonic() - begun
-        rate = case.size * CHUNK / _seconds_a_call(lambda: advance(CHUNK), seconds)
-        row = {"rate": rate, "ready": ready, "in_one_call": None}
-        if case.size == 64:
-            steps = max(CHUNK, int(seconds * rate / case.size))
-            row["in_one_call"] = case.size * steps / _seconds_a_call(lambda: advance(steps), 0)
+    advance(CHUNK)
+    ready = time.monotonic() - begun
+    rate = case.size * CHUNK / _seconds_a_call(lambda: advance(CHUNK), seconds)
+    row = {"rate": rate, "ready": ready, "in_one_call": None}
+    if case.size == 64:
+        steps = max(CHUNK, int(seconds * rate / case.size))
+        row["in_one_call"] = case.size * steps / _seconds_a_call(lambda: advance(steps), 0)
     return row
 
 

@@ -17,6 +17,7 @@ class DataError(TeaselError):
 
 
 Example = tuple[np.ndarray, tuple[int, ...]]  # an image and all its factors
+Rng = np.random.Generator | np.random.RandomState
 
 
 class Factor(NamedTuple):
@@ -32,12 +33,14 @@ class Appearance(NamedTuple):
 
     `paint(images, words)` maps stored images (B, H, W, 1) and random 32-bit words
     (B, *noise_shape), uint32, to observations (B, H, W, 3). It takes NumPy and JAX arrays alike.
-    `identity` says for the fingerprint what is added.
+    `identity` says for the fingerprint what is added. `words` gives B images the words by which
+    they show what a RandomState drew in the original; by default it is taken word by word.
     """
 
     identity: str
     noise_shape: tuple[int, ...]
     paint: Callable[[Any, Any], Any]
+    words: Callable[[np.random.RandomState, int], np.ndarray] | None = None
 
 
 class Window(NamedTuple):
@@ -106,14 +109,12 @@ class Dataset:
         shown = [c for c, factor in zip(columns, self.grid, strict=True) if not factor.hidden]
         return np.stack(shown, axis=-1).astype(np.int64)
 
-    def sample_indices(
-        self, factors: np.ndarray, rng: np.random.Generator | None = None
-    ) -> np.ndarray:
+    def sample_indices(self, factors: np.ndarray, rng: Rng | None = None) -> np.ndarray:
         """Image indices (N,) with these factors; hidden factors are drawn uniformly.
 
         Args:
             factors: (N, K) integers, factor k in [0, factor_sizes[k]).
-            rng: Needed if the grid has a hidden factor.
+            rng: Needed if the grid has a hidden factor. From a RandomState the original's draws.
 
         Raises:
             ValueError: If `factors` has another shape or a value out of range, or if there are
@@ -134,25 +135,24 @@ class Dataset:
             )
         shown = iter(factors.T)
         columns = [
-            self._rng(rng).integers(factor.size, size=len(factors))
-            if factor.hidden
-            else next(shown)
+            self._sample(rng, factor.size, len(factors)) if factor.hidden else next(shown)
             for factor in self.grid
         ]
         return np.ravel_multi_index(columns, self._sizes)
 
-    def images(self, indices: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+    def images(self, indices: np.ndarray, rng: Rng | None = None) -> np.ndarray:
         """Observations (N, H, W, C), float32 in [0, 1]; a fresh draw of the noise every time.
 
         Args:
             indices: (N,) integers in [0, len(self)).
-            rng: Needed if the data set is stochastic.
+            rng: Needed if the data set is stochastic. From a RandomState the original's noise.
         """
         rows = self.store[self._check_indices(indices)]
-        words = None
-        if self.appearance:
-            shape = (len(rows), *self.appearance.noise_shape)
-            words = self._rng(rng).integers(2**32, size=shape, dtype=np.uint32)
+        words, added = None, self.appearance
+        if added and added.words and isinstance(rng, np.random.RandomState):
+            words = added.words(rng, len(rows))
+        elif added:
+            words = self._sample(rng, 2**32, len(rows), *added.noise_shape)
         return self._show(rows, words)
 
     def device_data(self) -> np.ndarray:
@@ -222,10 +222,11 @@ class Dataset:
             )
         return indices
 
-    def _rng(self, rng: np.random.Generator | None) -> np.random.Generator:
+    def _sample(self, rng: Rng | None, high: int, *shape: int) -> np.ndarray:
         if rng is None:
             raise ValueError(f"{self.name} draws at random here: give rng, a numpy Generator")
-        return rng
+        integers = rng.randint if isinstance(rng, np.random.RandomState) else rng.integers
+        return integers(high, size=shape, dtype=np.uint32 if high == 2**32 else np.int64)
 
 
 def _unit_interval(levels: Any) -> Any:

@@ -32,8 +32,8 @@ MINI: Axes = (*FULL[:2], FULL[2][::4], FULL[3][::2], FULL[4][::2])
 def render(axes: Axes) -> Iterator[np.ndarray]:
     """Packed images of the grid over `axes`, all positions of one pose at a time.
 
-    The original program is not published; this follows its images: a polygon per shape, vertices
-    rounded to 1/256 pixel, no anti-aliasing.
+    Differs from the original: it read the published file. This follows those images: a polygon per
+    shape, vertices rounded to 1/256 pixel, no anti-aliasing.
     """
     from .polygons import fill
 

@@ -82,6 +82,7 @@ def _mean_roc_area(scores: np.ndarray, labels: np.ndarray, classes: np.ndarray) 
     """
     from scipy.stats import rankdata
 
+    # Differs from the original: by value, not by place, where the points hold a class of their own.
     positive = labels[:, None] == classes
     num_positive = positive.sum(axis=0)
     # Differs from the original: a class missing from these points, an error there, is left out.

@@ -60,7 +60,30 @@ class Representation(Protocol):
         ...
 
 
-class TableRepresentation:
+class DrawnInTurns:
+    """What representations share that draw sixteen points at a time, as the paper's were drawn.
+
+    `_observe(factors, rng)` gives what is seen of each point, `_codes(seen, rng)` the codes of it.
+    """
+
+    factor_sizes: tuple[int, ...]
+    _observe: Callable[[np.ndarray, Rng], np.ndarray]
+    _codes: Callable[[np.ndarray, Rng], np.ndarray]
+
+    def sample(self, rng: Rng, num: int) -> tuple[np.ndarray, np.ndarray]:
+        """Codes (num, D) and factors (num, K)."""
+        factors, seen = [], []
+        for batch in sample_in_turns(rng, self.factor_sizes, num):
+            factors.append(batch)
+            seen.append(self._observe(batch, rng))
+        return self._codes(np.concatenate(seen), rng), np.concatenate(factors)
+
+    def encode(self, factors: np.ndarray, rng: Rng) -> np.ndarray:
+        """Codes (N, D) of one observation for each row of `factors`."""
+        return self._codes(self._observe(factors, rng), rng)
+
+
+class TableRepresentation(DrawnInTurns):
     """A representation that looks codes up in a table with one row per image.
 
     Args:
@@ -88,24 +111,19 @@ class TableRepresentation:
         self.factor_sizes = tuple(int(size) for size in factor_sizes)
         self._means = means
         self._log_variances = log_variances
-        self._indices_of = indices_of
-
-    def sample(self, rng: Rng, num: int) -> tuple[np.ndarray, np.ndarray]:
-        """Codes (num, D) and factors (num, K), sixteen points at a time as the paper draws them."""
-        factors, indices = [], []
-        for batch in sample_in_turns(rng, self.factor_sizes, num):
-            factors.append(batch)
-            indices.append(self._indices_of(batch, rng))
-        return self._codes(np.concatenate(indices), rng), np.concatenate(factors)
-
-    def encode(self, factors: np.ndarray, rng: Rng) -> np.ndarray:
-        """Codes (N, D) of images with these factors."""
-        return self._codes(self._indices_of(factors, rng), rng)
+        self._observe = indices_of
 
     def _codes(self, indices: np.ndarray, rng: Rng) -> np.ndarray:
         means = self._means[indices]
         if self._log_variances is None:
             return means
-        # Differs from the original: the noise follows `rng`; there it followed no seed at all.
-        noise = rng.standard_normal(means.shape).astype(means.dtype)
-        return means + np.exp(self._log_variances[indices] / 2) * noise
+        return sample_codes(means, self._log_variances[indices], rng)
+
+
+def sample_codes(means: np.ndarray, log_variances: np.ndarray, rng: Rng) -> np.ndarray:
+    """One sample (N, D) of each posterior.
+
+    Differs from the original: the noise follows `rng`; there it followed no seed at all.
+    """
+    noise = rng.standard_normal(means.shape).astype(means.dtype)
+    return means + np.exp(log_variances / 2) * noise

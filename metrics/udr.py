@@ -111,7 +111,7 @@ def _one_to_one(sizes: np.ndarray) -> float:
         return float(shares.mean())
 
     if 0 in sizes.shape:
-        return 0.0
+        return 0.0  # Differs from the original: no informative latent, an error there, is worth 0.
     return (concentration(sizes) + concentration(sizes.T)) / 2
 
 

@@ -61,30 +61,36 @@ def convolve_transposed(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 @contextmanager
-def arithmetic(form: str | None = None, activations: str = "float32") -> Iterator[None]:
-    """Sets the form of convolutions and the type of activations of what is traced inside.
+def arithmetic(
+    form: str | None = None, activations: str = "float32", precision: str = "float32"
+) -> Iterator[None]:
+    """Sets the arithmetic of what is traced inside.
 
     Args:
-        form: A key of `FORMS`, or None for the backend's own.
+        form: Of convolutions: a key of `FORMS`, or None for the backend's own.
         activations: "float32" or "bfloat16"; parameters, sums and losses stay float32.
+        precision: Of an accelerator's products, "float32" or "tensorfloat32".
 
     Raises:
-        ValueError: If either is unknown.
+        ValueError: If one is unknown.
     """
-    check_arithmetic(form, activations)
+    check_arithmetic(form, activations, precision)
     token = _ARITHMETIC.set((form, activations))
     try:
-        yield
+        with jax.default_matmul_precision(precision):
+            yield
     finally:
         _ARITHMETIC.reset(token)
 
 
-def check_arithmetic(form: str | None, activations: str) -> None:
-    """Raises ValueError if the form or the type of activations is unknown."""
+def check_arithmetic(form: str | None, activations: str, precision: str = "float32") -> None:
+    """Raises ValueError if one of these is unknown."""
     if form is not None and form not in FORMS:
         raise ValueError(f"form is {form!r}; expected one of {', '.join(FORMS)}")
     if activations not in ("float32", "bfloat16"):
         raise ValueError(f"activations is {activations!r}; expected 'float32' or 'bfloat16'")
+    if precision not in ("float32", "tensorfloat32"):
+        raise ValueError(f"precision is {precision!r}; expected 'float32' or 'tensorfloat32'")
 
 
 def form_for(on_cpu: bool) -> str:

@@ -31,8 +31,7 @@ def dip_vae_ii(lambda_od: Weight, lambda_d_factor: Weight = 1.0) -> Method:
 def covariance_of_means(posterior: Posterior) -> jax.Array:
     """The (D, D) covariance of the posterior means over the batch, normalised by 1/B."""
     centred = posterior.mean - jnp.mean(posterior.mean, axis=0, keepdims=True)
-    # float32 products: the batch's covariance is small and cheap, TF32 would round it.
-    return jnp.matmul(centred.T, centred, precision="highest") / len(centred)
+    return centred.T @ centred / len(centred)
 
 
 def covariance_of_codes(posterior: Posterior) -> jax.Array:

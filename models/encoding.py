@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from . import networks
+from .convolution import arithmetic
 from .networks import Parameters, Posterior
 
 Observe = Callable[[Any, jax.Array, jax.Array], jax.Array]
@@ -16,12 +17,14 @@ Observe = Callable[[Any, jax.Array, jax.Array], jax.Array]
 
 
 @jax.jit
+@arithmetic()
 def encode(parameters: Parameters, images: jax.Array) -> Posterior:
     """Mean and log variance, (B, D) each, of (B, 64, 64, C) images."""
     return networks.encode(parameters, images)
 
 
 @jax.jit
+@arithmetic()
 def decode(parameters: Parameters, codes: jax.Array) -> jax.Array:
     """The (B, 64, 64, C) Bernoulli logits of (B, D) codes; their sigmoid is the picture."""
     return networks.decode(parameters, codes)
@@ -56,6 +59,7 @@ def encode_all(
 
 
 @partial(jax.jit, static_argnums=0)
+@arithmetic()
 def _encode_indices(
     observe: Observe, parameters: Parameters, data: Any, indices: jax.Array
 ) -> jax.Array:

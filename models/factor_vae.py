@@ -47,7 +47,7 @@ def factor_vae(gamma: Weight) -> Method:
         adversarial = adversary_loss(
             params["adversary"], *lax.stop_gradient((passed.codes, permuted))
         )
-        # Two losses of two sets of parameters: the adversary's adds its gradient, not its value.
+        # Differs from the original: one pass for both updates. The adversary adds no value to it.
         return value + adversarial - lax.stop_gradient(adversarial), info
 
     return Method(loss, initial_parameters=_initial_parameters, optimizer=_optimizer)
@@ -94,7 +94,7 @@ def _initial_parameters(
 
 
 def _optimizer(learning_rate: float) -> optax.GradientTransformation:
-    # The paper's rate is 1e-4 for both; a trial that changes it changes both.
+    # Differs from the original: a trial that changes the rate, fixed there, changes both.
     adversary = adam(learning_rate, beta1=0.5, beta2=0.9)
     labels = {"encoder": "networks", "decoder": "networks", "adversary": "adversary"}
     return optax.multi_transform({"networks": adam(learning_rate), "adversary": adversary}, labels)

@@ -103,7 +103,7 @@ class Program:
             data, key_for(seed, Purpose.BATCH, step), self.settings.batch_size
         )
         noise = key_for(seed, Purpose.NOISE, step)
-        with arithmetic(*self.arithmetic):
+        with arithmetic(*self.arithmetic, self.settings.precision):
             (loss, info), gradients = jax.value_and_grad(method.loss, has_aux=True)(
                 state.parameters, images, noise, step
             )

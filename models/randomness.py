@@ -18,7 +18,7 @@ class Purpose(IntEnum):
 def key_for(seed: int | jax.Array, purpose: Purpose, step: int | jax.Array = 0) -> jax.Array:
     """The threefry key of one step; `seed` and `step` may be traced.
 
-    Threefry, because it draws the same bits alone and mapped over replicas.
+    Differs from the original: not TensorFlow's draws, but the same alone and mapped over replicas.
     """
     key = jax.random.key(seed, impl="threefry2x32")
     return jax.random.fold_in(jax.random.fold_in(key, int(purpose)), step)

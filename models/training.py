@@ -92,7 +92,7 @@ class Trainer:
         keep_freed_memory()
         settings = _check_settings(settings)
         arithmetic = (form or backend_form(), activations)
-        check_arithmetic(*arithmetic)
+        check_arithmetic(*arithmetic, settings.precision)
         self._program = Program(method, settings, tuple(image_shape), sample_batch, arithmetic)
         # Arrays are put on the device by name, all of them: those that JAX puts there by itself are
         # another kind of argument to it, and would have it compile a second program.
@@ -229,6 +229,7 @@ class Trainer:
         results = []
         for row in means:
             result: dict[str, Any] = dict(zip(CURVES, map(float, row), strict=False))
+            # Differs from the original: it had none of FactorVAE.
             result["elbo"] = -(result["reconstruction"] + result["kl"])
             result["kl_per_latent"] = row[len(CURVES) :].tolist()
             results.append(result)
@@ -304,7 +305,7 @@ class Trainer:
     @property
     def _training(self) -> dict[str, Any]:
         """What a checkpoint must be of: all but how long it trains, and how it is evaluated."""
-        settings = self._program.settings._asdict()
+        settings = self._program.settings.identity()
         del settings["steps"], settings["evaluation_batches"]
         return {"method": self._program.entry.name} | settings
 
@@ -389,10 +390,12 @@ def _check_settings(settings: Settings) -> Settings:
     checked: dict[str, Any] = {}
     for name, parameter in read_parameters(Settings).items():
         value, bounds = getattr(settings, name), parameter.bounds
+        if name == "precision":
+            continue  # which is checked with the rest of the arithmetic
         number = _as_integer(value) if parameter.kind is int else _as_real(value)
         if number is None or not bounds.allow(number):
             expected = str(bounds)
             expected = expected.replace("finite", "whole") if parameter.kind is int else expected
             raise ValueError(f"{name} is {value!r}; it must be {expected}")
         checked[name] = number
-    return Settings(**checked)
+    return settings._replace(**checked)

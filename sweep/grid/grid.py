@@ -83,7 +83,7 @@ def _expand_method(
 ) -> Iterable[tuple[dict[str, float], Settings, int]]:
     """The product of a method's axes, with the training settings and the version that hold."""
     if method in REFERENCES:
-        yield {}, Settings(**shared.model_dump() | {"steps": 0}), 1
+        yield {}, Settings(**shared.model_dump())._replace(steps=0), 1
         return
     own = {name: getattr(entry, name) for name in Settings._fields}
     settings = shared.model_dump() | {key: own[key] for key in own if own[key] is not None}
@@ -100,7 +100,7 @@ def _expand_method(
             raise ConfigError(f"{what} cannot be made: {type(error).__name__}: {error}") from error
         # A method that isn't trained takes no steps, whatever the grid gives the others.
         steps = settings["steps"] if trainable else 0
-        yield hyperparameters, Settings(**settings | {"steps": steps}), version
+        yield hyperparameters, Settings(**settings)._replace(steps=steps), version
 
 
 def _exclude_faults(value: Any) -> list[Fault]:

@@ -17,7 +17,8 @@ SCHEMA_VERSION = 2
 """Raised when a stored name or its meaning changes.
 
 2: an attempt's id is `attempt_id` in every table; a failure has `exception_type` and `message`, and
-names the trials that were `given_up`; a model's seconds are its own, beside its pack's.
+names the trials that were `given_up`; a model's seconds are its own, beside its pack's; a score has
+the version of its `points`, and a model the `precision` of its training.
 """
 
 
@@ -45,6 +46,7 @@ class TrialRow(NamedTuple):
     learning_rate: float | None = None
     num_latents: int | None = None
     evaluation_batches: int | None = None
+    precision: str | None = None
     status: str | None = None
     error: str | None = None
     loss: float | None = None
@@ -87,7 +89,10 @@ class TrialRow(NamedTuple):
 
 
 class ScoreRow(NamedTuple):
-    """One row per number; a metric that is not defined has one with an `error` and no `value`."""
+    """One row per number; a metric that is not defined has one with an `error` and no `value`.
+
+    `points` is the version of the points that `metric_seed` stands for on the model's data set.
+    """
 
     trial_id: str
     representation: str
@@ -102,17 +107,18 @@ class ScoreRow(NamedTuple):
     seconds: float | None = None
     error: str | None = None
     attempt: int | None = None
+    points: int = 1
 
     @classmethod
-    def of(cls, trial_id: str, request: MetricRequest, score: str, **facts: Any) -> "ScoreRow":
+    def of(cls, trial: Trial, request: MetricRequest, score: str, **facts: Any) -> "ScoreRow":
         """The row of one score of a request: what determines its value, and these facts."""
         return cls(
-            trial_id=trial_id,
+            trial_id=trial.trial_id,
             score=score,
             num_points=request.num_points,
             metric_version=request.metric_version,
             parameters=json.dumps(request.parameters, sort_keys=True),
-            **request.key._asdict(),
+            **request.key_on(trial.dataset)._asdict(),
             **facts,
         )
 

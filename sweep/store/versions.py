@@ -4,9 +4,9 @@ Nothing else knows what the versions before this one called things. A folder kee
 are; what is written to it from now on stands beside them.
 
 Version 2 calls an attempt's name `attempt_id` (`part` before), splits a failure's `exception` into
-`exception_type` and `message`, gives each model its share of its pack's seconds, and describes in
-``study.json`` what the study names: `catalogue`, and for each grid `representations`, `metric_seed`
-and `requests_of`.
+`exception_type` and `message`, gives each model its share of its pack's seconds and the `precision`
+of its training, and each score the version of its `points`. It describes in ``study.json`` what the
+study names: `catalogue`, and for each grid `representations`, `metric_seed` and `requests_of`.
 """
 
 import re
@@ -23,6 +23,7 @@ _EXCEPTION = re.compile(r"([A-Za-z_][\w.]*): (.*)", re.DOTALL)
 
 _SOURCES = {
     ("trials", "attempt_id"): ["part"],
+    ("trials", "precision"): ["device"],
     ("trials", "train_seconds"): ["pack_size"],
     ("trials", "encode_seconds"): ["pack_size"],
     ("trials", "pack_train_seconds"): ["train_seconds"],
@@ -60,11 +61,13 @@ def upgrade_table(table: str, version: int, rows: pa.Table, file: str) -> pa.Tab
         return _upgrade_trials(rows)
     if table == "failures":
         return _upgrade_failures(rows, file)
+    if table == "scores":
+        return rows.append_column("points", pa.array([1] * len(rows), pa.int64()))
     return rows
 
 
 def _upgrade_trials(rows: pa.Table) -> pa.Table:
-    """Rows whose seconds were those of the pack."""
+    """Rows whose seconds were those of the pack, and whose precision a CPU's device tells."""
     for name in ("train_seconds", "encode_seconds"):
         if {name, "pack_size"} <= set(rows.column_names):
             share = pc.call_function("divide", [rows[name], rows["pack_size"]])
@@ -72,6 +75,9 @@ def _upgrade_trials(rows: pa.Table) -> pa.Table:
             rows = rows.set_column(rows.column_names.index(name), name, share)
         elif name in rows.column_names:
             rows = rows.append_column(f"pack_{name}", rows[name]).drop_columns([name])
+    if "device" in rows.column_names:
+        found = ["float32" if one == "cpu" else None for one in rows["device"].to_pylist()]
+        rows = rows.append_column("precision", pa.array(found, pa.string()))
     return rows.rename_columns(
         ["attempt_id" if name == "part" else name for name in rows.column_names]
     )
@@ -140,6 +146,8 @@ def _upgrade_grid(entry: dict[str, Any]) -> dict[str, Any]:
         for method in entry["methods"]
         if method in REFERENCES
     }
+    for cell in (entry, *(cell for cells in entry["methods"].values() for cell in cells)):
+        cell["training"].setdefault("precision", "float32")
     return entry | {
         "representations": kinds if isinstance(kinds, list) else [kinds],
         "metric_seed": given.get("metric_seed"),

@@ -94,7 +94,7 @@ def remaining(results: Results, wanted: Iterable[WantedTrial]) -> Remaining:
     for trial, requests in wanted:
         status = trained.get(trial.trial_id)
         have = scored.get(trial.trial_id, set())
-        missing = tuple(request for request in requests if request.key not in have)
+        missing = tuple(one for one in requests if one.key_on(trial.dataset) not in have)
         if status is None:
             left.untrained.append(WantedTrial(trial, missing))
         elif status == "failed":
@@ -134,7 +134,7 @@ def undefined_scores(results: Results, wanted: Collection[WantedTrial]) -> list[
     )
     if rows is None:
         return []
-    asked = {trial.trial_id: {request.key for request in requests} for trial, requests in wanted}
+    asked = {t.trial_id: {one.key_on(t.dataset) for one in requests} for t, requests in wanted}
     counts: Counter[tuple[str, str, str]] = Counter()
     for row in rows.filter(pc.field("error").is_valid()).to_pylist():
         key = RequestKey(*(row[name] for name in REQUEST_KEY))

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...datasets import Dataset
+from ...metrics import Rng
 from .request import MetricRequest
 from .trial import Trial
 
-Encode = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+Encode = Callable[[np.ndarray, Rng], np.ndarray]
 """(image indices (N,), rng) -> codes (N, D) of one observation of each."""
 
 NUM_FITTED = 10_000
@@ -43,10 +44,6 @@ class Reference:
     colour: str = ""
     metrics: tuple[str, ...] = ()
     keeps_codes: bool = True
-
-    def __call__(self, dataset: Dataset, seed: int, num_latents: int) -> Encode:
-        """The encoder; the same at every call."""
-        return self.function(dataset, seed, num_latents)
 
 
 def _ground_truth(dataset: Dataset, seed: int, num_latents: int) -> Encode:
@@ -87,15 +84,9 @@ def _ica(dataset: Dataset, seed: int, num_latents: int) -> Encode:
 
 def _fit(model, dataset: Dataset, seed: int) -> Encode:
     """The encoder of a model of scikit-learn, fitted to images of the data set."""
-    rng = np.random.default_rng(seed)
-    indices = rng.integers(len(dataset), size=min(NUM_FITTED, len(dataset)))
-    model.fit(dataset.images(indices, rng).reshape(len(indices), -1))
-
-    def encode(indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        pixels = dataset.images(indices, rng).reshape(len(indices), -1)
-        return model.transform(pixels).astype(np.float32)
-
-    return encode
+    rng, pixels = np.random.default_rng(seed), _raw_pixels(dataset, seed, num_latents=0)
+    model.fit(pixels(rng.integers(len(dataset), size=min(NUM_FITTED, len(dataset))), rng))
+    return lambda indices, rng: model.transform(pixels(indices, rng)).astype(np.float32)
 
 
 REFERENCES: dict[str, Reference] = {
@@ -130,4 +121,4 @@ def encode_to_keep(trial: Trial, dataset: Dataset, indices: np.ndarray) -> np.nd
 
 def encoder_of(trial: Trial, dataset: Dataset) -> Encode:
     """The encoder of a reference trial; the same at every call."""
-    return REFERENCES[trial.method](dataset, trial.seed, trial.training.num_latents)
+    return REFERENCES[trial.method].function(dataset, trial.seed, trial.training.num_latents)

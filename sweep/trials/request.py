@@ -7,6 +7,13 @@ from typing import Any, NamedTuple
 from ...metrics import PAPER_SEEDS, find_metric
 from .trial import short_hash
 
+_DRAWN = ("color_dsprites", "noisy_dsprites", "scream_dsprites")
+POINTS = dict.fromkeys(["smallnorb", *_DRAWN, *(f"{name}_mini" for name in _DRAWN)], 2)
+"""The version of the points that a metric seed stands for, by data set; 1 if it isn't here.
+
+2: hidden factors and noise are drawn as the original draws them.
+"""
+
 
 class RequestKey(NamedTuple):
     """What tells one request from another, and names its rows in the results."""
@@ -15,6 +22,7 @@ class RequestKey(NamedTuple):
     metric: str
     parameters_hash: str
     metric_seed: int
+    points: int = 1
 
 
 @dataclass(frozen=True)
@@ -52,5 +60,10 @@ class MetricRequest:
 
     @cached_property
     def key(self) -> RequestKey:
-        """What tells one request from another, and names its rows in the results."""
+        """What tells one request from another, whatever the data set."""
         return RequestKey(self.representation, self.metric, self.parameters_hash, self.metric_seed)
+
+    def key_on(self, dataset: str) -> RequestKey:
+        """What names its rows of a model of this data set in the results."""
+        points = POINTS.get(dataset, 1)
+        return self.key if points == 1 else self.key._replace(points=points)

@@ -74,7 +74,7 @@ class Trial:
             "method": self.method,
             "hyperparameters": self.hyperparameters,
             "seed": self.seed,
-            "training": self.training._asdict(),
+            "training": self.training.identity(),
         }
         if self.method_version > 1:  # absent at first: what has no versions keeps its names
             identity["method_version"] = self.method_version

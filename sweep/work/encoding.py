@@ -13,7 +13,7 @@ from . import pictures
 from .batches import Batches
 
 NUM_TRAIN_POINTS, NUM_TEST_POINTS = 10_000, 5_000
-_NUM_PICTURES, _NUM_INTERPOLATED = 16, 8
+_NUM_PICTURES, _NUM_INTERPOLATED = 16, 8  # Differs from the original: 64, of sampled codes.
 _BATCH = 500
 
 

@@ -9,7 +9,7 @@ Decode = Callable[[np.ndarray], np.ndarray]
 """Codes (N, D) -> images (N, H, W, C) in [0, 1]."""
 
 TRAVERSAL = np.linspace(-2, 2, 9, dtype=np.float32)
-"""The values a latent takes in a traversal; the others keep the image's mean code."""
+"""Of a latent, the others at their means. Differs from the original: 11 in [-1, 1], 10 images."""
 
 BETWEEN = np.linspace(0, 1, 9, dtype=np.float32)
 """How far an interpolation has come from one code to the other."""

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from ...datasets import Dataset
-from ...metrics import Representation, Rng, TableRepresentation, sample_in_turns
+from ...metrics import Representation, Rng, TableRepresentation
+from ...metrics.representation import DrawnInTurns, sample_codes
 from ..store import code_tables
 from ..store.results import Results, ResultsError
 from ..store.store import MissingFileError
@@ -15,7 +16,7 @@ from ..trials.references import REFERENCES, Encode, encoder_of
 from ..trials.trial import Trial
 
 
-class FreshRepresentation:
+class FreshRepresentation(DrawnInTurns):
     """Codes of a fresh observation at every visit, as the original study made them.
 
     Needed where an observation is more than its image's index (colour, noise); elsewhere a table
@@ -23,26 +24,16 @@ class FreshRepresentation:
 
     Args:
         dataset: What is observed.
-        encode: Image indices (N,) and a generator to the codes (N, D) of one observation of each.
+        encode: Image indices (N,) and a generator to the codes (N, D) of one observation of each,
+            or to means and log variances (N, 2, D), to be sampled from.
     """
 
     def __init__(self, dataset: Dataset, encode: Encode) -> None:
         self.factor_sizes = dataset.factor_sizes
-        self._dataset = dataset
-        self._encode = encode
+        self._observe = lambda factors, rng: encode(dataset.sample_indices(factors, rng), rng)
 
-    def sample(self, rng: Rng, num: int) -> tuple[np.ndarray, np.ndarray]:
-        """Codes (num, D) and factors (num, K), drawn sixteen points at a time."""
-        factors, codes = [], []
-        for batch in sample_in_turns(rng, self.factor_sizes, num):
-            factors.append(batch)
-            codes.append(self.encode(batch, rng))
-        return np.concatenate(codes), np.concatenate(factors)
-
-    def encode(self, factors: np.ndarray, rng: Rng) -> np.ndarray:
-        """Codes (N, D) of one fresh observation for each row of `factors`."""
-        stream = as_generator(rng)
-        return self._encode(self._dataset.sample_indices(factors, stream), stream)
+    def _codes(self, seen: np.ndarray, rng: Rng) -> np.ndarray:
+        return sample_codes(seen[:, 0], seen[:, 1], rng) if seen.ndim == 3 else seen
 
 
 class KeptPoints:
@@ -87,13 +78,6 @@ class KeptPoints:
         )
 
 
-def as_generator(rng: Rng) -> np.random.Generator:
-    """A Generator that shares the stream of `rng`: what one draws, the other does not see again."""
-    if isinstance(rng, np.random.RandomState):
-        return np.random.Generator(rng._bit_generator)
-    return rng
-
-
 def kept_points(results: Results, trial: Trial, kind: str) -> Representation:
     """The kept codes of a trained trial, "mean" or "sampled"."""
     mean, log_variance, factors = results.representation(trial.trial_id)
@@ -121,13 +105,10 @@ def open_representations(
             for kind in kinds
         }
     mean, log_variance = code_table(results, trial, dataset)
-
-    def indices_of(factors: np.ndarray, rng: Rng) -> np.ndarray:
-        return dataset.sample_indices(factors, as_generator(rng))
-
+    sizes, indices_of = dataset.factor_sizes, dataset.sample_indices
     return {
         kind: TableRepresentation(
-            mean, log_variance if kind == "sampled" else None, dataset.factor_sizes, indices_of
+            mean, log_variance if kind == "sampled" else None, sizes, indices_of
         )
         for kind in kinds
     }
@@ -136,15 +117,11 @@ def open_representations(
 def _encoder(dataset: Dataset, parameters: Any, sampled: bool) -> Encode:
     from ...models import encode
 
-    def to_codes(indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def observe(indices: np.ndarray, rng: Rng) -> np.ndarray:
         posterior = encode(parameters, dataset.images(indices, rng))
-        mean, log_variance = (np.asarray(array) for array in posterior)
-        if not sampled:
-            return mean
-        noise = rng.standard_normal(mean.shape, dtype=np.float32)
-        return mean + np.exp(log_variance / 2) * noise
+        return np.stack(posterior, axis=1) if sampled else np.asarray(posterior.mean)
 
-    return to_codes
+    return observe
 
 
 def code_table(results: Results, trial: Trial, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:

@@ -91,7 +91,7 @@ def _score_rows(
     seconds = time.monotonic() - started
     return [
         ScoreRow.of(
-            trial.trial_id,
+            trial,
             request,
             score,
             value=value,

@@ -59,11 +59,9 @@ class Made:
                 facts |= {"data_fingerprint": trial.dataset}
                 self.results.add("trials", name, [TrialRow.of(trial, **facts)])
             rows = [
-                ScoreRow.of(
-                    trial.trial_id, request, score, value=trial.seed if value is None else value
-                )
+                ScoreRow.of(trial, request, score, value=trial.seed if value is None else value)
                 for request in requests
-                if request.key not in scored.get(trial.trial_id, ())
+                if request.key_on(trial.dataset) not in scored.get(trial.trial_id, ())
                 for score in SCORES.get(request.metric, (request.metric,))
             ]
             self.results.add("scores", name, rows)

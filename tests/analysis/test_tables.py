@@ -141,6 +141,14 @@ def test_of_two_versions_of_a_metric_that_are_as_frequent_the_newer_is_taken() -
     assert found["value"].tolist() == [10.0]
 
 
+def test_a_score_that_was_made_anew_at_newer_points_stands_and_others_stay() -> None:
+    rows = [model("a", method="m"), model("b", method="m")]
+    made = [score("a", 0.1, points=1), score("a", 0.2, points=2), score("b", 0.3, points=1)]
+    for order in (made, made[::-1]):
+        found = scores(Tables(trials=rows, scores=order))
+        assert found.set_index("trial_id")["value"].to_dict() == {"a": 0.2, "b": 0.3}
+
+
 def test_versions_of_a_method_are_settings_of_their_own() -> None:
     rows = [model(str(v), method="m", beta=4.0, method_version=v) for v in (1, 2)]
     assert trials(Tables(trials=rows))["setting"].tolist() == [

@@ -90,6 +90,18 @@ def test_explicitness_leaves_out_a_value_that_the_test_lacks(one_vs_rest: bool) 
     assert scores == (1, 1)
 
 
+def test_explicitness_matches_a_value_that_only_the_test_has_by_value() -> None:
+    train, test = np.array([0, 2] * 9)[:, None], np.array([0, 1, 2] * 6)[:, None]
+    # 0 lies below all others and 2 above: either is told apart, whatever 1 does between them.
+    assert explicitness(train - 1.0, train, test - 1.0, test) == (1, 1)
+
+
+def test_one_latent_competes_with_none() -> None:
+    # The first factor is all of the latent, and nothing of it tells of the second: gaps 1 and 0.
+    assert mig(FACTORS[:, :1], FACTORS) == pytest.approx(0.5)
+    assert completeness(np.ones((1, 2))) == pytest.approx(1)
+
+
 def test_dci_of_copied_factors_is_perfect() -> None:
     scores = dci(FACTORS, FACTORS, FACTORS, FACTORS)
     np.testing.assert_allclose(scores.importance, np.eye(2), atol=1e-12)

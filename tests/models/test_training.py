@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from teasel.models import METHODS, Replica, Settings, Trainer
+from teasel.models import METHODS, Pack, Replica, Settings, Trainer
+from teasel.models.program import State
 
 FORMS = ["direct", pytest.param("blocks", marks=pytest.mark.slow)]
 SHAPE = (64, 64, 1)
@@ -145,6 +146,15 @@ def test_every_method_compiles_once_and_resumes_to_the_bit(name) -> None:
     _, curves = trainer.advance(trainer.start(replicas(20.0)), 1)
     assert np.isfinite(curves["loss"]).all()
     assert trainer.num_programs == 1
+
+
+def test_a_factor_vae_has_a_bound_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = Trainer(METHODS["factor_vae"], SETTINGS, SHAPE, _draw, DATA)
+    row = np.array([10.0, 3.0, 2.0, 7.0, 1.0, 0.5, 0.5])  # `CURVES`, and the KL of three latents
+    monkeypatch.setattr(trainer, "_evaluate", lambda *given: row)
+    pack = Pack((Replica({"gamma": 1.0}, 0),), 0, [State({}, ())])
+    (found,) = trainer.evaluate(pack, 1)
+    assert found["elbo"] == -(3 + 2)
 
 
 def test_packs_at_different_steps_are_not_joined(trainer) -> None:

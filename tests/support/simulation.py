@@ -388,7 +388,7 @@ class Simulation:
         elif isinstance(task, ScoreTrials):
             for trial, requests in zip(task.trials, task.requests, strict=True):
                 scores = [
-                    ScoreRow.of(trial.trial_id, request, "score", value=0.5, attempt=task.attempt)
+                    ScoreRow.of(trial, request, "score", value=0.5, attempt=task.attempt)
                     for request in requests
                 ]
                 name = task.scores_name(trial)

@@ -225,6 +225,7 @@ class SyntheticResults:
                     "seconds": np.full(size, 1.0),
                     "error": pa.nulls(size, pa.string()),
                     "attempt": np.zeros(size, int),
+                    "points": np.ones(size, int),
                 }
                 tables.append(pa.table(columns))
         return pa.concat_tables(tables)

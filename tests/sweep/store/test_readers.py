@@ -41,7 +41,7 @@ def train(results: Results, method: str, attempt: int = 1) -> None:
             if trial.training.steps:
                 facts |= {"loss": 1.0, "kl_per_latent": [0.5, 0.25]}
             results.add("trials", name, [TrialRow.of(trial, **facts)])
-            row = ScoreRow.of(trial.trial_id, request, "mig", value=trial.seed / 4, attempt=attempt)
+            row = ScoreRow.of(trial, request, "mig", value=trial.seed / 4, attempt=attempt)
             results.add("scores", name, [row])
 
 

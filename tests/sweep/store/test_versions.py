@@ -100,6 +100,13 @@ def test_every_score_has_the_value_of_its_row() -> None:
             assert wide.loc[row["trial_id"], column] == row["value"]
 
 
+def test_version_1_tells_the_precision_of_a_cpu_and_draws_points_as_it_did() -> None:
+    assert set(Results(FOLDER).table("trials", ["precision"])["precision"].to_pylist()) == {
+        "float32"
+    }
+    assert set(Results(FOLDER).table("scores", ["points"])["points"].to_pylist()) == {1}
+
+
 def test_it_is_as_far_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
     print_status(str(FOLDER))
     lines = capsys.readouterr().out.splitlines()

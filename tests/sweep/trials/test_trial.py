@@ -52,3 +52,11 @@ def test_one_seed_of_every_setting_comes_first() -> None:
     ]
     ordered = [(trial.seed, trial.hyperparameters["beta"]) for trial in seeds_first(trials)]
     assert ordered == [(5, 1), (5, 2), (5, 4), (6, 1), (6, 2), (6, 4)]
+
+
+def test_a_precision_names_a_trial_only_where_it_is_not_full() -> None:
+    full = replace(TRIAL, training=Settings(precision="float32"))
+    reduced = replace(TRIAL, training=Settings(precision="tensorfloat32"))
+    assert full.trial_id == TRIAL.trial_id
+    assert reduced.trial_id != TRIAL.trial_id
+    assert reduced.program != TRIAL.program
