@@ -5,8 +5,15 @@ import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
-DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 3
-"""Exit codes: all is done, some trials failed, bad usage or grid, interrupted and resumable."""
+DONE, FAILED, BAD_INPUT, INTERRUPTED, BUG = range(5)
+EXIT_CODES = {
+    DONE: "done",
+    FAILED: "some trials failed",
+    BAD_INPUT: "something to mend",
+    INTERRUPTED: "interrupted, the same command goes on",
+    BUG: "a bug",
+}
+"""How a command ends, as a shell sees it."""
 
 
 class Command(Protocol):

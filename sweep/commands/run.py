@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("teasel")
 
+LOST_SIGNALS = {s for s in signal.Signals if s.name in ("SIGHUP", "SIGQUIT", "SIGXCPU")}
+"""Of a terminal that is gone or has had enough, and of a limit on CPU time."""
+
 TRIALS_DONE = "trials are done"
 """What a run counts; a rescoring counts models."""
 
@@ -302,9 +305,10 @@ def _conclude(
 
 @contextlib.contextmanager
 def _count_signals() -> Iterator[list[int]]:
-    """The signals SIGINT and SIGTERM so far, which do not end the process meanwhile.
+    """The signals so far that ask to stop, which do not end the process meanwhile.
 
-    Only a program's main thread can take signals: elsewhere there are none.
+    Only a program's main thread can take signals: elsewhere there are none. What `nohup` has the
+    process ignore stays so.
     """
     taken: list[int] = []
 
@@ -312,8 +316,9 @@ def _count_signals() -> Iterator[list[int]]:
         taken.append(number)
 
     is_main = threading.current_thread() is threading.main_thread()
-    numbers = (signal.SIGINT, signal.SIGTERM) if is_main else ()
-    before = {number: signal.signal(number, take) for number in numbers}
+    numbers = {signal.SIGINT, signal.SIGTERM}
+    numbers |= {n for n in LOST_SIGNALS if signal.getsignal(n) is not signal.SIG_IGN}
+    before = {number: signal.signal(number, take) for number in (numbers if is_main else ())}
     try:
         yield taken
     finally:
