@@ -159,6 +159,7 @@ def run(
     join_study(loaded, folder)  # raises if they cannot be run there
     before = remaining(folder, wanted) if folder.exists() else Remaining(wanted, [], [], [])
     with look_and_start(before, executor, ray_address) as ready:
+        folder.store.make()
         check_writable(folder)
         run_id = new_run_id()
         with at_work(folder, run_id, shard):
@@ -218,6 +219,7 @@ def _choose_options(
         pack=first.resources.pack,
         gpus_per_pack=first.resources.gpus_per_pack,
         checkpoint_seconds=60 * first.resources.checkpoint_minutes,
+        patience_seconds=60 * first.resources.task_minutes,
         save_models=first.save_models,
         fail_fast=fail_fast,
         grace_seconds=grace_seconds,

@@ -27,6 +27,10 @@ class Executor(Protocol):
         """Says how many trials wait for a machine, to a cluster that can grow."""
         ...
 
+    def avoid(self, node: str) -> bool:
+        """Gives no more work to a machine; returns whether there are others."""
+        ...
+
     def submit(self, task: Task) -> None:
         """Begins an attempt."""
         ...

@@ -6,9 +6,8 @@ import os
 import pickle
 import socket
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import ray
@@ -16,8 +15,8 @@ from ray.autoscaler.sdk import request_resources
 from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from ..store.store import Store, StoreError
-from ..work.attempt import Failure, Outcome, carry_out, sees
+from ..store.store import Store
+from ..work.attempt import Failure, Outcome, sees
 from ..work.machine import (
     ClusterError,
     check_accelerator,
@@ -26,6 +25,7 @@ from ..work.machine import (
     shared_environment,
 )
 from ..work.tasks import Demand, Task
+from .guarded import guard
 
 if TYPE_CHECKING:
     from ..work.preflight import Look
@@ -41,8 +41,7 @@ _OBJECT_STORE_BYTES = 128 * 2**20  # what passes through it is small: rows go to
 def _attempt(task: Task) -> Outcome:
     try:
         prepare(task.demand.cpus, task.demand.gpus)
-        with _redirect_output(Store(task.results_uri), f"logs/{task.attempt_id}.log"):
-            return carry_out(task)
+        return replace(guard(task), node=ray.get_runtime_context().get_node_id())
     except ClusterError as error:
         return Outcome(task, failure=Failure.of("cluster", error))
     finally:
@@ -108,6 +107,7 @@ class RayExecutor:
         self.dashboard: str | None = context.dashboard_url or None
         self._own = not address
         self._running: dict[ray.ObjectRef, Task] = {}
+        self._avoided: set[str] = set()
         self._asked_for = 0
 
     def machines(self) -> list[Demand]:
@@ -125,7 +125,8 @@ class RayExecutor:
         return [Demand(each.get("CPU", 0), each.get(kind, 0)) for each in self._resources()]
 
     def _resources(self) -> list[dict[str, float]]:
-        return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        nodes = [node for node in ray.nodes() if node["Alive"]]
+        return [node["Resources"] for node in nodes if node["NodeID"] not in self._avoided]
 
     @property
     def _accelerator(self) -> str:
@@ -223,9 +224,16 @@ class RayExecutor:
             for fault, where in places.items()
         ]
 
+    def avoid(self, node: str) -> bool:
+        """Gives no more work to a node; returns whether there are others that compute."""
+        self._avoided.add(node)
+        return any(each.get("CPU", 0) >= 1 for each in self._resources())
+
     def submit(self, task: Task) -> None:
         """Hands the task to Ray."""
         options = self.request(task.demand)
+        if self._avoided:
+            options["label_selector"] = {"ray.io/node-id": f"!in({','.join(self._avoided)})"}
         reference = _attempt.options(name=f"{task.kind} {task.pack_id}", **options).remote(task)
         self._running[reference] = task
 
@@ -283,33 +291,3 @@ def _outcome(reference: ray.ObjectRef, task: Task) -> Outcome:
         return Outcome(task, failure=failure)
     except RayError as error:
         return Outcome(task, failure=Failure.of("lost", error))
-
-
-@contextlib.contextmanager
-def _redirect_output(store: Store, name: str) -> Iterator[None]:
-    """Everything this process logs or prints, native code too, goes to a file of the store."""
-    logger, handler = logging.getLogger("teasel"), logging.StreamHandler(sys.stderr)
-    level = logger.level
-    with tempfile.TemporaryFile() as log:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        kept = [(number, os.dup(number)) for number in (1, 2)]
-        for number, _ in kept:
-            os.dup2(log.fileno(), number)
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-        try:
-            yield
-        finally:
-            logger.removeHandler(handler)
-            logger.setLevel(level)
-            for stream in (sys.stdout, sys.stderr):
-                stream.flush()
-            for number, copy in kept:
-                os.dup2(copy, number)
-                os.close(copy)
-            log.seek(0)
-            content = log.read()
-            if content:
-                with contextlib.suppress(StoreError):  # how the attempt ended matters more
-                    store.write(name, content)
