@@ -33,8 +33,8 @@ from .sweep.commands.command_line import (
 from .sweep.schedule.display import Display
 from .version import __version__
 
-DRIVERS = ("commands.run", "commands.rescore")
-"""The modules of the commands whose work matters more than what they print."""
+DRIVERS = ("run", "rescore")
+"""The commands whose work matters more than what they print."""
 
 RENAMED_OPTIONS = {"--share": "--shard"}
 """Options of earlier versions, and what they are called now."""
@@ -57,20 +57,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         if option in RENAMED_OPTIONS:
             print(f"{option} is now called {RENAMED_OPTIONS[option]}", file=sys.stderr)
             return BAD_INPUT
-    arguments = _make_parser(words).parse_args(words)
     out, errors = Display(sys.stdout), Display(sys.stderr)
     with contextlib.redirect_stdout(cast(IO[str], out)), redirect_stderr(cast(IO[str], errors)):
-        code = _carry_out(arguments)
-        out.flush()
+        try:
+            code = _carry_out(words)
+        finally:
+            out.flush()
         if out.error and not isinstance(out.error, BrokenPipeError):
             print(f"The output cannot be written: {out.error}", file=sys.stderr)
-            if not arguments.main.__module__.endswith(DRIVERS):
-                return BAD_INPUT
+            return code if words[0] in DRIVERS else BAD_INPUT
         return code
 
 
-def _carry_out(arguments: argparse.Namespace) -> int:
+def _carry_out(words: Sequence[str]) -> int:
     try:
+        arguments = _make_parser(words).parse_args(words)
         with _show_messages():
             return arguments.main(arguments)
     except KeyboardInterrupt:
