@@ -41,10 +41,7 @@ RENAMED_OPTIONS = {"--share": "--shard"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; what is wrong with its input is one message and exit code 2.
-
-    Output that cannot be written ends nothing.
-    """
+    """Runs one command, and returns its exit code; output that cannot be written ends nothing."""
     for number in range(3):  # one that is closed would become the first file that is opened
         with contextlib.suppress(OSError):
             os.fstat(number)
@@ -88,11 +85,9 @@ def _describe_bug(error: Exception) -> str:
     """What to say of an error that nobody has foreseen, and where its traceback lies."""
     trace = "".join(traceback.format_exception(error))
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", prefix="teasel-", suffix=".log", delete=False, encoding="utf-8", errors="replace"
-        ) as file:
-            file.write(trace)
-        where = file.name
+        file, where = tempfile.mkstemp(prefix="teasel-", suffix=".log")
+        with os.fdopen(file, "w", encoding="utf-8", errors="replace") as log:
+            log.write(trace)
     except OSError:
         where = f"\n{trace}"
     what = traceback.format_exception_only(error)[-1].strip().partition("\n")[0]
@@ -262,7 +257,7 @@ def _make_parser(words: Sequence[str]) -> argparse.ArgumentParser:
         prog="teasel",
         description="Train, score and analyse disentanglement studies from one YAML grid.",
         epilog="GRID is the name of a packaged grid (quickstart, locatello2019, ...) or a file. "
-        f"Exit codes: {', '.join(f'{code} {what}' for code, what in EXIT_CODES.items())}.",
+        f"Exit codes: {EXIT_CODES}.",
     )
     parser.add_argument("--version", action="version", version=f"teasel {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -6,14 +6,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED, BUG = range(5)
-EXIT_CODES = {
-    DONE: "done",
-    FAILED: "some trials failed",
-    BAD_INPUT: "something to mend",
-    INTERRUPTED: "interrupted, the same command goes on",
-    BUG: "a bug",
-}
-"""How a command ends, as a shell sees it."""
+EXIT_CODES = (
+    "0 done, 1 some trials failed, 2 something to mend, 3 interrupted, the same command goes on, "
+    "4 a bug"
+)
 
 
 class Command(Protocol):

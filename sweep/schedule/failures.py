@@ -47,10 +47,7 @@ class Failures:
     def take(self, task: Task, failure: Failure, others: bool = False) -> None:
         """Writes down what went wrong, and queues what the attempt left undone.
 
-        Args:
-            task: What was attempted.
-            failure: How it ended.
-            others: Whether there are other machines, if it is the machine's fault.
+        If it is the machine's fault, `others` says whether there are other machines.
 
         Raises:
             StoreError: If it went wrong because the results folder refuses: so would all else.

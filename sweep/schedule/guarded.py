@@ -89,8 +89,9 @@ def _work(task: Task, give: Connection, output: Connection) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     for number in (1, 2):
         os.dup2(output.fileno(), number)
-    faulthandler.enable(2)
-    logging.getLogger("teasel").addHandler(logging.StreamHandler(os.fdopen(2, "w", closefd=False)))
+    sys.stdout = sys.stderr = os.fdopen(2, "w", 1, closefd=False)  # line by line
+    faulthandler.enable()
+    logging.getLogger("teasel").addHandler(logging.StreamHandler())
     logging.getLogger("teasel").setLevel(logging.INFO)
     give.send(carry_out(task))
 

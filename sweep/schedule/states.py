@@ -50,13 +50,7 @@ class TrialStates:
         self.scorable += [WantedTrial(trial, self._requests[trial.trial_id]) for trial in trials]
 
     def put_last(self, trial_id: str, place: int, is_kept: bool) -> None:
-        """Has a trial's score that ended a process made after its others.
-
-        Args:
-            trial_id: The trial.
-            place: Of the score, among the trial's.
-            is_kept: Whether those before it are committed already.
-        """
+        """Puts the score that ended a process behind the trial's others; drops those kept."""
         wanted = self._requests[trial_id]
         before = () if is_kept else wanted[:place]
         self._requests[trial_id] = (*before, *wanted[place + 1 :], *wanted[place : place + 1])
