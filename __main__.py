@@ -3,53 +3,95 @@
 A command of a sweep has its module in `sweep/commands`, which is imported when it is asked for.
 Here stand the commands of the floors above, which print what a function returns.
 
-Exit codes: 0 done, 1 some trials failed, 2 bad usage or grid, 3 interrupted and resumable.
+Exit codes: see `EXIT_CODES`.
 """
 
 import argparse
 import contextlib
 import logging
+import os
 import sys
+import tempfile
+import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stderr
 from importlib import import_module
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from .errors import TeaselError
 from .sweep.commands.command_line import (
     BAD_INPUT,
+    BUG,
     DONE,
+    EXIT_CODES,
     INTERRUPTED,
     Command,
     add_grids,
     add_results,
     at_least,
 )
+from .sweep.schedule.display import Display
 from .version import __version__
+
+DRIVERS = ("run", "rescore")
+"""The commands whose work matters more than what they print."""
 
 RENAMED_OPTIONS = {"--share": "--shard"}
 """Options of earlier versions, and what they are called now."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; what is wrong with its input is one message and exit code 2."""
+    """Runs one command, and returns its exit code; output that cannot be written ends nothing."""
+    for number in range(3):  # one that is closed would become the first file that is opened
+        with contextlib.suppress(OSError):
+            os.fstat(number)
+            continue
+        os.open(os.devnull, os.O_RDWR)
+    sys.stdout, sys.stderr = (s or open(os.devnull, "w") for s in (sys.stdout, sys.stderr))  # noqa: SIM115
     words = sys.argv[1:] if argv is None else list(argv)
     for word in words:
         option = word.partition("=")[0]
         if option in RENAMED_OPTIONS:
             print(f"{option} is now called {RENAMED_OPTIONS[option]}", file=sys.stderr)
             return BAD_INPUT
-    arguments = _make_parser(words).parse_args(words)
+    out, errors = Display(sys.stdout), Display(sys.stderr)
+    with contextlib.redirect_stdout(cast(IO[str], out)), redirect_stderr(cast(IO[str], errors)):
+        try:
+            code = _carry_out(words)
+        finally:
+            out.flush()
+        if out.error and not isinstance(out.error, BrokenPipeError):
+            print(f"The output cannot be written: {out.error}", file=sys.stderr)
+            return code if words[0] in DRIVERS else BAD_INPUT
+        return code
+
+
+def _carry_out(words: Sequence[str]) -> int:
     try:
+        arguments = _make_parser(words).parse_args(words)
         with _show_messages():
             return arguments.main(arguments)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        return INTERRUPTED
     except TeaselError as error:
         print(error, file=sys.stderr)
         return BAD_INPUT
+    except Exception as error:
+        print(_describe_bug(error), file=sys.stderr)
+        return BUG
+
+
+def _describe_bug(error: Exception) -> str:
+    """What to say of an error that nobody has foreseen, and where its traceback lies."""
+    trace = "".join(traceback.format_exception(error))
+    try:
+        file, where = tempfile.mkstemp(prefix="teasel-", suffix=".log")
+        with os.fdopen(file, "w", encoding="utf-8", errors="replace") as log:
+            log.write(trace)
+    except OSError:
+        where = f"\n{trace}"
+    what = traceback.format_exception_only(error)[-1].strip().partition("\n")[0]
+    return f"{what}. This is a bug of Teasel: please report it, with {where}"
 
 
 class _Top:
@@ -214,7 +256,8 @@ def _make_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="teasel",
         description="Train, score and analyse disentanglement studies from one YAML grid.",
-        epilog="GRID is the name of a packaged grid (quickstart, locatello2019, ...) or a file.",
+        epilog="GRID is the name of a packaged grid (quickstart, locatello2019, ...) or a file. "
+        f"Exit codes: {EXIT_CODES}.",
     )
     parser.add_argument("--version", action="version", version=f"teasel {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

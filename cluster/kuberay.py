@@ -21,6 +21,7 @@ code=$?
 case $code in
 1) echo "teasel: some trials failed, and would again: not begun again" ;;
 2) echo "teasel: the run was refused, and would be again: not begun again" ;;
+4) echo "teasel: a bug, which would show again: not begun again" ;;
 *) exit $code ;;
 esac
 """

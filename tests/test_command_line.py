@@ -176,3 +176,45 @@ def test_reading_a_folder_imports_no_catalogue(command: str) -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
+
+
+def test_an_error_that_nobody_has_foreseen_is_one_line_and_exit_code_4(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fall(results: str) -> None:
+        raise ZeroDivisionError("by nothing\nat all")
+
+    monkeypatch.setattr("teasel.sweep.commands.status.read_study", fall)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert main(["status", str(tmp_path)]) == 4
+    (line,) = capsys.readouterr().err.splitlines()
+    (log,) = tmp_path.glob("teasel-*.log")
+    begin = "ZeroDivisionError: by nothing. This is a bug of Teasel"
+    assert line == f"{begin}: please report it, with {log}"
+    assert "in fall" in log.read_text()
+
+
+def test_the_help_says_what_the_exit_codes_mean(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    words = " ".join(capsys.readouterr().out.split())
+    assert "Exit codes: 0 done, 1 some trials failed, 2 something to mend, 3 interrupted" in words
+
+
+@pytest.mark.parametrize(
+    ("output", "code", "said"),
+    [
+        (">/dev/full", 2, "The output cannot be written: [Errno 28] No space left on device\n"),
+        ("| true", 0, ""),
+        (">&-", 0, ""),
+    ],
+)
+def test_output_that_cannot_be_written_ends_no_command_in_a_traceback(
+    output: str, code: int, said: str
+) -> None:
+    command = "import time, sys; from teasel.__main__ import main; sys.exit(main(['metrics']))"
+    shell = f'set -o pipefail; "$0" -c "{command}" {output}'
+    done = subprocess.run(
+        ["bash", "-c", shell, sys.executable], stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (code, said)

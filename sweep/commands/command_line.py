@@ -5,8 +5,11 @@ import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
-DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 3
-"""Exit codes: all is done, some trials failed, bad usage or grid, interrupted and resumable."""
+DONE, FAILED, BAD_INPUT, INTERRUPTED, BUG = range(5)
+EXIT_CODES = (
+    "0 done, 1 some trials failed, 2 something to mend, 3 interrupted, the same command goes on, "
+    "4 a bug"
+)
 
 
 class Command(Protocol):
@@ -14,11 +17,9 @@ class Command(Protocol):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Adds the command's arguments to its parser."""
-        ...
 
     def main(self, arguments: argparse.Namespace) -> int:
         """Does what the command is for and returns the exit code."""
-        ...
 
 
 def add_results(parser: argparse.ArgumentParser) -> None:

@@ -66,6 +66,7 @@ def merge(sources: Sequence[str | Path], into: str | Path) -> int:
         check_idle(folder)
     _check_rows(folders)
     copies = _list_copies(others, target)
+    target.store.make()
     check_writable(target)
     with at_work(target, new_run_id()):
         for source, file, name in copies:

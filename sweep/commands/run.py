@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("teasel")
 
+LOST_SIGNALS = {s for s in signal.Signals if s.name in ("SIGHUP", "SIGQUIT", "SIGXCPU")}
+"""Of a terminal that is gone or has had enough, and of a limit on CPU time."""
+
 TRIALS_DONE = "trials are done"
 """What a run counts; a rescoring counts models."""
 
@@ -156,6 +159,7 @@ def run(
     join_study(loaded, folder)  # raises if they cannot be run there
     before = remaining(folder, wanted) if folder.exists() else Remaining(wanted, [], [], [])
     with look_and_start(before, executor, ray_address) as ready:
+        folder.store.make()
         check_writable(folder)
         run_id = new_run_id()
         with at_work(folder, run_id, shard):
@@ -215,6 +219,7 @@ def _choose_options(
         pack=first.resources.pack,
         gpus_per_pack=first.resources.gpus_per_pack,
         checkpoint_seconds=60 * first.resources.checkpoint_minutes,
+        patience_seconds=60 * first.resources.task_minutes,
         save_models=first.save_models,
         fail_fast=fail_fast,
         grace_seconds=grace_seconds,
@@ -302,9 +307,10 @@ def _conclude(
 
 @contextlib.contextmanager
 def _count_signals() -> Iterator[list[int]]:
-    """The signals SIGINT and SIGTERM so far, which do not end the process meanwhile.
+    """The signals so far that ask to stop, which do not end the process meanwhile.
 
-    Only a program's main thread can take signals: elsewhere there are none.
+    Only a program's main thread can take signals: elsewhere there are none. What `nohup` has the
+    process ignore stays so.
     """
     taken: list[int] = []
 
@@ -312,8 +318,9 @@ def _count_signals() -> Iterator[list[int]]:
         taken.append(number)
 
     is_main = threading.current_thread() is threading.main_thread()
-    numbers = (signal.SIGINT, signal.SIGTERM) if is_main else ()
-    before = {number: signal.signal(number, take) for number in numbers}
+    numbers = {signal.SIGINT, signal.SIGTERM}
+    numbers |= {n for n in LOST_SIGNALS if signal.getsignal(n) is not signal.SIG_IGN}
+    before = {number: signal.signal(number, take) for number in (numbers if is_main else ())}
     try:
         yield taken
     finally:

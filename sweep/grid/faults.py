@@ -1,18 +1,19 @@
 """What is wrong with a grid, in words: pydantic's errors turned into faults of a YAML file."""
 
+import reprlib
 from collections.abc import Iterator
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from ...errors import INSTALL, hint
-from .source import Fault, KeyPath
+from .source import MOST_FAULTS, Fault, KeyPath
 
 
 def faults(error: ValidationError, root: type[BaseModel]) -> list[Fault]:
     """One fault for each of pydantic's errors about a value checked against `root`."""
     found: list[Fault] = []
-    for detail in error.errors():
+    for detail in error.errors(include_url=False)[: MOST_FAULTS + 1]:
         path, kind = detail["loc"], detail["type"]
         key = path[-1] if path else ""
         if kind == "extra_forbidden":
@@ -27,7 +28,7 @@ def faults(error: ValidationError, root: type[BaseModel]) -> list[Fault]:
         else:
             place = ".".join(_names(path))
             what = _EXPECTED.get(kind) or detail["msg"][:1].lower() + detail["msg"][1:]
-            given = "" if kind in _SAYS_ENOUGH else f", got {detail['input']!r}"
+            given = "" if kind in _SAYS_ENOUGH else f", got {reprlib.repr(detail['input'])}"
             found.append(Fault(path, f"{place or 'the file'}: {what}{given}"))
     return found
 

@@ -1,6 +1,7 @@
 """The grid: a study's YAML, checked whole, and the trials and scores it stands for."""
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from importlib import resources
@@ -19,6 +20,7 @@ from ..trials.trial import Trial
 from .expand import meets, requests_of, trials_of
 from .faults import faults
 from .schema import (
+    MOST_TRIALS,
     DatasetEntries,
     MethodsBlock,
     MetricsBlock,
@@ -29,10 +31,13 @@ from .schema import (
     Strict,
     TrainingBlock,
 )
-from .source import Fault, Source, read_dict, read_yaml, read_yaml_file
+from .source import MOST_FAULTS, Fault, Source, read_dict, read_yaml, read_yaml_file
 
 GridName = str | Path | Mapping[str, Any]
 """What a grid is known by: a packaged one's name, a YAML file, or a dict of the same keys."""
+
+
+_MOST_LOOKS = 5_000_000  # at a trial, to see whether it is excluded
 
 
 class Grid(Strict):
@@ -103,17 +108,39 @@ def _expand_method(
         yield hyperparameters, Settings(**settings)._replace(steps=steps), version
 
 
+def _size_faults(grid: Grid) -> list[Fault]:
+    """What is too large to be built: the axes are multiplied, and nothing is made."""
+    cells = {
+        name: math.prod(len(getattr(entry, axis)) for axis in METHODS[name].parameters)
+        if name in METHODS
+        else 1
+        for name, entry in grid.chosen_methods.items()
+    }
+    num = len(grid.datasets) * len(grid.seeds) * sum(cells.values())
+    if num > MOST_TRIALS:
+        largest = max(cells, key=lambda name: cells[name])
+        what = f"the grid has {num:,} trials, {largest} {cells[largest]:,} settings"
+        return [Fault(("methods", largest), f"{what}; expected at most {MOST_TRIALS:,} trials")]
+    values = [v for rule in grid.exclude for v in rule.values()]
+    looks = num * sum(len(value) if isinstance(value, list) else 1 for value in values)
+    if looks > _MOST_LOOKS:
+        what = f"{num:,} trials have {looks:,} values to be compared with"
+        return [Fault(("exclude",), f"{what}; expected at most {_MOST_LOOKS:,}")]
+    return []
+
+
 def _exclude_faults(value: Any) -> list[Fault]:
     """Keys in `exclude` that no trial has: such a rule would silently exclude nothing."""
     rules = value.get("exclude") if isinstance(value, dict) else None
     known = ["dataset", "method", "seed"]
     known += sorted({name for method in METHODS.values() for name in method.parameters})
-    return [
+    found = (
         Fault(("exclude", index, key), f"unknown key '{key}'{hint(key, known)}", at_key=True)
         for index, rule in enumerate(rules if isinstance(rules, list) else [])
         for key in (rule if isinstance(rule, dict) else [])
         if key not in known
-    ]
+    )
+    return list(itertools.islice(found, MOST_FAULTS + 1))
 
 
 def _idle_exclusions(grid: Grid) -> list[Fault]:
@@ -177,7 +204,7 @@ def check_grid(source: Source) -> Grid:
     if grid and not grid.chosen_methods:
         found.append(Fault(("methods",), f"no method is named{hint('', list(METHODS))}"))
     elif grid and not found:
-        found += _idle_exclusions(grid)
+        found += _size_faults(grid) or _idle_exclusions(grid)
     if grid is None or found:
         raise source.error(found)
     return grid

@@ -1,6 +1,7 @@
 """The shape of a grid: which keys it may have, and which values, read off the catalogues."""
 
 import re
+from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
@@ -24,8 +25,8 @@ from ...settings import Settings
 from ..store.tables import TRIALS
 from ..trials.references import REFERENCES
 
-MOST_SEEDS = 1_000_000
-"""More are a slip of the pen, and would fill the memory."""
+MOST_TRIALS = 200_000
+"""Of a grid: more are a slip of the pen, and would fill the memory."""
 
 _COLUMNS = {
     *TRIALS,
@@ -55,9 +56,12 @@ def as_list(value: Any) -> Any:
 
 
 def _check_distinct(values: list[Any]) -> list[Any]:
-    for position, value in enumerate(values):
-        if value in values[:position]:
+    seen: set[Any] = set()
+    for value in values:
+        known = value if isinstance(value, Hashable) else repr(value)
+        if known in seen:
             raise PydanticCustomError("repeated", "{value} stands twice", {"value": repr(value)})
+        seen.add(known)
     return values
 
 
@@ -92,11 +96,11 @@ def _list_seeds(value: Any) -> Any:
             "expected a count, a list, or a mapping with 'from' and 'count', got {given}",
             {"given": repr(value)},
         )
-    if span["count"] > MOST_SEEDS:
+    if span["count"] > MOST_TRIALS:
         raise PydanticCustomError(
             "seeds",
             "expected at most {most} seeds, got {given}",
-            {"most": f"{MOST_SEEDS:,}", "given": repr(value)},
+            {"most": f"{MOST_TRIALS:,}", "given": repr(value)},
         )
     return list(range(span["from"], span["from"] + span["count"]))
 
@@ -185,6 +189,7 @@ class ResourcesBlock(Strict):
     pack: Pack = "auto"
     gpus_per_pack: Annotated[float, Field(ge=0.01, le=1), AfterValidator(_check_waste)] = 1.0
     checkpoint_minutes: Annotated[float, Field(gt=0)] = 10.0
+    task_minutes: Annotated[float, Field(gt=0, le=1e6)] = 60.0
 
 
 class DatasetEntry(Strict):

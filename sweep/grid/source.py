@@ -11,6 +11,12 @@ from ...errors import ConfigError
 
 KeyPath = tuple[str | int, ...]
 
+MOST_CHARACTERS, MOST_VALUES = 200_000, 100_000
+"""Of a file; the values when aliases are filled in."""
+
+MOST_FAULTS = 100
+"""That are listed."""
+
 
 class Position(NamedTuple):
     """Line and column, counted from 1."""
@@ -41,12 +47,14 @@ class Source(NamedTuple):
 
     def error(self, faults: list[Fault]) -> ConfigError:
         """The faults, in the order of the file, as ``file:line:column: what``."""
-        if not self.values:
-            return ConfigError("\n".join(f"{self.name}: {_say(fault)}" for fault in faults))
-        placed = sorted((self._position(fault), fault.what) for fault in faults)
-        return ConfigError(
-            "\n".join(f"{self.name}:{at.line}:{at.column}: {what}" for at, what in placed)
-        )
+        if self.values:
+            placed = sorted((self._position(fault), fault.what) for fault in faults)
+            lines = [f"{self.name}:{at.line}:{at.column}: {what}" for at, what in placed]
+        else:
+            lines = [f"{self.name}: {_say(fault)}" for fault in faults]
+        if len(lines) > MOST_FAULTS:
+            lines[MOST_FAULTS:] = [f"{self.name}: and more"]
+        return ConfigError("\n".join(lines))
 
     def _position(self, fault: Fault) -> Position:
         if fault.at_key and fault.path in self.keys:
@@ -86,8 +94,10 @@ def read_yaml(text: str, name: str) -> Source:
     """Parses `text`; `name` stands for the file in messages.
 
     Raises:
-        ConfigError: If it is not YAML, is empty, or a mapping has the same key twice.
+        ConfigError: If it is not YAML, is empty or too large, or a mapping has a key twice.
     """
+    if len(text) > MOST_CHARACTERS:
+        raise ConfigError(f"{name}:1:1: the file has more than {MOST_CHARACTERS:,} characters")
     source = Source(name, text, None, {}, {})
     faults: list[Fault] = []
     try:
@@ -100,13 +110,14 @@ def read_yaml(text: str, name: str) -> Source:
         mark = error.problem_mark
         where = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
         raise ConfigError(f"{name}:{where}: not YAML: {error.problem or error.context}") from error
+    except RecursionError:
+        what = "nested too deeply, or an alias stands inside its own anchor"
+        raise ConfigError(f"{name}:1:1: not YAML: {what}") from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         where = f"{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
         what = f"character {error.character!r}: {error.reason}"
         raise ConfigError(f"{name}:{where}: not YAML: {what}") from error
-    except RecursionError:
-        raise ConfigError(f"{name}:1:1: not YAML: an alias stands inside its own anchor") from None
     if faults:
         raise source.error(faults)
     return source._replace(value=value)
@@ -117,6 +128,9 @@ def _construct(
 ) -> Any:
     """The plain value of `node`; notes its position, and duplicate keys as faults."""
     source.values[path] = _position(node)
+    if len(source.values) > MOST_VALUES:
+        what = f"more than {MOST_VALUES:,} values, aliases filled in"
+        raise yaml.MarkedYAMLError(problem=what, problem_mark=node.start_mark)
     if isinstance(node, yaml.SequenceNode):
         return [
             _construct(loader, item, (*path, index), source, faults)
@@ -175,7 +189,10 @@ def read_dict(given: Mapping[Any, Any], name: str) -> Source:
         ConfigError: If it holds anything else.
     """
     faults: list[Fault] = []
-    value = _plain(given, (), faults)
+    try:
+        value = _plain(given, (), faults)
+    except RecursionError:
+        raise ConfigError(f"{name}: it is nested too deeply, or stands inside itself") from None
     source = Source(name, "", value, {}, {})
     if faults:
         raise source.error(faults)
@@ -206,7 +223,8 @@ def read_yaml_file(path: str | Path) -> Source:
         ConfigError: If the file cannot be read, or is not valid (see `read_yaml`).
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        with Path(path).open(encoding="utf-8") as file:
+            text = file.read(MOST_CHARACTERS + 1)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot read the file: {error}") from error
     return read_yaml(text, str(path))

@@ -68,7 +68,7 @@ class Driver(NamedTuple):
     @property
     def dead(self) -> bool:
         """Whether its process is known to have ended; only its own machine can tell."""
-        if self.pid_namespace != _pid_namespace():
+        if self.pid_namespace != process_namespace():
             return False
         try:
             os.kill(self.pid, 0)
@@ -86,7 +86,7 @@ class Driver(NamedTuple):
         return shard.count == count and shard.number != number
 
 
-def _pid_namespace() -> str:
+def process_namespace() -> str:
     """The PID namespace of this process; a host's name does not tell its containers apart."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -130,7 +130,7 @@ def at_work(results: Results, run_id: str, shard: Shard | None = None) -> Iterat
     me = (platform.node(), os.getpid(), since, (shard.number, shard.count) if shard else None)
 
     def beat(count: int) -> None:
-        driver = Driver(*me, count, time.time(), _pid_namespace(), begun.is_set())
+        driver = Driver(*me, count, time.time(), process_namespace(), begun.is_set())
         with contextlib.suppress(StoreError):
             results.store.write(name, json.dumps(driver._asdict()).encode())
 

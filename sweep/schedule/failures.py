@@ -44,15 +44,19 @@ class Failures:
         self._clock = clock
         self._said: set[str] = set()
 
-    def take(self, task: Task, failure: Failure) -> None:
+    def take(self, task: Task, failure: Failure, others: bool = False) -> None:
         """Writes down what went wrong, and queues what the attempt left undone.
+
+        If it is the machine's fault, `others` says whether there are other machines.
 
         Raises:
             StoreError: If it went wrong because the results folder refuses: so would all else.
-            ClusterError: If its node is not set up as it must be.
+            ClusterError: If its node is not set up as it must be, or is broken and the last.
         """
+        if failure.cause in ("cluster", "machine"):
+            check_writable(self._results)  # else the folder has gone, and that is all
         self._say_once(task, failure)
-        if failure.cause == "cluster":
+        if failure.cause == "cluster" or (failure.cause == "machine" and not others):
             self._write(task, failure)
             raise ClusterError(failure.message)
         if failure.cause == "full" or (failure.cause == "store" and self._store_refuses(task)):

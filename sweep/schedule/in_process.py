@@ -29,6 +29,10 @@ class InProcess:
     def grow(self, num_waiting: int) -> None:
         """Does nothing: one process stays one."""
 
+    def avoid(self, node: str) -> bool:
+        """There is no other machine."""
+        return False
+
     def submit(self, task: Task) -> None:
         """Puts the task at the end of the queue."""
         self._queue.append(task)

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Iterable
 from types import TracebackType
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 from ...words import format_count
 from ..store import checkpoints
 from ..store.results import Results
 from ..trials.trial import Trial
+from .display import Display
 
 _SECONDS_BETWEEN_LINES = 20.0
 
@@ -48,7 +49,7 @@ class Progress:
 
     def __init__(self, title: str, stream: IO[str]) -> None:
         self._title = title
-        self._stream = stream
+        self._stream = cast(IO[str], Display(stream))
         self._live = None
         self._began = self._printed = time.monotonic()
         self._first: float | None = None

@@ -4,11 +4,16 @@ import contextlib
 import logging
 import os
 import pickle
+import secrets
+import shutil
+import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ray
@@ -16,8 +21,8 @@ from ray.autoscaler.sdk import request_resources
 from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from ..store.store import Store, StoreError
-from ..work.attempt import Failure, Outcome, carry_out, sees
+from ..store.store import Store
+from ..work.attempt import Failure, Outcome, sees
 from ..work.machine import (
     ClusterError,
     check_accelerator,
@@ -26,11 +31,19 @@ from ..work.machine import (
     shared_environment,
 )
 from ..work.tasks import Demand, Task
+from .drivers import process_namespace
+from .guarded import guard
 
 if TYPE_CHECKING:
     from ..work.preflight import Look
 
+_LOG = logging.getLogger("teasel")
+
 _PATIENCE_SECONDS = 5.0  # for an address to answer
+_SILENT_SECONDS = 30.0  # less than the minute after which Ray ends the process
+_OWNER = "teasel"
+"""The file by which a session of Ray's is known as one of ours."""
+
 _START_SECONDS = 180.0  # for JAX to start on an accelerator, from a slow file system
 _OBJECT_STORE_BYTES = 128 * 2**20  # what passes through it is small: rows go to the results folder
 
@@ -41,8 +54,7 @@ _OBJECT_STORE_BYTES = 128 * 2**20  # what passes through it is small: rows go to
 def _attempt(task: Task) -> Outcome:
     try:
         prepare(task.demand.cpus, task.demand.gpus)
-        with _redirect_output(Store(task.results_uri), f"logs/{task.attempt_id}.log"):
-            return carry_out(task)
+        return replace(guard(task), node=ray.get_runtime_context().get_node_id())
     except ClusterError as error:
         return Outcome(task, failure=Failure.of("cluster", error))
     finally:
@@ -94,7 +106,13 @@ class RayExecutor:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         options: dict[str, Any] = {} if address else {"object_store_memory": _OBJECT_STORE_BYTES}
+        if not address:
+            _remove_sessions()
+        # Ray's processes would end by a signal to all of a terminal, with what is to be saved.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGQUIT})
         try:
+            if not address:
+                _keep_token()
             context = ray.init(
                 address=address or "local",
                 log_to_driver=False,
@@ -102,12 +120,24 @@ class RayExecutor:
                 runtime_env={"env_vars": shared_environment()},
                 **options,
             )
-        except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+        except (Exception, SystemExit) as error:  # whatever it is, there is no Ray
             where = f"at {address}" if address else "on this machine"
             raise ClusterError(f"no Ray {where}: {error}{_advise(str(error))}") from error
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         self.dashboard: str | None = context.dashboard_url or None
         self._own = not address
+        info: dict[str, str] = getattr(context, "address_info", {})  # a client of Ray's has none
+        self._session: Path | None = None
+        if self._own:
+            self._session = Path(info["session_dir"])
+            self._session.chmod(0o700)
+            (self._session / _OWNER).write_text(process_namespace())
+        self._left = threading.Event()
+        if gcs := info.get("gcs_address"):
+            threading.Thread(target=_watch, args=(gcs, self._left), daemon=True).start()
         self._running: dict[ray.ObjectRef, Task] = {}
+        self._avoided: set[str] = set()
         self._asked_for = 0
 
     def machines(self) -> list[Demand]:
@@ -125,7 +155,8 @@ class RayExecutor:
         return [Demand(each.get("CPU", 0), each.get(kind, 0)) for each in self._resources()]
 
     def _resources(self) -> list[dict[str, float]]:
-        return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        nodes = [node for node in ray.nodes() if node["Alive"]]
+        return [node["Resources"] for node in nodes if node["NodeID"] not in self._avoided]
 
     @property
     def _accelerator(self) -> str:
@@ -223,9 +254,16 @@ class RayExecutor:
             for fault, where in places.items()
         ]
 
+    def avoid(self, node: str) -> bool:
+        """Gives no more work to a node; returns whether there are others that compute."""
+        self._avoided.add(node)
+        return any(each.get("CPU", 0) >= 1 for each in self._resources())
+
     def submit(self, task: Task) -> None:
         """Hands the task to Ray."""
         options = self.request(task.demand)
+        if self._avoided:
+            options["label_selector"] = {"ray.io/node-id": f"!in({','.join(self._avoided)})"}
         reference = _attempt.options(name=f"{task.kind} {task.pack_id}", **options).remote(task)
         self._running[reference] = task
 
@@ -245,7 +283,48 @@ class RayExecutor:
         if self._asked_for:
             with contextlib.suppress(RayError, OSError):  # Ray may be gone before us
                 request_resources(bundles=[])
+        self._left.set()
         ray.shutdown()
+        if self._session:
+            shutil.rmtree(self._session, ignore_errors=True)
+
+
+def _watch(address: str, left: threading.Event) -> None:
+    """Leaves when nobody answers at an address, before Ray's own code ends the process silently."""
+    answered = time.monotonic()
+    while time.monotonic() - answered < _SILENT_SECONDS:
+        if left.wait(_PATIENCE_SECONDS):
+            return
+        with contextlib.suppress(OSError):
+            _knock(address)
+            answered = time.monotonic()
+    _LOG.error("Ray has lost its control store (GCS); the same command goes on from here")
+    os._exit(3)
+
+
+def _keep_token() -> None:
+    """Makes Ray's token, or the one that is there, readable to this user alone."""
+    given = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    path = Path(given) if given else Path.home() / ".ray" / "auth_token"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+    except FileExistsError:
+        with contextlib.suppress(OSError):  # a link of an administrator's
+            path.chmod(0o600)
+
+
+def _remove_sessions() -> None:
+    """Removes what Rays of killed drivers have left on this machine."""
+    for owner in Path(tempfile.gettempdir()).glob(f"ray/session_*/{_OWNER}"):
+        try:
+            if owner.read_text() == process_namespace():
+                os.kill(int(owner.parent.name.rpartition("_")[2]), 0)
+        except ProcessLookupError:
+            shutil.rmtree(owner.parent, ignore_errors=True)
+        except (OSError, ValueError):  # another user's
+            continue
 
 
 def _check_reachable(address: str) -> None:
@@ -258,9 +337,14 @@ def _check_reachable(address: str) -> None:
     if not host or not port.isdigit():
         return
     try:
-        socket.create_connection((host.strip("[]"), int(port)), _PATIENCE_SECONDS).close()
+        _knock(f"{host}:{port}")
     except OSError as error:
         raise ClusterError(f"no Ray at {address}: {error.strerror or error}") from error
+
+
+def _knock(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), _PATIENCE_SECONDS).close()
 
 
 def _advise(error: str) -> str:
@@ -283,33 +367,3 @@ def _outcome(reference: ray.ObjectRef, task: Task) -> Outcome:
         return Outcome(task, failure=failure)
     except RayError as error:
         return Outcome(task, failure=Failure.of("lost", error))
-
-
-@contextlib.contextmanager
-def _redirect_output(store: Store, name: str) -> Iterator[None]:
-    """Everything this process logs or prints, native code too, goes to a file of the store."""
-    logger, handler = logging.getLogger("teasel"), logging.StreamHandler(sys.stderr)
-    level = logger.level
-    with tempfile.TemporaryFile() as log:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        kept = [(number, os.dup(number)) for number in (1, 2)]
-        for number, _ in kept:
-            os.dup2(log.fileno(), number)
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-        try:
-            yield
-        finally:
-            logger.removeHandler(handler)
-            logger.setLevel(level)
-            for stream in (sys.stdout, sys.stderr):
-                stream.flush()
-            for number, copy in kept:
-                os.dup2(copy, number)
-                os.close(copy)
-            log.seek(0)
-            content = log.read()
-            if content:
-                with contextlib.suppress(StoreError):  # how the attempt ended matters more
-                    store.write(name, content)

@@ -80,6 +80,8 @@ class Retries:
     def decide(self, task: Task, left: PackedTrials, failure: Failure) -> Decision:
         """Says what becomes of the trials that `task` has left undone."""
         size = len(task.trials)
+        if failure.cause == "machine":  # another will do it
+            return Decision([left], [])
         if failure.cause == "out_of_memory" and size > 1:
             if task.kind == "score":  # a group that would form again: alone from now on
                 self._strike(task, left)

@@ -41,6 +41,7 @@ class Options:
         pack: The most trials in a pack, or "auto".
         gpus_per_pack: The share of an accelerator that a pack gets.
         checkpoint_seconds: How often a training is saved.
+        patience_seconds: How long an attempt may take for a step, or a score.
         save_models: Whether parameters are kept.
         fail_fast: Whether to save and stop as soon as a trial has failed.
         grace_seconds: How long workers get to save themselves when the run is interrupted.
@@ -49,6 +50,7 @@ class Options:
     pack: int | str = "auto"
     gpus_per_pack: float = 1.0
     checkpoint_seconds: float = 600.0
+    patience_seconds: float = 3600.0
     save_models: bool = True
     fail_fast: bool = False
     grace_seconds: float = 60.0
@@ -282,6 +284,7 @@ class Scheduler:
             trials,
             self._next_attempt("score", trials),
             Demand(),
+            self._options.patience_seconds,
             requests=tuple(missing for _, missing in chosen),
         )
 
@@ -313,6 +316,7 @@ class Scheduler:
             pack.trials,
             self._next_attempt("train", pack.trials),
             self._demand_of(pack.trials[0]),
+            self._options.patience_seconds,
             model_nums={
                 trial.trial_id: number
                 for trial in pack.trials
@@ -347,8 +351,11 @@ class Scheduler:
         self._used -= task.demand
         self._control.forget(task.attempt_id)
         if outcome.failure is not None:
+            if outcome.at and isinstance(task, ScoreTrials):
+                self._states.put_last(*outcome.at, is_kept=task.attempt > 1)
             try:
-                self._failures.take(task, outcome.failure)
+                others = outcome.failure.cause == "machine" and self._executor.avoid(outcome.node)
+                self._failures.take(task, outcome.failure, others)
             except ClusterError as error:  # raised when the others have saved themselves
                 self._misfit = error
         elif outcome.value is not None and outcome.value["interrupted"]:

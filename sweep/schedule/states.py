@@ -49,6 +49,12 @@ class TrialStates:
         """Queues trials for scoring."""
         self.scorable += [WantedTrial(trial, self._requests[trial.trial_id]) for trial in trials]
 
+    def put_last(self, trial_id: str, place: int, is_kept: bool) -> None:
+        """Puts the score that ended a process behind the trial's others; drops those kept."""
+        wanted = self._requests[trial_id]
+        before = () if is_kept else wanted[:place]
+        self._requests[trial_id] = (*before, *wanted[place + 1 :], *wanted[place : place + 1])
+
     def mark_scored(self, trials: Iterable[Trial]) -> None:
         """Takes in that trials have all they need."""
         self.done |= {trial.trial_id for trial in trials}

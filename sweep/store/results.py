@@ -88,6 +88,7 @@ class Results:
 
     def write_study(self, study: dict[str, Any], grid_text: str | None = None) -> None:
         """Freezes the study: its JSON, and the YAML it came from, if that is another one now."""
+        self.store.make()
         if grid_text is not None:
             self.store.write("study.yaml", grid_text.encode())
         text = json.dumps(study | {"schema_version": SCHEMA_VERSION}, indent=1)

@@ -76,6 +76,16 @@ class Store:
         except OSError as error:
             raise StoreError(f"cannot {what} {path}: {error.strerror or error}") from error
 
+    def make(self) -> None:
+        """Makes the root, where it is a folder of this machine's: writing does not.
+
+        Raises:
+            StoreError: If that cannot be done.
+        """
+        if self.local:
+            with self._explain_errors("make", "") as path:
+                Path(path).mkdir(parents=True, exist_ok=True)
+
     def write(self, name: str, content: bytes | pa.Buffer) -> None:
         """Puts `content` at `name`, replacing what stands there, whole or not at all.
 
@@ -84,9 +94,13 @@ class Store:
         """
         with self._explain_errors("write", name) as path:
             if self.local:
-                Path(path).parent.mkdir(parents=True, exist_ok=True)
-                with replace_file(Path(path)) as file:
-                    file.write(content)
+                try:
+                    for folder in reversed(Path(name).parents[:-1]):  # not the root: it may be gone
+                        Path(self._root, folder).mkdir(exist_ok=True)
+                    with replace_file(Path(path)) as file:
+                        file.write(content)
+                except FileNotFoundError as error:
+                    raise StoreError(f"{self.uri} is gone: it was moved or removed") from error
             else:
                 with self._filesystem.open_output_stream(path) as stream:
                     stream.write(content)

@@ -18,6 +18,8 @@ from .tasks import ScoreTrials, Task, TrainPack
 
 _PATIENCE_SECONDS = 5.0  # for a network file system to show a new file
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+_BROKEN = (*_FULL, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE)  # whoever asks
+_MOST_CHARACTERS = 4000  # of what an exception says
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,8 @@ class Failure:
         cause: "exception" (the code's fault), "out_of_memory", "lost" (the worker's or the node's
             end, or that of a file that another driver has removed: nobody's fault), "full" (the
             results folder takes no more from anybody), "store" (it refused for another reason),
-            "checkpoint" (what it should go on from is damaged), or "cluster" (the node is not set
-            up as it must be).
+            "checkpoint" (what it should go on from is damaged), "cluster" (the node is not set up
+            as it must be), or "machine" (it lacks space, rights or data).
         message: What the exception says, one line.
         exception_type: The name of the exception's class, if it was one.
         traceback: The tail of the traceback.
@@ -43,7 +45,7 @@ class Failure:
     @classmethod
     def of(cls, cause: str, error: BaseException, traceback: str = "") -> "Failure":
         """The failure that an exception stands for."""
-        message = str(error).strip().partition("\n")[0]
+        message = str(error).strip().partition("\n")[0][:_MOST_CHARACTERS]
         return cls(cause, message, type(error).__name__, traceback)
 
     def __str__(self) -> str:
@@ -70,11 +72,21 @@ def without_attempt(message: str, attempt_id: str) -> str:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt ended: with a value, or with a failure."""
+    """How an attempt ended: with a value, or with a failure.
+
+    Attributes:
+        task: What was attempted.
+        value: What the scheduler wants to know of it.
+        failure: Why there is no value.
+        at: The id of the trial, and the place of its score, at which the process was ended.
+        node: The machine.
+    """
 
     task: Task
     value: dict[str, Any] | None = None
     failure: Failure | None = None
+    at: tuple[str, int] | None = None
+    node: str = ""
 
 
 def carry_out(task: Task) -> Outcome:
@@ -85,7 +97,7 @@ def carry_out(task: Task) -> Outcome:
             raise not_shared(store, [platform.node()])
         return Outcome(task, value=_do(task))
     except (Exception, SystemExit) as error:
-        tail = "".join(traceback.format_exception(error))[-4000:]
+        tail = "".join(traceback.format_exception(error))[-_MOST_CHARACTERS:]
         return Outcome(task, failure=Failure.of(_cause(error), error, tail))
 
 
@@ -111,8 +123,23 @@ def _cause(error: BaseException) -> str:
         return "full" if getattr(error.__cause__, "errno", None) in _FULL else "store"
     if isinstance(error, CheckpointError):
         return "checkpoint"
+    if _is_machines(error):
+        return "machine"
     exhausted = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
     return "out_of_memory" if exhausted else "exception"
+
+
+def _is_machines(error: BaseException) -> bool:
+    """Whether the machine or the data there is to blame, and not what was attempted."""
+    from ...datasets import DataError
+    from .score import MetricError
+
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__
+    if isinstance(error, MetricError):  # of somebody's own, which may name files that aren't there
+        return cause is not None and cause.errno in _BROKEN
+    return cause is not None or isinstance(error, DataError)
 
 
 def sees(store: Store, name: str) -> bool:

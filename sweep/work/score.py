@@ -1,7 +1,9 @@
 """Scores trained models: one trial after another, each committed as soon as it is complete."""
 
 import math
+import reprlib
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,8 @@ from .control import Control
 from .representations import kept_points, open_representations
 from .tasks import ScoreTrials
 
+_MOST_SCORES, _MOST_CHARACTERS = 10_000, 4000
+
 
 class MetricError(TeaselError):
     """A metric raised another exception than UndefinedScoreError, or gave no finite numbers."""
@@ -28,7 +32,8 @@ class MetricError(TeaselError):
 def score(task: ScoreTrials) -> dict[str, Any]:
     """Computes and commits the wanted scores of each trial; returns {"interrupted": bool}.
 
-    A metric that says it is not defined for a model's codes gets an error row.
+    A metric that says it is not defined for a model's codes gets an error row. After an attempt
+    that was lost each score is committed by itself: the next may end the process.
 
     Raises:
         MetricError: If one has a bug; the trial's other scores are committed then.
@@ -47,7 +52,8 @@ def score(task: ScoreTrials) -> dict[str, Any]:
             if control.draining:
                 results.add("scores", f"{task.scores_name(trial)}-{done}", rows)
                 return {"interrupted": True}
-            control.report(task.attempt_id, trials=[trial.trial_id], step=done, steps=len(requests))
+            facts = {"trials": [trial.trial_id], "doing": request.metric}
+            control.report(task.attempt_id, step=done, steps=len(requests), **facts)
             if request in drawing:
                 representation = representations[request.representation]
             elif request.metric in COMPARISONS:
@@ -58,6 +64,9 @@ def score(task: ScoreTrials) -> dict[str, Any]:
                 rows += _score_rows(task, trial, representation, request)
             except MetricError as error:
                 bug = bug or error
+            if task.attempt > 1:
+                results.add("scores", f"{task.scores_name(trial)}-{done}", rows)
+                rows = []
         if bug:
             results.add("scores", f"{task.scores_name(trial)}-others", rows)
             raise bug
@@ -82,7 +91,7 @@ def _score_rows(
     try:
         scores = _check(request.metric, metric(representation, rng, **request.parameters))
     except UndefinedScoreError as reason:
-        scores, error = {"": None}, str(reason) or "no reason was given"
+        scores, error = {"": None}, str(reason)[:_MOST_CHARACTERS] or "no reason was given"
     except (MemoryError, StoreError, MetricError):
         raise
     except (Exception, SystemExit) as problem:
@@ -110,6 +119,10 @@ def _check(metric: str, scores: Any) -> dict[str, float]:
         MetricError: If they are not finite numbers by name. A metric that has no value says so by
             UndefinedScoreError; NaN and infinity are taken for mistakes.
     """
+    if isinstance(scores, Mapping) and len(scores) > _MOST_SCORES:
+        raise MetricError(
+            f"{metric} returned {len(scores):,} scores; expected at most {_MOST_SCORES:,}"
+        )
     try:
         values = {name: float(value) for name, value in scores.items()}
         good = all(name and isinstance(name, str) for name in values)
@@ -118,7 +131,7 @@ def _check(metric: str, scores: Any) -> dict[str, float]:
         values, good = {}, False
     if not (values and good and all(math.isfinite(value) for value in values.values())):
         raise MetricError(
-            f"{metric} returned {scores!r}; expected a dict of finite numbers (where there is no "
-            "score, raise teasel.metrics.UndefinedScoreError)"
+            f"{metric} returned {reprlib.repr(scores)}; expected a dict of finite numbers (where "
+            "there is no score, raise teasel.metrics.UndefinedScoreError)"
         )
     return values

@@ -46,6 +46,7 @@ class Task:
         trials: What to work on.
         attempt: Counts from 1.
         demand: What it needs of a machine.
+        patience_seconds: How long it may take for a step, or a score, before it counts as hanging.
     """
 
     results_uri: str
@@ -54,6 +55,7 @@ class Task:
     trials: tuple[Trial, ...]
     attempt: int
     demand: Demand
+    patience_seconds: float = 3600.0
 
     @property
     def kind(self) -> str:

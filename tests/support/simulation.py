@@ -160,6 +160,10 @@ class Simulation:
         """None: all nodes see everything."""
         return []
 
+    def avoid(self, node: str) -> bool:
+        """All nodes are alike."""
+        return False
+
     def submit(self, task: Task) -> None:
         """Begins the task on the first node with room, or as soon as there is one."""
         self.begun.append(task)

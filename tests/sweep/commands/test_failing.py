@@ -1,6 +1,9 @@
 """Failed, waiting and undefined mean the same to every command, and can be tried again."""
 
+import errno
+import re
 import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,16 +11,21 @@ import numpy as np
 import pytest
 
 from teasel.__main__ import main
+from teasel.datasets import DataError
 from teasel.metrics import METRICS, UndefinedScoreError
 from teasel.sweep.commands.rescore import rescore
 from teasel.sweep.commands.run import exit_code, run
 from teasel.sweep.schedule.drivers import DriverError
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store.results import Results
+from teasel.sweep.store.store import Store, StoreError
 from teasel.sweep.study.remaining import failure_reasons, remaining, undefined_scores
 from teasel.sweep.study.shards import Shard
 from teasel.sweep.study.study import read_study
 from teasel.sweep.work import train as worker
+from teasel.sweep.work.attempt import Failure, Outcome
+from teasel.sweep.work.control import Control
+from teasel.sweep.work.machine import ClusterError
 
 
 def mean_only(representation, rng, **parameters):
@@ -219,3 +227,93 @@ def test_a_rescoring_counts_what_it_is_to_score(
     assert caplog.messages[0] == f"tiny, irs: 4 models to score in {results_copy.uri}"
     assert caplog.messages[-1].startswith("4 of 4 trained models are scored after ")
     assert np.isfinite(results_copy.table("scores")["value"].to_numpy()).all()
+
+
+class Dies(BaseException):
+    """Stands for what ends a process."""
+
+
+class Mortal(InProcess):
+    """Carries tasks out in this process, and takes `Dies` for the end of one."""
+
+    def wait(self, seconds: float) -> list[Outcome]:
+        task = self._queue[0]
+        try:
+            return super().wait(seconds)
+        except Dies:
+            (report,) = Control(Store(task.results_uri), task.run_id).reports().values()
+            at = report["trials"][0], report["step"]
+            return [Outcome(task, failure=Failure("lost", "it died"), at=at)]
+
+
+def test_a_metric_that_ends_the_process_costs_its_own_score_and_no_other(
+    grid_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = Counter[str]()
+
+    def die(representation, rng, **parameters):
+        calls["mig"] += 1
+        raise Dies
+
+    def live(representation, rng, **parameters):
+        calls["modularity"] += 1
+        return {"modularity_score": 0.5}
+
+    for name, function in (("mig", die), ("modularity", live)):
+        monkeypatch.setitem(METRICS.own, name, replace(METRICS[name], function=function))
+    summary = run(grid_file, results=tmp_path, select="seed=0,beta=1", executor=Mortal())
+    assert (summary.done, summary.failed) == (0, 1)
+    scores = Results(tmp_path).table("scores").to_pylist()
+    assert {(row["metric"], row["representation"]) for row in scores} == {
+        ("modularity", "mean"),
+        ("modularity", "sampled"),
+    }
+    assert calls == {"mig": 5, "modularity": 2}
+
+
+def test_more_scores_than_anybody_reads_are_refused_with_their_number(
+    grid_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def talk(representation, rng, **parameters):
+        return {f"s{number}": 0.0 for number in range(300_000)}
+
+    monkeypatch.setitem(METRICS.own, "mig", replace(METRICS["mig"], function=talk))
+    run(grid_file, results=tmp_path, select="seed=0,beta=1", executor=InProcess())
+    (row, *_) = Results(tmp_path).table("failures").to_pylist()
+    assert row["message"] == "mig returned 300,000 scores; expected at most 10,000"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, "no space left"), PermissionError(13, "cache"), DataError("it is gone")],
+)
+def test_what_the_machine_lacks_is_no_trials_failure_and_ends_the_run(
+    error: Exception, grid_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "_train", refuse)
+        with pytest.raises(ClusterError, match=re.escape(str(error))):
+            run(grid_file, results=tmp_path, executor=InProcess())
+    left = remaining(Results(tmp_path), read_study(Results(tmp_path)).wanted_trials())
+    assert (left.tally.failed, left.given_up) == (0, set())
+    assert run(grid_file, results=tmp_path, executor=InProcess()).done == 4
+
+
+def test_a_folder_that_is_moved_away_under_the_run_is_not_made_again(
+    grid_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = worker._train
+
+    def move(*arguments):
+        (tmp_path / "here").rename(tmp_path / "there")
+        return train(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "_train", move)
+        with pytest.raises(StoreError, match="here is gone: it was moved or removed"):
+            run(grid_file, results=tmp_path / "here", executor=InProcess())
+    assert not (tmp_path / "here").exists()
+    assert run(grid_file, results=tmp_path / "there", executor=InProcess()).done == 4

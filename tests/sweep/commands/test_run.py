@@ -165,7 +165,7 @@ def test_another_study_is_refused_with_the_difference_and_nothing_is_written(
 
 def test_a_folder_that_cannot_be_written_is_one_clear_line(grid_file: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match=r"cannot write .*/file/running/probe: Not a directory"):
+    with pytest.raises(StoreError, match=r"cannot make .*/file: File exists"):
         run([str(grid_file)], results=str(tmp_path / "file"), executor=InProcess())
 
 
@@ -220,6 +220,7 @@ def test_a_machine_that_will_soon_be_gone_saves_often_and_its_driver_stops(
     grid_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "leaving").touch()
+    (tmp_path / "a").mkdir()
     monkeypatch.setenv("TEASEL_LEAVING", str(tmp_path / "leaving"))
     monkeypatch.setattr(worker, "_SECONDS_WHILE_LEAVING", 0.0)
     saved: list[int] = []

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +163,7 @@ def test_a_share_that_leaves_much_of_an_accelerator_unused_is_a_fault(
             "[{name: dsprites, foo: 1}]",
             "2:29: unknown key 'foo' (one of: name, npz, sha256)",
         ),
-        ("3", "100000000000000", "3:8: seeds: expected at most 1,000,000 seeds"),
+        ("3", "100000000000000", "3:8: seeds: expected at most 200,000 seeds"),
         ("3", "'\x07'", "3:9: not YAML: character"),
         ("3", '!!int ""', "3:8: not YAML: no int"),
         ("3", "!!timestamp x", "3:8: not YAML: no timestamp"),
@@ -374,3 +375,48 @@ def test_a_dicts_faults_are_told_with_the_keys_that_lead_there(
 def test_a_dict_without_keys_says_all_that_is_missing() -> None:
     with pytest.raises(ConfigError, match=r"the grid: 'study' is missing\nthe grid: 'datasets' is"):
         load_grid({})
+
+
+ONE = "study: s\ndatasets: dsprites\nseeds: {}\nmethods: {{beta_vae: {{beta: {}}}}}\n"
+LAUGHS = "".join(
+    f"l{level}: &l{level} [{', '.join(9 * [f'*l{level - 1}' if level else '1'])}]\n"
+    for level in range(9)
+)
+NESTED = "exclude: " + 5_000 * "["
+UNKNOWN = "exclude: [{" + ", ".join(f"k{n}: 1" for n in range(8_000)) + "}]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (LAUGHS, "more than 100,000 values, aliases filled in"),
+        (ONE.format(1, 1) + NESTED, "nested too deeply"),
+        (ONE.format(1, 1) + "exclude: &a [*a]\n", "inside its own anchor"),
+        (ONE.format(1, 1) + "#" * 200_000, "more than 200,000 characters"),
+        (ONE.format(20_000, list(range(2_000))), "40,000,000 trials, beta_vae 2,000 settings"),
+        (ONE.format(100_000, [1, 2, 3]), "300,000 trials"),
+        (ONE.format([0, *range(9_999)], 1), "0 stands twice"),
+        (
+            ONE.format(100, list(range(100))) + f"exclude: [{{seed: {[*range(999)]}}}]",
+            "9,990,000 values",
+        ),
+    ],
+)
+def test_a_grid_without_bounds_is_refused_in_seconds(text: str, expected: str) -> None:
+    began = time.process_time()
+    (fault,) = faults_of(text)
+    assert expected in fault
+    assert time.process_time() - began < 5
+
+
+def test_a_hundred_faults_are_listed_and_no_more() -> None:
+    lines = faults_of(ONE.format(1, 1) + UNKNOWN)
+    assert len(lines) == 101
+    assert lines[-1] == "study.yaml: and more"
+
+
+def test_as_many_seeds_as_a_grid_may_have_are_checked_in_a_moment() -> None:
+    began = time.process_time()
+    grid = grid_of(ONE.format("{from: 1, count: 100000}", 1))
+    assert (len(grid.seeds), grid.seeds[-1]) == (100_000, 100_000)
+    assert time.process_time() - began < 2

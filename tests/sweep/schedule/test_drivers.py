@@ -86,7 +86,7 @@ def test_a_dead_process_of_this_machine_is_taken_over_at_once(
     monkeypatch.setattr(drivers, "BEAT_SECONDS", 1000.0)
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    here = elsewhere()._replace(pid_namespace=drivers._pid_namespace(), pid=ended.pid)
+    here = elsewhere()._replace(pid_namespace=drivers.process_namespace(), pid=ended.pid)
     leave(results, here)
     with at_work(results, "second"):
         assert list(drivers.read_drivers(results.store)) == ["running/drivers/second.json"]
@@ -99,7 +99,7 @@ def test_of_drivers_that_begin_at_the_same_instant_one_goes_on(
     results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        drivers, "_pid_namespace", lambda: uuid.uuid4().hex
+        drivers, "process_namespace", lambda: uuid.uuid4().hex
     )  # each on its own machine
     monkeypatch.setattr(drivers, "BEAT_SECONDS", 0.3)  # a busy machine may hold up a thread
     together, refused, at_once = threading.Barrier(3), [], []

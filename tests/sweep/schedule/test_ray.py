@@ -3,6 +3,7 @@
 import ast
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -215,3 +216,70 @@ def test_two_packs_share_an_accelerator_and_its_memory_is_asked_for_with_patienc
         assert (fraction, device) == ("0.450", "0")
         assert mode == "token", "anybody on the network may use this Ray"
         assert not has_jax, "JAX was imported before the fraction was set"
+
+
+@pytest.mark.slow
+def test_a_client_without_the_token_is_refused_and_one_that_has_it_is_not(
+    grid_file: Path, tmp_path: Path
+) -> None:
+    longer = grid_file.with_name("token.yaml")
+    longer.write_text(grid_file.read_text().replace("steps: 6", "steps: 800"))
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {k: v for k, v in os.environ.items() if k != "RAY_AUTH_MODE"}
+    environment |= {"RAY_ADDRESS": "", "HOME": str(home), "TMPDIR": str(tmp_path)}
+    run = subprocess.Popen(
+        [*TEASEL, "run", str(longer), "--results", str(tmp_path / "results")], env=environment
+    )
+    wait_for(tmp_path / "results", "running/*-train-1.json")
+    token = home / ".ray" / "auth_token"
+    assert stat.S_IMODE(token.stat().st_mode) == 0o600
+    (session,) = (tmp_path / "ray").glob("session_2*")
+    assert stat.S_IMODE(session.stat().st_mode) == 0o700
+    gcs = descendant(run.pid, "/gcs_server")
+    words = Path(f"/proc/{gcs}/cmdline").read_bytes().decode().split("\0")
+    facts = dict(word.removeprefix("--").partition("=")[::2] for word in words if "=" in word)
+    address = f"{facts['node-ip-address']}:{facts['gcs_server_port']}"
+    client = f"import ray; ray.init('{address}'); print('nodes', len(ray.nodes()))"
+    said = {}
+    for key in (token.read_text(), "0" * 64):
+        known = environment | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": key}
+        done = subprocess.run(
+            [sys.executable, "-c", client], env=known, capture_output=True, text=True, timeout=120
+        )
+        said[key] = (done.returncode == 0, "nodes 1" in done.stdout)
+    run.terminate()
+    assert run.wait(timeout=120) == 3
+    assert list(said.values()) == [(True, True), (False, False)]
+    assert not session.exists()
+
+
+@pytest.mark.slow
+def test_a_dead_gcs_is_one_sentence_and_exit_code_3_within_a_minute(
+    grid_file: Path, tmp_path: Path
+) -> None:
+    longer = grid_file.with_name("gcs.yaml")
+    longer.write_text(grid_file.read_text().replace("steps: 6", "steps: 800"))
+    driver = teasel("run", str(longer), "--results", str(tmp_path))
+    wait_for(tmp_path, "running/*-train-1.json")
+    began = time.monotonic()
+    os.kill(descendant(driver.pid, "/gcs_server"), signal.SIGKILL)
+    said = driver.communicate(timeout=120)[0]
+    assert (driver.returncode, time.monotonic() - began < 60) == (3, True)
+    sentence = "error: Ray has lost its control store (GCS); the same command goes on from here"
+    assert said.splitlines()[-1] == sentence
+
+
+@pytest.mark.slow
+def test_a_lost_terminal_saves_what_runs(grid_file: Path, tmp_path: Path) -> None:
+    longer = grid_file.with_name("hangup.yaml")
+    longer.write_text(grid_file.read_text().replace("steps: 6", "steps: 800"))
+    driver = subprocess.Popen(
+        [*TEASEL, "run", str(longer), "--results", str(tmp_path)],
+        env=os.environ | {"RAY_ADDRESS": ""},
+        start_new_session=True,
+    )
+    wait_for(tmp_path, "running/*-train-1.json")
+    os.killpg(driver.pid, signal.SIGHUP)  # as a terminal does: to Ray's processes, too
+    assert driver.wait(timeout=120) == 3
+    assert Results(tmp_path).store.files("checkpoints", ".safetensors")

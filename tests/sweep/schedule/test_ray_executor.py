@@ -9,27 +9,8 @@ import pytest
 
 from teasel.sweep.schedule import ray as ray_executor
 from teasel.sweep.schedule.ray import RayExecutor
-from teasel.sweep.store.store import Store, StoreError
 from teasel.sweep.work.machine import ClusterError
 from teasel.sweep.work.tasks import Demand, ScoreTrials
-
-
-def test_a_log_that_cannot_be_kept_does_not_replace_what_it_is_about(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(self: Store, name: str, content: bytes) -> None:
-        raise StoreError(f"cannot write {name}: {errno.ENOSPC}")
-
-    monkeypatch.setattr(Store, "write", refuse)
-
-    def attempt() -> None:
-        with ray_executor._redirect_output(Store(tmp_path), "logs/attempt.log"):
-            print("half a line")
-            raise ZeroDivisionError("the attempt's own error")
-
-    with pytest.raises(ZeroDivisionError, match="the attempt's own error"):
-        attempt()
-    assert not (tmp_path / "logs").exists()
 
 
 def test_a_worker_is_prepared_before_jax_is_imported() -> None:
@@ -63,8 +44,8 @@ def test_what_keeps_ray_from_starting_is_said_with_the_way_out(
 def tpus(monkeypatch: pytest.MonkeyPatch) -> RayExecutor:
     """An executor that sees a node with four chips of a TPU."""
     executor = RayExecutor.__new__(RayExecutor)
-    executor._own = False
-    node = {"Alive": True, "Resources": {"CPU": 8.0, "TPU": 4.0}}
+    executor._own, executor._avoided = False, set()
+    node = {"Alive": True, "NodeID": "n", "Resources": {"CPU": 8.0, "TPU": 4.0}}
     monkeypatch.setattr(ray_executor.ray, "nodes", lambda: [node])
     return executor
 

@@ -12,6 +12,7 @@ from teasel.sweep.store.store import Store, StoreError
 
 def test_what_is_written_is_read_back_and_listed(tmp_path: Path) -> None:
     store = Store(tmp_path / "new" / "folder")
+    store.make()
     store.write("a/b.txt", b"one")
     store.write("a/c.json", b"{}")
     store.write("a/b.txt", b"two")
