@@ -70,6 +70,7 @@ def test_every_form_of_convolution_is_in_full_float32(form: str) -> None:
     assert are_full(products(encode_so, PARAMETERS, IMAGES))
 
 
+@pytest.mark.slow
 def test_a_step_has_the_precision_of_its_setting() -> None:
     """The sum over pixels, a product in form only, and its gradient are exact all the same."""
     made, state, others = program("beta_vae", "float32")
