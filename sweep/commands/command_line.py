@@ -17,9 +17,11 @@ class Command(Protocol):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Adds the command's arguments to its parser."""
+        ...
 
     def main(self, arguments: argparse.Namespace) -> int:
         """Does what the command is for and returns the exit code."""
+        ...
 
 
 def add_results(parser: argparse.ArgumentParser) -> None:

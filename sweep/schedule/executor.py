@@ -13,27 +13,35 @@ class Executor(Protocol):
 
     def machines(self) -> list[Demand]:
         """What each machine offers, now: a task must fit into one."""
+        ...
 
     def accelerator_bytes(self, share: float) -> int | None:
         """The memory of a share of one accelerator; None if there is none."""
+        ...
 
     def blind_to(self, store: Store, name: str) -> list[str]:
         """The machines that do not see a file that this process has written to a store."""
+        ...
 
     def grow(self, num_waiting: int) -> None:
         """Says how many trials wait for a machine, to a cluster that can grow."""
+        ...
 
     def avoid(self, node: str) -> bool:
         """Gives no more work to a machine; returns whether there are others."""
+        ...
 
     def submit(self, task: Task) -> None:
         """Begins an attempt."""
+        ...
 
     def wait(self, seconds: float) -> list[Outcome]:
         """The attempts that have ended, after at most `seconds` if there is none yet."""
+        ...
 
     def shutdown(self) -> None:
         """Ends what still runs, at once."""
+        ...
 
 
 def check_shared(store: Store, executor: Executor) -> None:
