@@ -151,8 +151,9 @@ def grow(
         else:
             random = random * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
             feature = choose_feature(
-                best, node, node_of, data, work, importance, random >> np.uint64(33)
+                best, node, count, residuals, node_of, data, work, random >> np.uint64(33)
             )
+            importance[feature] += best
             cut = work.cut[feature]
             features[node] = feature
             thresholds[node] = threshold(node, feature, cut, node_of, data)
@@ -342,33 +343,61 @@ def threshold(node, feature, cut, node_of, data):
 
 
 @compiled
-def choose_feature(best, node, node_of, data, work, importance, random):
+def choose_feature(best, node, count, residuals, node_of, data, work, random):
     """A feature whose split is as good as the best, picked by a random number among all such.
 
-    Adds the gain to the importance, in equal parts to all features that part the samples alike:
-    what picking gives on average, as nothing else depends on which of those it is.
+    Equal gains differ in their last bits by the order in which residuals are added. In
+    scikit-learn that decides first, so it does here: gains are added up again in its order. The
+    node's total it adds in an order that follows its seed; so is it here.
     """
     tied = np.flatnonzero(work.gain >= best * (1 - _TIE))
-    chosen = tied[random % len(tied)]
-    alike = tied == chosen
-    for place, other in enumerate(tied):
-        alike[place] |= other != chosen and part_alike(chosen, other, node, node_of, data, work)
-    importance[tied[alike]] += best / alike.sum()
-    return chosen
+    if len(tied) == 1:
+        return tied[0]
+    total, begin = 0.0, (random >> np.uint64(8)) % len(node_of)
+    for shifted in range(begin, begin + len(node_of)):
+        i = shifted % len(node_of)
+        if node_of[i] == node:
+            total += residuals[i]
+    gains = np.empty(len(tied))
+    for place, feature in enumerate(tied):
+        gains[place] = split_in_order(feature, node, count, total, residuals, node_of, data, work)
+    first = tied[gains == gains.max()]
+    return first[random % len(first)]
 
 
 @compiled
-def part_alike(first, second, node, node_of, data, work):
-    """Whether the best splits of two features part the samples of `node` into the same two sets."""
-    same = opposite = True
-    for i in range(len(node_of)):
-        if node_of[i] == node:
-            left = data.ranks[first, i] < work.cut[first]
-            differ = left != (data.ranks[second, i] < work.cut[second])
-            same, opposite = same and not differ, opposite and differ
-            if not (same or opposite):
-                return False
-    return True
+def split_in_order(feature, node, count, total, residuals, node_of, data, work):
+    """Finds the best split of a feature again, as scikit-learn adds up, to the last bit.
+
+    It goes from each place where values may be parted to the next, and counts from the end where
+    that is nearer. Returns the gain but for a constant.
+    """
+    order, values = data.order[feature], data.values[feature]
+    ranks, sorted_residuals = np.empty(count, np.int64), np.empty(count)
+    found = 0
+    for rank in range(len(order)):
+        if node_of[order[rank]] == node:
+            ranks[found], sorted_residuals[found] = rank, residuals[order[rank]]
+            found += 1
+    best, begin, left = -1.0, 0, 0.0
+    for end in range(1, count):
+        if values[ranks[end]] <= values[ranks[end - 1]] + SAME_VALUE:
+            continue
+        if end - begin <= count - end:
+            for k in range(begin, end):
+                left += sorted_residuals[k]
+        else:
+            left = total
+            for k in range(count - 1, end - 1, -1):
+                left -= sorted_residuals[k]
+        begin = end
+        right = total - left
+        gain = left * left / end + right * right / (count - end)
+        if gain > best:
+            best = gain
+            work.cut[feature], work.left_count[feature] = ranks[end], end
+            work.left_sum[feature] = left
+    return best
 
 
 @compiled

@@ -43,8 +43,7 @@ def boosted_trees(
     """Trees of depth 3 boosted at a rate of 0.1 (Friedman 2001), as scikit-learn's by default.
 
     Splits, leaves and importances are those of its `GradientBoostingClassifier`; where several
-    features split a node equally well, one is drawn; those that part it as that one does share its
-    importance.
+    features split a node equally well, one is drawn, as there.
 
     Args:
         inputs: (N, D); cast to float32, as there.
