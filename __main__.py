@@ -12,7 +12,7 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
-from typing import cast
+from typing import Any, cast
 
 from .errors import TeaselError
 from .sweep.commands.command_line import (
@@ -64,6 +64,7 @@ class _Top:
         parser.add_argument(
             "--num", metavar="N", type=at_least(1, int), default=10, help="how many (default: 10)"
         )
+        _add_choice(parser)
 
     def main(self, arguments: argparse.Namespace) -> int:
         """Prints the models that score best."""
@@ -75,6 +76,8 @@ class _Top:
             dataset=arguments.dataset,
             representation=arguments.representation,
             num_models=arguments.num,
+            parameters=arguments.parameters,
+            metric_seed=arguments.metric_seed,
         )
         if table.empty:
             print("No model has this score yet.")
@@ -96,15 +99,17 @@ class _Report:
             metavar="FOLDER",
             help="instead, write its scores (Parquet) and the report as Markdown there, to commit",
         )
+        _add_choice(parser)
 
     def main(self, arguments: argparse.Namespace) -> int:
         """Writes the report and prints where it is."""
         from .analysis import export, write_report
 
+        choice = (arguments.published, arguments.parameters, arguments.metric_seed)
         if arguments.export:
-            page = export(arguments.results, arguments.export, more=arguments.published)
+            page = export(arguments.results, arguments.export, *choice)
         else:
-            page = write_report(arguments.results, arguments.output, more=arguments.published)
+            page = write_report(arguments.results, arguments.output, *choice)
         print(f"The report is at {page}")
         return DONE
 
@@ -160,12 +165,38 @@ class _Submit:
         return DONE
 
 
+def _add_choice(parser: argparse.ArgumentParser) -> None:
+    """Adds what chooses between scores of a metric that were made in several ways."""
+    parser.add_argument(
+        "--parameters",
+        metavar="YAML",
+        type=_parameters,
+        help="scores made with these, as in 'mig: {num_bins: 8}' (default: the latest grid's)",
+    )
+    parser.add_argument("--metric-seed", metavar="N", type=int, help="scores of this metric seed")
+
+
+def _parameters(text: str) -> dict[str, Any]:
+    """Parameters as a grid would have them."""
+    import yaml
+
+    try:
+        parameters = yaml.safe_load(text)
+    except yaml.YAMLError:
+        parameters = None
+    if not isinstance(parameters, dict):
+        raise argparse.ArgumentTypeError(f"expected parameters as in 'num_bins: 8', got {text}")
+    return parameters
+
+
 COMMANDS: dict[str, tuple[str, Command | str]] = {
     "plan": ("say what a grid stands for, and what it costs", "plan"),
     "run": ("do what is missing of a grid", "run"),
     "status": ("say how far a study is", "status"),
     "failures": ("show what failed, grouped by exception", "failures"),
+    "forget": ("take trials out of a results folder, to make them anew", "forget"),
     "compact": ("fold the many small files of a results folder into few", "compact"),
+    "merge": ("unite results folders of one study", "merge"),
     "verify": ("look for what is damaged, missing or double", "verify"),
     "top": ("list the models that score best", _Top()),
     "rescore": ("score trained models by more metrics", "rescore"),

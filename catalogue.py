@@ -114,11 +114,6 @@ def round_to_float32(value: Any) -> float:
     return rounded
 
 
-def readable(name: str) -> str:
-    """The label of what has no label of its own."""
-    return name.replace("_", " ")
-
-
 def _split_annotation(annotation: Any) -> tuple[Any, Bounds]:
     """A type without bounds, and the bounds that stood in it."""
     bounds = Bounds()

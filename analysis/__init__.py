@@ -55,7 +55,6 @@ if TYPE_CHECKING:
     from .statistics.power import seeds_needed as seeds_needed
     from .statistics.transfer import table_1 as table_1
     from .statistics.transfer import unsupervised_selection as unsupervised_selection
-    from .statistics.udr import udr_scores as udr_scores
     from .summary import exemplars as exemplars
     from .summary import score_table as score_table
     from .summary import training_curves as training_curves
@@ -86,7 +85,6 @@ else:
             "statistics.improvement": ("probability_of_improvement",),
             "statistics.power": ("seeds_needed",),
             "statistics.transfer": ("table_1", "unsupervised_selection"),
-            "statistics.udr": ("udr_scores",),
             "summary": ("exemplars", "score_table", "training_curves"),
             "tables": ("Codes", "representation", "scores", "study_names", "trials"),
         },

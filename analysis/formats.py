@@ -14,15 +14,6 @@ def format_strength(value: float) -> str:
     return np.format_float_positional(value, trim="-")
 
 
-def format_count(count: int, word: str) -> str:
-    """So many of something.
-
-    >>> format_count(1, "seed"), format_count(1800, "model")
-    ('1 seed', '1,800 models')
-    """
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
-
-
 def format_percent(share: float, digits: int = 0) -> str:
     """A share in percent.
 

@@ -4,12 +4,13 @@ A results folder says all this itself, in the section "catalogue" of its ``study
 tables and figures are the same where a method, a metric or a data set of it is not installed.
 """
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..catalogue import readable
 from ..sweep.store import versions
+from ..words import readable
 
 LOSSES = ("loss", "reconstruction", "kl")
 """Columns of every model, of which less is better."""
@@ -33,6 +34,12 @@ _LABELS = {
 REFERENCES = ("untrained", *reversed(versions.REFERENCES))
 """What Teasel itself puts beside trained methods, in the order of tables."""
 
+FURTHER_COLOURS = (
+    *("#b04a7a", "#2f8f9d", "#8a6d3b", "#5b5fc7", "#7f9a2f", "#d07c9e", "#3f6b5c", "#a65628"),
+    *("#4d4d8f", "#c4a000"),
+)
+"""Of methods and scores that have none of their own, in the order in which the study has them."""
+
 Section = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
@@ -42,7 +49,7 @@ class Names:
 
     Attributes:
         labels: what to call a method, a data set, a score's wide column or a hyper-parameter.
-        colours: of methods, as "#rrggbb".
+        colours: of trained methods, as "#rrggbb".
         lower_is_better: the wide columns of which less is better.
         references: what stands among the methods and nothing has trained, in the order of tables.
         defaults: the parameters of each metric where the grid gives none.
@@ -68,13 +75,20 @@ class Names:
         methods, metrics = section["methods"], section["metrics"]
         entries = [*methods.items(), *section["datasets"].items()]
         labels = {name: entry.get("label", "") for name, entry in entries}
+        trained = [name for name in methods if methods[name].get("trained", True)]
         lower = set(LOSSES)
         for metric in metrics.values():
             labels |= metric.get("labels", {})
             lower |= set(metric.get("lower_is_better", ()))
         return cls(
             labels=_LABELS | labels,
-            colours={name: entry.get("colour", "") for name, entry in methods.items()},
+            colours=dict(
+                zip(
+                    trained,
+                    cycle_colours([methods[name].get("colour") for name in trained]),
+                    strict=True,
+                )
+            ),
             lower_is_better=frozenset(lower),
             references=tuple(name for name in methods if not methods[name].get("trained", True)),
             defaults={name: metric.get("defaults", {}) for name, metric in metrics.items()},
@@ -108,6 +122,16 @@ class Names:
         (1, -1)
         """
         return -1 if column in self.lower_is_better else 1
+
+
+def cycle_colours(given: Iterable[str | None]) -> list[str]:
+    """The colours given, and where there is none the further ones in turn.
+
+    >>> cycle_colours(["#000000", None, ""]) == ["#000000", *FURTHER_COLOURS[:2]]
+    True
+    """
+    further = itertools.cycle(FURTHER_COLOURS)
+    return [colour or next(further) for colour in given]
 
 
 _TRAINED = [name for name in versions.METHODS if name not in REFERENCES]

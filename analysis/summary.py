@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pandas import DataFrame
+from pandas import DataFrame, Series
 
 from .names import PAPER_NAMES, Names
 from .paper_grid import DISENTANGLEMENT, paper_grid
@@ -16,24 +16,67 @@ CELL = ("dataset", "method", "setting")
 def sort_as_paper(table: DataFrame, names: Names = PAPER_NAMES) -> DataFrame:
     """Rows sorted as the paper lists them: data set, method, strength, seed.
 
-    Names that the paper lacks come after its own, references after those.
+    Names that the paper lacks come after its own, as the table has them, references after those.
     """
     grid = paper_grid()
-    ranks = {
-        "dataset": {name: rank for rank, name in enumerate(grid["datasets"])},
-        "method": {name: rank for rank, name in enumerate(grid["methods"])},
+    known = {
+        "dataset": list(grid["datasets"]),
+        "method": [*grid["methods"], *_strangers(table, grid, names), *names.references],
     }
-    ranks["method"].update({name: 1000 + rank for rank, name in enumerate(names.references)})
-    keys = [
-        table[name].map(rank).fillna(100).astype(int).rename(f"{name}_rank")
-        for name, rank in ranks.items()
+    keys = DataFrame(index=table.index)
+    for name in ("dataset", "method"):
+        if name in table:
+            order = dict.fromkeys([*known[name], *table[name].unique()])
+            keys[name] = table[name].map({given: rank for rank, given in enumerate(order)})
+    if "hyperparameter_value" in table:
+        keys["hyperparameter_value"] = table["hyperparameter_value"]
+    if "setting" in table:
+        keys["setting"] = rank_settings(table["setting"])
+    if "seed" in table:
+        keys["seed"] = table["seed"]
+    return table.loc[keys.sort_values([str(name) for name in keys], kind="stable").index]
+
+
+def _strangers(table: DataFrame, grid: dict[str, Any], names: Names) -> list[str]:
+    given = table["method"].unique() if "method" in table else []
+    return [name for name in given if name not in {*grid["methods"], *names.references}]
+
+
+def rank_settings(settings: Series) -> Series:
+    """The place of each setting among all, by the values in it.
+
+    >>> rank_settings(Series(["beta=10", "beta=2", "", "beta=2"])).tolist()
+    [2, 1, 0, 1]
+    """
+    order = sorted(settings.unique(), key=_read_setting)
+    return settings.map({setting: rank for rank, setting in enumerate(order)})
+
+
+def _read_setting(setting: str) -> list[tuple[str, float, str]]:
+    """The names and values in a setting, to sort by."""
+    found = []
+    for part in filter(None, setting.split(", ")):
+        name, _, value = part.partition("=")
+        try:
+            found.append((name, float(value), ""))
+        except ValueError:
+            found.append((name, float("inf"), value))
+    return found
+
+
+def other_settings(table: DataFrame) -> Series:
+    """What each setting of a table says beside its method's swept hyper-parameter.
+
+    >>> rows = {"setting": ["alpha=1, width=16"], "hyperparameter": ["alpha"]}
+    >>> other_settings(DataFrame(rows)).tolist()
+    ['width=16']
+    """
+    pairs = zip(table["setting"], table["hyperparameter"], strict=True)
+    rest = [
+        ", ".join(part for part in setting.split(", ") if not part.startswith(f"{name}="))
+        for setting, name in pairs
     ]
-    columns = ["dataset", "method", "hyperparameter_value", "setting", "seed"]
-    columns = [name for name in columns if name in table]
-    sortable = table[columns].assign(**{str(key.name): key for key in keys})
-    order = [f"{name}_rank" if f"{name}_rank" in sortable else name for name in columns]
-    by = [name for pair in zip(order, columns, strict=True) for name in dict.fromkeys(pair)]
-    return table.loc[sortable.sort_values(by, kind="stable").index]
+    return Series(rest, index=table.index, dtype=object)
 
 
 def score_table(

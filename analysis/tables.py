@@ -1,12 +1,8 @@
 """A results folder as pandas tables: what every other function of this folder takes."""
 
-import functools
-import json
-import operator
-import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -15,10 +11,21 @@ import pyarrow.compute as pc
 from pandas import DataFrame
 
 from ..errors import UnknownNameError
-from ..sweep.store.results import Results
+from ..sweep.store.results import Results, ResultsError
 from ..sweep.store.tables import TRIALS, score_column
+from ..sweep.study.asked import study_order
+from .choice import (
+    WAY,
+    Parameters,
+    Seed,
+    Way,
+    choose_scores,
+    name_difference,
+    uses_papers_parameters,
+)
+from .factors import factors_of, name_factor, name_factors
 from .formats import format_strength
-from .names import PAPER_NAMES, Names
+from .names import LOSSES, PAPER_NAMES, Names
 from .paper_grid import PAPER_SCORES, paper_grid
 
 MODEL = ("dataset", "method", "setting", "seed")
@@ -34,11 +41,11 @@ TRAINING = (
 )
 """Columns of `trials` that tell settings apart and are no hyper-parameters of the method."""
 
+_MEASURED = {*TRIALS} - {"trial_id", *MODEL, *TRAINING}
+"""Columns of `trials` that tell no model from another."""
+
 SCORE_COLUMNS = ("representation", "metric", "score", "value", "metric_seed", "num_points")
 """Columns of the tidy `scores`, after those that say which model it is."""
-
-MADE_BY = ("metric_version", "parameters_hash", "parameters")
-"""Stored columns that tell how a score was made."""
 
 
 class ResultsReader(Protocol):
@@ -86,28 +93,44 @@ def study_names(results: ResultsReader | str | Path) -> Names:
     return Names.of_study(open_results(results).study)
 
 
-def trials(results: ResultsReader | str | Path) -> DataFrame:
+Given = ResultsReader | str | Path
+"""A results folder: a path, a URI, or an open one."""
+
+
+def trials(results: Given | Sequence[Given]) -> DataFrame:
     """One row per model: identity, one column per hyper-parameter, losses, provenance.
 
-    Three columns are derived. `hyperparameter` names the method's swept one (the first that
-    varies in these results, else the first it has; missing if it has none),
-    `hyperparameter_value` is its value, and `setting` tells apart all cells of one method: every
-    hyper-parameter or training setting that varies, as in ``"beta=4"``.
+    The rows are in the order in which the study lists data sets, methods, settings and seeds. Three
+    columns are derived. `hyperparameter` names the method's swept one (the first that varies in
+    these results, else the first it has; missing if it has none), `hyperparameter_value` is its
+    value, and `setting` tells apart all cells of one method: every hyper-parameter or training
+    setting that varies, as in ``"beta=4"``.
+
+    Args:
+        results: a results folder; or several, which `study` tells apart.
 
     Raises:
-        ResultsError: if there is no study.
+        ResultsError: if there is no study, or several cannot be read as one.
     """
-    table = open_results(results).table("trials").to_pandas()
-    return _add_settings(table)
+    return _read_models(_open_all(results))
 
 
 def scores(
-    results: ResultsReader | str | Path, representation: str | None = "mean", wide: bool = False
+    results: Given | Sequence[Given],
+    representation: str | None = "mean",
+    wide: bool = False,
+    parameters: Parameters = None,
+    metric_seed: Seed = None,
 ) -> DataFrame:
     """The scores of a results folder, tidy (a row per score) or wide (a row per model).
 
+    The rows are in the order of `trials`. Of a metric that was made in several ways, with other
+    parameters, another seed or by another version, the scores that the latest grid asks for are
+    given. A score of one factor has the factor's name, as in ``100_test_shape``. An infinite score
+    or loss is missing from a wide table: no mean, rank or drawing could have a place for it.
+
     Args:
-        results: a path, a URI or an open results folder.
+        results: a path, a URI or an open results folder; or several, which get a column `study`.
         representation: "mean", "sampled", or None for both.
         wide: one column per score, named as the paper names it (``mig``,
             ``dci_disentanglement``, ``downstream_lr_100``, ...), beside losses, the derived
@@ -115,26 +138,40 @@ def scores(
             columns of `trials`, and ``other_parameters``, which lists the metrics that were not
             computed with the paper's parameters, or the defaults of a metric that is not the
             paper's.
+        parameters: parameters of metrics to choose by, as in ``{"mig": {"num_bins": 4}}``, or
+            ``{"num_bins": 4}`` for all metrics that have them; "paper" for the paper's, where there
+            are scores of them.
+        metric_seed: a seed to choose by, of all metrics, or by metric as in ``{"mig": 7}``.
 
     Raises:
         ValueError: if `representation` is none of the three.
-        ResultsError: if there is no study.
+        ResultsError: if there is no study, no score with these parameters or of this seed, or if
+            several folders cannot be read as one; names the column that differs.
     """
     if representation not in ("mean", "sampled", None):
         raise ValueError(
             f'representation is {representation!r}: expected "mean", "sampled" or None'
         )
-    folder = open_results(results)
-    models = _add_settings(folder.table("trials").to_pandas())
-    wanted = pc.field("value").is_valid()
-    if representation:
-        wanted &= pc.field("representation") == representation
-    table = folder.table("scores").select(["trial_id", *SCORE_COLUMNS, *MADE_BY]).filter(wanted)
-    table = _keep_one_version_per_metric(table)
-    if not wide:
-        return _make_tidy(models, table)
-    others = _name_other_parameters(table, Names.of_study(folder.study))
-    return _make_wide(models, table, representation).assign(other_parameters=others)
+    folders = _open_all(results)
+    several = len(folders) > 1
+    models = _read_models(folders)
+    found, chosen = [], {}
+    for name, folder in folders.items():
+        table = _read_scores(folder)
+        choice = (representation, parameters, metric_seed)
+        table, ways = choose_scores(table, folder.study, *choice)
+        for key, way in ways.items():
+            _check_same_way(chosen.setdefault(key, (name, way)), (name, way))
+        own = models[models["study"] == name] if several else models
+        rows = name_factors(_sort_scores(table, own, folder.study), own, folder.study)
+        if wide:
+            names = Names.of_study(folder.study)
+            others = [way["metric"] for way in ways.values() if _is_other(way, names)]
+            rows = _make_wide(own, rows, representation)
+            found.append(rows.assign(other_parameters=", ".join(sorted(set(others)))))
+        else:
+            found.append(_make_tidy(own, rows, several))
+    return found[0] if len(found) == 1 else pd.concat(found, ignore_index=True)
 
 
 def representation(results: ResultsReader | str | Path, trial_id: str) -> Codes:
@@ -199,8 +236,15 @@ def drop_references(table: DataFrame, names: Names = PAPER_NAMES) -> DataFrame:
 def list_other_scores(results: ResultsReader) -> list[str]:
     """The wide columns of metrics that the paper lacks: IRS, and those of other packages."""
     names = results.table("scores").group_by(["metric", "score"]).aggregate([]).to_pylist()
-    of_paper = paper_grid()["metrics"]
-    return sorted(score_column(**name) for name in names if name["metric"] not in of_paper)
+    of_paper, factors = paper_grid()["metrics"], factors_of(results.study)
+    return sorted(
+        {
+            score_column(name["metric"], name_factor(name["score"], known)[0])
+            for name in names
+            if name["metric"] not in of_paper
+            for known in ([], *factors.values())
+        }
+    )
 
 
 def _add_settings(table: DataFrame) -> DataFrame:
@@ -223,63 +267,147 @@ def _add_settings(table: DataFrame) -> DataFrame:
     return table.assign(hyperparameter=swept, hyperparameter_value=value, setting=setting)
 
 
-def _keep_one_version_per_metric(table: pa.Table) -> pa.Table:
-    """The rows of every metric made in its most frequent way: two MIGs are no one MIG.
+def _open_all(results: Given | Sequence[Given]) -> dict[str, ResultsReader]:
+    """Results folders by the names of their studies; where these are the same, by their addresses.
 
-    Of two that are as frequent, the newer version's.
+    Raises:
+        ResultsError: if there is no study, or if two were trained by other rules.
     """
-    metric = ["representation", "metric"]
-    version = ["metric_version", "parameters_hash", "metric_seed"]
-    counts = table.group_by([*metric, *version]).aggregate([("value", "count")]).to_pandas()
-    counts["newness"] = pd.to_numeric(counts["metric_version"], errors="coerce")
-    counts = counts.sort_values(["value_count", "newness"], ascending=False, kind="stable")
-    dropped = counts[counts.duplicated(metric)]
-    for row in dropped.itertuples():
-        warnings.warn(
-            f"{row.metric}: {row.value_count} scores of version {row.metric_version}, parameters "
-            f"{row.parameters_hash} and seed {row.metric_seed} are left out: more were made "
-            f"otherwise",
-            stacklevel=3,
+    given: Sequence[Given] = results if isinstance(results, list | tuple) else [results]  # type: ignore[list-item]
+    if not given:
+        raise ResultsError("no results folder is given")
+    opened = [open_results(folder) for folder in given]
+    names = [str(folder.study["study"]) for folder in opened]
+    if len(set(names)) < len(names):
+        names = [
+            each if isinstance(each, str) else str(getattr(each, "uri", each)) for each in given
+        ]
+    if len(set(names)) < len(names):
+        raise ResultsError(f"{', '.join(names)}: a results folder is given twice")
+    protocols = [
+        (name, each.study.get("protocol")) for name, each in zip(names, opened, strict=True)
+    ]
+    for other in protocols[1:]:
+        _check_same("protocol", protocols[0], other)
+    return dict(zip(names, opened, strict=True))
+
+
+def _read_models(folders: Mapping[str, ResultsReader]) -> DataFrame:
+    """The models of results folders, each folder's in the order of its study."""
+    tables = []
+    data: dict[str, tuple[str, str]] = {}
+    made_in: dict[str, str] = {}
+    for name, folder in folders.items():
+        table = folder.table("trials")
+        needed = [column for column in table.column_names if column not in _MEASURED]
+        order = study_order(folder.study, table.select(needed).to_pylist())
+        table = table.take(pa.array(order, pa.int64()))
+        if len(folders) > 1:
+            place = table.column_names.index("study")
+            table = table.set_column(place, "study", pa.array([name] * len(table), pa.string()))
+            attempts = table["attempt_id"] if "attempt_id" in table.column_names else pa.array([])
+            for attempt_id in attempts.unique().drop_null().to_pylist():
+                first = made_in.setdefault(attempt_id, name)
+                if first != name:
+                    raise ResultsError(
+                        f"{first} and {name} hold the same models: they are one folder, or one "
+                        "began as a copy of the other (`teasel merge` unites such folders)"
+                    )
+            if "data_fingerprint" in table.column_names:
+                for row in table.select(["dataset", "data_fingerprint"]).to_pylist():
+                    mark = (name, row["data_fingerprint"])
+                    first = data.setdefault(row["dataset"], mark)
+                    if first[0] != name:
+                        _check_same("data_fingerprint", first, mark, f" of {row['dataset']}")
+        tables.append(table)
+    return _add_settings(pa.concat_tables(tables, promote_options="permissive").to_pandas())
+
+
+def _check_same(column: str, one: tuple[str, Any], other: tuple[str, Any], of: str = "") -> None:
+    """Refuses two studies that differ in a column.
+
+    Raises:
+        ResultsError: if they do.
+    """
+    if one[1] != other[1]:
+        raise ResultsError(
+            f"{one[0]} and {other[0]} cannot be read as one: `{column}`{of} is {one[1]} and "
+            f"{other[1]}"
         )
-        keys = [pc.field(name) == getattr(row, name) for name in (*metric, *version)]
-        table = table.filter(~functools.reduce(operator.and_, keys))
-    return table
 
 
-def _name_other_parameters(table: pa.Table, names: Names) -> str:
-    """The metrics whose parameters are not the paper's."""
-    others = set()
-    for row in table.group_by(["metric", "parameters"]).aggregate([]).to_pylist():
-        if row["metric"] in names.defaults:
-            defaults = dict(names.defaults[row["metric"]])
-            stated = defaults | json.loads(row["parameters"] or "{}")
-            if stated != defaults | paper_grid()["metrics"].get(row["metric"], {}):
-                others.add(row["metric"])
-    return ", ".join(sorted(others))
+def _check_same_way(one: tuple[str, Way], other: tuple[str, Way]) -> None:
+    """Refuses two studies of which a metric's scores were made otherwise.
+
+    Raises:
+        ResultsError: if they were.
+    """
+    difference = name_difference(one[1], other[1])
+    if difference:
+        raise ResultsError(
+            f"{one[0]} and {other[0]} cannot be read as one: {one[1]['metric']}, {difference}; "
+            "`parameters` and `metric_seed` choose others, if both have them"
+        )
 
 
-def _make_tidy(models: DataFrame, table: pa.Table) -> DataFrame:
-    cell = ["trial_id", "dataset", "method", "hyperparameter", "hyperparameter_value", "seed"]
-    rows = table.select(["trial_id", *SCORE_COLUMNS]).to_pandas()
-    return models[cell].merge(rows, on="trial_id").reset_index(drop=True)
+def _read_scores(folder: ResultsReader) -> pa.Table:
+    """The rows of scores that have a value."""
+    columns = dict.fromkeys(["trial_id", *SCORE_COLUMNS, *WAY, "parameters"])
+    return folder.table("scores").select(list(columns)).filter(pc.field("value").is_valid())
 
 
-def _make_wide(models: DataFrame, table: pa.Table, kind: str | None) -> DataFrame:
-    rows = table.select(["trial_id", "representation", "metric", "score", "value"]).to_pandas()
+def _sort_scores(table: pa.Table, models: DataFrame, study: Mapping[str, Any]) -> DataFrame:
+    """The scores by representation, metric and model, whichever attempt came first."""
+    metrics = list(study.get("catalogue", {}).get("metrics", {}))
+    lists = {
+        "trial_id": models["trial_id"].to_list(),
+        "metric": list(dict.fromkeys([*metrics, *sorted(table["metric"].unique().to_pylist())])),
+        "representation": ["mean", "sampled"],
+    }
+    places = [
+        pc.call_function(
+            "index_in", [table[name]], pc.SetLookupOptions(pa.array(known, pa.string()))
+        )
+        .fill_null(len(known))
+        .to_numpy()
+        for name, known in lists.items()
+    ]
+    rows = table.select(["trial_id", *SCORE_COLUMNS]).take(np.lexsort(places))
+    return rows.to_pandas()
+
+
+def _is_other(way: Way, names: Names) -> bool:
+    return way["metric"] in names.defaults and not uses_papers_parameters(way, names)
+
+
+def _make_tidy(models: DataFrame, rows: DataFrame, several: bool) -> DataFrame:
+    own = [name for name in models.columns if name not in {*TRIALS, *SETTING}]
+    cell = ["trial_id", *(["study"] if several else []), *SETTING, "seed"]
+    columns = [*cell, *SCORE_COLUMNS, "factor", *own]
+    return models[[*cell, *own]].merge(rows, on="trial_id")[columns].reset_index(drop=True)
+
+
+def _make_wide(models: DataFrame, rows: DataFrame, kind: str | None) -> DataFrame:
     names = rows[["metric", "score"]].drop_duplicates()
     names["column"] = [score_column(*name) for name in names.itertuples(index=False)]
     rows = rows.merge(names, on=["metric", "score"])
+    rows["value"] = rows["value"].where(np.isfinite(rows["value"]))
+    columns = names["column"].unique()
     pivot = rows.pivot_table(
         index=["trial_id", "representation"], columns="column", values="value", observed=True
-    )[names["column"].unique()]
+    ).reindex(columns=columns)
     for classifier in ("lr", "gbt"):
         few, many = (f"downstream_{classifier}_{size}" for size in (100, 10000))
         if few in pivot and many in pivot:
-            pivot[f"efficiency_{classifier}"] = pivot[few] / pivot[many]
+            share = pivot[few] / pivot[many]
+            pivot[f"efficiency_{classifier}"] = share.where(np.isfinite(share))
     done = models[models["status"] == "done"]
-    cell = ["trial_id", "dataset", "method", "hyperparameter", "hyperparameter_value", "setting"]
+    cell = ["trial_id", *SETTING]
     keep = [name for name in done.columns if name not in {*cell, "seed", "status", "error"}]
+    kept = done[["trial_id", *keep]]
+    losses = [name for name in (*LOSSES, "elbo") if name in kept]
+    kept = kept.assign(**{name: kept[name].where(np.isfinite(kept[name])) for name in losses})
     kinds = DataFrame({"representation": [kind] if kind else ["mean", "sampled"]})
     models = done[[*cell, "seed"]].merge(kinds, how="cross")
     wide = models.merge(pivot.reset_index(), how="left", on=["trial_id", "representation"])
-    return wide.merge(done[["trial_id", *keep]], on="trial_id")
+    return wide.merge(kept, on="trial_id")

@@ -5,6 +5,7 @@ from pathlib import Path
 from pandas import DataFrame
 
 from ..errors import UnknownNameError
+from .choice import Parameters, Seed
 from .names import LOSSES, Names
 from .tables import ResultsReader, drop_references, open_results, scores, trials
 
@@ -15,6 +16,8 @@ def top(
     dataset: str | None = None,
     representation: str = "mean",
     num_models: int = 10,
+    parameters: Parameters = None,
+    metric_seed: Seed = None,
 ) -> DataFrame:
     """The trained models that score best, the best first; references are left out.
 
@@ -26,17 +29,19 @@ def top(
         dataset: only models of this data set; None for all.
         representation: "mean" or "sampled".
         num_models: how many, at the most.
+        parameters: which of several sets of parameters, as in `scores`; so is `metric_seed`.
+        metric_seed: which of several metric seeds.
 
     Returns:
         A row per model: trial_id, dataset, method, setting, seed and the score.
 
     Raises:
-        ResultsError: if there is no study.
+        ResultsError: if there is no study, or no such score.
         UnknownNameError: if the results have no such score or data set.
     """
     folder = open_results(results)
     names = Names.of_study(folder.study)
-    wide = scores(folder, representation, wide=True)
+    wide = scores(folder, representation, True, parameters, metric_seed)
     others = {"representation", "other_parameters", *trials(folder).columns} - {*LOSSES, "elbo"}
     known = [name for name in wide.columns if name not in others]
     if metric not in known:

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from teasel.analysis import rank_correlation, write_report
-from teasel.testing.coverage import ESTIMATORS, SCORES, coverage, true_shares
 from teasel.testing.synthetic import SyntheticResults, cell_means, synthetic_scores
+from teasel.tests.support.coverage import ESTIMATORS, SCORES, coverage, true_shares
 
 
 def speed() -> None:

@@ -20,8 +20,8 @@ from teasel.sweep.study.remaining import WantedTrial, remaining
 from teasel.sweep.study.study import wanted_trials
 from teasel.sweep.trials.trial import Trial
 from teasel.sweep.work.tasks import Demand, Task, TrainPack
-from teasel.testing.conditions import CALM, Durations, Faults
-from teasel.testing.simulation import Simulation
+from teasel.tests.support.conditions import CALM, Durations, Faults
+from teasel.tests.support.simulation import Simulation
 
 FIGURE = Path(__file__).parents[1] / "docs" / "images" / "scale.png"
 HOUR = 3600.0

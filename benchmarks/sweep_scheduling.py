@@ -14,7 +14,7 @@ from teasel.sweep.store.results import Results
 from teasel.sweep.study.remaining import remaining
 from teasel.sweep.study.study import wanted_trials
 from teasel.sweep.work.tasks import Demand
-from teasel.testing.simulation import Simulation
+from teasel.tests.support.simulation import Simulation
 
 PACK_SECONDS = 60.0
 

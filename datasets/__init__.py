@@ -14,7 +14,7 @@ from ..errors import UnknownNameError
 from .appearance import SCREAM, color, noise, scream
 from .cache import cache_dir
 from .cars3d import CARS3D
-from .custom import from_function, from_npz, hash_npz
+from .custom import find_npz, from_function, from_npz, hash_npz
 from .dataset import Appearance, DataError, Dataset, Factor
 from .definition import Definition, Status, adopt_definition
 from .dsprites import DSPRITES, DSPRITES_MINI
@@ -32,6 +32,7 @@ __all__ = [
     "Factor",
     "Status",
     "cache_dir",
+    "find_npz",
     "from_function",
     "from_npz",
     "hash_npz",

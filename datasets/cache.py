@@ -1,7 +1,6 @@
 """Prepared data sets on disk: one memory-mapped NumPy file each and a small JSON beside it."""
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import logging
@@ -73,7 +72,10 @@ def open_prepared(recipe: Recipe) -> tuple[np.ndarray, dict[str, Any]]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"can't make the cache folder {folder}: {error.strerror}") from error
+        raise DataError(
+            f"can't make the cache folder {folder}: {error.strerror}; set TEASEL_CACHE_DIR to a "
+            "folder that you can write to"
+        ) from error
     found = _open(folder, recipe)
     if found is None:
         with _lock(folder / f".{recipe.name}.lock") as alone:
@@ -187,6 +189,10 @@ def _write_json(path: Path, info: dict[str, Any]) -> None:
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[bool]:
     """Lets one process in at a time; False where the file system has no locks, and several may."""
+    try:
+        import fcntl
+    except ModuleNotFoundError as error:
+        raise DataError("data sets need Linux or macOS: on Windows, use WSL 2") from error
     try:
         file = open(path, "w")  # noqa: SIM115
     except OSError as error:

@@ -3,12 +3,13 @@
 import hashlib
 import os
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from .cache import description
 from .dataset import DataError, Factor
 from .definition import Definition
 
@@ -29,7 +30,7 @@ def _hash(path: str, *stamp: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def from_npz(name: str, path: Path | str, sha256: str | None = None) -> Definition:
+def from_npz(name: str, path: Path | str) -> Definition:
     """The data set in an .npz file; it is known by its content, not by its path.
 
     Args:
@@ -38,21 +39,15 @@ def from_npz(name: str, path: Path | str, sha256: str | None = None) -> Definiti
             `factors` (N, K), integers, any values; and, if wanted, `factor_names` (K,). Every
             combination of the factors' values has to come equally often; if more than once, which
             of its images is meant is a hidden factor, drawn at random.
-        sha256: What the file's SHA-256 has to be, if it is known.
 
     Raises:
-        DataError: If the file can't be read, is another one, or isn't of this form.
+        DataError: If the file can't be read, or isn't of this form.
     """
     path = Path(path)
     try:
         found = hash_npz(path)
     except OSError as error:
         raise DataError(f"{path} is not an .npz with images and factors: {error}") from error
-    if sha256 is not None and found != sha256:
-        raise DataError(
-            f"{path} has the SHA-256 {found[:16]}..., and should have {sha256[:16]}...: it is "
-            "another data set now"
-        )
     shape, factors, names = _read(path)
     columns = [np.unique(column, return_inverse=True) for column in factors.T]
     sizes = tuple(len(values) for values, _ in columns)
@@ -84,6 +79,51 @@ def from_npz(name: str, path: Path | str, sha256: str | None = None) -> Definiti
 
     return Definition(
         name, grid, row_shape, render=rows, source="user's npz", stored_as=f"npz_{found[:16]}"
+    )
+
+
+def find_npz(name: str, paths: Sequence[str], sha256: str) -> Definition:
+    """The data set of an .npz whose content is known: from where it lies, else from the cache.
+
+    Args:
+        name: What to call it.
+        paths: Where it may be; the first with this content is taken.
+        sha256: Of the file.
+
+    Raises:
+        DataError: If it is at none of these places, and was never prepared on this machine.
+    """
+    seen = []
+    for path in paths:
+        try:
+            found = hash_npz(path)
+        except OSError:
+            seen.append(f"{path} cannot be read")
+            continue
+        if found == sha256:
+            return from_npz(name, path)
+        seen.append(f"{path} is another data set now, with the SHA-256 {found[:16]}...")
+    stored_as = f"npz_{sha256[:16]}"
+    advice = (
+        f"{name} is the file with the SHA-256 {sha256[:16]}...: {'; '.join(seen)}; and it is not "
+        "prepared in this machine's cache. Put it back, or run the study's grid once with `npz` "
+        "naming the place where it is now"
+    )
+    notes = description(stored_as)
+    if notes is None:
+        raise DataError(advice)
+
+    def rows() -> Iterator[np.ndarray]:
+        raise DataError(advice)
+
+    return Definition(
+        name,
+        tuple(Factor(**factor) for factor in notes["factors"]),
+        tuple(notes["shape"][1:]),
+        render=rows,
+        source=notes["source"],
+        stored_as=stored_as,
+        version=notes["version"],
     )
 
 

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..catalogue import readable
+from ..words import readable
 from .cache import PUBLISHED, Recipe, description, open_prepared
-from .dataset import Appearance, Dataset, Factor
+from .dataset import Appearance, DataError, Dataset, Factor
 from .files import PublishedFile, download, find, where_to_put
 from .published import Publication
 
@@ -86,6 +86,21 @@ class Definition:
         for file in self._list_missing(data_dir):
             download(file)
         return self(data_dir)
+
+    @property
+    def needs_files(self) -> bool:
+        """Whether it cannot be opened without somebody's files, or without having been prepared."""
+        return self.painting is not None or self.render is None
+
+    def check_files(self, data_dir: Path | None = None) -> None:
+        """Makes sure that the files that opening the data set needs are there.
+
+        Raises:
+            DataError: If one is missing; says which, and how to get it.
+        """
+        if self._list_missing(data_dir):
+            status = self.status(data_dir)
+            raise DataError(f"{status.state}. {status.advice}")
 
     def status(self, data_dir: Path | None = None) -> Status:
         """What is there, what is missing, how large it is, under which licence, how to get it."""

@@ -36,14 +36,17 @@ def windows(
         batch_size: As given to `sample_batch`.
         device: Where the windows go; it holds two at a time.
     """
-    host = jax.local_devices(backend="cpu")[0]
+    try:
+        chooser = jax.local_devices(backend="cpu")[0]
+    except RuntimeError:  # JAX_PLATFORMS names accelerators alone; indices are the same on any
+        chooser = device
 
     @jax.jit
     def draw_indices(keys: jax.Array) -> jax.Array:
         return jax.vmap(lambda key: dataset.sample_batch_indices(key, batch_size))(keys.reshape(-1))
 
     def gather(keys: jax.Array) -> Window:
-        indices = np.asarray(draw_indices(jax.device_put(keys, host)))
+        indices = np.asarray(draw_indices(jax.device_put(keys, chooser)))
         return jax.device_put(dataset.window(indices), device)
 
     size = dataset.device_data().nbytes / 1e6

@@ -28,7 +28,7 @@ from .representation import (
     sample_integers,
 )
 from .sap import SAP, sap, sap_matrix
-from .udr import udr
+from .udr import UDR, udr
 from .undefined import UndefinedScoreError
 from .unsupervised import UNSUPERVISED, UnsupervisedScores, unsupervised_scores
 
@@ -50,7 +50,20 @@ METRICS: Catalogue[Metric] = Catalogue(
     adopt=adopt_metric,
 )
 
+COMPARISONS = {"udr": UDR}
+"""Metrics that compare a model with others, and are no part of a grid: `teasel rescore` has them.
+
+They take the codes of several models, where the others take a `Representation`.
+"""
+
+
+def find_metric(name: str) -> Metric:
+    """The metric of a name, be it of one model or a comparison."""
+    return COMPARISONS[name] if name in COMPARISONS else METRICS[name]
+
+
 __all__ = [
+    "COMPARISONS",
     "DCI",
     "METRICS",
     "PAPER_SEEDS",
@@ -70,6 +83,7 @@ __all__ = [
     "discretize",
     "disentanglement",
     "explicitness",
+    "find_metric",
     "irs",
     "irs_matrix",
     "mig",

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Annotated, Any
 
-from ..catalogue import Bounds, Parameter, read_parameters, readable
+from ..catalogue import Bounds, Parameter, read_parameters
+from ..words import readable
 from .representation import Representation, Rng
 
 Count = Annotated[int, Bounds(ge=1)]

@@ -1,11 +1,28 @@
 """Unsupervised Disentanglement Ranking (Duan et al. 2020, arXiv:1905.12614)."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from .arrays import check_codes
+from .metric import Metric
+from .representation import Rng
+
+Model = tuple[np.ndarray, np.ndarray]
+"""A model's mean codes (N, D) of some images, and its divergence per latent (D,) in nats."""
+
+
+class Cell(NamedTuple):
+    """What the catalogue entry takes in place of a representation: a model among its like.
+
+    Attributes:
+        model: The one to score.
+        partners: Those to compare it with, which differ from it in their seed.
+    """
+
+    model: Model
+    partners: Sequence[Model]
 
 
 def udr(
@@ -34,25 +51,55 @@ def udr(
         raise ValueError(
             f"udr compares two models or more, got {len(codes)} codes, {len(kl_per_latent)} KLs"
         )
-    informative = []
-    for model, kl in zip(codes, kl_per_latent, strict=True):
-        model, kl = check_codes(model), np.asarray(kl)
-        if kl.shape != model.shape[1:] or len(model) != len(codes[0]):
-            raise ValueError(
-                f"got codes {model.shape} and KL {kl.shape}: expected ({len(codes[0])}, D), (D,)"
-            )
-        # The squares of tiny codes underflow in float32, and an overflow would follow.
-        model = model.astype(np.float64)
-        center, scale = model.mean(axis=0), model.std(axis=0)
-        varied = (model.min(axis=0) < model.max(axis=0)) & (scale > 0)
-        kept = (kl > smallest_kl) & varied
-        informative.append((model - center)[:, kept] / scale[kept])
+    models = list(zip(codes, kl_per_latent, strict=True))
+    return np.array(
+        [
+            compare_models(model, models[:place] + models[place + 1 :], similarity, smallest_kl)
+            for place, model in enumerate(models)
+        ]
+    )
+
+
+def compare_models(
+    model: Model,
+    others: Sequence[Model],
+    similarity: Literal["lasso", "spearman"] = "lasso",
+    smallest_kl: float = 0.01,
+) -> float:
+    """The ranking score in [0, 1] of one model against some others; as in `udr`.
+
+    Args:
+        model: Its codes (N, D) and its divergence per latent (D,).
+        others: Theirs, of one model at least.
+        similarity: Of two latents.
+        smallest_kl: Of a latent that takes part.
+    """
+    size = len(model[0])
     compare = {"lasso": _lasso_sizes, "spearman": _rank_correlations}[similarity]
-    pairwise = np.full((len(codes), len(codes)), np.nan)
-    for first, second in np.ndindex(*pairwise.shape):
-        if first != second:
-            pairwise[first, second] = _one_to_one(compare(informative[first], informative[second]))
-    return np.nanmedian(pairwise, axis=0)
+    own = _keep_informative(*model, size, smallest_kl)
+    return float(
+        np.median(
+            [
+                _one_to_one(compare(_keep_informative(*other, size, smallest_kl), own))
+                for other in others
+            ]
+        )
+    )
+
+
+def _keep_informative(
+    codes: np.ndarray, kl: np.ndarray, size: int, smallest_kl: float
+) -> np.ndarray:
+    """The standardised codes of the latents that tell something."""
+    codes, kl = check_codes(codes), np.asarray(kl)
+    if kl.shape != codes.shape[1:] or len(codes) != size:
+        raise ValueError(f"got codes {codes.shape} and KL {kl.shape}: expected ({size}, D), (D,)")
+    # The squares of tiny codes underflow in float32, and an overflow would follow.
+    codes = codes.astype(np.float64)
+    center, scale = codes.mean(axis=0), codes.std(axis=0)
+    varied = (codes.min(axis=0) < codes.max(axis=0)) & (scale > 0)
+    kept = (kl > smallest_kl) & varied
+    return (codes - center)[:, kept] / scale[kept]
 
 
 def _one_to_one(sizes: np.ndarray) -> float:
@@ -86,3 +133,17 @@ def _rank_correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     centered = [rank - rank.mean(axis=0) for rank in ranks]
     units = [rank / np.linalg.norm(rank, axis=0) for rank in centered]
     return np.abs(units[0].T @ units[1])
+
+
+def score_udr(cell: Cell, rng: Rng, *, partners: tuple[int, ...] = ()) -> dict[str, float]:
+    """`compare_models` of a model and its partners, which `partners` names by their seeds."""
+    return {"udr": compare_models(cell.model, cell.partners)}
+
+
+UDR = Metric(
+    score_udr,
+    "Duan et al. 2020, arXiv:1905.12614",
+    samples_points=False,
+    label="UDR",
+    labels={"udr": "UDR (later work)"},
+)

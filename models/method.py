@@ -12,7 +12,8 @@ from typing import Annotated, Any, NamedTuple, cast
 import jax
 import optax
 
-from ..catalogue import REQUIRED, Bounds, Parameter, read_parameters, readable, round_to_float32
+from ..catalogue import REQUIRED, Bounds, Parameter, read_parameters, round_to_float32
+from ..words import readable
 from .networks import Parameters, initial_parameters
 from .optimizer import adam
 

@@ -29,6 +29,7 @@ from ..settings import Settings
 from . import checkpoint
 from .allocator import keep_freed_memory
 from .convolution import FORMS, backend_form, check_arithmetic
+from .memory import PACK_SIZES
 from .method import MethodEntry, check_hyperparameters
 from .networks import Parameters
 from .program import CURVES, Program, SampleBatch, State
@@ -277,6 +278,29 @@ class Trainer:
         states = [state for pack in packs for state in self._states(pack)]
         return self._pack(replicas, steps.pop(), states)
 
+    def is_broken(self, pack: Pack, place: int) -> bool:
+        """Whether a parameter of the model at this place is NaN: no further step mends that."""
+        leaves = jax.tree.leaves(self._state(pack, place).parameters)
+        numbers = [leaf for leaf in leaves if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+        return any(bool(jnp.isnan(leaf).any()) for leaf in numbers)
+
+    def shrink(self, pack: Pack, places: Sequence[int]) -> Pack:
+        """The pack without the models that are at none of these places, as far as that pays.
+
+        Where models take their steps one by one, all others leave. A program that is mapped over
+        them is compiled for their number: there the pack shrinks to one of `PACK_SIZES`, and until
+        it can, the others stay.
+        """
+        num, size = len(pack.replicas), len(places)
+        if self._mapped:
+            size = min((size for size in PACK_SIZES if len(places) <= size < num), default=num)
+        if size == num:
+            return pack
+        others = [place for place in range(num) if place not in places]
+        kept = sorted([*places, *others[: size - len(places)]])
+        replicas = tuple(pack.replicas[place] for place in kept)
+        return self._pack(replicas, pack.step, [self._state(pack, place) for place in kept])
+
     @property
     def _training(self) -> dict[str, Any]:
         """What a checkpoint must be of: all but how long it trains, and how it is evaluated."""
@@ -300,11 +324,12 @@ class Trainer:
         return Pack(replicas, step, jax.device_put(kept, self._device))
 
     def _states(self, pack: Pack) -> list[State]:
+        return [self._state(pack, place) for place in range(len(pack.replicas))]
+
+    def _state(self, pack: Pack, place: int) -> State:
         if not self._mapped:
-            return pack.states
-        return [
-            jax.tree.map(lambda leaf, r=r: leaf[r], pack.states) for r in range(len(pack.replicas))
-        ]
+            return pack.states[place]
+        return jax.tree.map(lambda leaf: leaf[place], pack.states)
 
     # Checks.
 

@@ -1,8 +1,10 @@
-"""What every test shares: a cache folder of its own and strict JAX arithmetic."""
+"""What every test shares: a cache folder of its own, compiled programs, strict JAX arithmetic."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,17 @@ import pytest
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_NUMPY_DTYPE_PROMOTION", "strict")
 os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
+
+COMPILED = tempfile.mkdtemp(prefix="teasel-compiled-")
+"""Programs that this run has compiled: for its next test and for the processes that it starts."""
+
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", COMPILED)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+
+
+def pytest_unconfigure() -> None:
+    """Removes them."""
+    shutil.rmtree(COMPILED, ignore_errors=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,9 +14,9 @@ PAGE = (Path(__file__).parents[1] / "docs" / "queries.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.*?)```\n```\n(.*?)```", PAGE, re.S)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which ``results/made`` lies."""
+@pytest.fixture(scope="module", params=["loose", "folded"])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which ``results/made`` lies, as a run leaves it or folded."""
     folder = tmp_path_factory.mktemp("queries")
     made = SyntheticResults(np.random.default_rng(0), num_datasets=2, num_seeds=5, pictures=False)
     results = Results(folder / "results" / "made")
@@ -29,13 +29,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         results.add_points("dsprites", np.arange(len(factors)), factors)
     for method in {row["method"] for row in rows}:
         results.add("trials", method, [row for row in rows if row["method"] == method])
-    results.add("trials", "again", rows[:3])  # written twice: compact leaves one
+    results.add("trials", "again", rows[:3])  # written twice
     results.add("scores", "attempt_id", made.table("scores").to_pylist())
-    print_compacted(results.uri)
+    results.add("scores", "again", made.table("scores").slice(0, 500).to_pylist())
+    if request.param == "folded":
+        print_compacted(results.uri)
     return folder
 
 
-@pytest.mark.parametrize(("code", "shown"), EXAMPLES, ids=["pandas", "duckdb", "codes", "polars"])
+@pytest.mark.parametrize(
+    ("code", "shown"), EXAMPLES, ids=["pandas", "duckdb", "codes", "polars", "pyarrow"]
+)
 def test_an_example_prints_what_the_page_shows(
     code: str,
     shown: str,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
-from ..formats import format_count
+from ...words import format_count
 from ..paper_grid import DISENTANGLEMENT, paper_grid
 from ..statistics.correlation import select_complete_models
 from ..statistics.resampling import MIN_SEEDS

@@ -4,25 +4,33 @@
 paper's if it isn't given.
 """
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
+from matplotlib.lines import Line2D
 from matplotlib.mlab import GaussianKDE
 from matplotlib.ticker import EngFormatter, MaxNLocator
 from pandas import DataFrame
 
 from ..formats import DASH, MINUS, format_strength
-from ..names import PAPER_NAMES, Names
+from ..names import PAPER_NAMES, Names, cycle_colours
 from ..paper_grid import DISENTANGLEMENT
 from ..statistics.importance import scale_to_bars
-from ..summary import sort_as_paper
+from ..summary import other_settings, sort_as_paper
 from ..tables import check_models, split_by
 from .style import FAINT, INK, SOFT
 
 FEWEST_IN_VIOLIN, MOST_MARKS = 6, 20
 """Models that have a shape, and models that are drawn one by one."""
+
+LETTERS = 20
+"""Of a label, in a line."""
+
+MOST_TURNED = 8
+"""Names side by side that are legible aslant; more stand upright."""
 
 PART_COLOURS = {"method": "#3b6ea8", "setting": "#8fb3d9", "seed": "#d9dde1"}
 PART_NAMES = {"method": "method", "setting": "setting within method", "seed": "seed and the rest"}
@@ -44,6 +52,7 @@ def plot_matrix(
         neutral: the value without colour; blue is below, red above.
         names: labels.
     """
+    _check_one(summary, "dataset", "score")
     rows, columns = (list(summary[name].unique()) for name in ("row", "column"))
     matrix = summary.pivot(index="row", columns="column", values=value).loc[rows, columns]
     numbers = 100 * matrix.to_numpy(float)
@@ -55,9 +64,9 @@ def plot_matrix(
         shown = DASH if np.isnan(number) else f"{round(number)}".replace("-", MINUS)
         color = "white" if abs(number - 100 * neutral) > 0.64 * span else INK
         axes.text(j + 0.5, i + 0.5, shown, ha="center", va="center", fontsize=7.5, color=color)
-    labels = [names.label(name) for name in columns]
+    labels = [_fold(names.label(name)) for name in columns]
     axes.set_xticks(np.arange(len(columns)) + 0.5, labels, rotation=35, ha="right")
-    axes.set_yticks(np.arange(len(rows)) + 0.5, [names.label(name) for name in rows])
+    axes.set_yticks(np.arange(len(rows)) + 0.5, [_fold(names.label(name)) for name in rows])
     axes.tick_params(length=0)
     _hide_edges(axes)
     return axes
@@ -71,21 +80,27 @@ def plot_curves(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES
         axes: (2, number of methods): reconstruction above, KL below.
         names: labels and colours.
     """
-    for panels, (method, rows) in zip(axes.T, split_by(summary, "method").items(), strict=True):
+    _check_one(summary, "dataset")
+    groups = split_by(summary, "method")
+    _check_panels(axes.T, len(groups))
+    colours = _colour_methods(groups, names)
+    for panels, (method, rows) in zip(axes.T, groups.items(), strict=False):
         settings = list(split_by(rows, "setting").items())
+        is_one = other_settings(rows).eq("").all()
         for number, (setting, line) in enumerate(settings):
             alpha = 0.35 + 0.65 * (number + 1) / len(settings)
             for panel, column in zip(panels, ("reconstruction", "kl"), strict=True):
                 panel.plot(
                     line["step"],
                     line[column],
-                    color=names.colour(method, INK),
+                    color=colours[method],
                     alpha=alpha,
-                    label=setting.split("=", 1)[-1] if setting else None,
+                    label=setting.split("=", 1)[-1] if is_one else names.label_setting(setting),
                 )
-        panels[0].set_title(names.label(method))
+        panels[0].set_title(_fold(names.label(method)))
         if len(settings) > 1:
-            panels[0].legend(title=names.label(rows["hyperparameter"].iat[0]), title_fontsize=7)
+            title = names.label(rows["hyperparameter"].iat[0]) if is_one else None
+            panels[0].legend(title=title, title_fontsize=7)
         panels[1].set_xlabel("step")
         panels[1].xaxis.set_major_locator(MaxNLocator(3))
         panels[1].xaxis.set_major_formatter(EngFormatter(sep=""))
@@ -106,40 +121,49 @@ def plot_strength(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAM
         axes: one per method.
         names: labels and colours.
     """
-    styles = {"sampled": ("-", "o", "sampled codes"), "mean": ("--", "s", "mean codes")}
+    _check_one(summary, "dataset", "score")
+    styles = {"sampled": ("-", "o"), "mean": ((0, (2, 2)), "s")}
     groups = split_by(summary, "method")
-    axes = _panels(axes, len(groups))
+    axes, colours = _panels(axes, len(groups)), _colour_methods(groups, names)
     for panel, (method, rows) in zip(axes, groups.items(), strict=True):
-        settings = list(rows["setting"].unique())
-        for kind, (dash, marker, name) in styles.items():
-            line = rows[rows["representation"] == kind]
-            places = [settings.index(setting) for setting in line["setting"]]
-            color = names.colour(method, INK)
-            half = (line["high"] - line["low"]) / 2
-            panel.errorbar(
-                places,
-                line["value"],
-                half.fillna(0),
-                fmt=f"{marker}{dash}",
-                ms=3,
-                color=color,
-                label=name,
-            )
-            panel.fill_between(
-                places,
-                line["value"] - line["spread"],
-                line["value"] + line["spread"],
-                color=color,
-                alpha=0.15,
-                linewidth=0,
-            )
-        values = rows.drop_duplicates("setting")["hyperparameter_value"]
-        panel.set_xticks(np.arange(len(values)), [format_strength(value) for value in values])
+        place, labels, title = _place_settings(rows, names)
+        lines = split_by(rows.assign(rest=other_settings(rows)), "rest") if title else {"": rows}
+        for number, (rest, of_rest) in enumerate(lines.items()):
+            alpha = 0.35 + 0.65 * (number + 1) / len(lines)
+            for kind, (dash, marker) in styles.items():
+                line = of_rest[of_rest["representation"] == kind]
+                places = [place[setting] for setting in line["setting"]]
+                panel.errorbar(
+                    places,
+                    line["value"],
+                    ((line["high"] - line["low"]) / 2).fillna(0),
+                    marker=marker,
+                    linestyle=dash,
+                    ms=3,
+                    color=colours[method],
+                    alpha=alpha,
+                    label=names.label_setting(rest) if kind == "sampled" and rest else None,
+                )
+                panel.fill_between(
+                    places,
+                    line["value"] - line["spread"],
+                    line["value"] + line["spread"],
+                    color=colours[method],
+                    alpha=0.15 * alpha,
+                    linewidth=0,
+                )
+        panel.set_xticks(range(len(labels)), labels)
         if method == "annealed_vae":
             panel.invert_xaxis()
-        panel.set_title(names.label(method))
-        panel.set_xlabel(names.label(rows["hyperparameter"].iat[0]))
-    axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
+        if len(lines) > 1:
+            panel.legend()
+        panel.set_title(_fold(names.label(method)))
+        panel.set_xlabel(title)
+    keys = [
+        Line2D([], [], linestyle=dash, marker=marker, ms=3, color=INK, label=f"{kind} codes")
+        for kind, (dash, marker) in styles.items()
+    ]
+    axes[0].figure.legend(handles=keys, loc="outside upper right", ncols=2, handlelength=4)
     axes[0].set_ylabel(f"{names.label(summary['score'].iat[0])}, nats")
     return axes
 
@@ -155,6 +179,8 @@ def plot_violins(
         axes: one per score.
         names: labels and colours.
     """
+    _check_one(table, "dataset")
+    _check_one(summary, "dataset")
     table = check_models(table)
     by = "setting" if "setting" in summary else "method"
     groups = sort_as_paper(summary.drop_duplicates(["method", by]), names)
@@ -163,10 +189,17 @@ def plot_violins(
         np.arange(len(groups))
         + 0.6 * (by == "setting") * groups["method"].ne(groups["method"].shift()).cumsum()
     )
-    groups = groups[list(dict.fromkeys(["method", by]))].assign(place=place)
+    kept = ["method", by, *(["hyperparameter"] if by == "setting" else [])]
+    groups = groups[list(dict.fromkeys(kept))].assign(place=place)
+    colours = _colour_methods(groups["method"].unique(), names)
     for panel, (score, rows) in zip(
         _panels(axes, summary["score"].nunique()),
-        split_by(summary.merge(groups, sort=False), "score").items(),
+        split_by(
+            summary.merge(
+                groups[["method", by, "place"]] if by == "setting" else groups, sort=False
+            ),
+            "score",
+        ).items(),
         strict=True,
     ):
         values = [
@@ -175,24 +208,37 @@ def plot_violins(
             .to_numpy(float)
             for row in rows.to_dict("records")
         ]
-        colors = [
-            names.colour(method, SOFT if method in names.references else INK)
-            for method in rows["method"]
-        ]
+        colors = [colours[method] for method in rows["method"]]
         _plot_bodies(panel, rows["place"].to_numpy(float), values, colors)
         panel.vlines(rows["place"], rows["low"], rows["high"], colors=colors, lw=1.2)
         panel.scatter(rows["place"], rows["value"], c=colors, s=8, zorder=3)
         panel.set_title(names.label(score))
         middles = groups.groupby("method", sort=False)["place"].mean()
-        labels = [names.label(name) for name in middles.index]
+        labels = [_fold(names.label(name)) for name in middles.index]
+        upright = len(labels) > MOST_TURNED
+        turned = {"rotation": 90} if upright else {"rotation": 35, "ha": "right"}
         if by == "method":
-            panel.set_xticks(middles, labels, rotation=35, ha="right")
+            panel.set_xticks(middles, labels, **turned)
         else:
-            panel.set_xticks(groups["place"], [name.split("=", 1)[-1] for name in groups[by]])
-            panel.xaxis.remove_overlapping_locs = False
-            panel.set_xticks(middles, labels, minor=True)
-            panel.tick_params(axis="x", which="minor", length=0, pad=14)
+            few = len(groups) < 3 * len(labels)  # settings below a name, which needs their room
+            longest = _label_settings(panel, groups, names)
+            panel.set_xticks(middles, labels, minor=True, **(turned if few else {}))
+            panel.tick_params(axis="x", which="minor", length=0, pad=14 + 4 * longest)
     return axes
+
+
+def _label_settings(axes: Axes, groups: DataFrame, names: Names) -> int:
+    """Labels the violins by their settings; returns how many letters stand below one another."""
+    alone = other_settings(groups).eq("").groupby(groups["method"]).transform("all")
+    labels = [
+        setting.split("=", 1)[-1] if is_alone else _fold(names.label_setting(setting))
+        for setting, is_alone in zip(groups["setting"], alone, strict=True)
+    ]
+    turned = 0 if alone.all() else 90
+    axes.set_xticks(groups["place"], labels, rotation=turned)
+    axes.xaxis.remove_overlapping_locs = False
+    lines = [len(line) for label in labels for line in label.split("\n")]
+    return max(lines, default=0) if turned else 0
 
 
 def _plot_bodies(
@@ -222,6 +268,7 @@ def plot_importance(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_N
         axes: one per data set.
         names: labels and colours.
     """
+    _check_one(summary, "method")
     groups = split_by(summary, "dataset")
     axes = _panels(axes, len(groups))
     for panel, (dataset, rows) in zip(axes, groups.items(), strict=True):
@@ -259,6 +306,7 @@ def plot_importance(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_N
 def plot_scatter(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES) -> np.ndarray:
     """Figure 6: efficiency of boosted trees against FactorVAE score, a panel per data set."""
     groups = split_by(summary, "dataset")
+    colours = _colour_methods(summary["method"].unique(), names)
     axes = _panels(axes, len(groups))
     for panel, (dataset, rows) in zip(axes, groups.items(), strict=True):
         for method, points in split_by(rows, "method").items():
@@ -268,8 +316,8 @@ def plot_scatter(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAME
                 ".",
                 ms=3,
                 alpha=0.6,
-                color=names.colour(method, INK),
-                label=names.label(method),
+                color=colours[method],
+                label=_fold(names.label(method)),
             )
         panel.set_title(names.label(dataset))
         panel.set_xlabel(names.label("factor_vae_score"))
@@ -291,8 +339,11 @@ def plot_success(summary: DataFrame, axes: Axes, names: Names = PAPER_NAMES) -> 
         axes: to draw on.
         names: labels and colours.
     """
+    _check_one(summary, "dataset")
     choices = list(summary["by"].unique())
     scores = list(summary["score"].unique())
+    own = [score for score in scores if score not in _SCORE_COLOURS]
+    colours = _SCORE_COLOURS | dict(zip(own, cycle_colours([None] * len(own)), strict=True))
     for number, score in enumerate(scores):
         rows = summary[summary["score"] == score].set_index("by").loc[choices]
         places = np.arange(len(choices)) + 0.12 * (number - (len(scores) - 1) / 2)
@@ -304,7 +355,7 @@ def plot_success(summary: DataFrame, axes: Axes, names: Names = PAPER_NAMES) -> 
             fmt="o",
             ms=3,
             lw=0.9,
-            color=_SCORE_COLOURS.get(score, INK),
+            color=colours[score],
             label=names.label(score),
         )
     axes.axhline(100 * summary["blind"].mean(), color=FAINT, lw=1, zorder=0)
@@ -319,11 +370,11 @@ def plot_success(summary: DataFrame, axes: Axes, names: Names = PAPER_NAMES) -> 
 
 def plot_embedding(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
     """A two-dimensional map of one model's codes, once per factor, coloured by its value."""
-    factors = [name for name in summary.columns if name not in ("x", "y")]
+    across, up, *factors = (values for _, values in summary.items())  # a factor may be called "x"
     axes = _panels(axes, len(factors))
     for panel, factor in zip(axes, factors, strict=True):
-        panel.scatter(summary["x"], summary["y"], c=summary[factor], s=3, cmap="viridis", lw=0)
-        panel.set_title(factor)
+        panel.scatter(across, up, c=factor, s=3, cmap="viridis", lw=0)
+        panel.set_title(str(factor.name))
         panel.set_xticks([])
         panel.set_yticks([])
         _hide_edges(panel)
@@ -342,9 +393,64 @@ _SCORE_COLOURS = dict(
 def _panels(axes: np.ndarray, count: int) -> np.ndarray:
     """The first panels of a grid, in reading order; the rest are hidden."""
     panels = np.ravel(np.asarray(axes, dtype=object))
+    _check_panels(panels, count)
     for panel in panels[count:]:
         panel.set_visible(False)
     return panels[:count]
+
+
+def _check_panels(panels: np.ndarray, count: int) -> None:
+    if len(panels) < count:
+        raise ValueError(f"this table takes {count} panels, got {len(panels)}")
+
+
+def _check_one(summary: DataFrame, *columns: str) -> None:
+    """Refuses a table of several data sets, or of whatever else a plot shows one of.
+
+    Raises:
+        ValueError: if one of the columns has several names.
+    """
+    for column in columns:
+        given = list(summary[column].unique()) if column in summary else []
+        if len(given) > 1:
+            raise ValueError(
+                f"a plot of one {column}, got {', '.join(map(str, given))}: choose one, as in "
+                f"table[table[{column!r}] == {given[0]!r}]"
+            )
+
+
+def _colour_methods(methods: Iterable[str], names: Names) -> dict[str, str]:
+    """Their own colours, grey for references, and further ones for methods that have none."""
+    methods = list(methods)
+    given = [SOFT if method in names.references else names.colour(method, "") for method in methods]
+    return dict(zip(methods, cycle_colours(given), strict=True))
+
+
+def _place_settings(rows: DataFrame, names: Names) -> tuple[dict[str, int], list[str], str]:
+    """Where each setting of a method stands on an axis of strength, its ticks and its title.
+
+    Where the settings do not differ in strength, each has a tick of its own, and there is no title.
+    """
+    strengths = rows.drop_duplicates("setting").set_index("setting")["hyperparameter_value"]
+    ticks = list(dict.fromkeys(strengths.dropna()))
+    if len(ticks) < min(2, len(strengths)) or strengths.isna().any():
+        labels = [_fold(names.label_setting(setting)) for setting in strengths.index]
+        return {str(name): place for place, name in enumerate(strengths.index)}, labels, ""
+    place = {str(setting): ticks.index(value) for setting, value in strengths.items()}
+    title = names.label(rows["hyperparameter"].iat[0])
+    return place, [format_strength(value) for value in ticks], title
+
+
+def _fold(label: str) -> str:
+    r"""A label of at most two lines; what is longer ends in dots.
+
+    >>> _fold("a method with a long name"), _fold("x" * 50)
+    ('a method with a long\nname', 'xxxxxxxxxxxxxxxxxxxx\nxxxxxxxxxxxxxxxxxxx…')
+    """
+    lines = textwrap.wrap(label, LETTERS)
+    if len(lines) > 2:
+        lines = [lines[0], f"{lines[1][: LETTERS - 1]}…"]
+    return "\n".join(lines)
 
 
 def _hide_edges(axes: Axes) -> None:

@@ -1,13 +1,13 @@
 """Do the scores agree?"""
 
-from pandas import DataFrame
+from collections.abc import Iterator
 
-from ..formats import MINUS
-from ..names import Names
 from ..paper import figures
 from ..paper.published import published_numbers
+from ..statistics.correlation import CHANCE, compare_correlations
 from ..tables import split_by
 from . import elements
+from .claims import claim
 from .elements import Element
 from .parts import (
     NO_SCORES,
@@ -50,22 +50,21 @@ def make_section(report: Report) -> Element:
         name,
         title,
         elements.text(WORDS, "reading"),
-        _name_extremes(report.names, summary[summary["dataset"] != "average"], report.scores),
+        *_name_extremes(report),
         elements.pair(*matrices),
         *(comparisons or [explain_nothing_published(report, "figure 2", known)]),
         elements.data(figure_2=summary),
     )
 
 
-def _name_extremes(names: Names, summary: DataFrame, scores: list[str]) -> Element | None:
-    known = keep_above_diagonal(summary, scores).dropna(subset="correlation")
-    if len(known) < 2:
-        return None
-    words = []
-    values = known["correlation"].to_numpy()
-    for place in (values.argmax(), values.argmin()):
-        row, column, dataset = known.iloc[place][["row", "column", "dataset"]]
-        pair = f"{names.label(row)} and {names.label(column)}"
-        number = f"{100 * values[place]:.0f}".replace("-", MINUS)
-        words.append(f"{pair} on {names.label(dataset)} ({number})")
-    return elements.text(f"Most alike: {words[0]}. Least alike: {words[1]}.")
+def _name_extremes(report: Report) -> Iterator[Element | None]:
+    """The pairs of scores that are most and least alike."""
+    contest = compare_correlations(split_by(report.trained, "dataset"), report.scores)
+    where = " on average over data sets" if len(report.datasets) > 1 else ""
+
+    def label(pair: str) -> str:
+        return " and ".join(report.names.label(name) for name in pair.split(", "))
+
+    things = "pairs of scores"
+    yield claim(contest, f"Most alike{where}", things, label, CHANCE, "what says nothing")
+    yield claim(contest.without(CHANCE), f"Least alike{where}", things, label, lowest=True)

@@ -11,6 +11,7 @@ from pandas import DataFrame
 from ..formats import DASH, MINUS
 from ..names import Names
 from ..plots.style import render_svg
+from ..summary import rank_settings
 
 Element = dict[str, Any]
 
@@ -116,6 +117,8 @@ def score_table(name: str, summary: DataFrame, names: Names) -> Element:
     counts = summary.columns[summary.columns.str.endswith("_count")]
     scores = [column.removesuffix("_count") for column in counts]
     settings = "setting" in summary and summary["setting"].ne("").any()
+    if settings:
+        summary = summary.assign(setting_rank=rank_settings(summary["setting"]))
     trained = summary[~summary["reference"]]
     best = {
         score: trained[score].max() if names.sign(score) > 0 else trained[score].min()
@@ -126,7 +129,7 @@ def score_table(name: str, summary: DataFrame, names: Names) -> Element:
         rows = [
             [
                 cell(names.label(row["method"])),
-                *([cell(names.label_setting(row["setting"]))] if settings else []),
+                *([_setting_cell(row, names)] if settings else []),
                 _count_cell([int(row[count]) for count in counts]),
                 *(
                     cell(
@@ -150,6 +153,11 @@ def score_table(name: str, summary: DataFrame, names: Names) -> Element:
         "columns": [{"title": title, "number": number} for title, number in titles],
         "bodies": bodies,
     }
+
+
+def _setting_cell(row: Mapping[Any, Any], names: Names) -> Element:
+    """A setting, which a click sorts by its values."""
+    return cell(names.label_setting(row["setting"])) | {"sort": int(row["setting_rank"])}
 
 
 def _count_cell(counts: Sequence[int]) -> Element:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..choice import Parameters, Seed
 from ..plots.style import save_svg
 from ..tables import ResultsReader, open_results, scores, trials
 from .elements import Element
@@ -37,7 +38,11 @@ LEFT_OUT = ["host", "attempt_id", "pack_id"]
 
 
 def export(
-    results: ResultsReader | str | Path, folder: str | Path, more: str | Path | None = None
+    results: ResultsReader | str | Path,
+    folder: str | Path,
+    more: str | Path | None = None,
+    parameters: Parameters = None,
+    metric_seed: Seed = None,
 ) -> Path:
     """The path of a ``README.md`` about a results folder, which it writes with the scores.
 
@@ -48,15 +53,18 @@ def export(
         results: a path, a URI or an open results folder.
         folder: where to; made if it isn't there.
         more: a JSON file with published numbers of your own, see `published`.
+        parameters: which of several sets of metrics' parameters, as in `scores`.
+        metric_seed: which of several metric seeds.
 
     Raises:
-        ResultsError: if there is no study, or no model is done.
+        ResultsError: if there is no study, no model is done, or no such score.
     """
     opened, folder = open_results(results), Path(folder)
-    report = read_report(opened, more)
+    choice = (parameters, metric_seed)
+    report = read_report(opened, more, *choice)
     report = report._replace(trials=report.trials.drop(columns="host"))
     folder.mkdir(parents=True, exist_ok=True)
-    tables = {"trials": trials(opened), "scores": scores(opened, representation=None, wide=True)}
+    tables = {"trials": trials(opened), "scores": scores(opened, None, True, *choice)}
     for name, table in tables.items():
         table = table.drop(columns=LEFT_OUT, errors="ignore")
         table.to_parquet(folder / f"{name}.parquet", compression="zstd", index=False)

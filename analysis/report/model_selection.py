@@ -3,19 +3,21 @@
 import pandas as pd
 from pandas import DataFrame
 
-from ..formats import format_percent
+from ...sweep.study.comparisons import FEWEST_PARTNERS, MOST_PARTNERS
+from ...words import format_count
 from ..names import Names
 from ..paper import figures
 from ..paper_grid import UNSUPERVISED
 from ..plots import plots
-from ..statistics.transfer import table_1, unsupervised_selection
-from ..statistics.udr import add_udr
+from ..statistics.transfer import BLIND, compare_choices, table_1, unsupervised_selection
 from ..tables import split_by
 from . import elements
+from .claims import claim
 from .elements import Element
 from .parts import (
     NO_SCORES,
     Report,
+    count_settings,
     describe_coverage,
     describe_models,
     empty_section,
@@ -39,11 +41,10 @@ def make_section(report: Report) -> Element:
     trained = report.trained
     if not report.scores:
         return empty_section(name, title, NO_SCORES)
-    if trained["setting"].nunique() < 2:
+    if count_settings(trained) < 2:
         why = "All models have one setting: there is nothing to choose."
         return empty_section(name, title, why)
-    ranked, no_udr = add_udr(report.folder, trained)
-    table = figures.with_unsupervised_of_samples(ranked, report.drop_references(report.sampled))
+    table = figures.with_unsupervised_of_samples(trained, report.drop_references(report.sampled))
     unsupervised = [*keep_present(table, UNSUPERVISED), *keep_present(table, ["udr"])]
     correlations = figures.figure_4(table, unsupervised, report.scores)
     selection = unsupervised_selection(table, scores=report.scores, names=report.names)
@@ -60,7 +61,7 @@ def make_section(report: Report) -> Element:
             )
         ),
         elements.heading("What a choice without labels brings"),
-        *_summarise_choices(report, selection, no_udr),
+        *_summarise_choices(report, table, selection),
         elements.pair(
             *(
                 _plot_success(report, dataset, rows)
@@ -88,7 +89,19 @@ def _plot_success(report: Report, dataset: str, rows: DataFrame) -> Element:
     return elements.figure(f"selection-{dataset}", drawn, caption)
 
 
-def _summarise_choices(report: Report, selection: DataFrame, no_udr: str) -> list[Element]:
+def _explain_udr(report: Report) -> str:
+    """How many models have an Unsupervised Disentanglement Ranking, or why none has."""
+    words = "UDR is later work than the paper (Duan et al. 2020)"
+    if not keep_present(report.trained, ["udr"]):
+        seeds = report.trained.groupby(["dataset", "method", "setting"])["seed"].nunique()
+        if seeds.max() <= FEWEST_PARTNERS:
+            return f"{words}; not here: no setting has {FEWEST_PARTNERS + 1} seeds."
+        return f"{words}; not here: `teasel rescore DIR --metrics udr` makes it."
+    count = format_count(int(report.trained["udr"].notna().sum()), "model")
+    return f"{words}; here of {count}, each compared with up to {MOST_PARTNERS} of its setting."
+
+
+def _summarise_choices(report: Report, table: DataFrame, selection: DataFrame) -> list[Element]:
     """Success and regret of every unsupervised score, averaged, with a line about UDR."""
     known = selection.dropna(subset="success")
     if known.empty:
@@ -100,25 +113,17 @@ def _summarise_choices(report: Report, selection: DataFrame, no_udr: str) -> lis
     )
     num_models = known.groupby(["by", "dataset"], sort=False)["num_models"].max()
     means["num_models"] = num_models.groupby("by", sort=False).sum()
-    best = means["success"].idxmax()
-    shares = means.to_dict("index")[best]
-    success, blind, regret = (
-        format_percent(shares[name]) for name in ("success", "blind", "regret")
-    )
-    words = (
-        f"Averaged over data sets and scores, choosing by {report.names.label(best)} does best: "
-        f"its choice is at least as good as a random one {success} of the time (blind: {blind}), "
-        f"and {regret} of what the best choice would gain is lost."
-    )
-    udr = "UDR is later work than the paper (Duan et al. 2020)"
-    udr += f"; not here: {no_udr}" if no_udr else ""
-    behind = f"Means over data sets and scores; {describe_coverage(report.trained)}. {udr}."
+    words = "The best choice without labels, on average over data sets and scores"
+    contest = compare_choices(table, report.scores, report.names)
+    best = claim(contest, words, "choices", report.names.label, BLIND, "a blind one")
+    behind = f"Means over data sets and scores; {describe_coverage(report.trained)}. "
+    behind += _explain_udr(report)
     rows = (100 * means[["success", "blind", "regret"]]).join(means["num_models"]).reset_index()
     rows["by"] = rows["by"].map(report.names.label)
     titles = {"by": "Chosen by", "success": "Success, %", "blind": "Blind, %"}
     titles |= {"regret": "Regret, %", "num_models": "Models"}
     return [
-        elements.text(words),
+        *([best] if best else []),
         elements.table("selection-table", rows, titles, digits=1),
         elements.text(behind, "note"),
     ]
@@ -146,7 +151,7 @@ def _compare_datasets(report: Report) -> list[Element]:
         comparisons += tabulate_comparison(
             report, rows, "figure_4_datasets", report.trained, "correlation", score=score
         )
-    words = "Spearman's correlation over the settings' means over seeds; "
+    words = "Spearman's correlation over the settings' means over seeds, whose noise lowers it; "
     return [
         elements.heading("The same score on two data sets"),
         elements.pair(*shown),

@@ -5,11 +5,13 @@ from itertools import groupby
 from pathlib import Path
 
 import jinja2
+import pandas as pd
 
 from ...sweep.store.results import Results, ResultsError
-from ...sweep.study.study import read_study
 from ...version import __version__
-from ..formats import DASH, TIMES, format_count, format_percent
+from ...words import format_count
+from ..choice import Parameters, Seed
+from ..formats import DASH, TIMES, format_percent
 from ..names import Names
 from ..paper.published import differences_from_paper, published_numbers
 from ..plots.style import save_pdf
@@ -26,8 +28,9 @@ from . import (
     usefulness,
     variation,
 )
+from .absent import find_remaining
 from .elements import Element
-from .parts import Report
+from .parts import Report, tally_verdicts
 from .pictures import choose_pictures, ranking_score
 
 
@@ -35,6 +38,8 @@ def write_report(
     results: ResultsReader | str | Path,
     path: str | Path | None = None,
     more: str | Path | None = None,
+    parameters: Parameters = None,
+    metric_seed: Seed = None,
 ) -> Path:
     """The path of one static HTML page about a results folder, which it writes.
 
@@ -45,17 +50,19 @@ def write_report(
         results: a path, a URI or an open results folder.
         path: the page; ``report.html`` in the results folder if None.
         more: a JSON file with published numbers of your own, see `published`.
+        parameters: which of several sets of metrics' parameters, as in `scores`.
+        metric_seed: which of several metric seeds.
 
     Raises:
-        ResultsError: if there is no study, no model is done, or `path` is None and the results are
-            no local folder.
+        ResultsError: if there is no study, no model is done, no such score, or `path` is None and
+            the results are no local folder.
     """
     folder = open_results(results)
     if path is None and ("://" in str(results) or not Path(str(results)).is_dir()):
         where = folder.uri if isinstance(folder, Results) else results
         raise ResultsError(f"{where} is no local folder: say where the report should be written")
     path = Path(str(results)) / "report.html" if path is None else Path(path)
-    report = read_report(folder, more)
+    report = read_report(folder, more, parameters, metric_seed)
     files = path.with_name(f"{path.stem}_files")
     files.mkdir(parents=True, exist_ok=True)
     sections = make_sections(report)
@@ -72,7 +79,12 @@ def write_report(
     return path
 
 
-def read_report(folder: ResultsReader, more: str | Path | None = None) -> Report:
+def read_report(
+    folder: ResultsReader,
+    more: str | Path | None = None,
+    parameters: Parameters = None,
+    metric_seed: Seed = None,
+) -> Report:
     """What the report needs of a results folder.
 
     Raises:
@@ -84,12 +96,20 @@ def read_report(folder: ResultsReader, more: str | Path | None = None) -> Report
     models = models[models["status"] == "done"]
     if models.empty:
         raise ResultsError("no model is done yet: there is nothing to report")
-    mean, sampled = (
-        sort_as_paper(scores(folder, representation=kind, wide=True), names)
-        for kind in ("mean", "sampled")
+    choices: list[tuple[Parameters, Seed]] = [(parameters, metric_seed), ("paper", None)]
+    shown, papers = (
+        [sort_as_paper(scores(folder, kind, True, *choice), names) for kind in ("mean", "sampled")]
+        for choice in choices
     )
     _ = published_numbers("table_1", more)  # raises if the reader's own file is faulty
-    return Report(folder, names, models, mean, sampled, more)
+    report = Report(folder, names, models, shown[0], shown[1], more, find_remaining(folder))
+    own, others = (
+        pd.concat(tables).drop(columns="kl_per_latent", errors="ignore")
+        for tables in (shown, papers)
+    )
+    if own.equals(others):
+        return report
+    return report._replace(of_paper=report._replace(mean=papers[0], sampled=papers[1]))
 
 
 SECTIONS: dict[str, Callable[[Report], Element]] = {
@@ -111,18 +131,41 @@ SECTIONS: dict[str, Callable[[Report], Element]] = {
 def make_sections(report: Report) -> list[Element]:
     """All sections of the page; one that has nothing to show says why.
 
-    One that fails costs none of the others: it says so, and has the exception as "error".
+    One that fails costs none of the others: it says so, and has the exception as "error". The
+    first counts the verdicts of all.
     """
-    return [_make_section(name, make, report) for name, make in SECTIONS.items()]
+    sections = [_make_section(name, make, report) for name, make in SECTIONS.items()]
+    inner = [element for section in sections for element in elements.walk(section)]
+    verdicts = [verdict for element in inner for verdict in element.get("verdicts", ())]
+    sections[0]["elements"] += [elements.text(words) for words in tally_verdicts(verdicts)]
+    return sections
 
 
 def _make_section(name: str, make: Callable[[Report], Element], report: Report) -> Element:
     try:
-        return make(report)
+        section = make(report)
+        if report.of_paper is not None:
+            _take_comparisons(section, make(report.of_paper))
+        return section
     except Exception as error:
         why = f"This section could not be made, by a fault of Teasel's: {error!r}."
         failed = elements.section(name, name.capitalize(), elements.text(why, "notice"))
         return failed | {"error": error}
+
+
+def _take_comparisons(section: Element, of_paper: Element) -> None:
+    """Puts the comparisons with the paper in one section where another has its own."""
+    taken = [element for element in of_paper["elements"] if element.get("compares")]
+    place = next((n for n, own in enumerate(section["elements"]) if own.get("compares")), None)
+    if taken and place is not None:
+        words = "These scores have the paper's parameters; the others on this page have not."
+        others = [own for own in section["elements"] if not own.get("compares")]
+        section["elements"] = [
+            *others[:place],
+            elements.text(words, "note"),
+            *taken,
+            *others[place:],
+        ]
 
 
 def raise_failed(sections: list[Element], page: object) -> None:
@@ -186,16 +229,10 @@ def _list_facts(report: Report) -> list[dict]:
         ("seeds per setting", span),
         ("hours of training and encoding", f"{hours:,.1f}" if hours < 100 else f"{hours:,.0f}"),
     ]
-    if planned := _count_planned(report.folder):
-        facts.insert(1, (f"of {planned:,} planned", format_percent(len(report.trials) / planned)))
+    if report.left and (planned := sum(report.left.tally)):
+        done = format_percent(report.left.tally.done / planned)
+        facts.insert(1, (f"of {planned:,} planned are done", done))
     return [{"name": name, "value": value} for name, value in facts]
-
-
-def _count_planned(folder: ResultsReader) -> int | None:
-    """How many models the grids of a real results folder ask for."""
-    if not isinstance(folder, Results) or "grids" not in folder.study:
-        return None
-    return len(read_study(folder).wanted_trials())
 
 
 def list_notices(report: Report) -> list[str]:

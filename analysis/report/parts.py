@@ -9,7 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from ..formats import DASH, MINUS, format_count, format_percent
+from ...sweep.study.remaining import Remaining
+from ...words import format_count
+from ..formats import DASH, MINUS, format_percent
 from ..names import Names
 from ..paper.compare import compare_with_paper
 from ..paper.published import MODELS_PER_DATASET, paper_coverage
@@ -23,10 +25,7 @@ from .elements import Element
 MOST_ROWS = 20
 """Of a comparison that is shown at once."""
 
-MATRIX_SIZE = (4.6, 3.6)
-"""Of a matrix of six scores, in inches."""
-
-NO_SCORES = "No model has one of the paper's scores yet."
+NO_SCORES = "No trained model has one of the paper's scores yet."
 
 
 class Report(NamedTuple):
@@ -39,6 +38,9 @@ class Report(NamedTuple):
         mean: their wide scores of the mean representation.
         sampled: their wide scores of the sampled one.
         more: a file with published numbers of the reader's own.
+        left: where every trial of the study is; None of a made one.
+        of_paper: the same with the scores that have the paper's parameters, as far as there are
+            such; None if it would be the same.
     """
 
     folder: ResultsReader
@@ -47,6 +49,8 @@ class Report(NamedTuple):
     mean: DataFrame
     sampled: DataFrame
     more: str | Path | None = None
+    left: Remaining | None = None
+    of_paper: "Report | None" = None
 
     @property
     def datasets(self) -> list[str]:
@@ -75,6 +79,11 @@ class Report(NamedTuple):
 def keep_present(table: DataFrame, columns: Sequence[str]) -> list[str]:
     """Those of the columns that the table has with a value."""
     return [name for name in columns if name in table and table[name].notna().any()]
+
+
+def count_settings(table: DataFrame) -> int:
+    """How many settings these models have; of two methods, the same words are two."""
+    return len(table[["method", "setting"]].drop_duplicates())
 
 
 def empty_section(name: str, title: str, why: str) -> Element:
@@ -157,18 +166,30 @@ def tabulate_comparison(
     titles |= {"comparison": "Comparison"}
     titles |= {"why": "Why"} if any(own) else {}
     whole = elements.table(name, rows, titles, digits=1)
+    whole["verdicts"] = list(shown["comparison"])
     if len(rows) > MOST_ROWS:
         whole = elements.details(f"All {len(rows)} numbers beside the published ones", whole)
     none = set(shown["comparison"]) == {"not comparable"}
     words = [f"{'Not comparable' if none else 'Of all'}: {'; '.join(common)}."] if common else []
-    words += [f"Behind it: {describe_coverage(table)}."]
+    words += [f"Behind it: {describe_coverage(table)}.", *tally_verdicts(list(shown["comparison"]))]
     if sources := [source for source in shown["source"].unique() if source]:
         words += [f"Published numbers: {'; '.join(sources)}."]
-    return [whole, elements.text(" ".join(words), "note")]
+    return [each | {"compares": True} for each in (whole, elements.text(" ".join(words), "note"))]
+
+
+def tally_verdicts(verdicts: Sequence[str]) -> list[str]:
+    """How many numbers agree and differ, beside what chance alone would do; nothing of none."""
+    agree, differ = (list(verdicts).count(word) for word in ("agrees", "differs"))
+    if not agree + differ:
+        return []
+    return [
+        f"Of {format_count(agree + differ, 'number')} compared {agree:,} agree and {differ:,} "
+        f"differ; up to {(agree + differ) / 20:.1f} would differ by chance alone."
+    ]
 
 
 def plot_correlations(
-    report: Report, name: str, rows: DataFrame, size: tuple[float, float] = MATRIX_SIZE
+    report: Report, name: str, rows: DataFrame, size: tuple[float, float] | None = None
 ) -> Element:
     """Rank correlations of one data set, with what they are over; a line if there are none.
 
@@ -176,7 +197,7 @@ def plot_correlations(
         report: the results.
         name: of the figure.
         rows: of one data set, or of "average".
-        size: in inches.
+        size: in inches; by the number of rows and columns if None.
     """
     dataset, trained = str(rows["dataset"].iat[0]), report.trained
     own = trained if dataset == "average" else trained[trained["dataset"] == dataset]
@@ -205,15 +226,17 @@ def plot_matrix(
     caption: str,
     value: str,
     neutral: float = 0.0,
-    size: tuple[float, float] = MATRIX_SIZE,
+    size: tuple[float, float] | None = None,
 ) -> Element:
     """A coloured table of one column, in percent."""
+    if size is None:
+        size = (1.6 + 0.5 * rows["column"].nunique(), 1.2 + 0.4 * rows["row"].nunique())
     plot = partial(plots.plot_matrix, value=value, neutral=neutral)
     return elements.figure(name, report.plot(plot, rows, size=size), caption)
 
 
 def plot_published_matrix(
-    report: Report, name: str, published: DataFrame, size: tuple[float, float] = MATRIX_SIZE
+    report: Report, name: str, published: DataFrame, size: tuple[float, float] | None = None
 ) -> Element:
     """The matrix that the paper prints for a data set."""
     dataset = report.names.label(published["dataset"].iat[0])
@@ -238,6 +261,10 @@ def explain_nothing_published(report: Report, what: str, known: DataFrame) -> El
     return elements.text(
         f"Beside the paper's {what}: {where}. A JSON file of yours can add some.", "note"
     )
+
+
+MOST_ABREAST = 6
+"""Panels of figure 1 and of curves side by side, for the page to hold."""
 
 
 def panel_grid(panels: int, most: int) -> tuple[int, int]:

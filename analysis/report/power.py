@@ -13,7 +13,7 @@ from .parts import Report, describe_models, empty_section
 WORDS = (
     "Seeds per setting to tell two settings whose true means differ by so much, with 80 % "
     "power at the 5 % level, if seeds differ as they do here; in brackets for a paired "
-    "comparison of the same seeds. The most demanding data set of each score."
+    "comparison of the same seeds. The spread is the largest of the data sets here."
 )
 
 
@@ -37,7 +37,7 @@ def make_section(report: Report) -> Element:
 
 
 def _tabulate_seeds(report: Report, known: DataFrame) -> Element:
-    """The seeds that each score needs, on its most demanding data set."""
+    """The seeds that each score needs, at the largest spread of a data set."""
     worst = known.sort_values("spread").groupby(["score", "delta"], sort=False).tail(1)
     deltas = sorted(worst["delta"].unique())
     by_score, rows = split_by(worst, "score"), []
@@ -50,9 +50,8 @@ def _tabulate_seeds(report: Report, known: DataFrame) -> Element:
                 for delta in deltas
             ]
             first = by_score[score].iloc[0]
-            labels = (report.names.label(score), report.names.label(first["dataset"]))
-            rows.append((*labels, first["spread"], *counts))
-    titles = {"score": "Score", "dataset": "Data set", "spread": "Spread over seeds"}
+            rows.append((report.names.label(score), first["spread"], *counts))
+    titles = {"score": "Score", "spread": "Spread over seeds"}
     titles |= {f"{delta:g}": f"to tell {delta:g}" for delta in deltas}
     return elements.table("power-table", DataFrame(rows, columns=list(titles)), titles, digits=3)
 

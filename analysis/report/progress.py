@@ -6,6 +6,8 @@ from pandas import DataFrame
 
 from ...sweep.store.results import ResultsError
 from ...sweep.store.store import StoreError
+from ...words import readable
+from ..factors import factors_of
 from ..formats import MINUS
 from ..names import Names
 from ..paper.compare import RULE
@@ -17,8 +19,10 @@ from ..statistics.embedding import embedding
 from ..summary import exemplars, score_table, training_curves
 from ..tables import list_other_scores, representation, split_by
 from . import elements
+from .absent import name_absent
 from .elements import Element
 from .parts import (
+    MOST_ABREAST,
     Report,
     describe_models,
     empty_section,
@@ -48,6 +52,7 @@ def make_progress(report: Report) -> Element:
         "progress",
         "How far the study is",
         elements.table("filled", rows, titles, digits=1),
+        *name_absent(report.folder, report.left, report.names),
         elements.heading("When a number is compared with the paper's"),
         elements.text(RULE),
     )
@@ -58,7 +63,7 @@ def _count_models(report: Report) -> DataFrame:
     trained = report.drop_references(report.trials)
     scored = report.mean.loc[report.mean[report.scores].notna().all(axis=1), "trial_id"]
     rows = trained.assign(
-        cell=trained["method"] + trained["setting"],
+        cell=trained["method"] + " " + trained["setting"],
         scored=trained["trial_id"].isin(scored) & bool(report.scores),
     )
     counts = rows.groupby("dataset", sort=False).agg(
@@ -107,7 +112,7 @@ def _introduce_scores(several: bool) -> list[Element]:
     )
     how = (
         "The best mean of each score is bold; that alone is no evidence of a difference. "
-        "References are grey. Click a heading to sort."
+        "References are grey. Click a heading to sort; the third click restores the order."
     )
     return [elements.text(words, "reading"), elements.text(how, "page")]
 
@@ -149,20 +154,27 @@ def make_curves(report: Report) -> Element:
         return empty_section("curves", "Training", "No training curves are stored.")
     figures = []
     for dataset, rows in split_by(summary, "dataset").items():
-        columns = rows["method"].nunique()
-        drawn = report.plot(
-            plots.plot_curves,
-            rows,
-            size=(1.1 + 2.0 * columns if columns > 1 else 3.8, 4.2),
-            grid=(2, columns),
-            sharex=True,
-            sharey="row",
-            squeeze=False,
-        )
-        label = report.names.label(dataset)
-        caption = f"{label}: mean over the seeds of each setting, darker is a larger value."
-        figures.append(elements.figure(f"curves-{dataset}", drawn, caption))
+        methods = list(rows["method"].unique())
+        for first in range(0, len(methods), MOST_ABREAST):
+            some = methods[first : first + MOST_ABREAST]
+            figures.append(_plot_curves(report, dataset, rows[rows["method"].isin(some)], first))
     return elements.section("curves", "Training", *figures)
+
+
+def _plot_curves(report: Report, dataset: str, rows: DataFrame, first: int) -> Element:
+    columns = rows["method"].nunique()
+    drawn = report.plot(
+        plots.plot_curves,
+        rows,
+        size=(1.1 + 2.0 * columns if columns > 1 else 3.8, 4.2),
+        grid=(2, columns),
+        sharex=True,
+        sharey="row",
+        squeeze=False,
+    )
+    label = report.names.label(dataset)
+    caption = f"{label}: mean over the seeds of each setting, darker is a larger value."
+    return elements.figure(f"curves-{dataset}{f'-{first}' if first else ''}", drawn, caption)
 
 
 def make_pictures(report: Report) -> Element:
@@ -206,6 +218,9 @@ def make_codes(report: Report) -> Element:
     except ValueError as error:
         why = f"The codes of the best model, {best['trial_id']}, give no map: {error}."
         return empty_section(name, title, why)
+    names = factors_of(report.folder.study).get(str(best["dataset"]), [])
+    titles = {f"factor {place + 1}": readable(name) for place, name in enumerate(names)}
+    summary = summary.rename(columns=titles)
     label, label_setting = report.names.label, report.names.label_setting
     caption = (
         f"{label(best['dataset'])}, {label(best['method'])} {label_setting(best['setting'])}, seed "

@@ -82,7 +82,7 @@ def make_section(report: Report) -> Element:
         ("Hours of training", f"{report.trials['train_seconds'].sum() / 3600:,.2f}"),
         ("Hours of encoding", f"{report.trials['encode_seconds'].sum() / 3600:,.2f}"),
         ("Hours of scoring", f"{seconds / 3600:,.2f}"),
-        ("Scores", f"{len(scores) - errors:,}, and {errors:,} that could not be computed"),
+        ("Scores", f"{len(scores) - errors:,}, and {errors:,} that are not defined"),
         ("Failed attempts", f"{len(report.folder.table('failures')):,}"),
     ]
     for row in fingerprints(report.folder).itertuples():

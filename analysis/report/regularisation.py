@@ -6,8 +6,9 @@ from ..paper import figures
 from ..plots import plots
 from ..tables import split_by
 from . import elements
+from .claims import tell_changes
 from .elements import Element
-from .parts import Report, describe_models, empty_section
+from .parts import MOST_ABREAST, Report, describe_models, empty_section, panel_grid
 
 WORDS = (
     "Dependence between the latents at growing regularisation. The paper's claim: samples "
@@ -41,7 +42,11 @@ def make_section(report: Report) -> Element:
         name,
         title,
         elements.text(WORDS, "reading"),
-        _count_falls(summary),
+        tell_changes(
+            "From the weakest to the strongest setting, pairs of method and data set in which "
+            "total correlation changes",
+            figures.figure_1_changes(report.trained, report.drop_references(report.sampled)),
+        ),
         *lacking,
         *plotted,
         elements.text(NOT_COMPARED, "note"),
@@ -50,10 +55,9 @@ def make_section(report: Report) -> Element:
 
 
 def _plot(report: Report, dataset: str, score: str, rows: DataFrame) -> Element:
-    columns = rows["method"].nunique()
-    drawn = report.plot(
-        plots.plot_strength, rows, size=(1.2 + 1.95 * columns, 2.4), grid=(1, columns)
-    )
+    lines, columns = panel_grid(rows["method"].nunique(), MOST_ABREAST)
+    size = (1.2 + 1.95 * columns, 0.4 + 2.0 * lines)
+    drawn = report.plot(plots.plot_strength, rows, size=size, grid=(lines, columns))
     what = "mean (with its 95 % interval) and standard deviation"
     what = what if rows["low"].notna().any() else "mean and standard deviation"
     what = f"{what} over seeds" if rows["spread"].notna().any() else "one seed of each setting"
@@ -61,26 +65,3 @@ def _plot(report: Report, dataset: str, score: str, rows: DataFrame) -> Element:
     label = report.names.label
     caption = f"{label(dataset)}, {label(score)}: {what}; {models}."
     return elements.figure(f"figure_1-{dataset}-{score}", drawn, caption)
-
-
-def _count_falls(summary: DataFrame) -> Element | None:
-    """How often total correlation falls from the weakest to the strongest setting."""
-    rows = summary[summary["score"] == "gaussian_total_correlation"]
-    falls: dict[str, list[bool]] = {"sampled": [], "mean": []}
-    for (_, method, kind), line in rows.groupby(
-        ["dataset", "method", "representation"], sort=False
-    ):
-        if len(line) > 1:
-            values = line["value"].to_numpy(float)
-            change = values[-1] - values[0]
-            falls[str(kind)].append(change > 0 if method == "annealed_vae" else change < 0)
-    if not all(falls.values()):
-        return None
-    counts = [
-        f"that of {name} in {sum(found)} of {len(found)}"
-        for name, found in (("samples", falls["sampled"]), ("means", falls["mean"]))
-    ]
-    return elements.text(
-        f"From the weakest to the strongest setting, total correlation falls: "
-        f"{' and '.join(counts)} pairs of method and data set."
-    )

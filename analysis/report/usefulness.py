@@ -1,16 +1,18 @@
 """Are better scores more useful?"""
 
+from collections.abc import Iterator
+
 from pandas import DataFrame
 
-from ..formats import MINUS
-from ..names import Names
 from ..paper import figures
 from ..paper.published import published_numbers
 from ..paper_grid import DOWNSTREAM
 from ..plots import plots
+from ..statistics.correlation import CHANCE, compare_correlations
 from ..summary import score_table
 from ..tables import split_by
 from . import elements
+from .claims import claim
 from .elements import Element
 from .parts import (
     NO_SCORES,
@@ -64,7 +66,7 @@ def make_section(report: Report) -> Element:
         name,
         title,
         elements.text(WORDS, "reading"),
-        _name_most_useful(report.names, summary),
+        *_name_most_useful(report, downstream),
         *matrices,
         *([_plot_points(report, points)] if len(points) else []),
         *(comparisons or [explain_nothing_published(report, "figure 5", known)]),
@@ -80,17 +82,14 @@ def _plot_points(report: Report, points: DataFrame) -> Element:
     return elements.figure("figure_6", drawn, f"A dot is a model; {describe_coverage(points)}.")
 
 
-def _name_most_useful(names: Names, summary: DataFrame) -> Element | None:
-    each = summary[summary["dataset"] != "average"]
-    means = each.groupby("row", sort=False)["correlation"].mean().dropna()
-    if len(means) < 2:
-        return None
-    best, worst = means.idxmax(), means.idxmin()
-    numbers = [f"{100 * value:.0f}".replace("-", MINUS) for value in (means.max(), means.min())]
-    return elements.text(
-        f"Averaged over columns and data sets, {names.label(best)} goes with downstream "
-        f"performance most ({numbers[0]}), {names.label(worst)} least ({numbers[1]})."
-    )
+def _name_most_useful(report: Report, downstream: list[str]) -> Iterator[Element | None]:
+    """The scores that go with downstream performance most and least."""
+    of_dataset, label = split_by(report.trained, "dataset"), report.names.label
+    contest = compare_correlations(of_dataset, report.scores, downstream)
+    where = "averaged over columns and data sets"
+    most, least = (f"Goes with downstream performance {how}, {where}" for how in ("most", "least"))
+    yield claim(contest, most, "scores", label, CHANCE, "what says nothing")
+    yield claim(contest.without(CHANCE), least, "scores", label, lowest=True)
 
 
 def _tabulate_accuracies(report: Report, downstream: list[str]) -> list[Element]:

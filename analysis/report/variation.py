@@ -1,20 +1,30 @@
 """Figure 3 of the report: what a score varies with, the method, its setting or the seed."""
 
+from collections.abc import Iterator
+
 import pandas as pd
 from pandas import DataFrame
 
-from ..formats import format_count, format_percent
-from ..names import Names
+from ...words import format_count
+from ..formats import format_percent
 from ..paper import figures
 from ..plots import plots
-from ..statistics.importance import importance, scale_to_bars, variance_explained
+from ..statistics.importance import (
+    compare_seed_shares,
+    importance,
+    scale_to_bars,
+    variance_explained,
+)
 from ..statistics.improvement import probability_of_improvement
 from ..tables import split_by
 from . import elements
+from .claims import claim
 from .elements import Element
 from .parts import (
+    MOST_ABREAST,
     NO_SCORES,
     Report,
+    count_settings,
     describe_coverage,
     empty_section,
     panel_grid,
@@ -38,7 +48,7 @@ def make_section(report: Report) -> Element:
     trained, scores = report.trained, report.scores
     if not scores:
         return empty_section(name, title, NO_SCORES)
-    if trained["setting"].nunique() < 2:
+    if count_settings(trained) < 2:
         why = "All models have one setting: there is nothing to tell apart."
         return empty_section(name, title, why)
     summary = importance(trained, scores)
@@ -108,21 +118,29 @@ def _plot_shares(report: Report, summary: DataFrame) -> list[Element]:
     intervals = intervals or "; ".join(dict.fromkeys(shown["note"]))
     caption = f"{_describe_models(report.trained)}; {intervals}."
     return [
-        elements.text(describe_seeds_share(report.names, shown)),
+        elements.text(describe_seeds_share(shown)),
+        *filter(None, _name_most_settled(report)),
         elements.figure("importance-shares", drawn, caption),
         *lacking,
     ]
 
 
-def describe_seeds_share(names: Names, summary: DataFrame) -> str:
+def describe_seeds_share(summary: DataFrame) -> str:
     """How much of the bars of `importance` the seed and the rest fill, in words."""
     seed = scale_to_bars(summary).query("part == 'seed'").groupby("score")["width"].mean()
-    least, most = seed.idxmin(), seed.idxmax()
+    least, most = format_percent(seed.min()), format_percent(seed.max())
+    span = f"between {least} and {most}" if least != most else most
     return (
-        f"The seed and the rest fill between {format_percent(seed.min())} ({names.label(least)}) "
-        f"and {format_percent(seed.max())} ({names.label(most)}) of a score's bar, on average over "
-        "the data sets here."
+        f"The seed and the rest fill {span} of a score's bar, on average over the data sets here."
     )
+
+
+def _name_most_settled(report: Report) -> Iterator[Element | None]:
+    """The scores that depend most and least on the seed and the rest."""
+    contest, label = compare_seed_shares(report.trained, report.scores), report.names.label
+    what = "depends {} on the seed and the rest (omega squared, on average over data sets)"
+    yield claim(contest, f"The score that {what.format('most')}", "scores", label)
+    yield claim(contest, f"The score that {what.format('least')}", "scores", label, lowest=True)
 
 
 def _plot_violins(
@@ -138,32 +156,42 @@ def _plot_violins(
         return [elements.text(why, "note")]
     if len(rows) == 1:
         return [elements.text(f"{label}: one model has no spread.", "note")]
-    count = settings["score"].nunique()
-    lines, columns = panel_grid(count, most=3)
+    count, width = settings["score"].nunique(), max(2.9, 0.26 * methods["method"].nunique())
+    lines, columns = panel_grid(count, most=max(1, int(9 / width)))
     narrow = report.plot(
         *(plots.plot_violins, rows, methods),
-        size=(0.6 + 2.9 * columns, 0.3 + 2.1 * lines),
+        size=(0.6 + width * columns, 0.3 + 2.1 * lines),
         grid=(lines, columns),
-    )
-    wide = report.plot(
-        *(plots.plot_violins, rows, settings),
-        size=(1.6 + 0.23 * len(settings) / count, 0.8 + 1.4 * count),
-        grid=(count, 1),
-        sharex=True,
     )
     interval = " with its 95 % interval" if methods["low"].notna().any() else ""
     caption = (
         f"{label}, by method: {_describe_models(report.drop_references(rows))}. A dot is the mean"
         f"{interval}; grey is what nothing has trained."
     )
-    within = f"{label}, by setting within each method."
     return [
         elements.figure(f"figure_3-method-{dataset}", narrow, caption),
-        elements.details(
-            f"{label} by setting",
-            elements.figure(f"figure_3-setting-{dataset}", wide, within),
-        ),
+        elements.details(f"{label} by setting", *_plot_settings(report, dataset, rows, settings)),
     ]
+
+
+def _plot_settings(
+    report: Report, dataset: str, rows: DataFrame, settings: DataFrame
+) -> list[Element]:
+    """The violins by setting, a figure for every few methods."""
+    methods, found = list(settings["method"].unique()), []
+    for first in range(0, len(methods), MOST_ABREAST):
+        some = settings[settings["method"].isin(methods[first : first + MOST_ABREAST])]
+        count = some["score"].nunique()
+        drawn = report.plot(
+            *(plots.plot_violins, rows, some),
+            size=(1.6 + 0.23 * len(some) / count, 0.8 + 1.4 * count),
+            grid=(count, 1),
+            sharex=True,
+        )
+        name = f"figure_3-setting-{dataset}{f'-{first}' if first else ''}"
+        caption = f"{report.names.label(dataset)}, by setting within each method."
+        found.append(elements.figure(name, drawn, caption))
+    return found
 
 
 def _plot_shares_within_methods(report: Report, summary: DataFrame) -> list[Element]:
@@ -186,7 +214,8 @@ def _plot_improvement(report: Report, improvement: DataFrame) -> list[Element]:
     if shown["row"].nunique() < 2:
         return []
     half = ((shown["high"] - shown["low"]) / 2).max()
-    interval = f"95 % intervals of up to ± {100 * half:.0f}" if half > 0 else shown["note"].iat[0]
+    notes = "; ".join(filter(None, dict.fromkeys(shown["note"])))
+    interval = f"95 % intervals of up to ± {100 * half:.0f}" if half > 0 else notes
     caption = (
         "Probability of improvement: how often a run of the row's method beats a run of the "
         f"column's in {report.names.label(score)}, in percent, mean over data sets; {interval}. "

@@ -7,12 +7,14 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
-from ..formats import format_count
+from ...words import format_count
 from ..names import PAPER_NAMES
 from ..paper_grid import DISENTANGLEMENT
 from ..tables import check_models, check_scores, drop_references
+from .contest import Contest, hold_contest
 from .resampling import (
     MIN_SEEDS,
+    Statistic,
     bootstrap_error,
     explain_no_interval,
     fewest_seeds,
@@ -79,19 +81,11 @@ def rank_correlations(
     rows = check_scores(rows, *tables.values())
     columns = rows if columns is None else check_scores(columns, *tables.values())
     pairs = list(itertools.product(rows, columns))
-    samples = [_Sample(table, pairs) for table in tables.values()]
-    seeds = np.unique(np.concatenate([sample.seeds for sample in samples]))
-    places = [np.searchsorted(seeds, sample.seeds) for sample in samples]
-
-    def correlate(counts: np.ndarray) -> np.ndarray:
-        """Of every data set, and last their mean: (data sets + 1, pairs)."""
-        each = [sample.correlate(counts[at]) for sample, at in zip(samples, places, strict=True)]
-        return np.vstack([*each, mean_of_finite(np.array(each))])
-
-    estimate = correlate(np.ones(len(seeds)))
+    samples, correlate, num_all_seeds = _sample(tables, pairs)
+    estimate = correlate(np.ones(num_all_seeds))
     error = np.full(estimate.shape, np.nan)
     if num_resamples and max(sample.num_seeds for sample in samples) >= MIN_SEEDS:
-        error = bootstrap_error(correlate, len(seeds), num_resamples, rng)
+        error = bootstrap_error(correlate, num_all_seeds, num_resamples, rng)
 
     def explain(num_seeds: int) -> str:
         return explain_no_interval(num_seeds) if num_resamples else ""
@@ -116,6 +110,55 @@ def rank_correlations(
     return pd.concat(found, ignore_index=True)
 
 
+CHANCE = "chance"
+"""What takes part in a contest as if it were a score that says nothing."""
+
+
+def compare_correlations(
+    tables: Mapping[str, DataFrame], rows: Sequence[str], columns: Sequence[str] | None = None
+) -> Contest:
+    """The contest between correlations, averaged over data sets, and `CHANCE`, which is 0.
+
+    Args:
+        tables: wide scores by data set, one at least.
+        rows: score columns.
+        columns: score columns, over which each row is averaged. If None, it is between the pairs
+            of `rows`, named "row, column".
+    """
+    if columns is None:
+        pairs = list(itertools.combinations(rows, 2))
+        names, width = [", ".join(pair) for pair in pairs], 1
+    else:
+        pairs = list(itertools.product(rows, columns))
+        names, width = list(rows), len(columns)
+    samples, correlate, num_seeds = _sample(tables, pairs)
+
+    def average(counts: np.ndarray) -> np.ndarray:
+        found = correlate(counts)[-1].reshape(len(names), width)
+        return np.append(mean_of_finite(found.T), 0.0)
+
+    behind = [sample.num_seeds for sample in samples if len(sample.models)]
+    return hold_contest([*names, CHANCE], average, num_seeds, min(behind, default=0))
+
+
+def _sample(
+    tables: Mapping[str, DataFrame], pairs: Sequence[tuple[str, str]]
+) -> "tuple[list[_Sample], Statistic, int]":
+    """The data sets' models, their pairs' correlations by counts of seeds, and how many seeds.
+
+    The correlations are those of every data set, and last their mean: (data sets + 1, pairs).
+    """
+    samples = [_Sample(table, pairs) for table in tables.values()]
+    seeds = np.unique(np.concatenate([sample.seeds for sample in samples]))
+    places = [np.searchsorted(seeds, sample.seeds) for sample in samples]
+
+    def correlate(counts: np.ndarray) -> np.ndarray:
+        each = [sample.correlate(counts[at]) for sample, at in zip(samples, places, strict=True)]
+        return np.vstack([*each, mean_of_finite(np.array(each))])
+
+    return samples, correlate, len(seeds)
+
+
 def _tabulate(
     dataset: str,
     pairs: Sequence[tuple[str, str]],
@@ -124,8 +167,12 @@ def _tabulate(
     behind: "Sequence[_Sample]",
     notes: Sequence[str],
 ) -> DataFrame:
-    """The correlations of some pairs as rows of a table, with the models `behind` them counted."""
-    low, high = (np.clip(end, -1, 1) for end in ends)
+    """The correlations of some pairs as rows of a table, with the models `behind` them counted.
+
+    A score with itself is 1 by definition, and has no interval.
+    """
+    with_itself = np.array([row == column for row, column in pairs])
+    low, high = (np.where(with_itself, np.nan, np.clip(end, -1, 1)) for end in ends)
     return DataFrame(
         {
             "dataset": dataset,
@@ -217,7 +264,7 @@ def dataset_correlation(
             if shared[i, j] < MIN_SETTINGS:
                 note = f"{format_count(shared[i, j], 'setting')} in common, {MIN_SETTINGS} needed"
             size = num_models[i] + (num_models[j] if i != j else 0)
-            ends = (low[i, j], high[i, j])
+            ends = (low[i, j], high[i, j]) if i != j else (np.nan, np.nan)
             entries.append((row, column, estimate[i, j], *ends, size, shared[i, j], note))
     names = ["row", "column", "correlation", "low", "high", "num_models", "num_settings", "note"]
     return DataFrame(entries, columns=names)

@@ -7,7 +7,14 @@ import pandas as pd
 from pandas import DataFrame
 
 from ..paper_grid import DISENTANGLEMENT
-from .resampling import explain_no_interval, fewest_seeds, jackknife_error, student_interval
+from .contest import Contest, hold_contest
+from .resampling import (
+    explain_no_interval,
+    fewest_seeds,
+    jackknife_error,
+    mean_of_finite,
+    student_interval,
+)
 from .score_array import score_array
 
 PARTS = ("method", "setting", "seed")
@@ -70,6 +77,20 @@ def importance(table: DataFrame, scores: str | Sequence[str] = DISENTANGLEMENT) 
                 ends = (low[g, n, p], high[g, n, p])
                 rows.append((*name, group, part, *entry, *ends, num_models[g, n], note))
     return DataFrame(rows, columns=_COLUMNS)
+
+
+def compare_seed_shares(table: DataFrame, scores: str | Sequence[str]) -> Contest:
+    """The contest between scores, of which the seed and the rest explain most.
+
+    By the corrected share over all methods, averaged over data sets.
+    """
+    data = score_array(table, scores)
+
+    def seed_shares(counts: np.ndarray) -> np.ndarray:
+        return mean_of_finite(_decompose(data.values, data.methods, counts)[..., 2, 1])
+
+    fewest = int(fewest_seeds(data.num_seeds.ravel()))
+    return hold_contest(data.scores, seed_shares, len(data.seeds), fewest)
 
 
 _COLUMNS = [

@@ -14,8 +14,15 @@ from pandas import DataFrame
 from ..names import PAPER_NAMES, Names
 from ..paper_grid import DISENTANGLEMENT, UNSUPERVISED
 from ..tables import check_scores
-from .resampling import explain_no_interval, fewest_seeds, jackknife_error, student_interval
-from .score_array import score_array
+from .contest import Contest, hold_contest
+from .resampling import (
+    explain_no_interval,
+    fewest_seeds,
+    jackknife_error,
+    mean_of_finite,
+    student_interval,
+)
+from .score_array import ScoreArray, score_array
 
 FEWEST_SEEDS = 20
 """For an interval of one choice a seed, of which few go wrong: with 10 it is too narrow."""
@@ -83,7 +90,7 @@ def table_1(
     estimate = transfer(np.ones(num_seeds))
     error = jackknife_error(lambda counts: transfer(counts)[:, 0], num_seeds)
     fewest = int(fewest_seeds(data.num_seeds.ravel()))
-    low, high = student_interval(estimate[:, 0], error, fewest)
+    low, high = (np.clip(end, 0, 1) for end in student_interval(estimate[:, 0], error, fewest))
     found = DataFrame(CELLS, columns=["row", "column"])
     found["success"], found["low"], found["high"] = estimate[:, 0], low, high
     found["blind"], found["regret"] = _mean(outcome.success), estimate[:, 1]
@@ -132,6 +139,80 @@ def unsupervised_selection(
     Raises:
         ValueError: if two rows are of one model, or a score is unknown.
     """
+    data, choices = _rate_choices(table, directions, scores, names)
+    rows = []
+    for number, rated in enumerate(choices):
+        every_seed = np.ones(len(data.seeds))
+        chance, lost = rated.success.mean(every_seed), rated.regret.mean(every_seed)
+        error = jackknife_error(rated.success.mean, len(data.seeds))
+        ends = student_interval(chance, error, rated.num_seeds, FEWEST_SEEDS)
+        low, high = (np.clip(end, 0, 1) for end in ends)
+        for i, by in enumerate(rated.by):
+            for j, score in enumerate(data.scores[len(rated.by) :]):
+                note = explain_no_interval(rated.num_seeds[i, j], FEWEST_SEEDS)
+                if np.isnan(chance[i, j]):
+                    note = "no seed has two settings with both scores"
+                size = data.num_models[number, len(rated.by) + j]
+                entry = (chance[i, j], low[i, j], high[i, j], rated.blind[j], lost[i, j], size)
+                rows.append((data.datasets[number], by, score, *entry, note))
+    names_of_columns = ["dataset", "by", "score", "success", "low", "high", "blind", "regret"]
+    return DataFrame(rows, columns=[*names_of_columns, "num_models", "note"])
+
+
+BLIND = "blind"
+"""What takes part in a contest as a choice that looks at nothing."""
+
+
+def compare_choices(
+    table: DataFrame,
+    scores: str | Sequence[str] = DISENTANGLEMENT,
+    names: Names = PAPER_NAMES,
+) -> Contest:
+    """The contest between choices by unsupervised scores, and `BLIND`.
+
+    By their success, averaged over data sets and scores; see `unsupervised_selection`.
+    """
+    data, choices = _rate_choices(table, None, scores, names)
+    if not choices:
+        return hold_contest([], lambda counts: np.empty(0), 0, 0, FEWEST_SEEDS)
+    by = choices[0].by
+    blind = [rated.blind for rated in choices]
+
+    def average(counts: np.ndarray) -> np.ndarray:
+        success = np.array([rated.success.mean(counts) for rated in choices])
+        chance = np.where(np.isfinite(success), np.array(blind)[:, None], np.nan)
+        each = mean_of_finite(np.moveaxis(success, 1, -1).reshape(-1, len(by)))
+        return np.append(each, _mean(chance))
+
+    fewest = int(fewest_seeds(np.array([rated.num_seeds for rated in choices]).ravel()))
+    return hold_contest([*by, BLIND], average, len(data.seeds), fewest, FEWEST_SEEDS)
+
+
+class _Choices(NamedTuple):
+    """What choosing by each unsupervised score brings on one data set, (choices, scores).
+
+    Attributes:
+        by: the unsupervised scores.
+        success: for any counts of the seeds.
+        regret: likewise.
+        blind: (scores,), the success of a blind choice.
+        num_seeds: the fewest of a setting.
+    """
+
+    by: list[str]
+    success: "_Transfer"
+    regret: "_Transfer"
+    blind: np.ndarray
+    num_seeds: np.ndarray
+
+
+def _rate_choices(
+    table: DataFrame,
+    directions: Mapping[str, int] | None,
+    scores: str | Sequence[str],
+    names: Names,
+) -> tuple[ScoreArray, list[_Choices]]:
+    """The array of the unsupervised scores and of `scores`, and the choices on each data set."""
     if directions is None:
         directions = {name: names.sign(name) for name in (*UNSUPERVISED, "udr")}
     else:
@@ -139,28 +220,16 @@ def unsupervised_selection(
     given, scores = [name for name in directions if name in table], check_scores(scores, table)
     data = score_array(table, [*given, *scores])
     signs = [*(directions[name] for name in given), *(names.sign(score) for score in scores)]
-    rows = []
-    for number, dataset in enumerate(data.datasets):
-        values = np.moveaxis(data.values[number] * signs, 2, 0)  # scores, settings, seeds
-        choices, outcome = _choose_best(values[: len(given)]), _rate_settings(values[len(given) :])
-        success, regret = (_Transfer(choices, rated, to_other_seeds=False) for rated in outcome)
-        every_seed = np.ones(len(data.seeds))
-        chance, lost = success.mean(every_seed), regret.mean(every_seed)
+    choices = []
+    for of_dataset in data.values:
+        values = np.moveaxis(of_dataset * signs, 2, 0)  # scores, settings, seeds
+        chosen, outcome = _choose_best(values[: len(given)]), _rate_settings(values[len(given) :])
+        success, regret = (_Transfer(chosen, rated, to_other_seeds=False) for rated in outcome)
         there = np.isfinite(values)
-        fewest = fewest_seeds((there[: len(given), None] & there[len(given) :]).sum(axis=-1))
-        error = jackknife_error(success.mean, len(data.seeds))
-        low, high = student_interval(chance, error, fewest, FEWEST_SEEDS)
-        for i, by in enumerate(given):
-            for j, score in enumerate(scores):
-                note = explain_no_interval(fewest[i, j], FEWEST_SEEDS)
-                if np.isnan(chance[i, j]):
-                    note = "no seed has two settings with both scores"
-                ends = (low[i, j], high[i, j])
-                blind, size = _mean(outcome.success[j]), data.num_models[number, len(given) + j]
-                entry = (chance[i, j], *ends, blind, lost[i, j], size, note)
-                rows.append((dataset, by, score, *entry))
-    names_of_columns = ["dataset", "by", "score", "success", "low", "high", "blind", "regret"]
-    return DataFrame(rows, columns=[*names_of_columns, "num_models", "note"])
+        num_seeds = fewest_seeds((there[: len(given), None] & there[len(given) :]).sum(axis=-1))
+        blind = np.array([_mean(rated) for rated in outcome.success])
+        choices.append(_Choices(given, success, regret, blind, num_seeds))
+    return data, choices
 
 
 class Outcome(NamedTuple):

@@ -137,20 +137,11 @@ class _Check:
 
     def _repeated(self, table: pa.Table, name: str) -> None:
         """Rows that two attempts wrote, and those to which they gave different numbers."""
-        identity, numbers = IDENTITY[name], NUMBERS[name]
-        extremes = [(number, kind) for number in numbers for kind in ("min", "max")]
-        counted = table.append_column("_row", pa.array(np.arange(len(table))))
-        counted = counted.group_by(identity).aggregate([("_row", "count"), *extremes])
-        extra = len(table) - len(counted)
+        extra, lines = compare_repeated(table, name)
         if extra:
             self._say("rows that stand twice", f"tables/{name}: {extra:,}")
-        counted = counted.filter(pc.field("_row_count") > 1)
-        for number in numbers:
-            least, most = f"{number}_min", f"{number}_max"
-            for row in counted.filter(pc.field(least) != pc.field(most)).to_pylist():
-                which = ", ".join(str(row[column]) for column in identity)
-                what = f"{number} is {row[least]:.6g} and {row[most]:.6g}"
-                self._say("rows that disagree", f"tables/{name}: {which}: {what}")
+        for line in lines:
+            self._say("rows that disagree", line)
 
     def _numbers(self, table: pa.Table, name: str) -> None:
         for number in NUMBERS[name]:
@@ -214,6 +205,24 @@ class _Check:
             self._damaged(file, f"{size:,} bytes, and should have {header.num_bytes:,}")
             return set()
         return {name.partition("/")[0] for name in header.names}
+
+
+def compare_repeated(table: pa.Table, name: str) -> tuple[int, list[str]]:
+    """How many rows stand twice in a table, and a line for each of which the numbers differ."""
+    identity, numbers = IDENTITY[name], NUMBERS[name]
+    extremes = [(number, kind) for number in numbers for kind in ("min", "max")]
+    counted = table.append_column("_row", pa.array(np.arange(len(table))))
+    counted = counted.group_by(identity).aggregate([("_row", "count"), *extremes])
+    extra = len(table) - len(counted)
+    counted = counted.filter(pc.field("_row_count") > 1)
+    lines = []
+    for number in numbers:
+        least, most = f"{number}_min", f"{number}_max"
+        for row in counted.filter(pc.field(least) != pc.field(most)).to_pylist():
+            which = ", ".join(str(row[column]) for column in identity)
+            what = f"{number} is {row[least]:.6g} and {row[most]:.6g}"
+            lines.append(f"tables/{name}: {which}: {what}")
+    return extra, lines
 
 
 def _ids(table: pa.Table) -> set[str]:

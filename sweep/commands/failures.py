@@ -3,8 +3,11 @@
 import argparse
 
 from ..store.results import Results
+from ..study.remaining import undefined_scores
+from ..study.study import read_study
 from ..work.attempt import describe, without_attempt
 from .command_line import DONE, add_results
+from .status import print_undefined
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +28,7 @@ def print_failures(uri: str) -> None:
         ResultsError: If there is no study.
     """
     results = Results(uri)
-    _ = results.study
+    wanted = read_study(results).wanted_trials()
     groups: dict[tuple[str, str, str], list[dict]] = {}
     for row in results.table("failures").to_pylist():
         exception = describe(row["exception_type"], row["message"])
@@ -44,5 +47,7 @@ def print_failures(uri: str) -> None:
         if row["status"] == "failed":
             cell = f"{row['dataset']}, {row['method']}, seed {row['seed']}"
             print(f"trial {row['trial_id']} ({cell}): {row['error']}")
-    if not groups and "failed" not in failed["status"].to_pylist():
+    undefined = undefined_scores(results, wanted)
+    print_undefined(undefined)
+    if not groups and not undefined and "failed" not in failed["status"].to_pylist():
         print(f"{results.uri}: no failures")

@@ -3,11 +3,13 @@
 import argparse
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from ...words import format_count
 from ..grid.grid import load_grid
 from ..grid.select import select as select_trials
+from ..schedule.preflight import look_before
 from ..schedule.progress import duration
 from ..store.checkpoints import furthest_by_trial
 from ..store.results import Results
@@ -18,6 +20,7 @@ from ..study.remaining import Remaining, remaining
 from ..study.study import wanted_trials
 from ..trials.references import REFERENCES
 from ..trials.trial import Trial, seeds_first
+from ..work.preflight import Look, MissingFilesError
 from ..work.tasks import Demand
 from .command_line import DONE, add_grids, add_ray
 
@@ -36,10 +39,17 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 class Cluster(NamedTuple):
-    """What a plan is made for: what each machine offers, and the memory of an accelerator."""
+    """What a plan is made for.
+
+    Attributes:
+        machines: What each offers.
+        accelerator_bytes: The memory that a pack has on an accelerator.
+        missing: The files of data sets that are not there.
+    """
 
     machines: list[Demand]
     accelerator_bytes: int | None
+    missing: MissingFilesError | None = None
 
 
 def print_plan(
@@ -58,6 +68,10 @@ def print_plan(
         SelectionError: If the selection is wrong.
         ResultsError: If the grids cannot stand in one results folder, or the one given cannot be
             read.
+        PreflightError: If a method cannot be traced, or a file of a data set is wrong; nothing is
+            printed then.
+        MissingFilesError: If all that is missing are files of published data sets: the plan is
+            printed all the same.
         ClusterError: If there is no Ray at the address.
     """
     loaded = [load_grid(name) for name in names]
@@ -73,29 +87,30 @@ def print_plan(
     if results is not None:
         left = remaining(results, wanted)
     untrained = [trial for trial, _ in left.untrained]
+    share = first.resources.gpus_per_pack
+    cluster = _here(left) if ray_address is None else _cluster(ray_address, left, share)
     print(f"{first.study}: {first.description}" if first.description else first.study)
-    print(f"{len(trials):,} trials, {len({trial.setting for trial in trials}):,} settings")
+    settings = format_count(len({trial.setting for trial in trials}), "setting")
+    print(f"{format_count(len(trials), 'trial')}, {settings}")
     if results is not None:
+        tally = left.tally
         print(
-            f"  {len(left.done):,} done, {len(left.unscored):,} trained but not scored, "
-            f"{len(left.failed):,} failed, {len(left.untrained):,} to train"
+            f"  {tally.done:,} done, {tally.unscored:,} trained but not scored, "
+            f"{tally.failed:,} failed, {tally.untrained:,} to train"
         )
     _print_counts("data set", Counter(trial.dataset for trial in trials))
     _print_counts("method", Counter(trial.method for trial in trials))
-    cluster = (
-        _cluster(ray_address) if ray_address else Cluster([Demand(cpus=os.cpu_count() or 1)], None)
-    )
     cores = int(sum(machine.cpus for machine in cluster.machines))
-    share = first.resources.gpus_per_pack
     demand = Demand(gpus=share if any(machine.gpus for machine in cluster.machines) else 0.0)
     slots = sum(machine.holds(demand) for machine in cluster.machines)
     memory = cluster.accelerator_bytes
     saved = furthest_by_trial(results) if results is not None else {}
-    room = Slots(max(1, slots), int(memory * share) if memory else None)
+    room = Slots(max(1, slots), memory)
     packs = make_packs(seeds_first(untrained), saved, first.resources.pack, room)
     # On an accelerator a pack of another size is another program.
     programs = {(pack.trials[0].program, memory and len(pack.trials)) for pack in packs}
-    print(f"{len(packs):,} packs, {len(programs):,} programs to compile")
+    counts = format_count(len(packs), "pack"), format_count(len(programs), "program")
+    print(f"{', '.join(counts)} to compile")
     _print_places(cluster.machines, demand, slots)
     trained = [pack.trials for pack in packs if pack.trials[0].method not in REFERENCES]
     if trained:
@@ -110,16 +125,35 @@ def print_plan(
     else:
         _print_hours(bill, bool(measured), max(1, slots) if demand.gpus else None, max(1, cores))
     print(f"about {bill.num_bytes / 1e9:,.2f} GB of results")
+    if cluster.missing:
+        raise cluster.missing
 
 
-def _cluster(ray_address: str) -> Cluster:
+def _here(left: Remaining) -> Cluster:
+    """This machine, which has looked at the methods and the data sets."""
+    return Cluster([Demand(cpus=os.cpu_count() or 1)], None, _find_missing(left))
+
+
+def _cluster(ray_address: str, left: Remaining, share: float) -> Cluster:
+    """A running cluster, whose nodes have looked at the methods and the data sets."""
     from ..schedule.ray import RayExecutor
 
     executor = RayExecutor(ray_address)
     try:
-        return Cluster(executor.machines(), executor.accelerator_bytes())
+        missing = _find_missing(left, executor.find_faults)
+        return Cluster(executor.machines(), executor.accelerator_bytes(share), missing)
     finally:
         executor.shutdown()
+
+
+def _find_missing(
+    left: Remaining, find: Callable[[Look], list[str]] | None = None
+) -> MissingFilesError | None:
+    try:
+        look_before(left, find, open_data=False)
+    except MissingFilesError as missing:
+        return missing
+    return None
 
 
 def _print_places(machines: Sequence[Demand], demand: Demand, slots: int) -> None:

@@ -8,20 +8,21 @@ from typing import IO
 
 from ...datasets import DATASETS
 from ...errors import UnknownNameError
-from ...metrics import METRICS
+from ...metrics import COMPARISONS, METRICS
 from ..grid.expand import Resolved, trials_of
 from ..schedule.drivers import at_work
 from ..schedule.executor import Executor
 from ..schedule.scheduler import Options, Summary
 from ..store.results import Results
 from ..study.catalogue import CatalogueSection
+from ..study.comparisons import add_comparisons
 from ..study.freeze import check_writable, freeze_metrics
-from ..study.remaining import WantedTrial, remaining
+from ..study.remaining import Remaining, WantedTrial, remaining
 from ..study.study import merge, read_study
 from ..trials.references import REFERENCES, select_requests
 from ..trials.request import MetricRequest
 from .command_line import add_ray, add_results
-from .run import carry_out, exit_code, new_run_id
+from .run import carry_out, exit_code, look_and_start, new_run_id
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,34 +58,47 @@ def rescore(
         progress: Where to show how far it is; by default nowhere.
 
     Raises:
+        PreflightError: If a data set cannot be opened; nothing is written then.
         UnknownNameError: If a metric, or a data set or a reference of the study, is not installed.
         ResultsError: If there is no study.
         StoreError: If the folder cannot be written.
         DriverError: If another driver is at work there.
     """
     for name in names:
-        if name not in METRICS:
-            raise UnknownNameError("metric", name, METRICS)
+        if name not in {*METRICS, *COMPARISONS}:
+            raise UnknownNameError("metric", name, [*METRICS, *COMPARISONS])
     folder = Results(results)
     study = read_study(folder)
     everything = merge((trials_of(grid), _requests_of(grid, names)) for grid in study.grids)
-    check_writable(folder)
-    run_id = new_run_id()
-    with at_work(folder, run_id):
-        left = remaining(folder, everything)._replace(untrained=[])
-        _check_installed(left.unscored, study.catalogue)
-        freeze_metrics(folder, names)
-        return carry_out(
-            folder,
-            study.name,
-            study.name,
-            left,
-            Options(),
-            run_id,
-            executor,
-            ray_address,
-            progress,
-        )
+    methods = study.catalogue["methods"]
+    everything = add_comparisons(everything, names, folder.statuses(), methods)
+    left = _unscored(folder, everything)
+    _check_installed(left.unscored, study.catalogue)
+    with look_and_start(left, executor, ray_address) as ready:
+        check_writable(folder)
+        run_id = new_run_id()
+        with at_work(folder, run_id):
+            left = _unscored(folder, everything)
+            freeze_metrics(folder, names)
+            return carry_out(
+                folder,
+                study.name,
+                f"{study.name}, {', '.join(names)}",
+                left,
+                Options(),
+                run_id,
+                ready,
+                ray_address,
+                progress,
+                of="trained models are scored",
+            )
+
+
+def _unscored(folder: Results, everything: Sequence[WantedTrial]) -> Remaining:
+    """What lacks scores of the trained models."""
+    left = remaining(folder, everything)
+    untrained = {trial.trial_id for trial, _ in left.untrained}
+    return left._replace(untrained=[], given_up=left.given_up - untrained)
 
 
 def _requests_of(grid: Resolved, names: Sequence[str]) -> dict[str, list[MetricRequest]]:

@@ -3,34 +3,46 @@
 import argparse
 import contextlib
 import logging
+import os
 import signal
 import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from ...errors import ConfigError
-from ..grid.grid import Grid, load_grid
+from ...words import format_count
+from ..grid.grid import Grid, GridName, load_grid
 from ..grid.select import select as select_trials
 from ..grid.source import Source
-from ..schedule.drivers import at_work
+from ..schedule.drivers import DriverError, at_work
 from ..schedule.executor import Executor, check_shared
-from ..schedule.progress import Progress, duration
+from ..schedule.preflight import look_before
+from ..schedule.progress import Progress, describe_saved, duration
 from ..schedule.scheduler import Options, Scheduler, Summary
+from ..store.forget import forget, forget_undefined, take_back
 from ..store.results import Results
 from ..study.divide import take_shard
-from ..study.freeze import check_writable, freeze
-from ..study.remaining import Remaining, remaining
+from ..study.freeze import check_writable, freeze, join_study
+from ..study.remaining import Remaining, Tally, remaining
 from ..study.shards import Shard
 from ..study.study import wanted_trials
+from ..trials.trial import Trial
 from ..work.machine import is_leaving
+from ..work.preflight import find_faults
 from .command_line import DONE, FAILED, INTERRUPTED, add_grids, add_ray, at_least
 
+if TYPE_CHECKING:
+    from ..schedule.ray import RayExecutor
+
 logger = logging.getLogger("teasel")
+
+TRIALS_DONE = "trials are done"
+"""What a run counts; a rescoring counts models."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_ray(parser)
     parser.add_argument(
         "--shard", metavar="N/COUNT", help="only this shard, as in 3/10; other drivers do the rest"
+    )
+    parser.add_argument(
+        "--retry-failed",
+        action="store_true",
+        help="make failed trials, and scores that are not defined, again",
     )
     failing = parser.add_mutually_exclusive_group()
     failing.add_argument(
@@ -65,6 +82,7 @@ def main(arguments: argparse.Namespace) -> int:
         fail_fast=arguments.fail_fast,
         grace_seconds=arguments.grace,
         shard=Shard.parse(arguments.shard) if arguments.shard else None,
+        retry_failed=arguments.retry_failed,
         progress=sys.stdout,
     )
     return exit_code(summary)
@@ -78,7 +96,7 @@ def exit_code(summary: Summary) -> int:
 
 
 def run(
-    names: str | Path | Sequence[str | Path],
+    names: GridName | Sequence[GridName],
     results: str | Path | None = None,
     select: str | None = None,
     ray_address: str | None = None,
@@ -87,13 +105,14 @@ def run(
     shard: Shard | None = None,
     executor: Executor | None = None,
     progress: IO[str] | None = None,
+    retry_failed: bool = False,
 ) -> Summary:
     """Does what is missing of some grids, and returns how it ended.
 
     What it has to say goes to ``logging.getLogger("teasel")``.
 
     Args:
-        names: A packaged grid or a YAML file, or several of one study.
+        names: A packaged grid, a YAML file or a dict of the same keys; or several of one study.
         results: Folder or URI; by default ``results/<study>`` below the current folder.
         select: Only the trials that meet these conditions.
         ray_address: A running Ray cluster; by default a Ray of our own on this machine.
@@ -102,17 +121,29 @@ def run(
         shard: Only this shard of the trials; other drivers do the others.
         executor: Who carries the work out; by default Ray.
         progress: Where to show how far the run is; by default nowhere.
+        retry_failed: Forget trials whose training has failed, and scores that are not defined, so
+            that they are made again. Not of a shard: that rewrites files which all shards share.
 
     Raises:
         ConfigError: If a grid is wrong, or names what is not installed; nothing is written then.
+        PreflightError: If a method cannot be traced, or a data set not be opened; nothing is
+            written then.
         ResultsError: If the folder holds another study; nothing is written then.
-        DriverError: If another driver is at work on these trials; nothing is written then.
+        DriverError: If another driver is at work on these trials, or may be on what is to be
+            forgotten; nothing is written then.
         StoreError: If the folder cannot be written.
         SelectionError: If the selection is wrong.
         ClusterError: If there is no Ray, or its nodes do not share the folder.
         DemandError: If no machine can place the work.
     """
-    loaded = [load_grid(name) for name in ([names] if isinstance(names, str | Path) else names)]
+    if retry_failed and shard is not None:
+        raise DriverError(
+            "--retry-failed rewrites files that the drivers of all shards use: stop them, and "
+            "run it once without --shard"
+        )
+    loaded = [
+        load_grid(name) for name in ([names] if isinstance(names, str | Path | Mapping) else names)
+    ]
     grids = [grid for grid, _ in loaded]
     options = _choose_options(loaded, fail_fast, grace_seconds)
     study = grids[0].study
@@ -122,15 +153,47 @@ def run(
     wanted = [wanted_trial for wanted_trial in everything if wanted_trial.trial.trial_id in chosen]
     if shard is not None:
         wanted = take_shard(wanted, shard)
-    check_writable(folder)
-    run_id = new_run_id()
-    with at_work(folder, run_id, shard):
-        freeze(folder, loaded)
-        left = remaining(folder, wanted)
-        title = f"{study}, shard {shard}" if shard else study
-        return carry_out(
-            folder, study, title, left, options, run_id, executor, ray_address, progress
-        )
+    join_study(loaded, folder)  # raises if they cannot be run there
+    before = remaining(folder, wanted) if folder.exists() else Remaining(wanted, [], [], [])
+    with look_and_start(before, executor, ray_address) as ready:
+        check_writable(folder)
+        run_id = new_run_id()
+        with at_work(folder, run_id, shard):
+            freeze(folder, loaded)
+            left = remaining(folder, wanted)
+            if retry_failed:
+                forget(folder, {trial.trial_id for trial in left.failed})
+                forget_undefined(folder, chosen)
+                left = remaining(folder, wanted)
+            title = f"{study}, shard {shard}" if shard else study
+            return carry_out(
+                folder, study, title, left, options, run_id, ready, ray_address, progress
+            )
+
+
+@contextlib.contextmanager
+def look_and_start(
+    left: Remaining, executor: Executor | None, ray_address: str | None
+) -> Iterator[Executor | None]:
+    """Looks at the methods and data sets of what is left, before anything is written.
+
+    A cluster's nodes look for themselves, as their first task, so it is there from now on: it is
+    given, as is an executor that was. A Ray of our own starts later.
+
+    Raises:
+        PreflightError: If something cannot be used.
+        ClusterError: If there is no Ray at the address.
+    """
+    with contextlib.ExitStack() as stack:
+        if executor is not None:
+            look_before(left, find_faults)
+        elif not left.is_empty and (address := ray_address or os.environ.get("RAY_ADDRESS")):
+            executor = cluster = _start_ray(address)
+            stack.callback(cluster.shutdown)
+            look_before(left, cluster.find_faults)
+        else:
+            look_before(left)
+        yield executor
 
 
 def _choose_options(
@@ -173,13 +236,21 @@ def carry_out(
     executor: Executor | None,
     ray_address: str | None,
     progress: IO[str] | None,
+    of: str = TRIALS_DONE,
 ) -> Summary:
-    """Does what is left of a study, and returns how it ended."""
-    done, failed, total = len(left.done), len(left.failed), sum(len(group) for group in left)
+    """Does what is left of a study, and returns how it ended; messages count what it is `of`."""
+    tally = left.tally
     if left.is_empty:
-        logger.info("Nothing to do: %s", _describe(done, failed, total))
-        return Summary(done, failed, 0, interrupted=False)
-    logger.info("%s: %s in %s", title, _describe(done, failed, total), folder.uri)
+        logger.info("Nothing to do: %s", tally.say(of))
+        return Summary(tally.done, tally.failed, 0, interrupted=False)
+    if of == TRIALS_DONE:
+        logger.info("%s: %s in %s", title, tally.say(of), folder.uri)
+    else:
+        models = format_count(len(left.unscored), "model")
+        logger.info("%s: %s to score in %s", title, models, folder.uri)
+    if left.given_up:
+        logger.info("%d that failed are tried again", len(left.given_up))
+        take_back(folder, left.given_up)
     began = time.monotonic()
     executor = executor or _start_ray(ray_address)
     shown = Progress(title, progress) if progress else None
@@ -199,11 +270,12 @@ def carry_out(
             ).run()
     finally:
         executor.shutdown()
-    logger.info(_conclude(summary, folder, time.monotonic() - began))
+    untrained = [trial for trial, _ in left.untrained]
+    logger.info(_conclude(summary, folder, untrained, time.monotonic() - began, of))
     return summary
 
 
-def _start_ray(ray_address: str | None) -> Executor:
+def _start_ray(ray_address: str | None) -> "RayExecutor":
     from ..schedule.ray import RayExecutor
 
     executor = RayExecutor(ray_address)
@@ -212,17 +284,18 @@ def _start_ray(ray_address: str | None) -> Executor:
     return executor
 
 
-def _describe(done: int, failed: int, total: int) -> str:
-    return f"{done} of {total} trials are done" + (f", {failed} failed" if failed else "")
-
-
-def _conclude(summary: Summary, folder: Results, seconds: float) -> str:
-    total = summary.done + summary.failed + summary.missing
-    words = f"{_describe(summary.done, summary.failed, total)} after {duration(seconds)}."
+def _conclude(
+    summary: Summary, folder: Results, untrained: Sequence[Trial], seconds: float, of: str
+) -> str:
+    tally = Tally(summary.done, summary.failed, summary.missing, 0)
+    words = f"{tally.say(of)} after {duration(seconds)}."
     if summary.failed:
         words += f" See `teasel failures {folder.uri}`."
     if summary.missing:
         how = "Interrupted" if summary.interrupted else "Stopped"
+        trained = folder.statuses()
+        saved = describe_saved(folder, (t for t in untrained if t.trial_id not in trained))
+        words += f" {saved}." if saved else ""
         words += f" {how}: the same command goes on from here."
     return words
 

@@ -3,10 +3,13 @@
 import argparse
 import time
 from collections import Counter
+from collections.abc import Sequence
 
+from ...words import format_count
 from ..schedule.drivers import Driver, read_drivers
+from ..schedule.progress import describe_saved
 from ..store.results import Results
-from ..study.remaining import remaining
+from ..study.remaining import Undefined, remaining, undefined_scores
 from ..study.study import read_study
 from ..work.control import Control
 from .command_line import DONE, add_results
@@ -37,10 +40,12 @@ def print_status(uri: str) -> None:
     everything = study.wanted_trials()
     trials = [trial for trial, _ in everything]
     left = remaining(results, everything)
-    print(f"{study.name} in {results.uri}: {len(left.done):,} of {len(trials):,} trials done")
-    print(f"  {len(left.unscored):,} trained, with scores missing")
-    print(f"  {len(left.untrained):,} to train")
-    print(f"  {len(left.failed):,} failed")
+    tally = left.tally
+    print(f"{study.name} in {results.uri}: {tally.done:,} of {len(trials):,} trials done")
+    print(f"  {tally.unscored:,} trained, with scores missing")
+    print(f"  {tally.untrained:,} to train")
+    print(f"  {tally.failed:,} failed")
+    print_undefined(undefined_scores(results, everything))
     done = Counter((trial.dataset, trial.method) for trial in left.done)
     wanted = Counter((trial.dataset, trial.method) for trial in trials)
     for cell, count in wanted.items():
@@ -50,6 +55,8 @@ def print_status(uri: str) -> None:
         print(f"  a driver is at work: {driver}")
     if not working:
         print("  no driver is at work")
+        if saved := describe_saved(results, (trial for trial, _ in left.untrained)):
+            print(f"  {saved}")
     for attempt_id, report in Control(results.store, "").reports().items():
         age = time.time() - report["at"]
         state = "working" if age < _SILENT_SECONDS else f"silent for {age / 60:.0f} min"
@@ -57,7 +64,15 @@ def print_status(uri: str) -> None:
         print(f"  {attempt_id}: {len(report['trials'])} trials at {progress}, {state}")
     failures = len(results.table("failures", ["cause"]))
     if failures:
-        print(f"  {failures:,} failed attempts: see `teasel failures {results.uri}`")
+        print(f"  {format_count(failures, 'failed attempt')}: see `teasel failures {results.uri}`")
+
+
+def print_undefined(undefined: Sequence[Undefined]) -> None:
+    """Prints how many scores are not defined, and why."""
+    if undefined:
+        print(f"  {sum(each.num_models for each in undefined):,} scores are not defined:")
+    for metric, representation, reason, num_models in undefined:
+        print(f"    {metric} ({representation}) of {format_count(num_models, 'model')}: {reason}")
 
 
 def _has_gone(driver: Driver) -> bool:

@@ -5,10 +5,10 @@ import argparse
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..schedule.drivers import read_drivers
+from ..schedule.drivers import check_idle
 from ..store.files import list_files, manifest, read_file, write_manifest
-from ..store.results import Results, ResultsError
-from ..study.remaining import remaining
+from ..store.results import Results
+from ..study.remaining import remaining, undefined_scores
 from ..study.study import read_study
 from .checks import Findings, verify
 from .command_line import DONE, FAILED, add_results
@@ -54,8 +54,8 @@ def print_verified(uri: str, quarantine: bool = False) -> bool:
         quarantine: Whether to put aside what is damaged, so that a run makes it again.
 
     Raises:
-        ResultsError: If there is no study, or something is to be put aside while a driver is at
-            work.
+        ResultsError: If there is no study.
+        DriverError: If something is to be put aside while a driver is at work.
         StoreError: If the store cannot be reached.
     """
     results = Results(uri)
@@ -75,12 +75,10 @@ def put_aside(results: Results, found: Findings) -> None:
     """Moves damaged files to the folder's quarantine, and forgets trainings whose codes are gone.
 
     Raises:
-        ResultsError: If a driver is at work.
+        DriverError: If a driver is at work.
         StoreError: If the folder cannot be written.
     """
-    for driver in read_drivers(results.store).values():
-        if not driver.dead and driver.silent_seconds < 60:
-            raise ResultsError(f"{results.uri}: a driver is at work here ({driver}); stop it first")
+    check_idle(results)
     store = results.store
     for file in found.damaged:
         if store.exists(file):
@@ -95,7 +93,7 @@ def put_aside(results: Results, found: Findings) -> None:
         kept = rows.filter(~pc.field("trial_id").isin(lost))
         if len(kept) < len(rows):
             store.write(f"quarantine/{file}", store.read(file))
-            store.write_table(file, kept)
+            results.write_rows(file, kept)
 
 
 def _print(found: Findings, uri: str) -> None:
@@ -110,9 +108,10 @@ def _print(found: Findings, uri: str) -> None:
 
 
 def _print_state(results: Results, clean: bool) -> None:
-    left = remaining(results, read_study(results).wanted_trials())
-    print(
-        f"{results.uri}: {'clean; ' if clean else ''}{len(left.done):,} trials done, "
-        f"{len(left.failed):,} failed; not done yet: {len(left.untrained):,} to train, "
-        f"{len(left.unscored):,} to score"
-    )
+    wanted = read_study(results).wanted_trials()
+    tally = remaining(results, wanted).tally
+    undefined = sum(each.num_models for each in undefined_scores(results, wanted))
+    words = ["clean"] if clean else []
+    words += [f"{tally.done:,} trials done, {tally.failed:,} failed", tally.waiting]
+    words += [f"{undefined:,} scores are not defined"] if undefined else []
+    print(f"{results.uri}: {'; '.join(words)}")

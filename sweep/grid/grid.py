@@ -1,7 +1,7 @@
 """The grid: a study's YAML, checked whole, and the trials and scores it stands for."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
@@ -29,7 +29,10 @@ from .schema import (
     Strict,
     TrainingBlock,
 )
-from .source import Fault, Source, read_yaml, read_yaml_file
+from .source import Fault, Source, read_dict, read_yaml, read_yaml_file
+
+GridName = str | Path | Mapping[str, Any]
+"""What a grid is known by: a packaged one's name, a YAML file, or a dict of the same keys."""
 
 
 class Grid(Strict):
@@ -88,10 +91,16 @@ def _expand_method(
     axes = {name: getattr(entry, name) for name in found.parameters}
     for values in itertools.product(*axes.values()):
         hyperparameters = dict(zip(axes, values, strict=True))
-        made = found(**hyperparameters)
+        try:
+            made = found(**hyperparameters)
+            trainable, version = made.trainable, made.version
+        except (Exception, SystemExit) as error:
+            given = ", ".join(f"{name} {value:g}" for name, value in hyperparameters.items())
+            what = f"{method} with {given or 'no hyper-parameters'}"
+            raise ConfigError(f"{what} cannot be made: {type(error).__name__}: {error}") from error
         # A method that isn't trained takes no steps, whatever the grid gives the others.
-        steps = settings["steps"] if made.trainable else 0
-        yield hyperparameters, Settings(**settings | {"steps": steps}), made.version
+        steps = settings["steps"] if trainable else 0
+        yield hyperparameters, Settings(**settings | {"steps": steps}), version
 
 
 def _exclude_faults(value: Any) -> list[Fault]:
@@ -131,12 +140,16 @@ def packaged_grids() -> dict[str, str]:
     }
 
 
-def load_grid(name: str | Path) -> tuple[Grid, Source]:
-    """The grid of a packaged name or a YAML file, and its source.
+def load_grid(name: GridName) -> tuple[Grid, Source]:
+    """The grid of a packaged name, a YAML file or a dict of the same keys, and its source.
 
     Raises:
-        ConfigError: With every fault of the file, each as ``file:line:column: what``.
+        ConfigError: With every fault, each as ``file:line:column: what``, or with the keys that
+            lead there if it is a dict's.
     """
+    if isinstance(name, Mapping):
+        source = read_dict(name, "the grid")
+        return check_grid(source), source
     packaged = packaged_grids()
     if str(name) in packaged:
         source = read_yaml(packaged[str(name)], f"{name}.yaml")

@@ -30,7 +30,7 @@ MOST_SEEDS = 1_000_000
 _COLUMNS = {
     *TRIALS,
     *METRICS,
-    "representation",
+    *("representation", "metric", "score", "value", "metric_seed", "num_points"),
     "hyperparameter",
     "hyperparameter_value",
     "setting",

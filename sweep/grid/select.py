@@ -7,11 +7,18 @@ from typing import Any
 
 from ...errors import TeaselError
 from ..trials.trial import Trial
+from .locatello2019 import model_num
 
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "!=": operator.ne, "<=": operator.le, ">=": operator.ge,
     "=": operator.eq, "<": operator.lt, ">": operator.gt,
 }  # fmt: skip
+_COMPUTED: dict[str, Callable[[Trial], Any]] = {
+    "model_num": model_num,
+    "trial_id": lambda trial: trial.trial_id,
+}
+"""What a condition may name, and follows from a trial."""
+
 _CONDITION = re.compile(r"^\s*(\w+)\s*(!=|<=|>=|=|<|>)\s*(\S+)\s*$")
 
 
@@ -24,9 +31,10 @@ def select(trials: Iterable[Trial], expression: str | None) -> list[Trial]:
 
     Args:
         trials: What to choose from.
-        expression: Conditions joined by commas: a name (dataset, method, seed, a training setting
-            or a hyper-parameter), one of = != < <= > >=, and a value. A trial that lacks the
-            hyper-parameter does not meet the condition.
+        expression: Conditions joined by commas: a name (dataset, method, seed, trial_id, model_num,
+            a training setting or a hyper-parameter), one of = != < <= > >=, and a value. A trial
+            that lacks the hyper-parameter, or has no number in the paper, does not meet the
+            condition.
 
     Raises:
         SelectionError: If a condition is malformed, names nothing that the trials have, or no
@@ -44,17 +52,19 @@ def select(trials: Iterable[Trial], expression: str | None) -> list[Trial]:
                 "joined by commas"
             )
         name, sign, value = match.groups()
-        known = sorted({fact for trial in trials for fact in facts(trial)})
+        known = {fact for trial in trials for fact in facts(trial)} | _COMPUTED.keys()
         if name not in known:
-            raise SelectionError(f"--select: no trial has {name!r}; there are {', '.join(known)}")
-        chosen = [trial for trial in chosen if _meets(facts(trial).get(name), sign, value)]
+            names = ", ".join(sorted(known))
+            raise SelectionError(f"--select: no trial has {name!r}; there are {names}")
+        read = _COMPUTED.get(name, lambda trial, name=name: facts(trial).get(name))
+        chosen = [trial for trial in chosen if _meets(read(trial), sign, value)]
     if not chosen:
         raise SelectionError(f"--select: no trial is left by {expression!r}")
     return chosen
 
 
 def facts(trial: Trial) -> dict[str, Any]:
-    """What a condition may name."""
+    """What a condition may name, and stands in a trial."""
     names = {"dataset": trial.dataset, "method": trial.method, "seed": trial.seed}
     return trial.training._asdict() | trial.hyperparameters | names
 

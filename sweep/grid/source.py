@@ -1,6 +1,7 @@
 """YAML that remembers where each value stands, so that a fault can be pointed at."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +28,10 @@ class Fault(NamedTuple):
 
 
 class Source(NamedTuple):
-    """A parsed YAML file: its plain values, and the position of every key and value."""
+    """A parsed YAML file: its plain values, and the position of every key and value.
+
+    One that was made from a dict has no positions: its faults are told by the keys that lead there.
+    """
 
     name: str
     text: str
@@ -37,6 +41,8 @@ class Source(NamedTuple):
 
     def error(self, faults: list[Fault]) -> ConfigError:
         """The faults, in the order of the file, as ``file:line:column: what``."""
+        if not self.values:
+            return ConfigError("\n".join(f"{self.name}: {_say(fault)}" for fault in faults))
         placed = sorted((self._position(fault), fault.what) for fault in faults)
         return ConfigError(
             "\n".join(f"{self.name}:{at.line}:{at.column}: {what}" for at, what in placed)
@@ -138,8 +144,59 @@ def _construct(
     return mapping
 
 
+def _say(fault: Fault) -> str:
+    """What is wrong, and the keys that lead there.
+
+    >>> _say(Fault(("datasets", 0, "npz"), "datasets.npz: expected a text, got 1"))
+    'datasets[0].npz: expected a text, got 1'
+    """
+    words = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault.path]
+    keys = ".".join(part for part in fault.path if isinstance(part, str))
+    where = "".join(words).removeprefix(".")
+    return (f"{where}: " if where else "") + fault.what.removeprefix(f"{keys}: ")
+
+
 def _position(node: yaml.Node) -> Position:
     return Position(node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes what `_Loader` reads back as it was."""
+
+
+_Dumper.yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+_Dumper.ignore_aliases = lambda self, data: True
+
+
+def read_dict(given: Mapping[Any, Any], name: str) -> Source:
+    """The same from a dict: what a YAML file could say, NumPy's numbers, tuples and paths too.
+
+    Raises:
+        ConfigError: If it holds anything else.
+    """
+    faults: list[Fault] = []
+    value = _plain(given, (), faults)
+    source = Source(name, "", value, {}, {})
+    if faults:
+        raise source.error(faults)
+    text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return source._replace(text=text)
+
+
+def _plain(given: Any, path: KeyPath, faults: list[Fault]) -> Any:
+    """What YAML would give for a value; notes what it cannot say as faults."""
+    if isinstance(given, Mapping):
+        return {str(key): _plain(item, (*path, str(key)), faults) for key, item in given.items()}
+    if hasattr(given, "tolist"):  # an array, or a number of NumPy's
+        given = given.tolist()
+    if isinstance(given, list | tuple | range):
+        return [_plain(item, (*path, place), faults) for place, item in enumerate(given)]
+    if isinstance(given, Path):
+        return str(given)
+    if given is None or isinstance(given, str | int | float | bool):
+        return given
+    faults.append(Fault(path, f"expected what YAML can say, got {given!r}"))
+    return None
 
 
 def read_yaml_file(path: str | Path) -> Source:

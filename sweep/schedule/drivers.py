@@ -106,6 +106,17 @@ def read_drivers(store: Store) -> dict[str, Driver]:
     return found
 
 
+def check_idle(results: Results) -> None:
+    """Refuses a folder on which a driver is at work.
+
+    Raises:
+        DriverError: If one is.
+    """
+    for driver in read_drivers(results.store).values():
+        if not driver.dead and driver.silent_seconds < 60:
+            raise DriverError(f"{results.uri}: a driver is at work here ({driver}); stop it first")
+
+
 @contextlib.contextmanager
 def at_work(results: Results, run_id: str, shard: Shard | None = None) -> Iterator[None]:
     """Lets others know, for as long as the context lasts, that a driver is at work.

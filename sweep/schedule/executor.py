@@ -15,8 +15,8 @@ class Executor(Protocol):
         """What each machine offers, now: a task must fit into one."""
         ...
 
-    def accelerator_bytes(self) -> int | None:
-        """The memory of one accelerator; None if there is none."""
+    def accelerator_bytes(self, share: float) -> int | None:
+        """The memory of a share of one accelerator; None if there is none."""
         ...
 
     def blind_to(self, store: Store, name: str) -> list[str]:

@@ -1,7 +1,10 @@
 """What follows when an attempt fails: a row that says why, and another try at what is undone."""
 
 import datetime
-from collections.abc import Callable
+import itertools
+import logging
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..store import checkpoints
@@ -11,11 +14,15 @@ from ..store.tables import FailureRow
 from ..study.freeze import check_writable
 from ..study.packing import PackedTrials
 from ..trials.trial import Trial
-from ..work.attempt import Failure
+from ..work.attempt import Failure, without_attempt
 from ..work.machine import ClusterError
 from ..work.tasks import Task, TrainPack
 from .retries import Decision, Retries
 from .states import TrialStates
+
+_LOG = logging.getLogger("teasel")
+
+_NUMBERS = re.compile(r"\b[0-9a-f]{8,}\b|\d+")
 
 
 class Failures:
@@ -35,6 +42,7 @@ class Failures:
         self._states = states
         self._retries = retries
         self._clock = clock
+        self._said: set[str] = set()
 
     def take(self, task: Task, failure: Failure) -> None:
         """Writes down what went wrong, and queues what the attempt left undone.
@@ -43,18 +51,40 @@ class Failures:
             StoreError: If it went wrong because the results folder refuses: so would all else.
             ClusterError: If its node is not set up as it must be.
         """
-        self._write(task, failure)
+        self._say_once(task, failure)
         if failure.cause == "cluster":
+            self._write(task, failure)
             raise ClusterError(failure.message)
         if failure.cause == "full" or (failure.cause == "store" and self._store_refuses(task)):
+            self._write(task, failure)
             raise StoreError(failure.message)
-        if failure.cause == "store":  # for a moment, or only there
-            failure = replace(failure, cause="lost")
         left = self._take_committed(task)
+        known = failure
+        if failure.cause == "store":  # for a moment, or only there
+            known = replace(failure, cause="lost")
+        decision = Decision([], [])
         if left and isinstance(task, TrainPack):
-            self._train_again(task, left, failure)
+            decision = self._train_again(task, left, known)
         elif left:
-            self._score_again(task, left, failure)
+            decision = self._score_again(task, left, known)
+        self._states.give_up(decision.failed)
+        self._write(task, failure, decision.failed)
+        stopped = self._states.give_up_program(task.kind, task.program) if decision.stop else []
+        if stopped:
+            reason = Failure("stopped", f"its program raised too often: {failure}")
+            self._write(replace(task, trials=tuple(stopped)), reason, stopped)
+
+    def _say_once(self, task: Task, failure: Failure) -> None:
+        """Shows the first failure of each cause at once; those that differ in numbers are one."""
+        what = f"training {task.trials[0].method}" if isinstance(task, TrainPack) else "scoring"
+        message = _NUMBERS.sub("#", without_attempt(str(failure), task.attempt_id))
+        if (cause := f"{what}, {failure.cause}, {message}") not in self._said:
+            self._said.add(cause)
+            how = failure.cause.replace("_", " ")
+            _LOG.warning(
+                "%s failed (%s): %s; see `teasel failures %s`",
+                *(what, how, failure, self._results.uri),
+            )
 
     def _store_refuses(self, task: Task) -> bool:
         """Whether the store refuses the driver, too, or one attempt after the other."""
@@ -67,9 +97,10 @@ class Failures:
     def _take_committed(self, task: Task) -> list[Trial]:
         """Counts what a failed attempt has committed all the same; returns what it has not."""
         if isinstance(task, TrainPack):
+            self._take_broken(task)
             rows = self._results.rows_of("trials", task.attempt_id)
             if not rows:
-                return list(task.trials)
+                return [t for t in task.trials if t.trial_id not in self._states.failed]
             failed = [row["trial_id"] for row in rows if row["status"] == "failed"]
             self._states.mark_trained(task.trials, failed)
             return []
@@ -77,12 +108,20 @@ class Failures:
         self._states.mark_scored(trial for trial in task.trials if trial not in left)
         return left
 
-    def _train_again(self, task: TrainPack, left: list[Trial], failure: Failure) -> None:
+    def _take_broken(self, task: TrainPack) -> None:
+        """Counts the models that have turned to NaN on the way."""
+        for number in itertools.count(1):
+            rows = self._results.rows_of("trials", task.broken_name(number))
+            if not rows:
+                break
+            self._states.failed |= {row["trial_id"] for row in rows}
+
+    def _train_again(self, task: TrainPack, left: list[Trial], failure: Failure) -> Decision:
         if task.checkpoint and failure.cause == "checkpoint":
             # Else the next run would pick it again.
             checkpoints.remove(self._results, task.checkpoint)
             self._states.backlog.put_back([PackedTrials(tuple(left), None)])
-            return
+            return Decision([], [])
         saved = checkpoints.furthest_of_attempt(self._results, task.attempt_id)
         if saved:
             self._retries.note_progress(task)
@@ -92,21 +131,14 @@ class Failures:
         self._states.backlog.put_back(decision.packs)
         if decision.most:
             self._states.backlog.limit(task.program, decision.most)
-        self._give_up(task, decision, failure)
+        return decision
 
-    def _score_again(self, task: Task, left: list[Trial], failure: Failure) -> None:
+    def _score_again(self, task: Task, left: list[Trial], failure: Failure) -> Decision:
         decision = self._retries.decide(task, PackedTrials(tuple(left), None), failure)
         self._states.queue_scoring(trial for pack in decision.packs for trial in pack.trials)
-        self._give_up(task, decision, failure)
+        return decision
 
-    def _give_up(self, task: Task, decision: Decision, failure: Failure) -> None:
-        self._states.give_up(decision.failed)
-        stopped = self._states.give_up_program(task.kind, task.program) if decision.stop else []
-        if stopped:
-            reason = Failure("stopped", f"its program raised too often: {failure}")
-            self._write(replace(task, trials=tuple(stopped)), reason)
-
-    def _write(self, task: Task, failure: Failure) -> None:
+    def _write(self, task: Task, failure: Failure, given_up: Sequence[Trial] = ()) -> None:
         log = f"logs/{task.attempt_id}.log"
         row = FailureRow(
             pack_id=task.pack_id,
@@ -117,5 +149,6 @@ class Failures:
             **vars(failure),
             log=log if self._results.store.exists(log) else None,
             at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            given_up=[trial.trial_id for trial in given_up],
         )
         self._results.add("failures", task.attempt_id, [row])

@@ -18,7 +18,7 @@ class InProcess:
         """One, of one CPU."""
         return [Demand(cpus=1)]
 
-    def accelerator_bytes(self) -> int | None:
+    def accelerator_bytes(self, share: float) -> int | None:
         """No accelerator."""
         return None
 

@@ -1,8 +1,14 @@
 """How a run shows itself: a live panel on a terminal, plain lines elsewhere."""
 
 import time
+from collections.abc import Iterable
 from types import TracebackType
 from typing import IO, NamedTuple
+
+from ...words import format_count
+from ..store import checkpoints
+from ..store.results import Results
+from ..trials.trial import Trial
 
 _SECONDS_BETWEEN_LINES = 20.0
 
@@ -10,7 +16,16 @@ _SECONDS_BETWEEN_LINES = 20.0
 class Snapshot(NamedTuple):
     """Where a run stands, for whoever displays it.
 
-    `progress` counts trials, unfinished ones by the share of their work that is done.
+    Attributes:
+        total: How many trials there are.
+        done: Trained and scored.
+        failed: Given up, or turned to NaN.
+        training: Being trained.
+        scoring: Being scored.
+        progress: Counts trials, unfinished ones by the share of their work that is done, and no
+            failed ones.
+        saving: Whether what runs has been asked to save itself and leave.
+        stranded: Whether no machine is there to work on.
     """
 
     total: int
@@ -19,6 +34,8 @@ class Snapshot(NamedTuple):
     training: int
     scoring: int
     progress: float
+    saving: bool = False
+    stranded: bool = False
 
 
 class Progress:
@@ -62,7 +79,7 @@ class Progress:
         if self._first is None:
             self._first = snapshot.progress
         now = time.monotonic()
-        changed = self._last is None or self._last[:5] != snapshot[:5]
+        changed = self._last is None or self._last._replace(progress=snapshot.progress) != snapshot
         self._last = snapshot
         if self._live is not None:
             self._live.update(self._panel(snapshot))
@@ -77,18 +94,21 @@ class Progress:
     def line(self, snapshot: Snapshot) -> str:
         """The snapshot in words, with the rate and the time left so far as they can be told."""
         words = [f"{snapshot.done}/{snapshot.total} done"]
-        if snapshot.training or snapshot.scoring:
+        if snapshot.saving and snapshot.training:
+            words.append(f"saving {format_count(snapshot.training, 'model')}")
+        elif snapshot.training or snapshot.scoring:
             words.append(f"{snapshot.training} training, {snapshot.scoring} being scored")
-        elif snapshot.done + snapshot.failed < snapshot.total:
+        elif snapshot.stranded:
             words.append("waiting for a machine")
         words.append(f"{snapshot.failed} failed")
         elapsed = time.monotonic() - self._began
         gained = snapshot.progress - (self._first or 0.0)
         words.append(f"{duration(elapsed)} gone")
-        if gained > 0 and elapsed > 5:
+        if gained > 0 and elapsed > 5 and not snapshot.saving:
             rate = gained / elapsed
+            left = snapshot.total - snapshot.failed - snapshot.progress
             words.append(f"{3600 * rate:.0f} an hour")
-            words.append(f"{duration((snapshot.total - snapshot.progress) / rate)} left")
+            words.append(f"{duration(left / rate)} left")
         return ", ".join(words)
 
     def _panel(self, snapshot: Snapshot):
@@ -97,9 +117,36 @@ class Progress:
         from rich.table import Table
 
         table = Table.grid(padding=(0, 1))
-        table.add_row(ProgressBar(total=snapshot.total, completed=snapshot.progress, width=60))
+        table.add_row(
+            ProgressBar(
+                total=snapshot.total, completed=snapshot.progress + snapshot.failed, width=60
+            )
+        )
         table.add_row(self.line(snapshot))
         return Panel(table, title=self._title, title_align="left", expand=False)
+
+
+def describe_saved(results: Results, trials: Iterable[Trial]) -> str:
+    """How far those of these trials are that have a checkpoint; empty if none has one.
+
+    "8 models saved at steps 84 and 140 of 400", say.
+    """
+    saved = checkpoints.furthest_by_trial(results)
+    steps: dict[int, list[int]] = {}
+    for trial in trials:
+        if trial.trial_id in saved:
+            steps.setdefault(trial.training.steps, []).append(saved[trial.trial_id].step)
+    return ", ".join(
+        f"{format_count(len(at), 'model')} saved at {_describe_steps(at)} of {of}"
+        for of, at in steps.items()
+    )
+
+
+def _describe_steps(steps: Iterable[int]) -> str:
+    *others, last = sorted(set(steps))
+    if len(others) > 4:
+        return f"steps {others[0]} to {last}"
+    return f"steps {', '.join(map(str, others))} and {last}" if others else f"step {last}"
 
 
 def duration(seconds: float) -> str:

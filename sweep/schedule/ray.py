@@ -3,12 +3,13 @@
 import contextlib
 import logging
 import os
+import pickle
 import socket
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 from ray.autoscaler.sdk import request_resources
@@ -17,8 +18,17 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ..store.store import Store, StoreError
 from ..work.attempt import Failure, Outcome, carry_out, sees
-from ..work.machine import ClusterError, check_accelerator, prepare, release_cpus
+from ..work.machine import (
+    ClusterError,
+    check_accelerator,
+    prepare,
+    release_cpus,
+    shared_environment,
+)
 from ..work.tasks import Demand, Task
+
+if TYPE_CHECKING:
+    from ..work.preflight import Look
 
 _PATIENCE_SECONDS = 5.0  # for an address to answer
 _START_SECONDS = 180.0  # for JAX to start on an accelerator, from a slow file system
@@ -29,17 +39,19 @@ _OBJECT_STORE_BYTES = 128 * 2**20  # what passes through it is small: rows go to
 # imported), and no retries by Ray: it keeps no record of attempts. `max_calls` counts only here.
 @ray.remote(max_calls=1, max_retries=0)
 def _attempt(task: Task) -> Outcome:
-    prepare(task.demand.cpus, task.demand.gpus)
     try:
+        prepare(task.demand.cpus, task.demand.gpus)
         with _redirect_output(Store(task.results_uri), f"logs/{task.attempt_id}.log"):
             return carry_out(task)
+    except ClusterError as error:
+        return Outcome(task, failure=Failure.of("cluster", error))
     finally:
         release_cpus()
 
 
 @ray.remote(max_calls=1, max_retries=0)
-def _device_memory() -> int:
-    prepare(cpus=1, gpus=1)
+def _device_memory(share: float) -> int:
+    prepare(cpus=1, gpus=share)
     check_accelerator()
     from ...models import device_memory
 
@@ -49,6 +61,14 @@ def _device_memory() -> int:
 @ray.remote(num_cpus=0, max_retries=3)
 def _sees(store: Store, name: str) -> bool:
     return sees(store, name)
+
+
+@ray.remote(max_calls=1, max_retries=3)
+def _faults(look: bytes) -> list[str]:
+    prepare(cpus=1, gpus=0)
+    from ..work.preflight import find_faults  # imports JAX, as what is pickled does
+
+    return find_faults(pickle.loads(look))
 
 
 class RayExecutor:
@@ -62,32 +82,29 @@ class RayExecutor:
         dashboard: The address of Ray's dashboard; None if `ray[default]` is not installed.
 
     Raises:
-        ClusterError: If there is no Ray at the address.
+        ClusterError: If there is no Ray at the address, or none can be started.
     """
 
     def __init__(self, address: str | None = None) -> None:
+        if sys.platform == "win32":
+            raise ClusterError("Teasel runs studies on Linux and macOS: on Windows, use WSL 2")
         address = address or os.environ.get("RAY_ADDRESS")
         if address:
             _check_reachable(address)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if name.startswith("TEASEL_") or name in ("JAX_PLATFORMS", "XLA_FLAGS")
-        }
         options: dict[str, Any] = {} if address else {"object_store_memory": _OBJECT_STORE_BYTES}
         try:
             context = ray.init(
                 address=address or "local",
                 log_to_driver=False,
                 logging_level=logging.ERROR,
-                runtime_env={"env_vars": environment},
+                runtime_env={"env_vars": shared_environment()},
                 **options,
             )
         except (ConnectionError, OSError, RuntimeError, ValueError) as error:
             where = f"at {address}" if address else "on this machine"
-            raise ClusterError(f"no Ray {where}: {error}") from error
+            raise ClusterError(f"no Ray {where}: {error}{_advise(str(error))}") from error
         self.dashboard: str | None = context.dashboard_url or None
         self._own = not address
         self._running: dict[ray.ObjectRef, Task] = {}
@@ -116,21 +133,27 @@ class RayExecutor:
         offered = {name for each in self._resources() for name in each}
         return "TPU" if "TPU" in offered and "GPU" not in offered else "GPU"
 
-    def accelerator_bytes(self) -> int | None:
-        """The memory of one accelerator, as JAX sees it on some node that has one.
+    def accelerator_bytes(self, share: float) -> int | None:
+        """The memory of a share of one accelerator, as JAX sees it on some node that has one.
 
         Waits for as long as all are at others' work.
 
         Raises:
-            ClusterError: If none can say, or one that is free not in a few minutes.
+            ClusterError: If none can say, or one that is free not in a few minutes; or if the
+                accelerators cannot be shared.
         """
         while any(machine.gpus for machine in self.machines()):
-            if ray.available_resources().get(self._accelerator, 0) >= 1:
+            if self._accelerator == "TPU" and share < 1:
+                raise ClusterError(
+                    f"gpus_per_pack is {share:g}, but the accelerators here are TPUs, and a chip "
+                    "of a TPU takes one process: set it to 1"
+                )
+            if ray.available_resources().get(self._accelerator, 0) >= share:
                 break
             time.sleep(1.0)
         else:
             return None
-        asked = _device_memory.options(**self.request(Demand(gpus=1))).remote()
+        asked = _device_memory.options(**self.request(Demand(gpus=share))).remote(share)
         try:
             return ray.get(asked, timeout=_START_SECONDS)
         except RayError as error:  # a timeout is one, too
@@ -174,6 +197,32 @@ class RayExecutor:
                 blind += [] if ray.get(look) else [host]
         return blind
 
+    def find_faults(self, look: "Look") -> list[str]:
+        """What `find_faults` says on each node that computes, or on the first that comes."""
+        nodes = [
+            node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1
+        ]
+        pickled = pickle.dumps(look)
+        looks = [
+            (
+                f" (on {node['NodeManagerHostname']})",
+                _faults.options(
+                    num_cpus=0,  # beside what runs there
+                    scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False),
+                ).remote(pickled),
+            )
+            for node in nodes
+        ] or [("", _faults.options(num_cpus=1).remote(pickled))]
+        places: dict[str, list[str]] = {}
+        for place, reference in looks:
+            with contextlib.suppress(RayError):  # the node has gone meanwhile
+                for fault in ray.get(reference):
+                    places.setdefault(fault, []).append(place)
+        return [
+            fault if len(where) == len(looks) else f"{fault}{''.join(where)}"
+            for fault, where in places.items()
+        ]
+
     def submit(self, task: Task) -> None:
         """Hands the task to Ray."""
         options = self.request(task.demand)
@@ -212,6 +261,16 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), _PATIENCE_SECONDS).close()
     except OSError as error:
         raise ClusterError(f"no Ray at {address}: {error.strerror or error}") from error
+
+
+def _advise(error: str) -> str:
+    """The way out of what keeps Ray from starting on this machine, if it is known."""
+    home = os.environ.get("HOME", "")
+    if "AF_UNIX path length" in error:
+        return ". Ray's sockets lie below TMPDIR: set a shorter one, as in TMPDIR=/tmp"
+    if home and home in error:
+        return ". Ray keeps its token below HOME: set HOME to a folder that you can write to"
+    return ""
 
 
 def _outcome(reference: ray.ObjectRef, task: Task) -> Outcome:

@@ -125,6 +125,7 @@ class Scheduler:
         self._packs: dict[str, TrainPack] = {}  # those of them that train
         self._used = Demand(0)
         self._attempts: Counter[tuple[str, str]] = Counter()
+        self._asked_at: float | None = None  # to save and leave
         self._misfit: ClusterError | None = None
         self._warm: set[object] = set()
         self._machines: list[Demand] = []
@@ -144,23 +145,23 @@ class Scheduler:
                 have saved themselves then.
         """
         self._set_up()
-        asked_at: float | None = None
         failed_before = len(self._states.failed)
         try:
             while True:
                 failed = self._options.fail_fast and len(self._states.failed) > failed_before
-                if asked_at is None and (self._signals() or failed or self._misfit):
-                    asked_at = self._clock()
+                if self._asked_at is None and (self._signals() or failed or self._misfit):
+                    self._asked_at = self._clock()
                     self._control.drain()
-                if asked_at is None:
+                if self._asked_at is None:
                     self._start_what_fits()
-                if not self._running and (asked_at is not None or not self._states.waiting):
+                if not self._running and (self._asked_at is not None or not self._states.waiting):
                     break
-                if self._signals() > 1 or self._out_of_grace(asked_at):
+                if self._signals() > 1 or self._out_of_grace:
                     break
                 for outcome in self._executor.wait(1.0):
                     self._take(outcome)
                 self._listener.listen(self._packs)
+                self._states.failed |= self._listener.failed
                 self._show(self.snapshot())
         finally:
             self._control.close()
@@ -182,30 +183,45 @@ class Scheduler:
         # Fixed now: a node that is lost later must not turn its packs into another machine's.
         self._gpus = self._options.gpus_per_pack if self._offered.gpus else 0.0
         self._check_demand()
-        memory = None
         if self._gpus and len(self._states.backlog):
-            memory = self._executor.accelerator_bytes()
-        self._accelerator_bytes = int(memory * self._gpus) if memory else None
+            self._accelerator_bytes = self._executor.accelerator_bytes(self._gpus)
         checkpoints.forget_trained(self._results, self._results.statuses())
         code_tables.forget_all(self._results, self._states.done | self._states.failed)
 
-    def _out_of_grace(self, asked_at: float | None) -> bool:
-        return asked_at is not None and self._clock() - asked_at > self._options.grace_seconds
+    @property
+    def _out_of_grace(self) -> bool:
+        grace = self._options.grace_seconds
+        return self._asked_at is not None and self._clock() - self._asked_at > grace
 
     def snapshot(self) -> Snapshot:
         """Where the run stands."""
-        training = sum(len(task.trials) for task in self._packs.values())
-        scoring = sum(len(task.trials) for task in self._running.values()) - training
+        training = sum(self._num_training(task) for task in self._packs.values())
+        scoring = sum(
+            len(task.trials) for key, task in self._running.items() if key not in self._packs
+        )
         trained = scoring + len(self._states.scorable) + training - self._unfinished
         done, failed = len(self._states.done), len(self._states.failed)
-        progress = done + failed + _SHARE_OF_TRAINING * trained
-        return Snapshot(self._states.total, done, failed, training, scoring, progress)
+        needed = Demand() if self._states.scorable else Demand(gpus=self._gpus)
+        return Snapshot(
+            self._states.total,
+            done,
+            failed,
+            training,
+            scoring,
+            progress=done + _SHARE_OF_TRAINING * trained,
+            saving=self._asked_at is not None,
+            stranded=not any(machine.holds(needed) for machine in self._machines),
+        )
+
+    def _num_training(self, task: TrainPack) -> int:
+        """How many models of a pack train: those that have turned to NaN do so no more."""
+        return sum(trial.trial_id not in self._states.failed for trial in task.trials)
 
     @property
     def _unfinished(self) -> float:
         """Trials in training, each by the share that is left of its steps."""
         return sum(
-            len(task.trials) * self._listener.left(attempt_id)
+            self._num_training(task) * self._listener.left(attempt_id)
             for attempt_id, task in self._packs.items()
         )
 
@@ -335,7 +351,9 @@ class Scheduler:
                 self._failures.take(task, outcome.failure)
             except ClusterError as error:  # raised when the others have saved themselves
                 self._misfit = error
-        elif outcome.value is not None and not outcome.value["interrupted"]:
+        elif outcome.value is not None and outcome.value["interrupted"]:
+            self._states.failed |= set(outcome.value.get("failed", ()))
+        elif outcome.value is not None:
             self._retries.note_success(task)
             if isinstance(task, TrainPack):
                 self._warm.add(task.program)

@@ -25,7 +25,7 @@ class TrialStates:
     """
 
     def __init__(self, left: Remaining, backlog: Backlog) -> None:
-        self.total = sum(len(group) for group in left)
+        self.total = sum(left.tally)
         self.backlog = backlog
         self.scorable = deque(left.unscored)
         self.done = {trial.trial_id for trial in left.done}

@@ -59,9 +59,7 @@ def save(
     )
     older = _files_of_attempt(results, attempt_id)
     results.store.write(checkpoint.state_file, content)
-    index = checkpoint._asdict()
-    del index["index_file"]
-    results.store.write(checkpoint.index_file, json.dumps(index).encode())
+    _write_index(results, checkpoint)
     for file in older:
         if file not in (checkpoint.state_file, checkpoint.index_file):
             results.store.remove(file)
@@ -92,6 +90,16 @@ def forget_trained(results: Results, trained: Collection[str]) -> None:
             remove(results, checkpoint)
 
 
+def forget_trials(results: Results, trial_ids: Collection[str]) -> None:
+    """Removes trials from all checkpoints; the states of their packmates stay."""
+    for checkpoint in _read(results):
+        left = [trial_id for trial_id in checkpoint.trial_ids if trial_id not in trial_ids]
+        if not left:
+            remove(results, checkpoint)
+        elif len(left) < len(checkpoint.trial_ids):
+            _write_index(results, checkpoint._replace(trial_ids=tuple(left)))
+
+
 def remove(results: Results, checkpoint: Checkpoint) -> None:
     """Removes a checkpoint; one that is gone already is no error."""
     results.store.remove(checkpoint.index_file)
@@ -120,6 +128,12 @@ def _read(results: Results, prefix: str = "") -> Iterator[Checkpoint]:
                 facts = upgrade_checkpoint(json.loads(results.store.read(file)), file)
                 facts["trial_ids"] = tuple(facts["trial_ids"])
                 yield Checkpoint(index_file=file, **facts)
+
+
+def _write_index(results: Results, checkpoint: Checkpoint) -> None:
+    index = checkpoint._asdict()
+    del index["index_file"]
+    results.store.write(checkpoint.index_file, json.dumps(index).encode())
 
 
 def _files_of_attempt(results: Results, attempt_id: str) -> list[str]:

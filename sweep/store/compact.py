@@ -6,8 +6,10 @@ and the next time what was left over is folded too. A file that is written meanw
 and of two compactions at once each removes only what it has written anew itself.
 """
 
+import json
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -18,19 +20,65 @@ from .files import (
     first_rows,
     is_compacted,
     list_files,
+    read_all,
     read_file,
     retry_if_folded,
     trial_ids_of,
+    version_of,
     write_manifest,
 )
 from .results import CODES_FORMAT, Results
-from .store import Store
-from .tables import IDENTITY, text_columns
+from .store import MissingFileError, Store
+from .tables import COLUMNS, IDENTITY, SCHEMA_VERSION, conform, schema_of, text_columns
 
 FULL_BYTES = 32 * 2**20
 """A compacted file of this size is left as it is from then on."""
 
 _FILE_BYTES = 128 * 2**20  # of rows in memory, the most for one file
+
+
+_FOLDED = "tables/_columns.json"  # the columns that every older file has; no reader's folder
+
+
+def fold_older_files(results: Results) -> None:
+    """Folds each table of which a file lacks a column that the table has in this study now.
+
+    So it is when methods have joined the study, or an earlier version has begun it. Whoever is
+    killed in between begins anew the next time; what was looked at once is not looked at again.
+
+    Raises:
+        StoreError: If a file is damaged, or the folder cannot be written; nothing is lost then.
+    """
+    wanted = {table: results.columns(table) for table in COLUMNS}
+    try:
+        folded = json.loads(results.store.read(_FOLDED))
+    except MissingFileError:
+        folded = {}
+    for table in COLUMNS:
+        if folded.get(table) != wanted[table] and retry_if_folded(
+            partial(_any_lacks, results, table)
+        ):
+            compact(results, f"tables/{table}")
+    if folded != wanted:
+        results.store.write(_FOLDED, json.dumps(wanted).encode())
+
+
+def _any_lacks(results: Results, table: str) -> bool:
+    """Whether a file of a table lacks a column."""
+    files = list_files(results.store, f"tables/{table}").files
+    return bool(_schema_and_misfits(results, table, files)[1])
+
+
+def _schema_and_misfits(
+    results: Results, table: str, files: Sequence[str]
+) -> tuple[pa.Schema, set[str]]:
+    """The schema that files of a table have together in this study, and those that have another."""
+    schemas = read_all(files, lambda file: results.store.parquet(file).schema_arrow)
+    today = [schema for schema in schemas if version_of(schema) == SCHEMA_VERSION]
+    names = [*results.columns(table), *(name for schema in today for name in schema.names)]
+    wanted = schema_of(table, dict.fromkeys(names))
+    fits = [version_of(own) == SCHEMA_VERSION and own.equals(wanted) for own in schemas]
+    return wanted, {file for file, fit in zip(files, fits, strict=True) if not fit}
 
 
 def compact(results: Results, folder: str) -> None:
@@ -45,21 +93,35 @@ def compact(results: Results, folder: str) -> None:
 def _compact(results: Results, folder: str) -> None:
     store = results.store
     found, sizes = list_files(store, folder), store.sizes(folder)
-    full = [file for file in found.compacted if sizes.get(file, 0) >= FULL_BYTES]
+    table = folder.removeprefix("tables/") if folder.startswith("tables/") else ""
+    schema, misfits = None, set()
+    if table:
+        # Loose files are folded anyway; those of trials may have columns that no study.json names.
+        asked = found.files if table == "trials" else [*found.compacted]
+        schema, misfits = _schema_and_misfits(results, table, asked)
+    full = [
+        file for file in found.compacted if sizes.get(file, 0) >= FULL_BYTES and file not in misfits
+    ]
     old = [file for file in found.files if file not in full]
-    if folder.startswith("tables/"):
-        pieces = _rows(store, folder.removeprefix("tables/"), full, old)
+    if table:
+        pieces = _rows(store, table, full, old)
     else:
         attempts = results.attempts()
         old = [file for file in old if is_compacted(file) or _all_committed(store, file, attempts)]
         pieces = _codes(store, found.compacted, full, old, attempts)
-    if len(old) < 2 and all(file in found.compacted for file in old):
+    if len(old) < 2 and all(file in found.compacted and file not in misfits for file in old):
         return
     made = {file: found.compacted[file] for file in full}
     name = uuid.uuid4().hex[:8]
     for number, group in enumerate(_group_for_files(pieces)):
         file = f"{folder}/{COMPACT}{name}-{number}.parquet"
-        made[file] = _write(store, file, group)
+        rows = concatenate(group)
+        if schema is not None:
+            results.write_rows(file, conform(table, rows, schema.names))
+            made[file] = []
+        else:
+            store.write_table(file, rows, row_group_size=len(group[0]), **CODES_FORMAT)
+            made[file] = [piece["trial_id"][0].as_py() for piece in group]
     write_manifest(store, folder, made)
     for file in old:
         store.remove(file)
@@ -123,12 +185,3 @@ def _fit_one_file(first: pa.Table, second: pa.Table) -> bool:
         second.schema,
         len(second),
     )
-
-
-def _write(store: Store, file: str, group: Sequence[pa.Table]) -> list[str]:
-    """Writes a compacted file, and returns the trial_ids of its row groups if it holds codes."""
-    if "mean" not in group[0].column_names:
-        store.write_table(file, concatenate(group))
-        return []
-    store.write_table(file, concatenate(group), row_group_size=len(group[0]), **CODES_FORMAT)
-    return [piece["trial_id"][0].as_py() for piece in group]

@@ -118,8 +118,7 @@ def read_table(
         def read_one(file: str) -> pa.Table:
             return read_file(store, file, columns, dictionaries)
 
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            tables = list(pool.map(read_one, found.files))
+        tables = read_all(found.files, read_one)
         if not tables:
             return None
         whole = concatenate(tables)
@@ -129,6 +128,12 @@ def read_table(
         return whole if len(first) == len(whole) else whole.take(first)
 
     return retry_if_folded(read)
+
+
+def read_all(files: Sequence[str], read: Callable[[str], Read]) -> list[Read]:
+    """What `read` makes of each file, several at once."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(read, files))
 
 
 def read_file(
@@ -163,7 +168,7 @@ def read_rows(parquet: pq.ParquetFile, file: str, columns: list[str] | None = No
     Raises:
         StoreError: If it is of a newer version.
     """
-    version = int((parquet.schema_arrow.metadata or {}).get(b"schema_version", b"1"))
+    version = version_of(parquet.schema_arrow)
     if version > SCHEMA_VERSION:
         raise StoreError(
             f"{file}: written by a newer version of Teasel (tables of version {version}, this one "
@@ -182,6 +187,11 @@ def read_rows(parquet: pq.ParquetFile, file: str, columns: list[str] | None = No
     if columns is None:
         return rows
     return rows.select([name for name in columns if name in rows.column_names])
+
+
+def version_of(schema: pa.Schema) -> int:
+    """The version of Teasel's tables by which a file was written."""
+    return int((schema.metadata or {}).get(b"schema_version", b"1"))
 
 
 def concatenate(tables: Sequence[pa.Table]) -> pa.Table:

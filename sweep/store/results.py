@@ -12,7 +12,16 @@ from ...errors import TeaselError
 from ..trials.request import RequestKey
 from .files import FACTORS, compacted_codes, read_file, read_table, retry_if_folded, row_numbers
 from .store import MissingFileError, Store
-from .tables import COLUMNS, IDENTITY, REQUEST_KEY, SCHEMA_VERSION, Row, text_columns, to_table
+from .tables import (
+    IDENTITY,
+    REQUEST_KEY,
+    SCHEMA_VERSION,
+    Row,
+    conform,
+    study_columns,
+    text_columns,
+    to_table,
+)
 from .versions import upgrade_study
 
 CODES_FORMAT: dict[str, Any] = {
@@ -93,12 +102,31 @@ class Results:
             StoreError: If the store refuses; nothing is then half written.
         """
         if rows:
-            self.store.write_table(f"tables/{table}/{name}.parquet", to_table(table, rows))
+            self.write_rows(f"tables/{table}/{name}.parquet", to_table(table, rows))
+
+    def write_rows(self, file: str, rows: pa.Table) -> None:
+        """Writes rows as a file of a table, with all columns that the table has in this study.
+
+        A driver may add methods at the same moment, and then folds the files it sees. So whoever
+        writes looks again afterwards: one of the two finds what the file lacks.
+
+        Raises:
+            StoreError: If the store refuses; nothing is then half written.
+        """
+        table, written = file.split("/")[1], None
+        while (columns := self.columns(table)) != written:
+            self.store.write_table(file, conform(table, rows, columns))
+            written = columns
+
+    def columns(self, table: str) -> list[str]:
+        """The columns that a table has in this study, in order."""
+        known = table == "trials" and self.exists()
+        return study_columns(table, self.study if known else {})
 
     def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
         """All rows of a table, each once; an empty table if there are none.
 
-        A column of the table that no file has is null: its rows are older than the column.
+        A column that no file has is null: its rows are older than the column.
 
         Args:
             name: trials, scores, curves, pictures or failures.
@@ -106,12 +134,8 @@ class Results:
         """
         wanted = None if columns is None else list(dict.fromkeys([*IDENTITY[name], *columns]))
         whole = read_table(self.store, f"tables/{name}", wanted, IDENTITY[name])
-        if whole is None:
-            return to_table(name, []).select(wanted or list(COLUMNS[name]))
-        for column, kind in COLUMNS[name].items():
-            if column not in whole.column_names and (wanted is None or column in wanted):
-                whole = whole.append_column(column, pa.nulls(len(whole), kind))
-        return whole
+        rows = to_table(name, []).select([]) if whole is None else whole
+        return conform(name, rows, wanted or self.columns(name))
 
     def rows_of(self, table: str, name: str) -> list[dict[str, Any]]:
         """The rows that an attempt has committed.

@@ -16,7 +16,8 @@ from ..trials.trial import Trial
 SCHEMA_VERSION = 2
 """Raised when a stored name or its meaning changes.
 
-2: an attempt's id is `attempt_id` in every table; a failure has `exception_type` and `message`.
+2: an attempt's id is `attempt_id` in every table; a failure has `exception_type` and `message`, and
+names the trials that were `given_up`; a model's seconds are its own, beside its pack's.
 """
 
 
@@ -26,6 +27,10 @@ class TrialRow(NamedTuple):
     Attributes:
         hyperparameters: No column of its own: each hyper-parameter is a column of floats.
         status: "done" or "failed", and `error` says why.
+        train_seconds: The model's share of what its pack took to train, the attempts included that
+            it went on from; until it broke, if it did.
+        encode_seconds: Its share of what evaluation, encoding and pictures took.
+        pack_train_seconds: What the whole pack took, and `pack_encode_seconds` likewise.
     """
 
     trial_id: str
@@ -49,6 +54,8 @@ class TrialRow(NamedTuple):
     kl_per_latent: list[float] | None = None
     train_seconds: float | None = None
     encode_seconds: float | None = None
+    pack_train_seconds: float | None = None
+    pack_encode_seconds: float | None = None
     data_source: str | None = None
     data_fingerprint: str | None = None
     device: str | None = None
@@ -80,7 +87,7 @@ class TrialRow(NamedTuple):
 
 
 class ScoreRow(NamedTuple):
-    """One row per number; a metric that failed has one row with an `error` and no `value`."""
+    """One row per number; a metric that is not defined has one with an `error` and no `value`."""
 
     trial_id: str
     representation: str
@@ -138,6 +145,7 @@ class FailureRow(NamedTuple):
         kind: "train" or "score".
         cause: As `Failure` of `sweep.work.attempt` has it, and `exception_type`, the name of the
             exception's class, `message` and `traceback` likewise; or "stopped".
+        given_up: Those of the trials that have failed by it, until a run tries them anew.
         attempt_id: The attempt's name, after which its files are named.
     """
 
@@ -152,6 +160,7 @@ class FailureRow(NamedTuple):
     traceback: str | None = None
     log: str | None = None
     at: str | None = None
+    given_up: list[str] | None = None
 
 
 Row = TrialRow | ScoreRow | CurveRow | PictureRow | FailureRow | Mapping[str, Any]
@@ -215,22 +224,56 @@ def score_column(metric: str, score: str) -> str:
     return score if score == metric or metric == "unsupervised" else f"{metric}_{score}"
 
 
+def study_columns(name: str, study: Mapping[str, Any]) -> list[str]:
+    """The columns of table `name` in a study: in `trials` its methods' hyper-parameters, too.
+
+    Args:
+        name: trials, scores, curves, pictures or failures.
+        study: The content of its ``study.json``; one made by hand has no grids.
+    """
+    own = [
+        hyperparameter
+        for grid in (study.get("grids", ()) if name == "trials" else ())
+        for cells in grid["methods"].values()
+        for cell in cells
+        for hyperparameter in cell["hyperparameters"]
+    ]
+    return list(dict.fromkeys([*COLUMNS[name], *own]))
+
+
 def to_table(name: str, rows: Iterable[Row]) -> pa.Table:
     """The rows as an Arrow table with the columns of table `name`.
 
-    A column that the table does not list is a hyper-parameter, or a metric's, and holds floats.
+    A column that the table does not list is a hyper-parameter, and holds floats.
 
     Args:
         name: trials, scores, curves, pictures or failures.
         rows: Of that table.
     """
     by_column = [_by_column(row) for row in rows]
-    columns = COLUMNS[name]
-    extra = {key: pa.float64() for row in by_column for key in row if key not in columns}
-    schema = pa.schema(
-        list((columns | extra).items()), metadata={"schema_version": str(SCHEMA_VERSION)}
+    names = dict.fromkeys([*COLUMNS[name], *(key for row in by_column for key in row)])
+    return pa.Table.from_pylist(by_column, schema=schema_of(name, names))
+
+
+def schema_of(name: str, columns: Iterable[str]) -> pa.Schema:
+    """The schema of table `name` with these columns, in this order."""
+    kinds = COLUMNS[name]
+    return pa.schema(
+        [(column, kinds.get(column, pa.float64())) for column in columns],
+        metadata={"schema_version": str(SCHEMA_VERSION)},
     )
-    return pa.Table.from_pylist(by_column, schema=schema)
+
+
+def conform(name: str, rows: pa.Table, columns: Iterable[str]) -> pa.Table:
+    """The rows of table `name` with these columns first, null where they have none, then others."""
+    schema = schema_of(name, dict.fromkeys([*columns, *rows.column_names]))
+    arrays = [
+        rows[field.name].cast(field.type)
+        if field.name in rows.column_names
+        else pa.nulls(len(rows), field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def _by_column(row: Row) -> dict[str, Any]:

@@ -4,8 +4,9 @@ Nothing else knows what the versions before this one called things. A folder kee
 are; what is written to it from now on stands beside them.
 
 Version 2 calls an attempt's name `attempt_id` (`part` before), splits a failure's `exception` into
-`exception_type` and `message`, and describes in ``study.json`` what the study names: `catalogue`,
-and for each grid `representations`, `metric_seed` and `requests_of`.
+`exception_type` and `message`, gives each model its share of its pack's seconds, and describes in
+``study.json`` what the study names: `catalogue`, and for each grid `representations`, `metric_seed`
+and `requests_of`.
 """
 
 import re
@@ -13,19 +14,24 @@ from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 
-from ...catalogue import readable
+from ...words import readable
 
 _EXCEPTION = re.compile(r"([A-Za-z_][\w.]*): (.*)", re.DOTALL)
 
 _SOURCES = {
     ("trials", "attempt_id"): ["part"],
+    ("trials", "train_seconds"): ["pack_size"],
+    ("trials", "encode_seconds"): ["pack_size"],
+    ("trials", "pack_train_seconds"): ["train_seconds"],
+    ("trials", "pack_encode_seconds"): ["encode_seconds"],
     ("failures", "attempt_id"): ["log"],
     ("failures", "exception_type"): ["exception"],
     ("failures", "message"): ["exception"],
 }
-"""The columns of version 1 that a column of today is made from, where it has another name."""
+"""The columns of version 1 that a column of today is made from, beside the one of its name."""
 
 
 _DRIVER_FACTS = {"share": "shard", "pids": "pid_namespace"}
@@ -51,12 +57,24 @@ def upgrade_table(table: str, version: int, rows: pa.Table, file: str) -> pa.Tab
     if version >= 2:
         return rows
     if table == "trials":
-        return rows.rename_columns(
-            ["attempt_id" if name == "part" else name for name in rows.column_names]
-        )
+        return _upgrade_trials(rows)
     if table == "failures":
         return _upgrade_failures(rows, file)
     return rows
+
+
+def _upgrade_trials(rows: pa.Table) -> pa.Table:
+    """Rows whose seconds were those of the pack."""
+    for name in ("train_seconds", "encode_seconds"):
+        if {name, "pack_size"} <= set(rows.column_names):
+            share = pc.call_function("divide", [rows[name], rows["pack_size"]])
+            rows = rows.append_column(f"pack_{name}", rows[name])
+            rows = rows.set_column(rows.column_names.index(name), name, share)
+        elif name in rows.column_names:
+            rows = rows.append_column(f"pack_{name}", rows[name]).drop_columns([name])
+    return rows.rename_columns(
+        ["attempt_id" if name == "part" else name for name in rows.column_names]
+    )
 
 
 def _upgrade_failures(rows: pa.Table, file: str) -> pa.Table:
@@ -154,7 +172,11 @@ def _catalogue_of(grids: list[dict[str, Any]]) -> dict[str, Any]:
         "methods": {name: _describe_method(name, cells) for name, cells in methods.items()},
         "metrics": METRICS | others,
         "datasets": {
-            name: {"label": DATASET_LABELS.get(name, readable(name))} for name in sorted(datasets)
+            name: {
+                "label": DATASET_LABELS.get(name, readable(name)),
+                "factors": FACTORS.get(name, []),
+            }
+            for name in sorted(datasets)
         },
     }
 
@@ -205,6 +227,17 @@ DATASET_LABELS = {
     "cars3d": "Cars3D",
     "shapes3d": "Shapes3D",
 }
+
+FACTORS = {
+    name: ["shape", "scale", "orientation", "position_x", "position_y"]
+    for name in DATASET_LABELS
+    if "dsprites" in name
+} | {
+    "smallnorb": ["category", "elevation", "azimuth", "lighting"],
+    "cars3d": ["elevation", "azimuth", "object"],
+    "shapes3d": ["floor_hue", "wall_hue", "object_hue", "scale", "shape", "orientation"],
+}
+"""The names of the reported factors of each data set of version 1."""
 
 _SIZES = (10, 100, 1000, 10000)
 

@@ -4,13 +4,13 @@ It is taken from the catalogues when a grid is frozen, so that the folder can be
 method, a metric or a data set is not installed, and as it was meant where it has changed since.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
-from ...catalogue import readable
-from ...datasets import DATASETS
-from ...metrics import METRICS
+from ...datasets import DATASETS, DataError, find_npz
+from ...metrics import find_metric
 from ...models import METHODS
+from ...words import readable
 from ..grid.expand import Resolved
 from ..store.tables import score_column
 from ..trials.references import REFERENCES
@@ -55,9 +55,15 @@ class MetricFacts(TypedDict):
 
 
 class DatasetFacts(TypedDict):
-    """A data set: its name for people."""
+    """A data set.
+
+    Attributes:
+        label: Its name for people.
+        factors: The names of its reported factors, as far as they are known.
+    """
 
     label: str
+    factors: list[str]
 
 
 class CatalogueSection(TypedDict):
@@ -73,9 +79,7 @@ def describe_grid(grid: Resolved) -> CatalogueSection:
     return {
         "methods": {name: _describe_method(name, grid) for name in grid["methods"]},
         "metrics": describe_metrics(request["metric"] for request in grid["metrics"]),
-        "datasets": {
-            data["name"]: {"label": _label_dataset(data["name"])} for data in grid["datasets"]
-        },
+        "datasets": {data["name"]: _describe_dataset(data) for data in grid["datasets"]},
     }
 
 
@@ -83,7 +87,7 @@ def describe_metrics(names: Iterable[str]) -> dict[str, MetricFacts]:
     """What today's catalogue says of some metrics."""
     found: dict[str, MetricFacts] = {}
     for name in dict.fromkeys(names):
-        metric = METRICS[name]
+        metric = find_metric(name)
         found[name] = {
             "label": metric.label,
             "reference": metric.reference,
@@ -125,6 +129,12 @@ def _describe_method(name: str, grid: Resolved) -> MethodFacts:
     }
 
 
-def _label_dataset(name: str) -> str:
-    """What to call a data set of the catalogue, or a user's file."""
-    return DATASETS[name].label if name in DATASETS else readable(name)
+def _describe_dataset(data: Mapping[str, Any]) -> DatasetFacts:
+    """What is known of a data set of the catalogue, or of a user's file, which may be elsewhere."""
+    name = data["name"]
+    try:
+        entry = find_npz(name, [data["npz"]], data["sha256"]) if "npz" in data else DATASETS[name]
+    except DataError:
+        return {"label": readable(name), "factors": []}
+    factors = [factor.name for factor in entry.grid if not factor.hidden]
+    return {"label": entry.label, "factors": factors}

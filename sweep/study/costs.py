@@ -74,12 +74,13 @@ def cost(
 
 def measured_seconds(results: Results, on_cpu: bool) -> dict[tuple[str, str], float]:
     """The median seconds a model-step by (data set, method), on CPUs or else on accelerators."""
-    columns = ["dataset", "method", "steps", "pack_size", "train_seconds", "device"]
+    columns = ["dataset", "method", "steps", "train_seconds", "device", "status"]
     seconds: dict[tuple[str, str], list[float]] = {}
     for row in results.table("trials", columns).to_pylist():
-        if row["steps"] and (row["device"] == "cpu") == on_cpu:
-            share = row["train_seconds"] / (row["steps"] * row["pack_size"])
-            seconds.setdefault((row["dataset"], row["method"]), []).append(share)
+        whole = row["steps"] and row["status"] == "done"
+        if whole and (row["device"] == "cpu") == on_cpu:
+            step = row["train_seconds"] / row["steps"]
+            seconds.setdefault((row["dataset"], row["method"]), []).append(step)
     return {cell: median(values) for cell, values in seconds.items()}
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from ...version import __version__
 from ..grid.grid import Grid, resolve
 from ..grid.source import Source
+from ..store.compact import fold_older_files
+from ..store.files import FACTORS
 from ..store.results import Results, ResultsError
 from ..store.store import StoreError
 from ..store.tables import SCHEMA_VERSION
@@ -19,8 +21,8 @@ from .catalogue import add_names, describe_grid, describe_metrics, no_names
 def freeze(results: Results, loaded: Sequence[tuple[Grid, Source]]) -> None:
     """Begins the study in `results`, or adds the grids' cells to the one that is there.
 
-    A folder of an earlier version becomes one of today's: its tables stay as they are, and are
-    read as they were meant.
+    Files that lack a column which the study has now are folded: of the hyper-parameters of methods
+    that join, or in a folder of an earlier version, which becomes one of today's.
 
     Args:
         results: The folder.
@@ -34,7 +36,11 @@ def freeze(results: Results, loaded: Sequence[tuple[Grid, Source]]) -> None:
     before = results.study if results.exists() else None
     after = join_study(loaded, results)
     if after != before or after["schema_version"] < SCHEMA_VERSION:
+        if before and before["grids"] != after["grids"][: len(before["grids"])]:  # begun anew
+            for folder in results.code_folders():  # points of a data set that is another one now
+                results.store.remove(f"{folder}/{FACTORS}")
         results.write_study(after, loaded[-1][1].text)
+    fold_older_files(results)
 
 
 def freeze_metrics(results: Results, names: Sequence[str]) -> None:
@@ -51,6 +57,7 @@ def freeze_metrics(results: Results, names: Sequence[str]) -> None:
     after: dict[str, Any] = before | {"catalogue": add_names(before["catalogue"], more)}
     if after != before or after["schema_version"] < SCHEMA_VERSION:
         results.write_study(after)
+    fold_older_files(results)
 
 
 def join_study(
@@ -58,23 +65,25 @@ def join_study(
 ) -> dict[str, Any]:
     """The study that grids make together, and with what a results folder holds, if one is given.
 
+    A folder in which nothing has been trained yet takes any grid of its study's name: one that
+    doesn't go with those before begins the study anew.
+
     Raises:
         ResultsError: If they are of several studies, or train differently; says how.
     """
     if results is None:
         return _add_grids(_begin(loaded[0][0]), loaded, loaded[0][1].name)
     if results.exists():
-        study = results.study
-        missing = {"protocol", "grids", "catalogue"} - study.keys()
-        if missing:
-            raise ResultsError(
-                f"{results.uri}/study.json has no {' and no '.join(sorted(missing))}: it was "
-                "written by hand, so it can be read but not added to"
-            )
+        study = _study_of(results)
     elif results.store.files("tables/trials"):
         raise ResultsError(f"{results.uri} is damaged: it has tables, but no study.json")
     else:
         study = _begin(loaded[0][0])
+    if study["study"] == loaded[0][0].study and not results.store.files("tables/trials"):
+        try:
+            return _add_grids(study, loaded, results.uri)
+        except ResultsError:
+            study = _begin(loaded[0][0])
     return _add_grids(study, loaded, results.uri)
 
 
@@ -111,14 +120,58 @@ def _add_grids(
     """The study `where` with the grids' cells; an error if they don't belong there."""
     for grid, source in loaded:
         entry = _as_stored({"yaml": source.text, "name": source.name} | resolve(grid))
-        differences = _list_differences(study, grid, entry)
+        differences = _list_differences(study, entry, PROTOCOL)
         if differences:
             lines = "".join(f"\n  {line}" for line in differences)
             raise ResultsError(f"{where} belongs to another study than {source.name}:{lines}")
-        if all(_cells(known) != _cells(entry) for known in study["grids"]):
+        if _place(entry, study) == len(study["grids"]):
             names = add_names(study["catalogue"], _as_stored(describe_grid(entry)))
             study = study | {"grids": [*study["grids"], entry], "catalogue": names}
+        study = study | {"latest": _place(entry, study)}
     return study
+
+
+def unite_studies(folders: Sequence[Results]) -> dict[str, Any]:
+    """The study of which several folders hold parts; the latest grid is the first folder's.
+
+    Raises:
+        ResultsError: If they are of several studies, or train differently; says how.
+    """
+    first, *others = folders
+    study = _study_of(first)
+    for folder in others:
+        other = _study_of(folder)
+        for entry in other["grids"]:
+            differences = _list_differences(study, entry, other["protocol"], "one", "the other")
+            if differences:
+                lines = "".join(f"\n  {line}" for line in differences)
+                raise ResultsError(f"{first.uri} and {folder.uri} are of two studies:{lines}")
+            if _place(entry, study) == len(study["grids"]):
+                study["grids"] = [*study["grids"], entry]
+        study["catalogue"] = add_names(study["catalogue"], other["catalogue"])
+    return study
+
+
+def _study_of(results: Results) -> dict[str, Any]:
+    """The study of a folder, to which cells can be added.
+
+    Raises:
+        ResultsError: If there is none, or it was written by hand.
+    """
+    study = results.study
+    missing = {"protocol", "grids", "catalogue"} - study.keys()
+    if missing:
+        raise ResultsError(
+            f"{results.uri}/study.json has no {' and no '.join(sorted(missing))}: it was "
+            "written by hand, so it can be read but not added to"
+        )
+    return study
+
+
+def _place(entry: dict[str, Any], study: dict[str, Any]) -> int:
+    """Where a study has a grid's cells; behind its grids, if it lacks them."""
+    known = [_cells(grid) for grid in study["grids"]]
+    return [*known, _cells(entry)].index(_cells(entry))
 
 
 def _as_stored(value: Any) -> Any:
@@ -126,11 +179,17 @@ def _as_stored(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-def _list_differences(study: dict[str, Any], grid: Grid, entry: dict[str, Any]) -> list[str]:
-    """What keeps the grid out of the study: another name, protocol or training."""
-    wanted = {"study": grid.study, "protocol": PROTOCOL}
+def _list_differences(
+    study: dict[str, Any],
+    entry: dict[str, Any],
+    protocol: int,
+    this: str = "the study",
+    that: str = "the grid",
+) -> list[str]:
+    """What keeps a grid out of the study: another name, protocol or training."""
+    wanted = {"study": entry["study"], "protocol": protocol}
     found = [
-        f"{key}: the study has {study[key]!r}, the grid {wanted[key]!r}"
+        f"{key}: {this} has {study[key]!r}, {that} {wanted[key]!r}"
         for key in wanted
         if study[key] != wanted[key]
     ]
@@ -139,20 +198,17 @@ def _list_differences(study: dict[str, Any], grid: Grid, entry: dict[str, Any]) 
         for data in entry["datasets"]:
             old, new = files.get(data["name"], data.get("sha256")), data.get("sha256")
             if old != new:
-                found.append(f"{data['name']}: the study has the file {old}, the grid {new}")
+                found.append(f"{data['name']}: {this} has the file {old}, {that} {new}")
         for method, cells in entry["methods"].items():
             old = known["methods"].get(method)
             if old:
-                found += _training_differences(method, old[0]["training"], cells[0]["training"])
+                own, other = old[0]["training"], cells[0]["training"]
+                found += [
+                    f"{method}, {name}: {this} has {own[name]}, {that} {other[name]}"
+                    for name in other
+                    if own[name] != other[name]
+                ]
     return list(dict.fromkeys(found))
-
-
-def _training_differences(method: str, old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    return [
-        f"{method}, {name}: the study has {old[name]}, the grid {new[name]}"
-        for name in new
-        if old[name] != new[name]
-    ]
 
 
 def _cells(entry: dict[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,17 @@
 """What a results folder still lacks of a study: read off its tables, remembered nowhere else."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
+import pyarrow.compute as pc
+
+from ..store.files import read_table
 from ..store.results import Results
-from ..trials.request import MetricRequest
+from ..store.tables import IDENTITY, REQUEST_KEY, text_columns
+from ..trials.request import MetricRequest, RequestKey
 from ..trials.trial import Trial
+from ..work.attempt import describe
 
 
 class WantedTrial(NamedTuple):
@@ -13,6 +19,32 @@ class WantedTrial(NamedTuple):
 
     trial: Trial
     requests: tuple[MetricRequest, ...]
+
+
+class Tally(NamedTuple):
+    """How many trials are where: every command counts them so.
+
+    Attributes:
+        done: Trained, and every wanted score has its value, or the reason why it is not defined.
+        failed: Trained to no usable model, or tried as often as is worth while.
+        untrained: Wait to be trained.
+        unscored: Are trained, and wait for scores.
+    """
+
+    done: int
+    failed: int
+    untrained: int
+    unscored: int
+
+    def say(self, of: str) -> str:
+        """The counts in words, `of` saying what is counted."""
+        failed = f", {self.failed:,} failed" if self.failed else ""
+        return f"{self.done:,} of {sum(self):,} {of}{failed}"
+
+    @property
+    def waiting(self) -> str:
+        """What is not done yet, in words."""
+        return f"not done yet: {self.untrained:,} to train, {self.unscored:,} to score"
 
 
 class Remaining(NamedTuple):
@@ -23,23 +55,41 @@ class Remaining(NamedTuple):
         unscored: Trained, with the scores that are missing.
         done: Trained and scored.
         failed: Trained to no usable model; the row says why.
+        given_up: The ids of those untrained or unscored that the last run tried often enough: they
+            have failed, and the next run tries them anew.
     """
 
     untrained: list[WantedTrial]
     unscored: list[WantedTrial]
     done: list[Trial]
     failed: list[Trial]
+    given_up: frozenset[str] = frozenset()
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing left to do."""
         return not self.untrained and not self.unscored
 
+    @property
+    def tally(self) -> Tally:
+        """How many trials are where."""
+        untrained, unscored = (
+            sum(trial.trial_id not in self.given_up for trial, _ in group)
+            for group in (self.untrained, self.unscored)
+        )
+        failed = len(self.failed) + len(self.given_up)
+        return Tally(len(self.done), failed, untrained, unscored)
+
 
 def remaining(results: Results, wanted: Iterable[WantedTrial]) -> Remaining:
     """Compares what is wanted with what the folder holds."""
     trained = results.statuses()
     scored = results.scored_requests()
+    given_up = {
+        trial_id
+        for trial_ids in results.table("failures", ["given_up"])["given_up"].to_pylist()
+        for trial_id in trial_ids or ()
+    }
     left = Remaining([], [], [], [])
     for trial, requests in wanted:
         status = trained.get(trial.trial_id)
@@ -53,4 +103,57 @@ def remaining(results: Results, wanted: Iterable[WantedTrial]) -> Remaining:
             left.unscored.append(WantedTrial(trial, missing))
         else:
             left.done.append(trial)
-    return left
+    undone = {trial.trial_id for trial, _ in (*left.untrained, *left.unscored)}
+    return left._replace(given_up=frozenset(given_up & undone))
+
+
+class Undefined(NamedTuple):
+    """A metric that is not defined for some models, for one reason.
+
+    Attributes:
+        metric: Which.
+        representation: "mean" or "sampled".
+        reason: What the metric says.
+        num_models: For how many.
+    """
+
+    metric: str
+    representation: str
+    reason: str
+    num_models: int
+
+
+def undefined_scores(results: Results, wanted: Collection[WantedTrial]) -> list[Undefined]:
+    """Which of the wanted scores are not defined, and why."""
+    rows = read_table(
+        results.store,
+        "tables/scores",
+        [*IDENTITY["scores"], "error"],
+        IDENTITY["scores"],
+        text_columns("scores"),
+    )
+    if rows is None:
+        return []
+    asked = {trial.trial_id: {request.key for request in requests} for trial, requests in wanted}
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for row in rows.filter(pc.field("error").is_valid()).to_pylist():
+        key = RequestKey(*(row[name] for name in REQUEST_KEY))
+        if key in asked.get(row["trial_id"], ()):
+            counts[row["metric"], row["representation"], row["error"]] += 1
+    return [Undefined(*what, count) for what, count in sorted(counts.items())]
+
+
+def failure_reasons(results: Results) -> dict[str, str]:
+    """Why trials have failed, by trial_id: what their row says, else their last failed attempt.
+
+    Trials that a later attempt has finished are among them.
+    """
+    attempts = results.table("failures", ["trial_ids", "exception_type", "message", "at"])
+    rows = sorted(attempts.to_pylist(), key=lambda row: row["at"] or "")
+    found = {
+        trial_id: describe(row["exception_type"], row["message"] or "")
+        for row in rows
+        for trial_id in row["trial_ids"]
+    }
+    trials = results.table("trials", ["status", "error"]).filter(pc.field("status") == "failed")
+    return found | {row["trial_id"]: row["error"] for row in trials.to_pylist()}

@@ -5,6 +5,7 @@ be read where a method, a metric or a data set of the study is not installed.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..grid.expand import Resolved, requests_of, trials_of
@@ -76,7 +77,9 @@ def merge(
             for method, asked in by_method.items()
         }
         for trial in trials:
-            found.setdefault(trial.trial_id, trial)
+            known = found.setdefault(trial.trial_id, trial)
+            if trial.file and known.file and trial.file.npz != known.file.npz:
+                found[trial.trial_id] = replace(trial, file=trial.file.moved_from(known.file))
             requests.setdefault(trial.trial_id, {}).update(keyed[trial.method])
     return [
         WantedTrial(trial, tuple(requests[trial_id].values())) for trial_id, trial in found.items()

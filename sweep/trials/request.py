@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from ...metrics import METRICS, PAPER_SEEDS
+from ...metrics import PAPER_SEEDS, find_metric
 from .trial import short_hash
 
 
@@ -37,7 +37,7 @@ class MetricRequest:
         """
         if seed is None:
             seed = PAPER_SEEDS[representation].get(metric, 0)
-        return cls(representation, metric, parameters, seed, str(METRICS[metric].version))
+        return cls(representation, metric, parameters, seed, str(find_metric(metric).version))
 
     @cached_property
     def parameters_hash(self) -> str:

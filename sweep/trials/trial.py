@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,10 +15,22 @@ PROTOCOL = 1
 
 @dataclass(frozen=True)
 class DataFile:
-    """A data set of the user's own: a file, known by its content and not by its path."""
+    """A data set of the user's own: a file, known by its content and not by its path.
 
-    npz: str
+    Attributes:
+        npz: Where the study has last said that it is.
+        sha256: Of its content.
+        earlier: Where it was before, the last place first.
+    """
+
+    npz: str = field(compare=False)
     sha256: str
+    earlier: tuple[str, ...] = field(default=(), compare=False)
+
+    def moved_from(self, before: "DataFile") -> "DataFile":
+        """The same file, with the places that were known before."""
+        places = dict.fromkeys((*self.earlier, before.npz, *before.earlier))
+        return replace(self, earlier=tuple(place for place in places if place != self.npz))
 
 
 @dataclass(frozen=True)

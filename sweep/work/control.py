@@ -88,6 +88,11 @@ class Listener:
         """Whether an attempt has made a step."""
         return attempt_id in self._reports
 
+    @property
+    def failed(self) -> set[str]:
+        """The trials that have got their row on the way: their models turned to NaN."""
+        return {trial for report in self._reports.values() for trial in report.get("failed", ())}
+
     def left(self, attempt_id: str) -> float:
         """The share of its steps that an attempt has not made yet."""
         report = self._reports.get(attempt_id, {"step": 0, "steps": 1})

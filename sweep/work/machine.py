@@ -1,10 +1,13 @@
 """The machine a task runs on: one CPU of its own, and the environment JAX reads when imported."""
 
+import contextlib
+import logging
 import math
 import os
 import platform
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import TeaselError
@@ -14,6 +17,15 @@ _THREADS = (
 )
 """How many threads XLA (NPROC), BLAS and numba open; else one for every CPU they see, whatever the
 scheduler granted. XLA's sums depend on it in the last bit, so a trial's numbers would too."""
+
+_FRACTIONS = ("XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION")
+"""JAX's name for the share of a GPU's memory that it takes, and its older one: never both."""
+
+_SHARED = (
+    *("TEASEL_", "JAX_", "XLA_", "LIBTPU_", "TF_", "NCCL_", "CUBLAS_", "CUDNN_", "NVIDIA_TF32_"),
+    *("MKL_CBWR", "NPY_", "OPENBLAS_CORETYPE"),
+)
+"""How the names of variables begin that change numbers, or what memory JAX takes."""
 
 _PATIENCE_SECONDS = 10.0  # for the process before this one to end
 
@@ -88,15 +100,26 @@ def _free_cpus(most: int) -> list[int]:
     return claimed
 
 
+def shared_environment() -> dict[str, str]:
+    """The variables of this process that its workers need on whatever machine they are."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_SHARED)}
+
+
 def prepare(cpus: float, gpus: float) -> None:
     """Sets up this process for a task, before JAX is imported.
 
     A task without an accelerator must not touch one (the scheduler leaves them all visible), and a
     task with a share of one must leave the rest of its memory to others.
+
+    Raises:
+        ClusterError: If the user's own share of the memory is no share, or more than the task's.
     """
     if gpus:
-        if gpus < 1:
-            os.environ["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{0.9 * gpus:.3f}"
+        fraction = _memory_fraction(gpus)
+        for name in _FRACTIONS:
+            os.environ.pop(name, None)
+        if fraction:
+            os.environ[_FRACTIONS[0]] = fraction
         return
     os.environ["JAX_PLATFORMS"] = "cpu"
     num_threads = max(1, int(cpus))
@@ -105,20 +128,80 @@ def prepare(cpus: float, gpus: float) -> None:
     claim_cpus(num_threads)
 
 
+def _memory_fraction(gpus: float) -> str:
+    """The share of an accelerator's memory that JAX is to take; empty for its own choice.
+
+    Raises:
+        ClusterError: If what the user has set for it is no share, or more than `gpus`.
+    """
+    given = {name: value for name in _FRACTIONS if (value := os.environ.get(name))}
+    said = " and ".join(f"{name}={value}" for name, value in given.items())
+    values = set(given.values())
+    if len(values) > 1:
+        raise ClusterError(
+            f"node {platform.node()}: {said}, but these are two names of one thing: unset one"
+        )
+    if not values:
+        return f"{0.9 * gpus:.3f}" if gpus < 1 else ""
+    (value,) = values
+    try:
+        fits = gpus >= 1 or float(value) <= gpus
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ClusterError(
+            f"node {platform.node()}: {said}, but a pack gets {gpus:g} of an accelerator "
+            f"(gpus_per_pack): set at most {gpus:g}, or unset it"
+        )
+    return value
+
+
 def check_accelerator() -> None:
     """Makes sure that JAX uses the accelerator that this process was given.
 
     Raises:
-        ClusterError: If it would use the CPU, and nobody has asked it to by JAX_PLATFORMS.
+        ClusterError: If it would use the CPU, and nobody has asked it to by JAX_PLATFORMS; or if
+            it cannot use what JAX_PLATFORMS asks for.
     """
     import jax
 
-    if jax.default_backend() == "cpu" and "cpu" not in os.environ.get("JAX_PLATFORMS", ""):
+    platforms = os.environ.get("JAX_PLATFORMS", "")
+    try:
+        with _listen_to_jax() as said:
+            backend = jax.default_backend()
+    except RuntimeError as error:
+        why = " ".join(str(error).split())
+        raise ClusterError(f"node {platform.node()}, JAX_PLATFORMS={platforms}: {why}") from error
+    if backend == "cpu" and platforms.partition(",")[0] != "cpu":
         raise ClusterError(
             f"node {platform.node()} has an accelerator, but its JAX uses only the CPU: install "
             "Teasel there with its extra `cuda` or `tpu` (`pip install '.[cuda]'` in a checkout), "
             "or set JAX_PLATFORMS=cpu to train on CPUs"
+            + (f". JAX says: {'; '.join(said)}" if said else "")
         )
+
+
+@contextlib.contextmanager
+def _listen_to_jax() -> Iterator[list[str]]:
+    """What JAX logs of the backends that it cannot start, each in one line."""
+    said: list[str] = []
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            error = record.exc_info[1] if record.exc_info else None
+            words = f"{record.getMessage()} {error or ''}".split()
+            if record.levelno > logging.INFO or words[:3] == ["Unable", "to", "initialize"]:
+                said.append(" ".join(words))
+
+    logger, ear = logging.getLogger("jax"), Ear()
+    level = logger.level
+    logger.addHandler(ear)
+    logger.setLevel(logging.INFO)
+    try:
+        yield said
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(ear)
 
 
 def is_leaving() -> bool:

@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 
 from ...errors import TeaselError
-from ...metrics import METRICS, Representation, UndefinedScoreError
+from ...metrics import COMPARISONS, Representation, UndefinedScoreError, find_metric
+from ...metrics.udr import Cell
 from ..store import code_tables
 from ..store.results import Results
 from ..store.store import StoreError
 from ..store.tables import ScoreRow
 from ..trials.request import MetricRequest
 from ..trials.trial import Trial
+from .comparisons import Cells
 from .control import Control
 from .representations import kept_points, open_representations
 from .tasks import ScoreTrials
@@ -34,9 +36,9 @@ def score(task: ScoreTrials) -> dict[str, Any]:
         StoreError: If the results folder cannot be written.
     """
     results = Results(task.results_uri)
-    control = Control(results.store, task.run_id)
+    control, cells = Control(results.store, task.run_id), Cells(results)
     for trial, requests in zip(task.trials, task.requests, strict=True):
-        drawing = [request for request in requests if METRICS[request.metric].samples_points]
+        drawing = [request for request in requests if find_metric(request.metric).samples_points]
         kinds = {request.representation for request in drawing}
         representations = open_representations(results, trial, kinds)
         rows: list[ScoreRow] = []
@@ -48,6 +50,8 @@ def score(task: ScoreTrials) -> dict[str, Any]:
             control.report(task.attempt_id, trials=[trial.trial_id], step=done, steps=len(requests))
             if request in drawing:
                 representation = representations[request.representation]
+            elif request.metric in COMPARISONS:
+                representation = cells.open(trial, request.parameters["partners"])
             else:
                 representation = kept_points(results, trial, request.representation)
             try:
@@ -63,7 +67,7 @@ def score(task: ScoreTrials) -> dict[str, Any]:
 
 
 def _score_rows(
-    task: ScoreTrials, trial: Trial, representation: Representation, request: MetricRequest
+    task: ScoreTrials, trial: Trial, representation: Representation | Cell, request: MetricRequest
 ) -> list[ScoreRow]:
     """One row per score of a metric, or one with the reason why it is not defined.
 
@@ -71,7 +75,7 @@ def _score_rows(
         MetricError: If the metric raises anything else than UndefinedScoreError, or does not
             return a dict of finite numbers.
     """
-    metric = METRICS[request.metric]
+    metric = find_metric(request.metric).function
     started = time.monotonic()
     rng = np.random.RandomState(request.metric_seed)
     error = None

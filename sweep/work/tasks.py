@@ -96,6 +96,10 @@ class TrainPack(Task):
     checkpoint_seconds: float = 600.0
     save_models: bool = True
 
+    def broken_name(self, number: int) -> str:
+        """Names the files of the models that turned to NaN, the `number`-th time that some did."""
+        return f"{self.attempt_id}-broken-{number}"
+
 
 @dataclass(frozen=True)
 class ScoreTrials(Task):

@@ -47,22 +47,27 @@ class Trained(NamedTuple):
     """A pack at its end.
 
     Attributes:
-        evaluations: The final losses of each trial; empty for one without any.
+        evaluations: The final losses by trial_id, of those that have come to the end; empty for
+            one without any.
         codes: trial_id, means and log variances of the fixed points, of each trial that has them.
-        train_seconds: What training took, those attempts included that it went on from.
-        encode_seconds: What evaluation, encoding and pictures took.
+        train_seconds: A model's share of what training took, those attempts included that the pack
+            went on from. A model that breaks has its share until then.
+        pack_train_seconds: What the pack took; of one that was larger before, these models' part.
+        pack_encode_seconds: What evaluation, encoding and pictures took.
     """
 
-    evaluations: list[dict[str, Any]]
+    evaluations: dict[str, dict[str, Any]]
     codes: list[tuple[str, np.ndarray, np.ndarray]]
     train_seconds: float
-    encode_seconds: float
+    pack_train_seconds: float
+    pack_encode_seconds: float
 
 
 def train(task: TrainPack) -> dict[str, Any]:
     """Trains a pack to its last step and commits it; says if it was interrupted, and who failed.
 
-    The `trials` rows are written last: they say that everything else of these trials is there.
+    The `trials` rows are written last: they say that everything else of these trials is there. A
+    model that turns to NaN gets its row then, and the others go on without it.
 
     Raises:
         ClusterError: If JAX does not use the accelerator that the pack was given.
@@ -75,24 +80,54 @@ def train(task: TrainPack) -> dict[str, Any]:
     results = Results(task.results_uri)
     dataset = definition(task.trials[0])()
     refer = task.trials[0].method in REFERENCES
+    broken = Broken(task, results, dataset)
     try:
         trained = (
-            _encode_references(task, dataset) if refer else _train_models(task, results, dataset)
+            _encode_references(task, dataset)
+            if refer
+            else _train_models(task, results, dataset, broken)
         )
     except InterruptedPackError:
-        return {"interrupted": True, "failed": []}
+        return {"interrupted": True, "failed": broken.trial_ids}
     points = fixed_points(dataset)
     results.add_points(dataset.name, points, dataset.factors(points))
     results.add_codes(dataset.name, task.attempt_id, trained.codes)
     rows = [
-        _trial_row(task, trial, evaluation, dataset, trained)
-        for trial, evaluation in zip(task.trials, trained.evaluations, strict=True)
+        _trial_row(task, trial, trained.evaluations[trial.trial_id], dataset, trained)
+        for trial in task.trials
+        if trial.trial_id in trained.evaluations
     ]
     results.add("trials", task.attempt_id, rows)
     trial_ids = [trial.trial_id for trial in task.trials]
     checkpoints.forget(results, task.attempt_id, task.checkpoint, trial_ids)
     failed = [row.trial_id for row in rows if row.status == "failed"]
-    return {"interrupted": False, "failed": failed}
+    return {"interrupted": False, "failed": [*broken.trial_ids, *failed]}
+
+
+class Broken:
+    """The models of a pack that have turned to NaN; each gets its row as soon as that is seen."""
+
+    def __init__(self, task: TrainPack, results: Results, dataset: Dataset) -> None:
+        self._task, self._results, self._dataset = task, results, dataset
+        self._num_files = 0
+        self.trial_ids: list[str] = []
+
+    def __contains__(self, replica: Replica) -> bool:
+        return replica.trial_id in self.trial_ids
+
+    def commit(
+        self, trial_ids: list[str], steps: str, curves: list[CurveRow], so_far: Trained
+    ) -> None:
+        """Writes the rows of models that broke in these steps; theirs leave the pack's curves."""
+        self.trial_ids += trial_ids
+        self._num_files += 1
+        name = self._task.broken_name(self._num_files)
+        self._results.add("curves", name, [row for row in curves if row.trial_id in trial_ids])
+        curves[:] = [row for row in curves if row.trial_id not in trial_ids]
+        error = f"the model turned to NaN in {steps}"
+        trials = [trial for trial in self._task.trials if trial.trial_id in trial_ids]
+        rows = [_trial_row(self._task, t, {}, self._dataset, so_far, error) for t in trials]
+        self._results.add("trials", name, rows)
 
 
 def _set_up_jax() -> None:
@@ -110,19 +145,29 @@ def _encode_references(task: TrainPack, dataset: Dataset) -> Trained:
         for trial in task.trials
         if (mean := encode_to_keep(trial, dataset, fixed_points(dataset))) is not None
     ]
-    return Trained([{}] * len(task.trials), codes, 0.0, time.monotonic() - started)
+    evaluations: dict[str, dict[str, Any]] = {trial.trial_id: {} for trial in task.trials}
+    return Trained(evaluations, codes, 0.0, 0.0, time.monotonic() - started)
 
 
-def _train_models(task: TrainPack, results: Results, dataset: Dataset) -> Trained:
+def _train_models(task: TrainPack, results: Results, dataset: Dataset, broken: Broken) -> Trained:
     settings = task.trials[0].training
     batches = Batches(dataset, settings.batch_size)
     method = METHODS[task.trials[0].method]
     trainer = Trainer(method, settings, dataset.image_shape, dataset.sample_batch, batches.data)
-    pack, train_seconds = _train(trainer, batches, task, results)
+    pack, own, whole = _train(trainer, batches, task, results, broken)
     trained = time.monotonic()
-    evaluations = _evaluate(trainer, batches, pack, settings.evaluation_batches)
-    trial_ids = [trial.trial_id for trial in task.trials]
-    parameters = dict(zip(trial_ids, trainer.parameters(pack), strict=True))
+    if len(broken.trial_ids) == len(task.trials):
+        return Trained({}, [], own, whole, 0.0)
+    found = zip(
+        pack.replicas,
+        _evaluate(trainer, batches, pack, settings.evaluation_batches),
+        trainer.parameters(pack),
+        strict=True,
+    )
+    sound = {who.trial_id: model for who, *model in found if who not in broken}
+    evaluations = {trial_id: evaluation for trial_id, (evaluation, _) in sound.items()}
+    parameters = {trial_id: model for trial_id, (_, model) in sound.items()}
+    trial_ids = list(sound)
     if task.save_models:
         results.store.write(
             results.parameters_name(task.attempt_id), parameters_to_bytes(parameters)
@@ -140,13 +185,15 @@ def _train_models(task: TrainPack, results: Results, dataset: Dataset) -> Traine
             for kind, png in render_pictures(model, dataset).items()
         ]
     results.add("pictures", task.attempt_id, sheets)
-    return Trained(evaluations, codes, train_seconds, time.monotonic() - trained)
+    return Trained(evaluations, codes, own, whole, time.monotonic() - trained)
 
 
 def _train(
-    trainer: Trainer, batches: Batches, task: TrainPack, results: Results
-) -> tuple[Pack, float]:
-    """The trained pack, and its seconds; its curves, and on the way its checkpoints, are kept.
+    trainer: Trainer, batches: Batches, task: TrainPack, results: Results, broken: Broken
+) -> tuple[Pack, float, float]:
+    """The trained pack, a model's seconds and the pack's; curves and checkpoints are kept.
+
+    Training ends early if no model is left.
 
     Raises:
         InterruptedPackError: If the run drains; the state is kept then.
@@ -163,42 +210,65 @@ def _train(
         except ValueError as error:
             file = task.checkpoint.state_file
             raise checkpoints.CheckpointError(f"{file}: {error}") from error
-        started -= task.checkpoint.train_seconds
+        share = len(trial_ids) / len(task.checkpoint.trial_ids)
+        started -= task.checkpoint.train_seconds * share
     else:
         replicas = [Replica(t.hyperparameters, t.seed, t.trial_id) for t in task.trials]
         pack = trainer.start(replicas)
     every = max(1, trainer.steps // NUM_CURVE_POINTS)
     curves: list[CurveRow] = []
     saved, looked, stop = time.monotonic(), 0.0, False
+    gone = 0.0  # the seconds of the models that have broken
+
+    def seconds() -> tuple[float, float]:
+        whole = time.monotonic() - started
+        return (whole - gone) / len(trial_ids), whole
 
     def save() -> None:
         results.add("curves", f"{task.attempt_id}-{pack.step}", curves)
         content = trainer.save(pack)
-        seconds = time.monotonic() - started
-        checkpoints.save(results, task.attempt_id, pack.step, trial_ids, seconds, content)
+        together = seconds()[0] * len(trial_ids)
+        checkpoints.save(results, task.attempt_id, pack.step, trial_ids, together, content)
         curves.clear()
 
-    chunks = _chunks(pack.step, trainer.steps, every, _chunk_size())
-    feed = batches.for_chunks(trainer, pack, pack.step, chunks)
-    for num_steps, data in zip(chunks, feed, strict=False):
-        pack, means = trainer.advance(pack, num_steps, data)
-        if pack.step % every == 0 or pack.step == trainer.steps:
-            curves += _curve_rows(trial_ids, pack.step, means, task.attempt)
-        now = time.monotonic()
-        if now - looked > _LOOK_SECONDS:
-            control.report(task.attempt_id, step=pack.step, steps=trainer.steps, trials=trial_ids)
-            stop = control.draining and pack.step < trainer.steps
-            looked = now
-        often = _SECONDS_WHILE_LEAVING if is_leaving() else task.checkpoint_seconds
-        if stop or now - saved > often:
-            save()
-            saved = now
-        if stop:
-            raise InterruptedPackError
+    while pack.step < trainer.steps:
+        chunks = _chunks(pack.step, trainer.steps, every, _chunk_size())
+        feed = batches.for_chunks(trainer, pack, pack.step, chunks)
+        for num_steps, data in zip(chunks, feed, strict=False):
+            pack, means = trainer.advance(pack, num_steps, data)
+            if pack.step % every == 0 or pack.step == trainer.steps:
+                curves += _curve_rows(pack, means, broken, task.attempt)
+            if new := _newly_broken(trainer, pack, means, broken):
+                first = pack.step - num_steps + 1
+                when = f"step {first}" if num_steps == 1 else f"steps {first} to {pack.step}"
+                share, whole = seconds()
+                so_far = Trained({}, [], share, whole, 0.0)
+                broken.commit(new, f"{when} of {trainer.steps}", curves, so_far)
+                gone += share * len(new)
+                looked = 0.0
+            sound = [n for n, replica in enumerate(pack.replicas) if replica not in broken]
+            trial_ids = [pack.replicas[place].trial_id for place in sound]
+            if not sound:
+                return pack, 0.0, time.monotonic() - started
+            now = time.monotonic()
+            if now - looked > _LOOK_SECONDS:
+                facts = {"trials": trial_ids, "failed": broken.trial_ids}
+                control.report(task.attempt_id, step=pack.step, steps=trainer.steps, **facts)
+                stop = control.draining and pack.step < trainer.steps
+                looked = now
+            often = _SECONDS_WHILE_LEAVING if is_leaving() else task.checkpoint_seconds
+            if stop or now - saved > often:
+                save()
+                saved = now
+            if stop:
+                raise InterruptedPackError
+            before, pack = pack, trainer.shrink(pack, sound)
+            if pack is not before:  # the coming steps take fewer images
+                break
     if time.monotonic() - saved > _WORTH_SAVING_SECONDS:
         save()
     results.add("curves", task.attempt_id, curves)
-    return pack, time.monotonic() - started
+    return pack, *seconds()
 
 
 def _chunk_size() -> int:
@@ -242,36 +312,58 @@ def _evaluate(
     ]
 
 
+def _newly_broken(
+    trainer: Trainer, pack: Pack, means: dict[str, np.ndarray], broken: Broken
+) -> list[str]:
+    """The trials whose models have turned to NaN in the steps that gave these means."""
+    return [
+        replica.trial_id
+        for place, replica in enumerate(pack.replicas)
+        if replica not in broken
+        and not np.isfinite(means["loss"][place])
+        and trainer.is_broken(pack, place)
+    ]
+
+
 def _curve_rows(
-    trial_ids: list[str], step: int, means: dict[str, np.ndarray], attempt: int
+    pack: Pack, means: dict[str, np.ndarray], broken: Broken, attempt: int
 ) -> list[CurveRow]:
     return [
         CurveRow(
-            trial_id,
-            step,
+            replica.trial_id,
+            pack.step,
             attempt=attempt,
             **{name: float(values[place]) for name, values in means.items()},
         )
-        for place, trial_id in enumerate(trial_ids)
+        for place, replica in enumerate(pack.replicas)
+        if replica not in broken
     ]
 
 
 def _trial_row(
-    task: TrainPack, trial: Trial, evaluation: dict[str, Any], dataset: Dataset, trained: Trained
+    task: TrainPack,
+    trial: Trial,
+    evaluation: dict[str, Any],
+    dataset: Dataset,
+    trained: Trained,
+    error: str | None = None,
 ) -> TrialRow:
     """Identity, losses and provenance; a model whose loss is no number has failed."""
     losses = ("loss", "reconstruction", "kl", "elbo", "kl_per_latent")
     loss = evaluation.get("loss", 0.0)
-    finite = bool(np.isfinite(loss))
+    if error is None and not np.isfinite(loss):
+        error = f"the final loss is {loss}"
     return TrialRow.of(
         trial,
         study=task.study,
         model_num=task.model_nums.get(trial.trial_id),
-        status="done" if finite else "failed",
-        error=None if finite else f"the final loss is {loss}",
+        status="failed" if error else "done",
+        error=error,
         **{name: evaluation.get(name) for name in losses},
         train_seconds=trained.train_seconds,
-        encode_seconds=trained.encode_seconds,
+        encode_seconds=trained.pack_encode_seconds / max(1, len(trained.evaluations)),
+        pack_train_seconds=trained.pack_train_seconds,
+        pack_encode_seconds=trained.pack_encode_seconds,
         data_source=dataset.source,
         data_fingerprint=dataset.fingerprint,
         device=jax.devices()[0].device_kind,

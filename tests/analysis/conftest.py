@@ -1,16 +1,25 @@
 """Made results whose truth is known."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from teasel.analysis import write_report
+from teasel.analysis.plots.style import STYLE
 from teasel.sweep.store.results import Results
 from teasel.testing.synthetic import SyntheticResults
 
 TABLES = ("trials", "scores", "curves", "pictures")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_pdfs() -> Iterator[None]:
+    """Fonts go into PDFs as outlines: to pick their letters takes a third of a report's time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(STYLE, "pdf.fonttype", 3)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from teasel.analysis import fingerprints, representation, scores, trials, udr_scores
+from teasel.analysis import fingerprints, representation, scores, trials
 from teasel.analysis.names import PAPER_NAMES
 from teasel.analysis.paper_grid import paper_grid
 from teasel.metrics import METRICS, PAPER_SEEDS
@@ -18,8 +18,9 @@ from teasel.testing.synthetic import SyntheticResults
 
 # The Contract of DESIGN.md.
 TIDY = [
-    *("trial_id", "dataset", "method", "hyperparameter", "hyperparameter_value", "seed"),
-    *("representation", "metric", "score", "value", "metric_seed", "num_points"),
+    *("trial_id", "dataset", "method", "hyperparameter", "hyperparameter_value", "setting", "seed"),
+    *("representation", "metric", "score", "value", "metric_seed", "num_points", "factor"),
+    *("beta", "gamma", "lambda_od", "c_max"),  # of the made study's methods
 ]
 WIDE = [
     *("beta_vae_score", "factor_vae_score", "mig", "dci_disentanglement", "dci_completeness"),
@@ -125,14 +126,17 @@ def test_error_rows_and_failed_trials_are_no_scores() -> None:
 def test_scores_made_with_other_parameters_are_left_out_with_a_warning() -> None:
     rows = [model("a", method="m"), model("b", method="m")]
     made = [score("a", 0.5), score("b", 0.6), score("b", 0.9, parameters_hash="other")]
-    with pytest.warns(UserWarning, match="1 scores of version 1, parameters other and seed 0 are"):
+    with pytest.warns(UserWarning, match="without 1 score of version 1, parameters other, seed 0:"):
         assert scores(Tables(trials=rows, scores=made))["value"].tolist() == [0.5, 0.6]
 
 
 def test_of_two_versions_of_a_metric_that_are_as_frequent_the_newer_is_taken() -> None:
     versions = ("9", "10", "2")
     made = [score("a", float(v), metric_version=v, parameters_hash=v) for v in versions]
-    with pytest.warns(UserWarning, match="1 scores of version"):
+    with (
+        pytest.warns(UserWarning, match="without 1 score of version 9"),
+        pytest.warns(UserWarning, match="without 1 score of version 2"),
+    ):
         found = scores(Tables(trials=[model("a", method="m")], scores=made))
     assert found["value"].tolist() == [10.0]
 
@@ -196,7 +200,7 @@ def test_every_reference_that_a_grid_may_list_is_one_here() -> None:
 
 
 @pytest.mark.parametrize("opened", [False, True])
-@pytest.mark.parametrize("read", [scores, trials, udr_scores, fingerprints])
+@pytest.mark.parametrize("read", [scores, trials, fingerprints])
 def test_a_folder_without_a_study_is_refused(read, opened: bool, tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="nowhere: no results here"):
         read(Results(tmp_path / "nowhere") if opened else tmp_path / "nowhere")

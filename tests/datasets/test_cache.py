@@ -184,7 +184,7 @@ def test_a_folder_that_cannot_be_made_is_one_clear_error(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("TEASEL_CACHE_DIR", str(tmp_path / "file"))
-    with pytest.raises(DataError, match="can't make the cache folder"):
+    with pytest.raises(DataError, match=r"can't make the cache folder .*; set TEASEL_CACHE_DIR to"):
         open_prepared(RECIPE)
 
 

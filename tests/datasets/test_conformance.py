@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from teasel.catalogue import readable
 from teasel.datasets import DATASETS, DataError, from_function, from_npz
 from teasel.testing import check_dataset
 from teasel.testing.datasets import missing_pieces
 from teasel.testing.require import require_pieces
+from teasel.words import readable
 
 DSPRITES, MINI = (3, 6, 40, 32, 32), (3, 6, 10, 16, 16)
 

@@ -43,6 +43,22 @@ def test_batches_from_windows_equal_batches_from_the_whole(
     assert "color_dsprites_mini: 24 MB stay on the host" in caplog.text
 
 
+def test_where_jax_has_no_cpu_the_device_chooses_the_same_images(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (expected,) = windows(dataset, [keys(0)], 5, jax.devices()[0])
+    local_devices = jax.local_devices
+
+    def without_cpu(*, backend: str | None = None) -> list[jax.Device]:
+        if backend == "cpu":  # as with JAX_PLATFORMS=cuda
+            raise RuntimeError("Unknown backend cpu")
+        return local_devices(backend=backend)
+
+    monkeypatch.setattr(jax, "local_devices", without_cpu)
+    (found,) = windows(dataset, [keys(0)], 5, jax.devices()[0])
+    jax.tree.map(np.testing.assert_array_equal, found, expected)
+
+
 def test_a_window_serves_observations_by_index(dataset: Dataset) -> None:
     plain = load("dsprites_mini")
     indices = np.array([40, 7, 40, 46_079])

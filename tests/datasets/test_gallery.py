@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from teasel.datasets import load
-from teasel.datasets.gallery import gallery, save_gallery
+from teasel.docs.render_galleries import gallery, save_gallery
 
 
 def test_a_gallery_has_two_rows_of_samples_and_one_for_each_factor() -> None:

@@ -6,11 +6,11 @@ A new metric adds a row to `HAND_COMPUTED`.
 import numpy as np
 import pytest
 
-from teasel.catalogue import readable
 from teasel.metrics import METRICS, PAPER_SEEDS, Rng, TableRepresentation
 from teasel.testing import check_metric
 from teasel.testing.metrics import missing_pieces
 from teasel.testing.require import require_pieces
+from teasel.words import readable
 
 SIZES = (2, 2)
 GRID = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from teasel.catalogue import REQUIRED, readable
+from teasel.catalogue import REQUIRED
 from teasel.models import METHODS
 from teasel.models.factor_vae import adversary_loss
 from teasel.models.networks import Posterior
@@ -20,6 +20,7 @@ from teasel.models.objective import Forward
 from teasel.testing import check_method
 from teasel.testing.methods import missing_pieces
 from teasel.testing.require import require_pieces
+from teasel.words import readable
 
 B, D, STEP, RECONSTRUCTION = 6, 3, 10, 123.4
 RNG = np.random.default_rng(0)

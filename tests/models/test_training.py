@@ -189,6 +189,42 @@ def test_a_model_that_breaks_does_not_touch_the_others(trainer) -> None:
         _alike(trainer.parameters(spoiled)[place], trainer.parameters(sound)[place])
 
 
+def test_only_a_parameter_that_is_nan_makes_a_model_broken(trainer) -> None:
+    pack = trainer.start(REPLICAS)
+    assert not any(trainer.is_broken(pack, place) for place in range(3))
+    spoil = lambda leaf: leaf.at[0].set(jnp.nan)  # noqa: E731
+    if isinstance(pack.states, list):
+        bias = pack.states[1].parameters["decoder"]["dense_1"]
+        bias["bias"] = spoil(bias["bias"])
+    else:
+        bias = pack.states.parameters["decoder"]["dense_1"]
+        bias["bias"] = bias["bias"].at[1, 0].set(jnp.nan)
+    assert [trainer.is_broken(pack, place) for place in range(3)] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("form", "num", "sound", "kept"),
+    [
+        ("direct", 5, [0, 2, 3, 4], [0, 2, 3, 4]),
+        ("direct", 5, [0, 1, 2, 3, 4], [0, 1, 2, 3, 4]),
+        ("blocks", 5, [0, 2, 3, 4], [0, 2, 3, 4]),
+        ("blocks", 5, [1, 3, 4], [0, 1, 3, 4]),
+        ("blocks", 4, [1, 2, 3], [0, 1, 2, 3]),
+        ("blocks", 4, [1, 3], [1, 3]),
+        ("blocks", 3, [2], [2]),
+    ],
+)
+def test_a_pack_shrinks_to_the_sound_models_or_to_the_next_size_of_a_mapped_program(
+    form, num, sound, kept
+) -> None:
+    trainer = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form=form)
+    pack = trainer.start([Replica({"beta": 1.0}, seed, str(seed)) for seed in range(num)])
+    smaller = trainer.shrink(pack, sound)
+    assert [replica.seed for replica in smaller.replicas] == kept
+    every = trainer.parameters(pack)
+    _alike(trainer.parameters(smaller), [every[place] for place in kept])
+
+
 def test_evaluation_depends_on_the_trial_alone_and_leaves_the_pack_as_it_is(trainer) -> None:
     pack = trainer.start(REPLICAS)
     found = trainer.evaluate(pack, 3)

@@ -126,7 +126,8 @@ def _unseeded(representation, rng, *, num_train: Count = 100):
 
 def _encodes(representation, rng, *, num_train: Count = 100):
     """The first code."""
-    return {"x": float(check_codes(representation.encode(np.zeros((1, 2), int), rng))[0, 0])}
+    factors = np.zeros((1, len(representation.factor_sizes)), int)
+    return {"x": float(check_codes(representation.encode(factors, rng))[0, 0])}
 
 
 def _greedy(representation, rng, *, num_train: Count = 15_001):

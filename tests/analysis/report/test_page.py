@@ -13,8 +13,16 @@ import pytest
 from teasel.analysis import write_report
 from teasel.analysis.formats import DASH
 from teasel.analysis.report import elements
-from teasel.analysis.report.page import SECTIONS, make_sections, raise_failed, read_report, render
+from teasel.analysis.report.page import (
+    SECTIONS,
+    _make_section,
+    make_sections,
+    raise_failed,
+    read_report,
+    render,
+)
 from teasel.analysis.report.parts import NO_SCORES
+from teasel.analysis.report.progress import make_codes
 from teasel.analysis.tables import ResultsReader
 from teasel.sweep.store.results import Results, ResultsError
 from teasel.testing.synthetic import SyntheticResults
@@ -102,6 +110,41 @@ def test_made_results_are_not_compared(page: str) -> None:
     assert "not comparable" in page
     assert '"agrees"' not in page
     assert '"differs"' not in page
+
+
+def test_the_paper_is_compared_with_its_own_parameters_if_there_are_scores_of_them(
+    write_folder: WriteFolder,
+) -> None:
+    made = SyntheticResults(np.random.default_rng(0), num_datasets=3, num_seeds=2, pictures=False)
+    own = pc.field("dataset") == "noisy_dsprites"
+    rows = made.table("trials").filter(own)
+    scores = made.table("scores")
+    scores = scores.filter(pc.field("trial_id").isin(rows["trial_id"])).to_pylist()
+    other = {"parameters": '{"num_bins": 5}', "parameters_hash": "other"}
+    more = [
+        row | other | {"value": 1 - row["value"] ** 2} for row in scores if row["metric"] == "mig"
+    ]
+    folder = write_folder(
+        made, trials=rows.to_pylist(), scores=scores + more, curves=[], pictures=[]
+    )
+    plain = read_report(folder, parameters={"mig": {}})
+    assert plain.of_paper is None
+    changed = read_report(folder, parameters={"mig": {"num_bins": 5}})
+    sections = [
+        _make_section("agreement", SECTIONS["agreement"], each) for each in (plain, changed)
+    ]
+
+    def tables(section: elements.Element, compares: bool) -> list[elements.Element]:
+        return [each for each in section["elements"] if each.get("compares", False) == compares]
+
+    assert str(tables(sections[0], True)) == str(tables(sections[1], True)) != "[]"
+    words = "These scores have the paper's parameters"
+    assert [words in str(section["elements"]) for section in sections] == [False, True]
+    ours, theirs = (
+        next(each for each in section["elements"] if each["kind"] == "data")["tables"]["figure_2"]
+        for section in sections
+    )
+    assert not ours["correlation"].equals(theirs["correlation"])
 
 
 def test_pictures_are_those_of_the_best_and_the_median_model(page: str) -> None:
@@ -313,13 +356,23 @@ def test_a_section_that_fails_costs_no_other_and_the_failure_is_raised_once_the_
         (np.ones((9, 10)), "a map needs at least 10 points, got 9"),
     ],
 )
-def test_codes_that_make_no_map_and_no_ranking_cost_a_line(codes, reason: str) -> None:
+def test_codes_that_make_no_map_cost_a_line(codes, reason: str) -> None:
     made = SyntheticResults(np.random.default_rng(8), num_seeds=5, pictures=False)
     made.representation = lambda trial_id: (codes, codes, np.zeros((len(codes), 2), int))
     report = read_report(made)
     assert reason in str(SECTIONS["codes"](report))
     told = str(SECTIONS["selection"](report))
-    assert ("no setting has 5 models with finite codes" in told) == bool(np.isnan(codes).any())
+    assert "not here: `teasel rescore DIR --metrics udr` makes it." in told
+
+
+def test_a_map_of_codes_calls_factors_by_their_names() -> None:
+    made = SyntheticResults(np.random.default_rng(8), num_seeds=1, pictures=False)
+    codes = np.random.default_rng(0).normal(size=(30, 10))
+    made.representation = lambda trial_id: (codes, codes, np.arange(60).reshape(30, 2) % 3)
+    made.study["catalogue"] = {"datasets": {"dsprites": {"factors": ["x", "floor_hue"]}}}
+    (figure,) = (e for e in make_codes(read_report(made))["elements"] if e["kind"] == "figure")
+    titles = [panel.get_title(loc="left") for panel in figure["figure"].axes]
+    assert titles == ["x", "floor hue"]
 
 
 def test_references_alone_make_a_report(write_folder: WriteFolder) -> None:

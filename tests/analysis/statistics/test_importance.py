@@ -7,7 +7,6 @@ from pandas import DataFrame
 from scipy.stats import norm
 
 from teasel.analysis import importance, probability_of_improvement, variance_explained
-from teasel.analysis.names import PAPER_NAMES
 from teasel.analysis.plots.plots import plot_importance
 from teasel.analysis.report.variation import describe_seeds_share
 from teasel.testing.synthetic import cell_means, synthetic_scores
@@ -159,9 +158,7 @@ def test_the_seeds_part_in_words_is_that_of_the_bars() -> None:
     table = synthetic_scores(np.random.default_rng(14), np.zeros((1, 36, 6)), num_seeds=2)
     summary = importance(table)
     assert summary.query("part == 'seed' and method == ''")["corrected"].max() > 1.05
-    told = describe_seeds_share(
-        PAPER_NAMES, summary.query("method == '' and dataset == 'dsprites'")
-    )
+    told = describe_seeds_share(summary.query("method == '' and dataset == 'dsprites'"))
     percents = [int(number) for number in re.findall(r"(\d+) %", told)]
     assert len(percents) == 2
     assert max(percents) <= 100

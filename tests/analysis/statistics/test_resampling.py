@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from teasel.analysis import importance, rank_correlation, table_1
+from teasel.analysis import importance, probability_of_improvement, rank_correlation, table_1
 from teasel.analysis.statistics.resampling import bootstrap_error, jackknife_error, student_interval
-from teasel.testing.coverage import ESTIMATORS, SCORES, coverage, true_shares
 from teasel.testing.synthetic import cell_means, synthetic_scores
+from teasel.tests.support.coverage import ESTIMATORS, SCORES, coverage, true_shares
 
 
 def weighted_mean(values: np.ndarray):
@@ -28,6 +28,30 @@ def test_an_interval_of_a_mean_is_students() -> None:
     low, high = student_interval(np.ones(2), np.array(0.1), num_seeds=np.array([10, 9]))
     np.testing.assert_allclose(low, [1 - 0.22622, np.nan], atol=1e-5)
     np.testing.assert_allclose(high, [1.22622, np.nan], atol=1e-5)
+
+
+def test_seeds_that_all_give_0_or_1_leave_room_for_one_that_does_not() -> None:
+    # Of 12 trials without a failure, the rule of three has 3 / 12 as the most that may fail.
+    nothing = np.zeros(4)
+    low, high = student_interval(np.array([0, 1, -1, 0.5]), nothing, 12)
+    np.testing.assert_allclose(low, [0, 0.75, -1, 0.5])
+    np.testing.assert_allclose(high, [0.25, 1, -0.75, 0.5])
+
+
+def test_no_probability_success_share_or_correlation_has_an_interval_of_no_width() -> None:
+    table = synthetic_scores(np.random.default_rng(9), num_seeds=12, columns=SCORES)
+    table = table[table["dataset"].isin(["dsprites", "cars3d"])]
+    table["mig"] = (table["method"] == "beta_vae") * 1.0 + 0.01 * table["hyperparameter_value"]
+    table["sap"] = table["mig"]
+    for estimate, value in ESTIMATORS.values():
+        found = estimate(table)
+        edge = (found[value].abs() < 1e-12) | ((found[value].abs() - 1).abs() < 1e-12)
+        assert ((found["high"] - found["low"])[edge].dropna() > 0.1).all()
+    wins = probability_of_improvement(table, "mig").query("row == 'beta_vae' != column")
+    assert wins[["probability", "low", "high"]].round(9).to_numpy().tolist() == [[1, 0.75, 1]] * 5
+    alone = rank_correlation(table, ["mig"])
+    assert alone["correlation"].item() == 1
+    assert np.isnan(alone["low"].item())
 
 
 def test_the_same_call_gives_the_same_interval_and_a_generator_another() -> None:

@@ -32,7 +32,7 @@ def test_it_says_how_many_packs_a_cluster_can_place(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(plan, "_cluster", lambda address: Cluster(machines, 80 * 2**30))
+    monkeypatch.setattr(plan, "_cluster", lambda *_: Cluster(machines, 80 * 2**30))
     print_plan(["quickstart"], None, None, "auto")
     assert f"  {line}\n" in capsys.readouterr().out
 
@@ -41,7 +41,7 @@ def test_accelerators_share_the_training_and_cores_the_scores(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     machines = [Demand(cpus=10_000, gpus=4)]
-    monkeypatch.setattr(plan, "_cluster", lambda address: Cluster(machines, 80 * 2**30))
+    monkeypatch.setattr(plan, "_cluster", lambda *_: Cluster(machines, 80 * 2**30))
     print_plan(["quickstart"], None, None, "auto")
     assert "core-hours to score; to train, not known before" in capsys.readouterr().out
     # Four models of 600 steps (quickstart.yaml), an hour a step: 2,400 hours on 4 accelerators.

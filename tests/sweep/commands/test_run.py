@@ -1,25 +1,33 @@
 """Whole runs in this process: real trainings, real scores, a real results folder."""
 
+import asyncio
 import errno
 import math
 import os
 import shutil
+import signal
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from teasel.errors import ConfigError, UnknownNameError
 from teasel.metrics import METRICS, irs
+from teasel.models import Pack, Trainer
+from teasel.sweep.commands.checks import verify
 from teasel.sweep.commands.rescore import rescore
 from teasel.sweep.commands.run import run
+from teasel.sweep.commands.status import print_status
 from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store import checkpoints
 from teasel.sweep.store.results import Results, ResultsError
-from teasel.sweep.store.store import StoreError
+from teasel.sweep.store.store import MissingFileError, StoreError
+from teasel.sweep.study.freeze import freeze
 from teasel.sweep.work import train as worker
 from teasel.sweep.work.control import Control
 from teasel.sweep.work.representations import stored_parameters
@@ -82,6 +90,36 @@ def test_a_second_run_does_nothing_and_says_so(
     assert summary.done == 4
     assert caplog.messages == ["Nothing to do: 4 of 4 trials are done"]
     assert sorted(Path(finished.uri).rglob("*")) == before
+
+
+@pytest.mark.parametrize("where", ["thread", "event loop"])
+def test_a_run_from_a_dict_works_in_a_thread_and_under_an_event_loop(
+    finished: Results, grid_file: Path, where: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grid = yaml.safe_load(grid_file.read_text().replace("1e-3", "0.001"))
+    grid["datasets"][0]["npz"] = str(grid_file.with_name("squares.npz"))
+    folder = f"{finished.uri}-{where.replace(' ', '-')}"
+    shutil.copytree(finished.uri, folder)
+    shutil.rmtree(Path(folder, "tables", "scores"))
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    summaries = []
+
+    def work() -> None:
+        summaries.append(run(grid, results=folder, executor=InProcess(), progress=sys.stdout))
+
+    if where == "thread":
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    else:
+
+        async def cell() -> None:
+            work()
+
+        asyncio.run(cell())
+    assert summaries == [(4, 0, 0, False)]
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+    assert "tiny: 4/4 done" in capsys.readouterr().out
 
 
 def test_more_seeds_of_the_same_study_are_added(
@@ -151,10 +189,32 @@ def test_an_interrupted_training_goes_on_to_the_same_bits(
     assert worker.train(again) == {"interrupted": False, "failed": []}
     expected = numbers_of(finished)
     assert numbers_of(results) == {key: expected[key] for key in numbers_of(results)}
-    (seconds,) = set(results.table("trials")["train_seconds"].to_pylist())
+    rows = results.table("trials").to_pylist()
+    (seconds,) = {row["pack_train_seconds"] for row in rows}
     assert seconds > saved.train_seconds > 0
+    assert [row["train_seconds"] for row in rows] == [seconds / 2] * 2
+    assert [row["encode_seconds"] for row in rows] == [rows[0]["pack_encode_seconds"] / 2] * 2
     assert results.store.files("checkpoints") == []
     assert results.table("curves").num_rows == 2 * 6
+
+
+def test_a_model_that_goes_on_in_a_smaller_pack_has_its_share_of_the_larger_packs_seconds(
+    grid_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = tuple(load_grid(grid_file)[0].trials())
+    results = Results(tmp_path)
+    task = TrainPack(results.uri, "tiny", "run", trials[:2], 1, Demand())
+    monkeypatch.setattr(worker, "_LOOK_SECONDS", 0.0)
+    with monkeypatch.context() as draining:
+        draining.setattr(Control, "draining", property(lambda self: True))
+        assert worker.train(task)["interrupted"]
+    saved = checkpoints.furthest_of_attempt(results, task.attempt_id)
+    assert saved is not None
+    saved = saved._replace(train_seconds=8000.0)
+    alone = TrainPack(results.uri, "tiny", "run", trials[:1], 2, Demand(), checkpoint=saved)
+    worker.train(alone)
+    (row,) = results.table("trials").to_pylist()
+    assert 4000 < row["train_seconds"] == row["pack_train_seconds"] < 4600
 
 
 def test_a_machine_that_will_soon_be_gone_saves_often_and_its_driver_stops(
@@ -173,7 +233,141 @@ def test_a_machine_that_will_soon_be_gone_saves_often_and_its_driver_stops(
     assert summary.missing == 4
 
 
-def test_a_model_that_turns_to_nan_fails_alone(grid_file: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def diverging(
+    grid_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Path, list[int]]:
+    """The grid as one pack, whose models of beta 4 break in their second step; and a list.
+
+    The list gets the size of the pack at every chunk.
+    """
+    grid = grid_file.with_name("one_pack.yaml")
+    grid.write_text(grid_file.read_text().replace("pack: 2", "pack: 4"))
+    sizes: list[int] = []
+    advance = Trainer.advance
+
+    def advance_and_break(self: Trainer, pack: Pack, num_steps: int, data: object = None):
+        sizes.append(len(pack.replicas))
+        for place, replica in enumerate(pack.replicas):
+            if pack.step == 1 and replica.hyperparameters["beta"] == 4:
+                bias = pack.states[place].parameters["decoder"]["dense_1"]
+                bias["bias"] = bias["bias"] * np.nan
+        return advance(self, pack, num_steps, data)
+
+    monkeypatch.setattr(Trainer, "advance", advance_and_break)
+    return grid, sizes
+
+
+def assert_only_sound_models_trained(results: Results, alone: Results) -> None:
+    rows = results.table("trials").to_pylist()
+    failed = {row["trial_id"]: row for row in rows if row["status"] == "failed"}
+    sound = [row["trial_id"] for row in rows if row["status"] == "done"]
+    assert [row["beta"] for row in failed.values()] == [4, 4]
+    assert len(sound) == 2
+    for row in failed.values():
+        assert row["error"] == "the model turned to NaN in step 2 of 6"
+        assert all(row[name] is None for name in NUMBERS)
+    curves = results.table("curves").to_pandas().groupby("trial_id")["step"].apply(sorted)
+    for trial_id, steps in curves.items():
+        assert steps == ([1, 2] if trial_id in failed else [1, 2, 3, 4, 5, 6])
+    expected = numbers_of(alone)
+    for trial_id in sound:
+        assert numbers_of(results)[trial_id] == expected[trial_id]
+        codes = zip(results.representation(trial_id), alone.representation(trial_id), strict=True)
+        assert all(np.array_equal(found, wanted) for found, wanted in codes)
+    assert not any(verify(results).lines.values())
+
+
+@pytest.mark.parametrize("shrinks", [True, False])
+def test_a_model_that_diverges_gets_its_row_at_once_and_its_packmates_do_not_notice(
+    diverging: tuple[Path, list[int]],
+    finished: Results,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    shrinks: bool,
+) -> None:
+    grid, sizes = diverging
+    failed, report = [], Control.report
+
+    def note(self: Control, attempt_id: str, **facts: object) -> None:
+        failed.append(list(Results(tmp_path).statuses().values()).count("failed"))
+        report(self, attempt_id, **facts)
+
+    monkeypatch.setattr(worker, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(Control, "report", note)
+    if not shrinks:  # as on an accelerator, where three of four would stay four
+        monkeypatch.setattr(Trainer, "shrink", lambda self, pack, places: pack)
+    summary = run([str(grid)], results=str(tmp_path), executor=InProcess())
+    assert (summary.done, summary.failed, summary.missing) == (2, 2, 0)
+    assert sizes == [4, 4, *[2 if shrinks else 4] * 4]
+    assert failed[:3] == [0, 2, 2]
+    assert_only_sound_models_trained(Results(tmp_path), finished)
+    rows = Results(tmp_path).table("trials").to_pylist()
+    whole = max(row["pack_train_seconds"] for row in rows)
+    assert sum(row["train_seconds"] for row in rows) == pytest.approx(whole)  # each second once
+    shares = {row["status"]: row["train_seconds"] for row in rows}
+    assert 0 < shares["failed"] < shares["done"]
+
+
+@pytest.mark.parametrize("ends", ["drained", "lost"])
+def test_a_pack_that_goes_on_after_a_model_has_diverged_gives_the_same_bits(
+    diverging: tuple[Path, list[int]],
+    finished: Results,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    ends: str,
+) -> None:
+    grid, sizes = diverging
+    save = checkpoints.save
+    monkeypatch.setattr(worker, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(worker, "is_leaving", lambda: True)
+    monkeypatch.setattr(worker, "_SECONDS_WHILE_LEAVING", 0.0)
+
+    def save_and_end(results: Results, attempt_id: str, step: int, *facts):
+        save(results, attempt_id, step, *facts)
+        if step == 3 and ends == "lost":
+            raise MissingFileError("gone")
+        if step == 3:
+            signal.raise_signal(signal.SIGTERM)
+            Control(results.store, attempt_id.split("-")[1]).drain()
+
+    monkeypatch.setattr(checkpoints, "save", save_and_end)
+    with caplog.at_level("INFO", "teasel"):
+        summary = run([str(grid)], results=str(tmp_path), executor=InProcess())
+    if ends == "drained":
+        assert summary == (0, 2, 2, True)
+        assert "2 models saved at step 4 of 6. Interrupted: the same" in caplog.messages[-1]
+        summary = run([str(grid)], results=str(tmp_path), executor=InProcess())
+    assert summary == (2, 2, 0, False)
+    assert sum(sizes) == 4 + 4 + 4 * 2  # no step was made again
+    assert_only_sound_models_trained(Results(tmp_path), finished)
+
+
+def test_a_pack_of_which_no_model_is_left_ends_at_once(
+    diverging: tuple[Path, list[int]], tmp_path: Path
+) -> None:
+    grid, sizes = diverging
+    summary = run([str(grid)], str(tmp_path), select="beta>1", executor=InProcess())
+    assert summary == (0, 2, 0, False)
+    assert sizes == [2, 2]
+    assert Results(tmp_path).store.files("models") == []
+
+
+def test_status_says_what_an_interrupted_run_has_saved(
+    grid_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loaded = load_grid(grid_file)
+    results = Results(tmp_path)
+    freeze(results, [loaded])
+    first, second, *_ = (trial.trial_id for trial in loaded[0].trials())
+    checkpoints.save(results, "a-b-train-1", 2, [first], 1.0, b"")
+    checkpoints.save(results, "c-b-train-1", 4, [second], 1.0, b"")
+    print_status(results.uri)
+    assert "  2 models saved at steps 2 and 4 of 6\n" in capsys.readouterr().out
+
+
+def test_a_loss_that_overflows_fails_its_model_alone(grid_file: Path, tmp_path: Path) -> None:
     grid = grid_file.with_name("nan.yaml")
     overflows = "annealed_vae: {c_max: [5, 3e38], gamma: 1e5, iteration_threshold: 1}"
     text = grid_file.read_text().replace("beta_vae: {beta: [1, 4]}", overflows)

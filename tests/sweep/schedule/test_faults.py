@@ -16,8 +16,8 @@ from teasel.sweep.trials.request import MetricRequest
 from teasel.sweep.trials.trial import Trial
 from teasel.sweep.work.attempt import Failure, describe
 from teasel.sweep.work.tasks import Demand, Task, TrainPack
-from teasel.testing.conditions import Durations, Faults
-from teasel.testing.simulation import DriverKilledError, Simulation
+from teasel.tests.support.conditions import Durations, Faults
+from teasel.tests.support.simulation import DriverKilledError, Simulation
 
 REQUESTS = tuple(
     MetricRequest.of(kind, name, {"num_train": 10})

@@ -27,8 +27,8 @@ from teasel.sweep.trials.trial import Trial
 from teasel.sweep.work.attempt import Failure
 from teasel.sweep.work.machine import ClusterError
 from teasel.sweep.work.tasks import Demand, ScoreTrials, Task, TrainPack
-from teasel.testing.conditions import INSTANT, Faults
-from teasel.testing.simulation import Simulation
+from teasel.tests.support.conditions import INSTANT, Faults
+from teasel.tests.support.simulation import Simulation
 
 REQUEST = MetricRequest.of("mean", "mig", {"num_train": 10})
 TWO_CPUS = Demand(cpus=2)

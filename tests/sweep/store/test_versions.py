@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from teasel.analysis import scores, trials
+from teasel.datasets import DATASETS
 from teasel.metrics import METRICS
 from teasel.sweep.commands.checks import verify
 from teasel.sweep.commands.run import run
@@ -67,8 +68,20 @@ def test_every_trial_has_the_values_of_its_row() -> None:
         assert seen["attempt_id"] == row["part"]
         assert "part" not in seen
         assert list(seen["kl_per_latent"]) == row["kl_per_latent"]
-        for name in ("dataset", "method", "seed", "loss", "kl", "elbo", "train_seconds", "status"):
+        for name in ("dataset", "method", "seed", "loss", "kl", "elbo", "pack_size", "status"):
             assert seen[name] == row[name]
+        for name in ("train_seconds", "encode_seconds"):  # were the pack's
+            assert seen[f"pack_{name}"] == row[name]
+            assert seen[name] == row[name] / row["pack_size"]
+
+
+@pytest.mark.parametrize("column", ["train_seconds", "pack_encode_seconds"])
+def test_seconds_of_version_1_are_a_models_own_by_whatever_columns_they_are_read(
+    column: str,
+) -> None:
+    whole = Results(FOLDER).table("trials")
+    assert Results(FOLDER).table("trials", [column])[column] == whole[column]
+    assert None not in whole[column].to_pylist()
 
 
 def test_every_score_has_the_value_of_its_row() -> None:
@@ -104,7 +117,12 @@ def test_its_study_is_read_as_one_of_today() -> None:
     methods = study.catalogue["methods"]
     assert methods["beta_vae"]["label"] == "β-VAE"
     assert [methods[name]["trained"] for name in ("beta_vae", "untrained")] == [True, False]
-    assert study.catalogue["datasets"] == {"dsprites_mini": {"label": "dSprites (mini)"}}
+    assert study.catalogue["datasets"] == {
+        "dsprites_mini": {
+            "label": "dSprites (mini)",
+            "factors": ["shape", "scale", "orientation", "position_x", "position_y"],
+        }
+    }
 
 
 def test_what_version_1_left_in_its_yaml_is_read_there() -> None:
@@ -124,11 +142,18 @@ def test_a_name_that_version_1_did_not_know_is_its_own_label() -> None:
     grid["methods"]["my_vae"] = grid["methods"].pop("beta_vae")
     grid["metrics"] = [grid["metrics"][0] | {"metric": "my_score", "parameters": {"a": 1}}]
     names = versions.upgrade_study(study)["catalogue"]
-    assert names["datasets"] == {"my_shapes": {"label": "my shapes"}}
+    assert names["datasets"] == {"my_shapes": {"label": "my shapes", "factors": []}}
     assert names["methods"]["my_vae"]["label"] == "my vae"
     assert names["methods"]["my_vae"]["trained"]
     assert names["metrics"]["my_score"]["label"] == "my score"
     assert names["metrics"]["my_score"]["defaults"] == {"a": 1}
+
+
+def test_the_factors_of_version_1_have_the_names_that_the_catalogue_knows() -> None:
+    for name, factors in versions.FACTORS.items():
+        grid = DATASETS[name].grid
+        assert factors == [factor.name for factor in grid if not factor.hidden]
+    assert set(versions.FACTORS) == set(versions.DATASET_LABELS)
 
 
 def test_what_version_1_knew_of_a_metric_is_what_it_was_until_its_version_is_raised() -> None:

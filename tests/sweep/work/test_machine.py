@@ -1,6 +1,7 @@
 """A task's CPU and threads: its own, and the same number everywhere."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -98,37 +99,139 @@ def test_a_training_has_the_same_bits_however_many_cpus_there_are(tmp_path: Path
     assert one == all_of_them
 
 
-def test_a_task_without_an_accelerator_sees_none_and_a_share_of_one_leaves_the_rest(
-    tmp_path: Path,
-) -> None:
+NEW, OLD = "XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION"
+
+
+def prepared(monkeypatch: pytest.MonkeyPatch, gpus: float, **given: str) -> dict[str, str]:
+    """What a task with these variables and this share of an accelerator has JAX read."""
+    from teasel.sweep.work import machine
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "environ", dict(given))
+        machine.prepare(cpus=1, gpus=gpus)
+        return os.environ  # type: ignore[return-value]
+
+
+def test_a_task_without_an_accelerator_sees_none(tmp_path: Path) -> None:
     code = (
         "import os\n"
         "from teasel.sweep.work.machine import prepare\n"
-        "prepare(cpus=1, gpus={gpus})\n"
-        "names = ('JAX_PLATFORMS', 'XLA_PYTHON_CLIENT_MEM_FRACTION')\n"
-        "print(*(os.environ.get(name) for name in names))\n"
+        "prepare(cpus=1, gpus=0)\n"
+        "print(os.environ['JAX_PLATFORMS'])\n"
     )
-    assert python(code.format(gpus=0), tmp_path, JAX_PLATFORMS="") == "cpu None"
-    assert python(code.format(gpus=0.5), tmp_path, JAX_PLATFORMS="cuda") == "cuda 0.450"
+    assert python(code, tmp_path, JAX_PLATFORMS="") == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("gpus", "given", "expected"),
+    [
+        (0.5, {}, {NEW: "0.450"}),
+        (1, {}, {}),
+        (0.5, {NEW: "0.4"}, {NEW: "0.4"}),
+        (0.5, {OLD: "0.4"}, {NEW: "0.4"}),
+        (0.5, {NEW: "0.4", OLD: "0.4"}, {NEW: "0.4"}),
+        (0.5, {NEW: "", OLD: ""}, {NEW: "0.450"}),
+        (1, {OLD: "0.9"}, {NEW: "0.9"}),
+    ],
+)
+def test_the_users_share_of_the_memory_wins_and_has_one_name(
+    monkeypatch: pytest.MonkeyPatch,
+    gpus: float,
+    given: dict[str, str],
+    expected: dict[str, str],
+) -> None:
+    assert prepared(monkeypatch, gpus, JAX_PLATFORMS="cuda", **given) == {
+        "JAX_PLATFORMS": "cuda",
+        **expected,
+    }
+
+
+@pytest.mark.parametrize(
+    ("gpus", "given", "said"),
+    [
+        (1, {NEW: "0.4", OLD: "0.5"}, f"{NEW}=0.4 and {OLD}=0.5, but these are two names of one"),
+        (0.5, {NEW: "0.9"}, f"{NEW}=0.9, but a pack gets 0.5 of an accelerator (gpus_per_pack)"),
+        (0.5, {OLD: "half"}, f"{OLD}=half, but a pack gets 0.5 of an accelerator"),
+    ],
+)
+def test_a_share_of_the_memory_that_cannot_be_is_refused_aloud(
+    monkeypatch: pytest.MonkeyPatch, gpus: float, given: dict[str, str], said: str
+) -> None:
+    from teasel.sweep.work.machine import ClusterError
+
+    with pytest.raises(ClusterError, match=re.escape(said)):
+        prepared(monkeypatch, gpus, **given)
+
+
+def test_what_changes_numbers_or_memory_reaches_the_workers_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from teasel.sweep.work.machine import shared_environment
+
+    names = (
+        *("TEASEL_DATA_DIR", "JAX_ENABLE_X64", "JAX_DEFAULT_MATMUL_PRECISION", "XLA_FLAGS"),
+        *(NEW, OLD, "LIBTPU_INIT_ARGS", "TF_GPU_ALLOCATOR", "NCCL_DEBUG"),
+        *("NVIDIA_TF32_OVERRIDE", "NPY_DISABLE_CPU_FEATURES"),
+    )
+    travels = dict.fromkeys(names, "1")
+    stays = ("HOME", "PATH", "AWS_SECRET_ACCESS_KEY", "CUDA_VISIBLE_DEVICES", "TPU_VISIBLE_CHIPS")
+    monkeypatch.setattr(os, "environ", travels | dict.fromkeys(stays, "1"))
+    assert shared_environment() == travels
+
+
+CHECK = """
+from teasel.sweep.work.machine import ClusterError, check_accelerator
+try:
+    check_accelerator()
+    print("fine")
+except ClusterError as error:
+    print(error)
+"""
 
 
 @pytest.mark.parametrize(
     ("platforms", "answer"),
-    [("", "node NODE has an accelerator, but its JAX uses only the CPU: install"), ("cpu", "fine")],
+    [
+        ("", "node NODE has an accelerator, but its JAX uses only the CPU: install"),
+        ("cpu", "fine"),
+        ("tpu", "node NODE, JAX_PLATFORMS=tpu: Unable to initialize backend 'tpu'"),
+    ],
 )
 def test_a_pack_does_not_train_on_the_cpu_beside_its_accelerator_unless_told_to(
     tmp_path: Path, platforms: str, answer: str
 ) -> None:
+    plugin = tmp_path / "jax_plugins" / "broken"
+    plugin.mkdir(parents=True)
+    (plugin / "__init__.py").write_text(
+        "def initialize():\n    raise RuntimeError('the driver is\\ntoo old')\n"
+    )
+    path = f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    said = python(CHECK, tmp_path, JAX_PLATFORMS=platforms, PYTHONPATH=path)
+    assert said.startswith(answer.replace("NODE", os.uname().nodename))
+    assert ("JAX says: " in said and "the driver is too old" in said) == (platforms == "")
+    assert "\n" not in said
+
+
+def test_where_files_cannot_be_locked_as_on_windows_one_sentence_says_so(tmp_path: Path) -> None:
     code = (
-        "import jax\n"
-        "from teasel.sweep.work.machine import ClusterError\n"
-        "from teasel.sweep.work.machine import check_accelerator\n"
-        "jax.default_backend = lambda: 'cpu'\n"
+        "import sys\n"
+        "sys.modules['fcntl'] = None\n"
+        "from teasel.datasets import DataError, load\n"
+        "from teasel.sweep.commands import plan, run, status\n"
+        "from teasel.sweep.work.machine import claim_cpus, ClusterError\n"
         "try:\n"
-        "    check_accelerator()\n"
-        "    print('fine')\n"
+        "    load('dsprites_mini')\n"
+        "except DataError as error:\n"
+        "    print(error)\n"
+        "from teasel.sweep.schedule.ray import RayExecutor\n"
+        "sys.platform = 'win32'\n"
+        "try:\n"
+        "    RayExecutor()\n"
         "except ClusterError as error:\n"
         "    print(error)\n"
     )
-    said = python(code, tmp_path, JAX_PLATFORMS=platforms)
-    assert said.startswith(answer.replace("NODE", os.uname().nodename))
+    said = python(code, tmp_path, TEASEL_CACHE_DIR=str(tmp_path / "cache"))
+    assert said.splitlines() == [
+        "data sets need Linux or macOS: on Windows, use WSL 2",
+        "Teasel runs studies on Linux and macOS: on Windows, use WSL 2",
+    ]

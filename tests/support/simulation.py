@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from ..sweep.store import checkpoints, code_tables
-from ..sweep.store.results import Results
-from ..sweep.store.store import Store
-from ..sweep.store.tables import ScoreRow, TrialRow
-from ..sweep.work.attempt import Failure, Outcome
-from ..sweep.work.control import Control
-from ..sweep.work.tasks import Demand, ScoreTrials, Task, TrainPack
+from ...sweep.store import checkpoints, code_tables
+from ...sweep.store.results import Results
+from ...sweep.store.store import Store
+from ...sweep.store.tables import ScoreRow, TrialRow
+from ...sweep.work.attempt import Failure, Outcome
+from ...sweep.work.control import Control
+from ...sweep.work.tasks import Demand, ScoreTrials, Task, TrainPack
 from .conditions import CALM, INSTANT, Durations, Faults
 
 
@@ -148,9 +148,10 @@ class Simulation:
         """What the nodes that are there offer."""
         return [node.offers for node in self.nodes if node.alive]
 
-    def accelerator_bytes(self) -> int | None:
-        """The memory of one accelerator, if there is one."""
-        return self._memory if any(node.offers.gpus for node in self.nodes) else None
+    def accelerator_bytes(self, share: float) -> int | None:
+        """The memory of a share of one accelerator, if there is one."""
+        there = any(node.offers.gpus for node in self.nodes)
+        return int(self._memory * share) if there and self._memory else None
 
     def grow(self, num_waiting: int) -> None:
         """Does nothing: the machines come and go as the weather says."""

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..sweep.trials.trial import Trial
-from ..sweep.work.attempt import Failure
-from ..sweep.work.tasks import ScoreTrials, Task, TrainPack
+from ...sweep.trials.trial import Trial
+from ...sweep.work.attempt import Failure
+from ...sweep.work.tasks import ScoreTrials, Task, TrainPack
 
 
 class Durations(NamedTuple):

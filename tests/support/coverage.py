@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from pandas import DataFrame
 
-from ..analysis.paper.figures import figure_3
-from ..analysis.statistics.correlation import dataset_correlation, rank_correlations
-from ..analysis.statistics.importance import importance
-from ..analysis.statistics.improvement import probability_of_improvement
-from ..analysis.statistics.transfer import table_1, unsupervised_selection
-from ..analysis.tables import split_by
-from .synthetic import synthetic_scores
+from ...analysis.paper.figures import figure_3
+from ...analysis.statistics.correlation import dataset_correlation, rank_correlations
+from ...analysis.statistics.importance import importance
+from ...analysis.statistics.improvement import probability_of_improvement
+from ...analysis.statistics.transfer import table_1, unsupervised_selection
+from ...analysis.tables import split_by
+from ...testing.synthetic import synthetic_scores
 
 SCORES = ["mig", "sap", "modularity"]
 

@@ -1,0 +1,250 @@
+"""Which scores of a metric are shown, where a folder has some that were made otherwise.
+
+Two scores of a metric may stand in one column only if they were made by the same version, with the
+same parameters and the same seed.
+"""
+
+import functools
+import json
+import operator
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..metrics import COMPARISONS, PAPER_SEEDS
+from ..sweep.store.results import ResultsError
+from ..sweep.study.asked import asked_scores
+from ..sweep.trials.trial import short_hash
+from ..words import format_count
+from .names import Names
+from .paper_grid import paper_grid
+
+METRIC = ("representation", "metric")
+
+WAY = ("metric_version", "parameters_hash", "metric_seed")
+"""The stored columns that tell one way to make a metric's scores from another."""
+
+Way = dict[str, Any]
+"""A way in which a metric's scores were made: the columns above, its `parameters` as they are
+stored, the `trial_ids` that have such scores, and the `count` of these."""
+
+Parameters = Mapping[str, Any] | str | None
+"""Parameters by metric, as in ``{"mig": {"num_bins": 4}}``; those of no metric, as in
+``{"num_bins": 4}``, are meant for every metric that has them. Or "paper"."""
+
+Seed = int | Mapping[str, int] | None
+"""A metric seed: of all metrics, or by metric."""
+
+
+def choose_scores(
+    table: pa.Table,
+    study: Mapping[str, Any],
+    representation: str | None,
+    parameters: Parameters = None,
+    metric_seed: Seed = None,
+) -> tuple[pa.Table, dict[tuple[str, str], Way]]:
+    """The scores that were made in one way for each metric, and these ways.
+
+    It is the way that the latest grid asks for. What no grid asks for is shown as `rescore` makes
+    it, with the metric's defaults, or else in its most frequent way: of two that are as frequent,
+    the newer version's. A warning tells if models are left without a score that they have.
+
+    Args:
+        table: rows of `scores` that have a value.
+        study: the content of the ``study.json``.
+        representation: only scores of this one; None for all.
+        parameters: other parameters to choose by. "paper" chooses the paper's parameters, and its
+            seed, where there are scores of them.
+        metric_seed: another seed to choose by.
+
+    Raises:
+        ResultsError: if there are no scores with these parameters, or of this seed.
+    """
+    chosen, asked = {}, asked_scores(study)
+    wanted = {} if isinstance(parameters, str) or parameters is None else parameters
+    names = Names.of_study(study)
+    table, compared = _split_comparisons(table)
+    everything = _list_ways(table)
+    _check_wanted(everything, wanted, metric_seed)
+    if representation:
+        everything = [way for way in everything if way["representation"] == representation]
+        own = pc.field("representation") == representation
+        table, compared = table.filter(own), compared.filter(own)
+    for key in dict.fromkeys((way["representation"], way["metric"]) for way in everything):
+        ways = [way for way in everything if (way["representation"], way["metric"]) == key]
+        fit = [way for way in ways if _fits(way, wanted, metric_seed)]
+        if parameters == "paper":
+            fit = _select_papers(fit, names) or fit
+        taken = next((way for way in fit if _is(way, asked.get(key))), None)
+        reason = "the latest grid asks for others"
+        if taken is None and (key not in asked or len(fit) < len(ways)):
+            taken = _most_likely(fit, study)
+            reason = "more were made otherwise"
+        if taken is not None:
+            chosen[key] = taken
+        for way in ways:
+            if way is not taken:
+                table = table.filter(~_rows_of(way))
+                if parameters is None and metric_seed is None:
+                    _warn(way, taken, reason)
+    return pa.concat_tables([table, compared]), chosen
+
+
+def _split_comparisons(table: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """The rows that are no comparison, and those of each model with the most partners."""
+    of_comparison = pc.field("metric").isin(list(COMPARISONS))
+    compared = table.filter(of_comparison)
+    partners = [json.loads(given)["partners"] for given in compared["parameters"].to_pylist()]
+    order = sorted(range(len(partners)), key=lambda row: (len(partners[row]), partners[row]))
+    names = [compared[name].to_pylist() for name in ("trial_id", *METRIC)]
+    last = {tuple(name[row] for name in names): row for row in order}
+    kept = pa.array(list(last.values()), pa.int64())
+    return table.filter(~of_comparison), compared.take(kept)
+
+
+def uses_papers_parameters(way: Way, names: Names) -> bool:
+    """Whether scores were made with the paper's parameters, or defaults where it has none."""
+    defaults = dict(names.defaults.get(way["metric"], {}))
+    stated = defaults | json.loads(way["parameters"] or "{}")
+    return stated == defaults | paper_grid()["metrics"].get(way["metric"], {})
+
+
+def name_difference(one: Way, other: Way) -> str:
+    """The stored column in which two ways differ, with both values; "" if they are the same."""
+    if all(one[name] == other[name] for name in WAY):
+        return ""
+    own, others = (json.loads(way["parameters"] or "{}") for way in (one, other))
+    for name in own | others:
+        if own.get(name) != others.get(name):
+            return f"`parameters`: {name} is {own.get(name)} and {others.get(name)}"
+    for name in ("metric_version", "metric_seed", "parameters_hash"):
+        if one[name] != other[name]:
+            return f"`{name}` is {one[name]} and {other[name]}"
+    return ""
+
+
+def _list_ways(table: pa.Table) -> list[Way]:
+    """Every way in which the scores of a metric were made, by its first row."""
+    facts = {"parameters": "min", "trial_ids": "distinct", "count": "count"}
+    groups = table.group_by([*METRIC, *WAY], use_threads=False).aggregate(
+        [
+            ("trial_id" if name != "parameters" else name, function)
+            for name, function in facts.items()
+        ]
+    )
+    return groups.rename_columns([*METRIC, *WAY, *facts]).to_pylist()
+
+
+def _check_wanted(ways: Iterable[Way], parameters: Mapping[str, Any], seed: Seed) -> None:
+    """Refuses what no score was made with.
+
+    Raises:
+        ResultsError: if nothing fits one of the parameters, or a seed.
+    """
+    ways = list(ways)
+    for name, value in parameters.items():
+        each = value if isinstance(value, Mapping) else {name: value}
+        told = [way for way in ways if not isinstance(value, Mapping) or way["metric"] == name]
+        if not any(_has(way, each) for way in told):
+            what = f"of {name} " if isinstance(value, Mapping) else ""
+            raise ResultsError(
+                f"no scores {what}were made with {_format(each)}; there are "
+                f"{'; '.join(sorted({_describe(way) for way in told})) or 'none at all'}"
+            )
+    seeds = seed.items() if isinstance(seed, Mapping) else [] if seed is None else [(None, seed)]
+    for metric, value in seeds:
+        known = {str(way["metric_seed"]) for way in ways if metric in (None, way["metric"])}
+        if str(value) not in known:
+            of, there = f" of {metric}" if metric else "", ", ".join(sorted(known)) or "none at all"
+            raise ResultsError(f"no scores{of} have the metric seed {value}; there are {there}")
+
+
+def _fits(way: Way, parameters: Mapping[str, Any], seed: Seed) -> bool:
+    stated = json.loads(way["parameters"] or "{}")
+    own = parameters.get(way["metric"], {})
+    shared = {
+        name: value
+        for name, value in parameters.items()
+        if name in stated and not isinstance(value, Mapping)
+    }
+    wanted = seed.get(way["metric"]) if isinstance(seed, Mapping) else seed
+    return _has(way, shared | dict(own)) and wanted in (None, way["metric_seed"])
+
+
+def _has(way: Way, parameters: Mapping[str, Any]) -> bool:
+    stated = json.loads(way["parameters"] or "{}")
+    wanted = json.loads(json.dumps(dict(parameters)))  # a tuple is stored as a list
+    return all(name in stated and stated[name] == wanted[name] for name in wanted)
+
+
+def _select_papers(ways: Sequence[Way], names: Names) -> list[Way]:
+    """Those with the paper's parameters; of its seed if there are such."""
+    found = [
+        way
+        for way in ways
+        if way["metric"] in paper_grid()["metrics"] and uses_papers_parameters(way, names)
+    ]
+    of_seed = [
+        way
+        for way in found
+        if way["metric_seed"] == PAPER_SEEDS[way["representation"]].get(way["metric"])
+    ]
+    return of_seed or found
+
+
+def _most_likely(ways: Sequence[Way], study: Mapping[str, Any]) -> Way | None:
+    """The way that the metric's defaults give, or else the most frequent."""
+
+    def rank(way: Way) -> tuple[bool, int, float]:
+        facts = study.get("catalogue", {}).get("metrics", {}).get(way["metric"], {})
+        usual = {"parameters": facts.get("defaults"), "version": facts.get("version")}
+        version = str(way["metric_version"])
+        newness = float(version) if version.replace(".", "", 1).isdigit() else -1.0
+        return way["parameters_hash"] == short_hash(usual), way["count"], newness
+
+    return max(ways, key=rank, default=None)
+
+
+def _is(way: Way, key: Any) -> bool:
+    """Whether a way is that of a request."""
+    return key is not None and (way["parameters_hash"], way["metric_seed"]) == (
+        key.parameters_hash,
+        key.metric_seed,
+    )
+
+
+def _rows_of(way: Way) -> pc.Expression:
+    keys = [
+        pc.field(name).is_null() if way[name] is None else pc.field(name) == way[name]
+        for name in (*METRIC, *WAY)
+    ]
+    return functools.reduce(operator.and_, keys)
+
+
+def _warn(way: Way, taken: Way | None, reason: str) -> None:
+    """Tells of scores that are left out, if models have no other, or if the choice is a guess."""
+    without = set(way["trial_ids"]) - set(taken["trial_ids"] if taken else ())
+    asked = reason.startswith("the latest")
+    if asked and not without:
+        return
+    if taken and not asked and taken["count"] <= way["count"]:
+        reason = "others are of a newer version, or of its defaults"
+    no_other = f", and {format_count(len(without), 'model')} have no other" if without else ""
+    warnings.warn(
+        f"{way['metric']} ({way['representation']}): without {format_count(way['count'], 'score')} "
+        f"of {_describe(way)}{no_other}: {reason}; `parameters` and `metric_seed` choose",
+        stacklevel=4,
+    )
+
+
+def _describe(way: Way) -> str:
+    parameters = _format(json.loads(way["parameters"] or "{}"))
+    parameters = parameters or f"parameters {way['parameters_hash']}"
+    return f"version {way['metric_version']}, {parameters}, seed {way['metric_seed']}"
+
+
+def _format(parameters: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in parameters.items())

@@ -1,0 +1,87 @@
+"""What a study asks for and its page doesn't show, and why."""
+
+from collections.abc import Iterable
+
+from pandas import DataFrame
+
+from ...sweep.store.results import Results
+from ...sweep.study.remaining import Remaining, failure_reasons, remaining, undefined_scores
+from ...sweep.study.study import read_study
+from ...sweep.trials.trial import Trial
+from ..formats import format_strength
+from ..names import Names
+from ..tables import ResultsReader
+from . import elements
+from .elements import Element
+
+MOST_SETTINGS = 3
+"""Of a method that are named; more are counted."""
+
+MOST_LETTERS = 200
+"""Of a reason."""
+
+
+def find_remaining(folder: ResultsReader) -> Remaining | None:
+    """Every trial that the study asks for, in one of four places; None of a made study."""
+    if not isinstance(folder, Results) or "grids" not in folder.study:
+        return None
+    return remaining(folder, read_study(folder).wanted_trials())
+
+
+def name_absent(folder: ResultsReader, left: Remaining | None, names: Names) -> list[Element]:
+    """Which models and scores are not there, by data set and method, with the reasons."""
+    if left is None or not isinstance(folder, Results):
+        return []
+    rows, undefined = _list_absent(folder, left), _list_undefined(folder, names)
+    shown = []
+    if rows:
+        table = DataFrame(rows, columns=["trial", "state", "why"])
+        table["dataset"] = [names.label(trial.dataset) for trial in table["trial"]]
+        table["method"] = [names.label(trial.method) for trial in table["trial"]]
+        groups = table.groupby(["dataset", "method", "state", "why"], sort=False)["trial"]
+        found = groups.agg(models="size", setting=lambda trials: _name_settings(trials, names))
+        titles = {"dataset": "Data set", "method": "Method", "setting": "Setting"}
+        titles |= {"models": "Models", "state": "Lack", "why": "Why"}
+        shown += [
+            elements.heading("What is not there"),
+            elements.table("absent", found.reset_index(), titles),
+        ]
+    if undefined:
+        shown += [
+            elements.heading("Scores that are not defined"),
+            elements.table("undefined", *undefined),
+        ]
+    return shown
+
+
+def _list_absent(folder: Results, left: Remaining) -> list[tuple[Trial, str, str]]:
+    """The trials that are not done, what they lack, and why."""
+    reasons = failure_reasons(folder)
+    found = [(trial, "a usable model", reasons.get(trial.trial_id)) for trial in left.failed]
+    found += [(trial, "training", reasons.get(trial.trial_id)) for trial, _ in left.untrained]
+    found += [(trial, "scores", reasons.get(trial.trial_id)) for trial, _ in left.unscored]
+    return [
+        (trial, lack, (why or "not tried yet").splitlines()[0][:MOST_LETTERS])
+        for trial, lack, why in found
+    ]
+
+
+def _list_undefined(folder: Results, names: Names) -> tuple[DataFrame, dict[str, str]] | None:
+    found = undefined_scores(folder, read_study(folder).wanted_trials())
+    if not found:
+        return None
+    table = DataFrame(found).assign(metric=[names.label(each.metric) for each in found])
+    titles = {"metric": "Metric", "representation": "Representation"}
+    return table, titles | {"num_models": "Models", "reason": "Why"}
+
+
+def _name_settings(trials: Iterable[Trial], names: Names) -> str:
+    settings = dict.fromkeys(
+        ", ".join(f"{name}={format_strength(value)}" for name, value in given.items())
+        for given in (trial.hyperparameters for trial in trials)
+    )
+    labels = [names.label_setting(setting) or "its only one" for setting in settings]
+    more = len(labels) - MOST_SETTINGS
+    if more > 0:
+        labels = [*labels[:MOST_SETTINGS], f"and {more:,} more"]
+    return "; ".join(labels)

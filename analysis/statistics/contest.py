@@ -1,0 +1,98 @@
+"""Which of several numbers is the highest, as far as seeds can tell."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from .resampling import EXACT, MIN_SEEDS, Statistic, jackknife_error, student_interval
+
+
+class Contest(NamedTuple):
+    """Some numbers, and which of them other seeds would leave in the same order.
+
+    Attributes:
+        names: of the numbers.
+        values: one each.
+        low: of each number's own 95 % interval, within -1 and 1.
+        high: its other end.
+        is_above: (k, k), whether the number of the row is told to be above the column's.
+        num_seeds: the fewest behind any of them.
+        fewest: seeds that a verdict needs.
+    """
+
+    names: tuple[str, ...]
+    values: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    is_above: np.ndarray
+    num_seeds: int
+    fewest: int
+
+    @property
+    def highest(self) -> list[int]:
+        """The places of those that none is told to be above, the highest first."""
+        order = np.argsort(-self.values, kind="stable")
+        return [int(place) for place in order if not self.is_above[:, place].any()]
+
+    @property
+    def lowest(self) -> list[int]:
+        """The places of those that are told to be above none, the lowest first."""
+        order = np.argsort(self.values, kind="stable")
+        return [int(place) for place in order if not self.is_above[place].any()]
+
+    def without(self, name: str) -> "Contest":
+        """The contest between the others."""
+        kept = [place for place, given in enumerate(self.names) if given != name]
+        return self._replace(
+            names=tuple(self.names[place] for place in kept),
+            values=self.values[kept],
+            low=self.low[kept],
+            high=self.high[kept],
+            is_above=self.is_above[np.ix_(kept, kept)],
+        )
+
+
+def hold_contest(
+    names: Sequence[str],
+    statistic: Statistic,
+    num_seeds: int,
+    num_seeds_behind: int,
+    fewest: int = MIN_SEEDS,
+) -> Contest:
+    """The contest between the numbers of one statistic.
+
+    A number is above another if their difference, over the same seeds, is above zero by Student's
+    interval, at 2.5 % for all pairs together (Bonferroni). So where nothing differs, a highest or a
+    lowest is told in fewer than one study of twenty.
+
+    Args:
+        names: k names; those whose number is not finite take no part.
+        statistic: of the counts (S,) of each seed: k numbers.
+        num_seeds: S.
+        num_seeds_behind: the fewest behind any number, see `fewest_seeds`.
+        fewest: seeds that a verdict needs.
+    """
+    values = statistic(np.ones(num_seeds)) if num_seeds else np.full(len(names), np.nan)
+    there = np.flatnonzero(np.isfinite(values))
+    values, size = values[there], len(there)
+    is_above = np.zeros((size, size), bool)
+    low = high = np.full(size, np.nan)
+    if num_seeds_behind >= fewest and size:
+
+        def keep(counts: np.ndarray) -> np.ndarray:
+            return statistic(counts)[there]
+
+        ends = student_interval(values, jackknife_error(keep, num_seeds), num_seeds_behind)
+        low, high = (np.clip(end, -1, 1) for end in ends)
+        error = jackknife_error(lambda counts: _differences(keep(counts)), num_seeds)
+        level = 0.05 / max(size * (size - 1), 1)
+        reach = stats.t.isf(level / 2, num_seeds_behind - 1) * error
+        is_above = _differences(values) > reach + EXACT
+    kept = tuple(names[int(place)] for place in there)
+    return Contest(kept, values, low, high, is_above, num_seeds_behind, fewest)
+
+
+def _differences(values: np.ndarray) -> np.ndarray:
+    return values[:, None] - values

@@ -1,0 +1,115 @@
+"""A look at what a run needs before it begins: methods that can be traced, data sets that open."""
+
+import json
+import os
+import pickle
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ...datasets import DATASETS
+from ...errors import TeaselError
+from ...models import METHODS
+from ..trials.data import definition
+from ..trials.trial import Trial
+
+
+class PreflightError(TeaselError):
+    """A method or a data set of a grid cannot be used; says which and why."""
+
+
+class MissingFilesError(PreflightError):
+    """All that a grid lacks are files of published data sets."""
+
+
+class Look(NamedTuple):
+    """What is to be looked at.
+
+    Attributes:
+        methods: A trial of each program whose method is somebody's own, and is to be traced.
+        datasets: A trial of each data set that may lack something.
+        open_data: Whether data sets of the user's own are opened, which may prepare them.
+    """
+
+    methods: tuple[Trial, ...]
+    datasets: tuple[Trial, ...]
+    open_data: bool
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether code or a file of the user's own is among it."""
+        return bool(self.methods) or any(_is_own(trial) for trial in self.datasets)
+
+
+def what_to_look_at(untrained: Sequence[Trial], unscored: Sequence[Trial], open_data: bool) -> Look:
+    """What of some trials is not known to be sound: Teasel's own methods are, and what it draws."""
+    programs = {trial.program: trial for trial in reversed(untrained)}
+    datasets = {(t.dataset, t.file): t for t in reversed([*untrained, *unscored])}
+    return Look(
+        tuple(t for t in programs.values() if t.method in METHODS and t.method not in METHODS.own),
+        tuple(t for t in datasets.values() if _is_own(t) or definition(t).needs_files),
+        open_data,
+    )
+
+
+def _is_own(trial: Trial) -> bool:
+    """Whether the data set is of the user's own."""
+    return trial.file is not None or trial.dataset not in DATASETS.own
+
+
+def find_faults(look: Look) -> list[str]:
+    """What is wrong with the methods and the data sets, a line each."""
+    from ...models.tracing import trace
+
+    faults: list[str] = []
+    lacking: set[str] = set()
+    for trial in look.datasets:
+        try:
+            data = definition(trial)
+            data.check_files()
+            if look.open_data and _is_own(trial):
+                data()
+        except (Exception, SystemExit) as error:
+            faults.append(f"data set {trial.dataset}: {_describe(error)}")
+            lacking.add(trial.dataset)
+    for trial in look.methods:
+        try:
+            if trial.dataset not in lacking:
+                trace(METHODS[trial.method], trial.training, definition(trial).image_shape)
+        except (Exception, SystemExit) as error:
+            faults.append(f"method {trial.method} cannot be traced: {_describe(error)}")
+    return list(dict.fromkeys(faults))
+
+
+def _describe(error: BaseException) -> str:
+    """An exception in a line, with its place in the user's code."""
+    message = str(error).strip().partition("\n")[0]
+    if isinstance(error, TeaselError):
+        return message
+    import jax
+
+    ours = tuple(str(Path(__file__).parents[2] / room) for room in ("datasets", "models", "sweep"))
+    ours += (str(Path(jax.__file__).parent),)
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{f.filename}:{f.lineno}" for f in frames if not f.filename.startswith(ours)]
+    text = f"{type(error).__name__}: {message}" + (f" ({places[-1]})" if places else "")
+    if isinstance(error, jax.errors.JAXTypeError):
+        text += (
+            ". Hyper-parameters and arrays are traced values: use jnp.where instead of `if`, and "
+            "jnp instead of numpy and math (docs/your_own.md)"
+        )
+    return text
+
+
+def answer() -> None:
+    """Looks at what comes in by standard input, and writes the faults to standard output.
+
+    The user's code may print: that goes to standard error.
+    """
+    out = os.dup(1)
+    os.dup2(2, 1)
+    faults = find_faults(pickle.load(sys.stdin.buffer))
+    with os.fdopen(out, "w") as stream:
+        json.dump(faults, stream)

@@ -1,0 +1,28 @@
+"""What a trial costs is read from what trials like it took."""
+
+from pathlib import Path
+
+from teasel.sweep.store.results import Results
+from teasel.sweep.store.tables import TrialRow
+from teasel.sweep.study.costs import measured_seconds
+
+
+def test_the_seconds_of_a_step_are_the_median_of_the_models_own(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    rows = [
+        TrialRow(
+            str(seconds),
+            dataset="d",
+            method="m",
+            steps=10,
+            device="cpu",
+            status=status,
+            train_seconds=seconds,
+            pack_train_seconds=8 * seconds,
+            pack_size=8,
+        )
+        for seconds, status in ((4.0, "done"), (5.0, "done"), (90.0, "done"), (0.1, "failed"))
+    ]
+    results.add("trials", "a", rows)
+    assert measured_seconds(results, on_cpu=True) == {("d", "m"): 0.5}
+    assert measured_seconds(results, on_cpu=False) == {}
