@@ -46,8 +46,6 @@ def explicitness(
     train_codes, train_factors, test_codes, test_factors = check_split(
         train_codes, train_factors, test_codes, test_factors
     )
-    # The squares of tiny codes underflow in float32, and an overflow would follow.
-    train_codes, test_codes = train_codes.astype(np.float64), test_codes.astype(np.float64)
     center, scale = train_codes.mean(axis=0), train_codes.std(axis=0)
     # Differs from the original: a constant latent, 0/0 and an error there, tells nothing.
     varied = (train_codes.min(axis=0) < train_codes.max(axis=0)) & (scale > 0)

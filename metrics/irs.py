@@ -74,5 +74,6 @@ def score_irs(
 IRS = Metric(
     score_irs,
     "Suter et al. 2019, arXiv:1811.00007",
+    version=2,
     label="IRS",
 )
