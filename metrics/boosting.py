@@ -344,60 +344,96 @@ def threshold(node, feature, cut, node_of, data):
 
 @compiled
 def choose_feature(best, node, count, residuals, node_of, data, work, random):
-    """A feature whose split is as good as the best, picked by a random number among all such.
+    """A feature whose split is as good as the best, chosen as scikit-learn does among all such.
 
-    Equal gains differ in their last bits by the order in which residuals are added. In
-    scikit-learn that decides first, so it does here: gains are added up again in its order. The
-    node's total it adds in an order that follows its seed; so is it here.
+    It visits the features in a random order, and takes a split that is better than those before,
+    be it in the last bit. So the order decides in which it adds residuals up: that of the samples
+    of the node, sorted by one feature after the other in place, by an unstable sort.
     """
-    tied = np.flatnonzero(work.gain >= best * (1 - _TIE))
-    if len(tied) == 1:
-        return tied[0]
-    total, begin = 0.0, (random >> np.uint64(8)) % len(node_of)
-    for shifted in range(begin, begin + len(node_of)):
-        i = shifted % len(node_of)
+    tied = work.gain >= best * (1 - _TIE)
+    chosen = np.argmax(tied)
+    if tied.sum() == 1:
+        return chosen
+    num_features = len(tied)
+    visited = np.arange(num_features)
+    for left in range(num_features, 0, -1):
+        random = random * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
+        drawn = (random >> np.uint64(33)) % left
+        visited[left - 1], visited[drawn] = visited[drawn], visited[left - 1]
+    members, keys = np.empty(count, np.int32), np.empty(count, np.float32)
+    order, found, total = data.order[visited[0]], 0, 0.0
+    for place in range(len(order)):
+        i = place if node == 0 else order[place]
         if node_of[i] == node:
+            members[found] = i
             total += residuals[i]
-    gains = np.empty(len(tied))
-    for place, feature in enumerate(tied):
-        gains[place] = split_in_order(feature, node, count, total, residuals, node_of, data, work)
-    first = tied[gains == gains.max()]
-    return first[random % len(first)]
+            found += 1
+    most = -1.0
+    for feature in visited:
+        for place in range(count):
+            keys[place] = data.values[feature, data.ranks[feature, members[place]]]
+        sort(keys, members)
+        if tied[feature]:
+            gain, split, left_sum = split_in_order(keys, members, total, residuals)
+            if gain > most:
+                most, chosen = gain, feature
+                work.cut[feature] = np.searchsorted(data.values[feature], keys[split])
+                work.left_count[feature], work.left_sum[feature] = split, left_sum
+    return chosen
 
 
 @compiled
-def split_in_order(feature, node, count, total, residuals, node_of, data, work):
-    """Finds the best split of a feature again, as scikit-learn adds up, to the last bit.
-
-    It goes from each place where values may be parted to the next, and counts from the end where
-    that is nearer. Returns the gain but for a constant.
-    """
-    order, values = data.order[feature], data.values[feature]
-    ranks, sorted_residuals = np.empty(count, np.int64), np.empty(count)
-    found = 0
-    for rank in range(len(order)):
-        if node_of[order[rank]] == node:
-            ranks[found], sorted_residuals[found] = rank, residuals[order[rank]]
-            found += 1
-    best, begin, left = -1.0, 0, 0.0
+def split_in_order(keys, members, total, residuals):
+    count = len(keys)
+    best, split, begin, left, best_left = -1.0, 0, 0, 0.0, 0.0
     for end in range(1, count):
-        if values[ranks[end]] <= values[ranks[end - 1]] + SAME_VALUE:
+        if keys[end] <= keys[end - 1] + SAME_VALUE:
             continue
         if end - begin <= count - end:
             for k in range(begin, end):
-                left += sorted_residuals[k]
+                left += residuals[members[k]]
         else:
             left = total
             for k in range(count - 1, end - 1, -1):
-                left -= sorted_residuals[k]
+                left -= residuals[members[k]]
         begin = end
         right = total - left
         gain = left * left / end + right * right / (count - end)
         if gain > best:
-            best = gain
-            work.cut[feature], work.left_count[feature] = ranks[end], end
-            work.left_sum[feature] = left
-    return best
+            best, split, best_left = gain, end, left
+    return best, split, best_left
+
+
+@compiled
+def sort(keys, members):
+    """Sorts both by the keys: quicksort in three parts, which is not stable, as scikit-learn's."""
+    parts = [(0, len(keys))]
+    while parts:
+        begin, end = parts.pop()
+        while end - begin > 15:
+            first, middle, last = keys[begin], keys[begin + (end - begin) // 2], keys[end - 1]
+            pivot = max(min(first, middle), min(max(first, middle), last))
+            place, low, high = begin, begin, end
+            while place < high:
+                key = keys[place]
+                if key < pivot:
+                    keys[place], keys[low] = keys[low], key
+                    members[place], members[low] = members[low], members[place]
+                    place, low = place + 1, low + 1
+                elif key > pivot:
+                    high -= 1
+                    keys[place], keys[high] = keys[high], key
+                    members[place], members[high] = members[high], members[place]
+                else:
+                    place += 1
+            parts.append((high, end))
+            end = low
+        for place in range(begin + 1, end):
+            key, member, free = keys[place], members[place], place
+            while free > begin and keys[free - 1] > key:
+                keys[free], members[free] = keys[free - 1], members[free - 1]
+                free -= 1
+            keys[free], members[free] = key, member
 
 
 @compiled
