@@ -14,7 +14,7 @@ import numpy as np
 
 from .compiled import compiled
 from .presorted import SAME_VALUE
-from .softmax import softmax
+from .rounding import best_split, find_residuals, pairwise_sum, sort, swap
 
 INNER = 7  # nodes that may split: 0, then 1 and 2, then 3 to 6; the children of v are 2v+1, 2v+2
 LEAVES = 8  # nodes 7 to 14
@@ -51,31 +51,25 @@ def boost(data, work, labels, scores, learning_rate, num_rounds, seed):
     thresholds = np.full((num_rounds, num_trees, INNER), np.inf, np.float64)
     leaves = np.zeros((num_rounds, num_trees, LEAVES))
     importance = np.zeros(len(data.order))
-    probabilities = np.empty(scores.shape)
+    residuals_of = np.empty(scores.shape)
     block = np.zeros((num_samples, _TOGETHER))
     root_sums = np.empty((_TOGETHER, 2 * size))
     root_ups = np.empty((_TOGETHER, size))
     histograms, ups = np.empty((INNER, 2 * size)), np.empty((INNER, size))
     node_of = np.empty(num_samples, np.int8)
     members = np.empty(num_samples + 1, np.int32)
-    residuals = np.empty(num_samples)
     random = np.uint64(seed)
     for step in range(num_rounds):
-        if num_trees > 1:
-            softmax(scores, probabilities)
-        else:
-            probabilities[0] = 1 / (1 + np.exp(-scores[0]))
+        find_residuals(scores, labels, residuals_of)
         for tree in range(num_trees):
-            positive = tree if num_trees > 1 else 1
+            residuals = residuals_of[tree]
             if tree % _TOGETHER == 0:
                 for j in range(min(_TOGETHER, num_trees - tree)):
                     for i in range(num_samples):
-                        block[i, j] = (labels[i] == positive + j) - probabilities[tree + j, i]
+                        block[i, j] = residuals_of[tree + j, i]
                 root_histograms(block, data, root_sums, root_ups)
             histograms[0] = root_sums[tree % _TOGETHER]
             ups[0] = root_ups[tree % _TOGETHER]
-            for i in range(num_samples):
-                residuals[i] = (labels[i] == positive) - probabilities[tree, i]
             random = grow(
                 data,
                 residuals,
@@ -90,9 +84,7 @@ def boost(data, work, labels, scores, learning_rate, num_rounds, seed):
                 random,
             )
             values = leaves[step, tree]
-            newton_steps(residuals, probabilities[tree], node_of, values)
-            if num_trees > 1:
-                values *= (num_trees - 1) / num_trees
+            newton_steps(residuals, node_of, num_trees, values)
             for i in range(num_samples):
                 scores[tree, i] += learning_rate * values[node_of[i] - INNER]
     return features, thresholds, leaves, importance
@@ -192,18 +184,28 @@ def variance(residuals, node_of, node):
 
 
 @compiled
-def newton_steps(residuals, probabilities, node_of, values):
-    """Sum of r over sum of p (1 - p) of each leaf's samples: one Newton step of the log loss."""
-    numerators, denominators = np.zeros(LEAVES), np.zeros(LEAVES)
-    counts = np.zeros(LEAVES)
+def newton_steps(residuals, node_of, num_trees, values):
+    """Mean of r over mean of p (1 - p) of each leaf's samples: one Newton step of the log loss."""
+    ends = np.zeros(LEAVES + 1, np.int64)
+    for node in node_of:
+        ends[node - INNER + 1] += 1
+    ends = np.cumsum(ends)
+    free = ends.copy()
+    own, slopes = np.empty(len(residuals)), np.empty(len(residuals))
     for i in range(len(residuals)):
-        leaf = node_of[i] - INNER
-        counts[leaf] += 1
-        numerators[leaf] += residuals[i]
-        denominators[leaf] += probabilities[i] * (1 - probabilities[i])
+        place = free[node_of[i] - INNER]
+        free[node_of[i] - INNER] += 1
+        p = (residuals[i] > 0) - residuals[i]
+        own[place], slopes[place] = residuals[i], p * (1 - p)
     for leaf in range(LEAVES):
-        if denominators[leaf] >= 1e-150 * counts[leaf] > 0:
-            values[leaf] = numerators[leaf] / denominators[leaf]
+        begin, end = ends[leaf], ends[leaf + 1]
+        num = max(end - begin, 1)
+        numerator = pairwise_sum(own[begin:end]) / num
+        denominator = pairwise_sum(slopes[begin:end]) / num
+        if num_trees > 1:
+            numerator *= (num_trees - 1) / num_trees
+        if denominator >= 1e-150:
+            values[leaf] = numerator / denominator
 
 
 @compiled
@@ -347,93 +349,62 @@ def choose_feature(best, node, count, residuals, node_of, data, work, random):
     """A feature whose split is as good as the best, chosen as scikit-learn does among all such.
 
     It visits the features in a random order, and takes a split that is better than those before,
-    be it in the last bit. So the order decides in which it adds residuals up: that of the samples
-    of the node, sorted by one feature after the other in place, by an unstable sort.
+    be it in the last bit. What the last bits are is decided by the order in which the residuals
+    are added: that of the samples when they are sorted by one feature after the other, in place.
     """
     tied = work.gain >= best * (1 - _TIE)
     chosen = np.argmax(tied)
     if tied.sum() == 1:
         return chosen
-    num_features = len(tied)
-    visited = np.arange(num_features)
-    for left in range(num_features, 0, -1):
+    visited = np.arange(len(tied))
+    for left in range(len(tied), 0, -1):
         random = random * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
         drawn = (random >> np.uint64(33)) % left
         visited[left - 1], visited[drawn] = visited[drawn], visited[left - 1]
-    members, keys = np.empty(count, np.int32), np.empty(count, np.float32)
-    order, found, total = data.order[visited[0]], 0, 0.0
-    for place in range(len(order)):
-        i = place if node == 0 else order[place]
-        if node_of[i] == node:
-            members[found] = i
-            total += residuals[i]
-            found += 1
-    most = -1.0
+    last = (random >> np.uint64(16)) % len(tied)
+    members = members_in_order(node, data.order[last], node_of)
+    keys, total, most = np.empty(count, np.float32), 0.0, -1.0
+    for i in members:
+        total += residuals[i]
     for feature in visited:
         for place in range(count):
             keys[place] = data.values[feature, data.ranks[feature, members[place]]]
         sort(keys, members)
         if tied[feature]:
-            gain, split, left_sum = split_in_order(keys, members, total, residuals)
+            gain, place, left_sum = best_split(keys, members, total, residuals)
             if gain > most:
                 most, chosen = gain, feature
-                work.cut[feature] = np.searchsorted(data.values[feature], keys[split])
-                work.left_count[feature], work.left_sum[feature] = split, left_sum
+                work.cut[feature] = np.searchsorted(data.values[feature], keys[place])
+                work.left_count[feature], work.left_sum[feature] = place, left_sum
     return chosen
 
 
 @compiled
-def split_in_order(keys, members, total, residuals):
-    count = len(keys)
-    best, split, begin, left, best_left = -1.0, 0, 0, 0.0, 0.0
-    for end in range(1, count):
-        if keys[end] <= keys[end - 1] + SAME_VALUE:
-            continue
-        if end - begin <= count - end:
-            for k in range(begin, end):
-                left += residuals[members[k]]
+def members_in_order(node, order, node_of):
+    """The samples of a node as parting its parent's leaves them, which were in the given order.
+
+    From the first one on, those that go right change places with those at the end. The root's
+    samples are in no order but their own.
+    """
+    if node == 0:
+        return np.arange(len(order)).astype(np.int32)
+    right = node + node % 2
+    found, is_right = np.empty(len(order), np.int32), np.empty(len(order), np.bool_)
+    num = 0
+    for i in order:
+        v = node_of[i]
+        while v > right:
+            v = (v - 1) // 2
+        found[num], is_right[num] = i, v == right
+        num += v >= right - 1
+    begin, end = 0, num
+    while begin < end:
+        if is_right[begin]:
+            end -= 1
+            swap(found, is_right, begin, end)
         else:
-            left = total
-            for k in range(count - 1, end - 1, -1):
-                left -= residuals[members[k]]
-        begin = end
-        right = total - left
-        gain = left * left / end + right * right / (count - end)
-        if gain > best:
-            best, split, best_left = gain, end, left
-    return best, split, best_left
-
-
-@compiled
-def sort(keys, members):
-    """Sorts both by the keys: quicksort in three parts, which is not stable, as scikit-learn's."""
-    parts = [(0, len(keys))]
-    while parts:
-        begin, end = parts.pop()
-        while end - begin > 15:
-            first, middle, last = keys[begin], keys[begin + (end - begin) // 2], keys[end - 1]
-            pivot = max(min(first, middle), min(max(first, middle), last))
-            place, low, high = begin, begin, end
-            while place < high:
-                key = keys[place]
-                if key < pivot:
-                    keys[place], keys[low] = keys[low], key
-                    members[place], members[low] = members[low], members[place]
-                    place, low = place + 1, low + 1
-                elif key > pivot:
-                    high -= 1
-                    keys[place], keys[high] = keys[high], key
-                    members[place], members[high] = members[high], members[place]
-                else:
-                    place += 1
-            parts.append((high, end))
-            end = low
-        for place in range(begin + 1, end):
-            key, member, free = keys[place], members[place], place
-            while free > begin and keys[free - 1] > key:
-                keys[free], members[free] = keys[free - 1], members[free - 1]
-                free -= 1
-            keys[free], members[free] = key, member
+            begin += 1
+    return found[end:num] if node == right else found[:end]
 
 
 @compiled

@@ -116,6 +116,7 @@ def score_dci(
 DCI_SCORES = Metric(
     score_dci,
     "Eastwood and Williams 2018, openreview.net/forum?id=By-7dz-AZ",
+    version=2,
     label="DCI",
     labels={
         "disentanglement": "DCI disent.",
