@@ -1,7 +1,7 @@
 """Gradient boosting of regression trees of depth 3 for classification (Friedman 2001), compiled.
 
-Equal to scikit-learn's `GradientBoostingClassifier` with its defaults, but for the choice between
-splits that are equally good.
+Equal to scikit-learn's `GradientBoostingClassifier` with its defaults. Between splits that are
+equally good it chooses by the same rule and the same rounding, with random numbers of its own.
 
 The best split of a node is found exactly without looking at every sample. The samples of each
 feature are sorted once and cut into bins of equal population. A node needs the sum of the residuals
@@ -57,7 +57,6 @@ def boost(data, work, labels, scores, learning_rate, num_rounds, seed):
     root_ups = np.empty((_TOGETHER, size))
     histograms, ups = np.empty((INNER, 2 * size)), np.empty((INNER, size))
     node_of = np.empty(num_samples, np.int8)
-    members = np.empty(num_samples + 1, np.int32)
     random = np.uint64(seed)
     for step in range(num_rounds):
         find_residuals(scores, labels, residuals_of)
@@ -70,19 +69,8 @@ def boost(data, work, labels, scores, learning_rate, num_rounds, seed):
                 root_histograms(block, data, root_sums, root_ups)
             histograms[0] = root_sums[tree % _TOGETHER]
             ups[0] = root_ups[tree % _TOGETHER]
-            random = grow(
-                data,
-                residuals,
-                histograms,
-                ups,
-                node_of,
-                members,
-                work,
-                features[step, tree],
-                thresholds[step, tree],
-                importance,
-                random,
-            )
+            splits = features[step, tree], thresholds[step, tree], importance
+            random = grow(data, residuals, histograms, ups, node_of, work, *splits, random)
             values = leaves[step, tree]
             newton_steps(residuals, node_of, num_trees, values)
             for i in range(num_samples):
@@ -91,19 +79,7 @@ def boost(data, work, labels, scores, learning_rate, num_rounds, seed):
 
 
 @compiled
-def grow(
-    data,
-    residuals,
-    histograms,
-    ups,
-    node_of,
-    members,
-    work,
-    features,
-    thresholds,
-    importance,
-    random,
-):
+def grow(data, residuals, histograms, ups, node_of, work, features, thresholds, importance, random):
     """One tree, level by level: fills `features` and `thresholds` (7,) and each sample's leaf.
 
     The first histogram is given; of two children, the smaller's is counted and the larger's is
@@ -116,6 +92,7 @@ def grow(
         totals[0] += histograms[0, slot]
     highest, lowest = residuals.max(), residuals.min()
     node_of[:] = 0
+    members = np.empty(num_samples + 1, np.int32)
     for node in range(INNER):
         left, right = 2 * node + 1, 2 * node + 2
         count, total = counts[node], totals[node]
@@ -124,16 +101,7 @@ def grow(
             mean = total / count
             largest = max(highest - mean, mean - lowest)
             best = find_split(
-                node,
-                count,
-                total,
-                residuals,
-                node_of,
-                data,
-                histograms[node],
-                ups[node],
-                largest,
-                work,
+                node, count, total, residuals, node_of, data, histograms, ups, largest, work
             )
             if best <= count * _PURE and variance(residuals, node_of, node) <= _PURE:
                 best = -1.0
@@ -254,7 +222,7 @@ def add_to_histogram(members, residuals, slots, histogram, ups):
 
 
 @compiled
-def find_split(node, count, total, residuals, node_of, data, histogram, ups, largest, work):
+def find_split(node, count, total, residuals, node_of, data, histograms, ups, largest, work):
     """The largest gain of a split of `node`, or -1 if it has none; details by feature in `work`.
 
     The gain is the decrease of the sum of squared errors, t^2 n / (k (n - k)), where k of the
@@ -264,8 +232,8 @@ def find_split(node, count, total, residuals, node_of, data, histogram, ups, lar
     """
     num_bins, starts = data.num_bins, data.starts
     most_bins = starts.shape[1] - 1
-    mean = total / count
-    best = -1.0
+    mean, best = total / count, -1.0
+    histogram, ups = histograms[node], ups[node]
     for feature in range(len(num_bins)):
         bins = num_bins[feature]
         sums_below, counts_below = work.sums_below[feature], work.counts_below[feature]
@@ -349,8 +317,8 @@ def choose_feature(best, node, count, residuals, node_of, data, work, random):
     """A feature whose split is as good as the best, chosen as scikit-learn does among all such.
 
     It visits the features in a random order, and takes a split that is better than those before,
-    be it in the last bit. What the last bits are is decided by the order in which the residuals
-    are added: that of the samples when they are sorted by one feature after the other, in place.
+    be it in the last bit. That follows from the order in which it adds the residuals up: it sorts
+    the node's samples in place, by one feature after the other.
     """
     tied = work.gain >= best * (1 - _TIE)
     chosen = np.argmax(tied)
