@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..metrics import COMPARISONS, PAPER_SEEDS
+from ..metrics import COMPARISONS, PAPER_PARAMETERS, PAPER_SEEDS
 from ..sweep.store.files import row_numbers
 from ..sweep.store.results import ResultsError
 from ..sweep.store.tables import IDENTITY
@@ -23,7 +23,6 @@ from ..sweep.study.asked import asked_scores
 from ..sweep.trials.trial import short_hash
 from ..words import format_count
 from .names import Names
-from .paper_grid import paper_grid
 
 METRIC = ("representation", "metric")
 
@@ -119,7 +118,7 @@ def uses_papers_parameters(way: Way, names: Names) -> bool:
     """Whether scores were made with the paper's parameters, or defaults where it has none."""
     defaults = dict(names.defaults.get(way["metric"], {}))
     stated = defaults | json.loads(way["parameters"] or "{}")
-    return stated == defaults | paper_grid()["metrics"].get(way["metric"], {})
+    return stated == defaults | PAPER_PARAMETERS.get(way["metric"], {})
 
 
 def name_difference(one: Way, other: Way) -> str:
@@ -195,7 +194,7 @@ def _select_papers(ways: Sequence[Way], names: Names) -> list[Way]:
     found = [
         way
         for way in ways
-        if way["metric"] in paper_grid()["metrics"] and uses_papers_parameters(way, names)
+        if way["metric"] in PAPER_PARAMETERS and uses_papers_parameters(way, names)
     ]
     of_seed = [
         way

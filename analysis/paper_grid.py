@@ -23,8 +23,5 @@ PAPER_SCORES = (*DISENTANGLEMENT, "dci_completeness", *PREDICTION, *UNSUPERVISED
 
 @cache
 def paper_grid() -> dict[str, Any]:
-    """Data sets, methods with their swept values and constants, seeds, steps and settings.
-
-    "metrics" has for each of the paper's metrics the parameters that are not Teasel's defaults.
-    """
+    """Data sets, methods with their swept values and constants, seeds, steps and settings."""
     return json.loads((files("teasel.analysis") / "paper_grid.json").read_text(encoding="utf-8"))

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from pandas import DataFrame
 
 from ..errors import UnknownNameError
+from ..metrics import PAPER_PARAMETERS
 from ..sweep.store.results import Results, ResultsError
 from ..sweep.store.tables import TRIALS, score_column
 from ..sweep.study.asked import study_order
@@ -26,7 +27,7 @@ from .choice import (
 from .factors import factors_of, name_factor, name_factors
 from .formats import format_strength
 from .names import LOSSES, PAPER_NAMES, Names
-from .paper_grid import PAPER_SCORES, paper_grid
+from .paper_grid import PAPER_SCORES
 
 MODEL = ("dataset", "method", "setting", "seed")
 """The columns that tell one model from another."""
@@ -236,12 +237,12 @@ def drop_references(table: DataFrame, names: Names = PAPER_NAMES) -> DataFrame:
 def list_other_scores(results: ResultsReader) -> list[str]:
     """The wide columns of metrics that the paper lacks: IRS, and those of other packages."""
     names = results.table("scores").group_by(["metric", "score"]).aggregate([]).to_pylist()
-    of_paper, factors = paper_grid()["metrics"], factors_of(results.study)
+    factors = factors_of(results.study)
     return sorted(
         {
             score_column(name["metric"], name_factor(name["score"], known)[0])
             for name in names
-            if name["metric"] not in of_paper
+            if name["metric"] not in PAPER_PARAMETERS
             for known in ([], *factors.values())
         }
     )

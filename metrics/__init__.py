@@ -18,7 +18,7 @@ from .metric import Count, Metric, adopt_metric
 from .mig import MIG, mig
 from .modularity import MODULARITY, modularity
 from .mutual_information import discretize, mutual_information_matrix
-from .paper_seeds import PAPER_SEEDS
+from .paper import PAPER_PARAMETERS, PAPER_SEEDS
 from .representation import (
     Representation,
     Rng,
@@ -66,6 +66,7 @@ __all__ = [
     "COMPARISONS",
     "DCI",
     "METRICS",
+    "PAPER_PARAMETERS",
     "PAPER_SEEDS",
     "Bounds",
     "Count",

@@ -6,7 +6,7 @@ from .undefined import UndefinedScoreError
 
 
 def check_codes(codes: np.ndarray) -> np.ndarray:
-    """The codes as a float array (N, D).
+    """The codes (N, D) as float64, so that no score depends on the precision they come in.
 
     Raises:
         ValueError: If they are not two-dimensional, empty, or not real numbers.
@@ -17,8 +17,6 @@ def check_codes(codes: np.ndarray) -> np.ndarray:
         raise ValueError(f"codes must be (N, D) with N, D >= 1, got shape {codes.shape}")
     if codes.dtype.kind not in "fiub":
         raise ValueError(f"codes must be real numbers, got {codes.dtype}")
-    if codes.dtype not in (np.float32, np.float64):
-        codes = codes.astype(np.float64)
     # Solvers go round for ever on numbers whose squares overflow; networks give none above float32.
     with np.errstate(over="ignore"):
         finite = np.isfinite(codes.astype(np.float32, copy=False)).all(axis=0)
@@ -27,7 +25,7 @@ def check_codes(codes: np.ndarray) -> np.ndarray:
         raise UndefinedScoreError(
             f"codes must be finite, as float32 too; in latents {bad} they are not"
         )
-    return codes
+    return codes.astype(np.float64, copy=False)
 
 
 def check_factors(factors: np.ndarray) -> np.ndarray:

@@ -16,11 +16,13 @@ def score_beta_vae(
     batch_size: Count = 64,
     num_train: Count = 10_000,
     num_test: Count = 5_000,
+    one_vs_rest: bool = False,
 ) -> dict[str, float]:
     """Accuracy of telling which factor two batches share from their codes (Higgins et al. 2017).
 
     A point is the mean absolute difference of the codes of `batch_size` pairs, the two images of a
-    pair having one factor in common; its label is that factor.
+    pair having one factor in common; its label is that factor. With `one_vs_rest` each factor has a
+    classifier of its own, as in the paper's time.
 
     Raises:
         UndefinedScoreError: If there is one factor only, or the codes are not finite.
@@ -30,7 +32,7 @@ def score_beta_vae(
     train_points, train_labels = _points(representation, rng, num_train, batch_size)
     if train_labels.min() == train_labels.max():
         raise UndefinedScoreError(f"beta_vae_score drew one factor in {num_train} training points")
-    classifier = logistic_regression(train_points, train_labels)
+    classifier = logistic_regression(train_points, train_labels, one_vs_rest)
     test_points, test_labels = _points(representation, rng, num_test, batch_size)
     return {
         "beta_vae_score": float(np.mean(classifier.predict(test_points) == test_labels)),
@@ -58,5 +60,6 @@ def _points(
 BETA_VAE_SCORE = Metric(
     score_beta_vae,
     "Higgins et al. 2017, openreview.net/forum?id=Sy2fzU9gl",
+    version=2,
     label="BetaVAE score",
 )

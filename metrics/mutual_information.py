@@ -8,10 +8,9 @@ from .arrays import check_codes, check_factors, check_points
 def discretize(codes: np.ndarray, num_bins: int = 20) -> np.ndarray:
     """Bin numbers 0 .. num_bins - 1 of each code (N, D), equal widths between a latent's extremes.
 
-    The edges are NumPy's, in the dtype of the codes, and a value on an edge belongs to the bin
-    above: discrete codes lie exactly on edges, so a formula such as
-    `floor((x - min) / width)` would move whole classes to another bin. A constant latent falls
-    into one bin.
+    The edges are NumPy's, and a value on an edge belongs to the bin above: discrete codes lie
+    exactly on edges, so a formula such as `floor((x - min) / width)` would move whole classes to
+    another bin. A constant latent falls into one bin.
 
     >>> discretize(np.array([[0.0], [0.5], [1.0]]), num_bins=2).ravel()
     array([0, 1, 1])
@@ -29,8 +28,8 @@ def _edges(column: np.ndarray, num_bins: int) -> np.ndarray:
         return np.histogram_bin_edges(column, num_bins)
     except ValueError:
         # Differs from the original: values too close for so many edges between them, an error
-        # there, have edges in float64, some alike if even that is too coarse.
-        return np.linspace(float(column.min()), float(column.max()), num_bins + 1)
+        # there, have edges some of which are alike.
+        return np.linspace(column.min(), column.max(), num_bins + 1)
 
 
 def mutual_information(first: np.ndarray, second: np.ndarray) -> np.ndarray:

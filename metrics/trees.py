@@ -43,8 +43,7 @@ def boosted_trees(
     """Trees of depth 3 boosted at a rate of 0.1 (Friedman 2001), as scikit-learn's by default.
 
     Splits, leaves and importances are those of its `GradientBoostingClassifier`; where several
-    features split a node equally well, one is drawn; those that part it as that one does share its
-    importance.
+    features split a node equally well, one is drawn, as there.
 
     Args:
         inputs: (N, D); cast to float32, as there.
@@ -62,7 +61,10 @@ def boosted_trees(
     if len(classes) < 2:
         raise UndefinedScoreError("a classifier needs two labels, got one")
     shares = np.bincount(indices) / len(indices)
-    start = np.log(shares[1:] / shares[:1]) if len(classes) == 2 else np.log(shares)
+    if len(classes) > 2:
+        start = np.log(shares / np.exp(np.mean(np.log(shares))))
+    else:
+        start = np.log(shares[1:] / shares[:1])
     data = presort(inputs)
     scores = np.repeat(start[:, None], len(indices), axis=1)
     work = workspace(inputs.shape[1], data.starts.shape[1] - 1)

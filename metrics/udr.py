@@ -94,8 +94,6 @@ def _keep_informative(
     codes, kl = check_codes(codes), np.asarray(kl)
     if kl.shape != codes.shape[1:] or len(codes) != size:
         raise ValueError(f"got codes {codes.shape} and KL {kl.shape}: expected ({size}, D), (D,)")
-    # The squares of tiny codes underflow in float32, and an overflow would follow.
-    codes = codes.astype(np.float64)
     center, scale = codes.mean(axis=0), codes.std(axis=0)
     varied = (codes.min(axis=0) < codes.max(axis=0)) & (scale > 0)
     kept = (kl > smallest_kl) & varied

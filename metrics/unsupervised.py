@@ -35,7 +35,7 @@ def unsupervised_scores(codes: np.ndarray, num_bins: int = 20) -> UnsupervisedSc
     if len(codes) < 2:
         raise UndefinedScoreError("a covariance needs two points, got one")
     # From the first point, so that the covariance of a constant latent is zero without rounding.
-    shifted = codes.astype(np.float64) - codes[0]
+    shifted = codes - codes[0]
     covariance = np.atleast_2d(np.cov(shifted, rowvar=False))
     wasserstein, variance = wasserstein_correlation(covariance), float(np.trace(covariance))
     return UnsupervisedScores(

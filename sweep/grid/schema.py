@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 from ...catalogue import LARGEST, Parameter, read_parameters
 from ...datasets import DATASETS, hash_npz
 from ...errors import INSTALL, TeaselError, hint
-from ...metrics import METRICS
+from ...metrics import METRICS, PAPER_PARAMETERS
 from ...models import METHODS, MethodEntry
 from ...settings import Settings
 from ..store.tables import TRIALS
@@ -126,14 +126,15 @@ def _check_waste(share: float) -> float:
 
 
 def _names_to_parameters(value: Any) -> Any:
-    """`all`, a list of names, or a mapping from name to parameters: always the mapping."""
-    if value == "all":
-        value = list(METRICS)
+    """`all`, `paper`, a list of names, or a mapping from name to parameters: always the mapping."""
+    if value in ("all", "paper"):
+        value = PAPER_PARAMETERS if value == "paper" else [*PAPER_PARAMETERS, "irs"]
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
         return {name: {} for name in value}
     if not isinstance(value, dict):
         raise PydanticCustomError(
-            "metrics", "expected 'all', a list of names, or a mapping from names to parameters"
+            "metrics",
+            "expected 'all', 'paper', a list of names, or a mapping from names to parameters",
         )
     return _fill_in_empty(value)
 

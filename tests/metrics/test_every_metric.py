@@ -32,6 +32,13 @@ class EvenTable(TableRepresentation):
         return self.encode(factors, rng), factors
 
 
+class DrawnTable(TableRepresentation):
+    """Draws images as they come, and leaves the codes in the type they have."""
+
+    def __init__(self, codes: np.ndarray) -> None:
+        super().__init__(codes, None, SIZES, lambda factors, rng: factors @ np.array([2, 1]))
+
+
 FEW = {"num_train": 200, "num_test": 100}
 SIZES_OF_TASK = {"num_train": (20, 100), "num_test": 100}
 
@@ -87,6 +94,32 @@ def test_a_score_is_the_one_worked_by_hand(name: str) -> None:
     codes, parameters, expected = HAND_COMPUTED[name]
     scores = METRICS[name](EvenTable(codes), np.random.default_rng(0), **parameters)
     assert {score: scores[score] for score in expected} == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1, 1e18, 1e-18])
+@pytest.mark.parametrize("name", HAND_COMPUTED)
+def test_a_score_is_that_of_the_codes_in_float64(name: str, scale: float) -> None:
+    parameters = HAND_COMPUTED[name][1]
+    if name == "downstream_lr":
+        parameters = {"num_train": (20,), "num_test": 20}  # its fits are the slowest
+    rng = np.random.default_rng(0)
+    # A third between two values: neither type holds it, and sums of such depend on precision.
+    drawn = (GRID @ [[1, 0, 1], [0, 1, 1]] - 1 / 3 + 0.1 * rng.normal(size=(4, 3))) * scale
+    for kind in (np.float32, np.float16) if scale == 1 else (np.float32,):
+        codes = drawn.astype(kind)
+        given, exact = (
+            METRICS[name](DrawnTable(each), np.random.RandomState(1), **parameters)
+            for each in (codes, codes.astype(np.float64))
+        )
+        assert given == exact
+
+
+def test_perfect_codes_of_any_scale_have_the_best_factor_vae_score() -> None:
+    # The squares of 1e30 are beyond float32, but not beyond float64.
+    for scale in (1, 1e18, 1e30):
+        table = DrawnTable((COPIED * scale).astype(np.float32))
+        scores = METRICS["factor_vae_score"](table, np.random.RandomState(0), **FEW)
+        assert scores["factor_vae_score"] == 1
 
 
 def test_labels_are_of_scores_that_a_metric_gives() -> None:

@@ -1,6 +1,7 @@
 """Grids: what they stand for, and what is said of a bad one."""
 
 import contextlib
+import json
 import re
 import time
 from pathlib import Path
@@ -10,12 +11,16 @@ import numpy as np
 import pytest
 
 from teasel import TeaselError
+from teasel.analysis.choice import uses_papers_parameters
+from teasel.analysis.names import Names
 from teasel.errors import ConfigError
+from teasel.metrics import METRICS, PAPER_SEEDS
 from teasel.models import MethodEntry
 from teasel.sweep.commands.plan import print_plan
 from teasel.sweep.grid import schema
-from teasel.sweep.grid.grid import check_grid, load_grid, packaged_grids
+from teasel.sweep.grid.grid import check_grid, load_grid, packaged_grids, resolve
 from teasel.sweep.grid.source import read_dict, read_yaml
+from teasel.sweep.study.catalogue import describe_grid
 from teasel.sweep.work.preflight import MissingFilesError
 
 GOOD = """\
@@ -79,14 +84,40 @@ def test_exclusions_match_partly() -> None:
 
 
 def test_metrics_are_all_a_list_or_a_mapping() -> None:
-    every = {request.metric for request in grid_of(GOOD).requests()}
-    assert {"mig", "dci", "sap"} <= every
+    every = grid_of(GOOD + "metrics: all\n").requests()
+    assert grid_of(GOOD).requests() == every
+    names = (
+        *("beta_vae_score", "factor_vae_score", "mig", "dci", "modularity", "explicitness", "sap"),
+        *("unsupervised", "downstream_lr", "downstream_gbt", "irs"),
+    )
+    assert [r.metric for r in every] == [*names, *names]
+    assert all(r.parameters == METRICS[r.metric].defaults for r in every)
     listed = grid_of(GOOD + "metrics: [mig, sap]\n").requests()
     assert [(r.representation, r.metric) for r in listed] == [
         ("mean", "mig"), ("mean", "sap"), ("sampled", "mig"), ("sampled", "sap"),
     ]  # fmt: skip
     sized = grid_of(GOOD + "metrics: {mig: {num_train: 50}, sap: }\n").requests()
     assert sized[0].parameters == {"num_train": 50, "num_bins": 20}
+
+
+def test_the_papers_metrics_have_the_papers_parameters() -> None:
+    requests = grid_of(GOOD + "metrics: paper\n").requests()
+    # The nine configurations of the paper; one held both modularity and explicitness.
+    assert {r.metric for r in requests} == set(PAPER_SEEDS["mean"])
+    assert {r.metric for r in requests if r.parameters.get("one_vs_rest")} == {
+        *("beta_vae_score", "downstream_lr", "explicitness")
+    }
+    others = {r.metric: r.parameters | {"one_vs_rest": False} for r in requests}
+    assert all(METRICS[m].defaults | {"one_vs_rest": False} == others[m] for m in others)
+
+
+@pytest.mark.parametrize("name", ["locatello2019", "locatello2019_offline", "mini"])
+def test_a_packaged_grid_of_the_paper_asks_for_no_other_parameters(name: str) -> None:
+    stored = json.dumps({"catalogue": describe_grid(resolve(load_grid(name)[0]))})
+    for request in load_grid(name)[0].requests():
+        way = {"metric": request.metric, "parameters": json.dumps(request.parameters)}
+        assert uses_papers_parameters(way, Names.of_study(json.loads(stored))), request
+        assert request.metric_seed == PAPER_SEEDS[request.representation][request.metric]
 
 
 def test_the_metric_seeds_are_the_studys_unless_given() -> None:
@@ -288,8 +319,8 @@ metrics: mig
         "got 'my study'",
         "'name' of datasets is missing",
         "methods: expected a mapping of keys to values, got ['beta_vae']",
-        "metrics: expected 'all', a list of names, or a mapping from names to parameters, "
-        "got 'mig'",
+        "metrics: expected 'all', 'paper', a list of names, or a mapping from names to "
+        "parameters, got 'mig'",
     ]
 
 

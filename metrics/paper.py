@@ -1,4 +1,4 @@
-"""The random seeds of the paper's evaluation."""
+"""The nine configurations of the paper's evaluation: its metrics, their parameters and seeds."""
 
 # The same for all 12,600 models: successive `randint(2**32)` of RandomState(0) over the metrics in
 # alphabetical order of the original's names, all of the mean's before those of the sampled codes.
@@ -29,3 +29,8 @@ PAPER_SEEDS: dict[str, dict[str, int]] = {
         "unsupervised": 2051556033,
     },
 }
+
+PAPER_PARAMETERS: dict[str, dict[str, bool]] = {name: {} for name in PAPER_SEEDS["mean"]} | {
+    name: {"one_vs_rest": True} for name in ("beta_vae_score", "downstream_lr", "explicitness")
+}
+"""The parameters of each of the paper's metrics that are not the defaults."""
