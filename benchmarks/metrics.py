@@ -20,7 +20,14 @@ from sklearn.linear_model import LogisticRegressionCV
 from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_limits
 
-from teasel.metrics import METRICS, Representation, TableRepresentation
+from teasel.metrics import (
+    METRICS,
+    Representation,
+    TableRepresentation,
+    completeness,
+    dci,
+    disentanglement,
+)
 from teasel.metrics.logistic import cross_validated_logistic_regression
 from teasel.metrics.trees import boosted_trees
 
@@ -90,6 +97,44 @@ def compare_trees(representation: Representation, num_rounds: int) -> None:
     print(f"one visit a cycle, all visits {bound:7.3f}  ours reaches {bound / full:.0%}")
 
 
+def compare_ties(num_seeds: int = 12) -> None:
+    """Mean and spread of DCI over seeds, ours and with scikit-learn's trees, on tied codes."""
+    rng = np.random.RandomState(5)
+    sizes = np.array([2, 3, 4])
+    factors = np.stack([rng.randint(size, size=1_500) for size in sizes], axis=1)
+    z = (factors - (sizes - 1) / 2) / np.sqrt((sizes**2 - 1) / 12)
+    mixed = z @ np.random.RandomState(7).normal(size=(3, 6))
+    cases = {
+        "ground_truth": factors,
+        "duplicated": np.column_stack([z, z[:, :1]]),
+        "mixed": mixed,
+        "quantised": np.round(2 * mixed + 0.6 * rng.normal(size=mixed.shape)),
+    }
+    print(
+        f"\n{'tied codes':13} D, C, I: ours, scikit-learn's, standard errors apart, spreads' ratio"
+    )
+    for name, codes in cases.items():
+        train, test = slice(1_000), slice(1_000, None)
+        ours, theirs = [], []
+        for seed in range(num_seeds):
+            found = dci(codes[train], factors[train], codes[test], factors[test], seed)
+            ours.append((found.disentanglement, found.completeness, found.informativeness_test))
+            models = [
+                GradientBoostingClassifier(random_state=seed).fit(codes[train], labels[train])
+                for labels in factors.T
+            ]
+            importance = np.stack([model.feature_importances_ for model in models], axis=1)
+            hits = [
+                np.mean(model.predict(codes[test]) == labels[test])
+                for model, labels in zip(models, factors.T, strict=True)
+            ]
+            theirs.append((disentanglement(importance), completeness(importance), np.mean(hits)))
+        means, spreads = np.mean([ours, theirs], axis=1), np.std([ours, theirs], axis=1, ddof=1)
+        apart = (means[0] - means[1]) / np.maximum(np.hypot(*spreads) / num_seeds**0.5, 1e-12)
+        ratio = spreads[0] / np.maximum(spreads[1], 1e-12)
+        print(f"{name:13} {means.round(4)} {apart.round(1)} {ratio.round(2)}", flush=True)
+
+
 def gigahertz() -> float:
     """Cycles per nanosecond, from a chain of three shifts and three exclusive ors a link."""
 
@@ -154,6 +199,8 @@ def main() -> None:
     measure_metrics(representation, arguments.only.split(","))
     if "trees" in arguments.compare:
         compare_trees(representation, arguments.rounds)
+    if "ties" in arguments.compare:
+        compare_ties()
     if "logistic" in arguments.compare:
         compare_logistic_regression(representation)
 

@@ -22,7 +22,7 @@ def score_beta_vae(
 
     A point is the mean absolute difference of the codes of `batch_size` pairs, the two images of a
     pair having one factor in common; its label is that factor. With `one_vs_rest` each factor has a
-    classifier of its own, as in the paper's time; the score is lower by about .01 to .05.
+    classifier of its own, as in the paper's time.
 
     Raises:
         UndefinedScoreError: If there is one factor only, or the codes are not finite.

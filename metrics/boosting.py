@@ -1,7 +1,7 @@
 """Gradient boosting of regression trees of depth 3 for classification (Friedman 2001), compiled.
 
-Equal to scikit-learn's `GradientBoostingClassifier` with its defaults, but for the choice between
-splits that are equally good.
+Equal to scikit-learn's `GradientBoostingClassifier` with its defaults. Between splits that are
+equally good it chooses by the same rule and the same rounding, with random numbers of its own.
 
 The best split of a node is found exactly without looking at every sample. The samples of each
 feature are sorted once and cut into bins of equal population. A node needs the sum of the residuals
@@ -14,7 +14,7 @@ import numpy as np
 
 from .compiled import compiled
 from .presorted import SAME_VALUE
-from .softmax import softmax
+from .rounding import best_split, find_residuals, pairwise_sum, sort, swap
 
 INNER = 7  # nodes that may split: 0, then 1 and 2, then 3 to 6; the children of v are 2v+1, 2v+2
 LEAVES = 8  # nodes 7 to 14
@@ -51,67 +51,35 @@ def boost(data, work, labels, scores, learning_rate, num_rounds, seed):
     thresholds = np.full((num_rounds, num_trees, INNER), np.inf, np.float64)
     leaves = np.zeros((num_rounds, num_trees, LEAVES))
     importance = np.zeros(len(data.order))
-    probabilities = np.empty(scores.shape)
+    residuals_of = np.empty(scores.shape)
     block = np.zeros((num_samples, _TOGETHER))
     root_sums = np.empty((_TOGETHER, 2 * size))
     root_ups = np.empty((_TOGETHER, size))
     histograms, ups = np.empty((INNER, 2 * size)), np.empty((INNER, size))
     node_of = np.empty(num_samples, np.int8)
-    members = np.empty(num_samples + 1, np.int32)
-    residuals = np.empty(num_samples)
     random = np.uint64(seed)
     for step in range(num_rounds):
-        if num_trees > 1:
-            softmax(scores, probabilities)
-        else:
-            probabilities[0] = 1 / (1 + np.exp(-scores[0]))
+        find_residuals(scores, labels, residuals_of)
         for tree in range(num_trees):
-            positive = tree if num_trees > 1 else 1
+            residuals = residuals_of[tree]
             if tree % _TOGETHER == 0:
                 for j in range(min(_TOGETHER, num_trees - tree)):
                     for i in range(num_samples):
-                        block[i, j] = (labels[i] == positive + j) - probabilities[tree + j, i]
+                        block[i, j] = residuals_of[tree + j, i]
                 root_histograms(block, data, root_sums, root_ups)
             histograms[0] = root_sums[tree % _TOGETHER]
             ups[0] = root_ups[tree % _TOGETHER]
-            for i in range(num_samples):
-                residuals[i] = (labels[i] == positive) - probabilities[tree, i]
-            random = grow(
-                data,
-                residuals,
-                histograms,
-                ups,
-                node_of,
-                members,
-                work,
-                features[step, tree],
-                thresholds[step, tree],
-                importance,
-                random,
-            )
+            splits = features[step, tree], thresholds[step, tree], importance
+            random = grow(data, residuals, histograms, ups, node_of, work, *splits, random)
             values = leaves[step, tree]
-            newton_steps(residuals, probabilities[tree], node_of, values)
-            if num_trees > 1:
-                values *= (num_trees - 1) / num_trees
+            newton_steps(residuals, node_of, num_trees, values)
             for i in range(num_samples):
                 scores[tree, i] += learning_rate * values[node_of[i] - INNER]
     return features, thresholds, leaves, importance
 
 
 @compiled
-def grow(
-    data,
-    residuals,
-    histograms,
-    ups,
-    node_of,
-    members,
-    work,
-    features,
-    thresholds,
-    importance,
-    random,
-):
+def grow(data, residuals, histograms, ups, node_of, work, features, thresholds, importance, random):
     """One tree, level by level: fills `features` and `thresholds` (7,) and each sample's leaf.
 
     The first histogram is given; of two children, the smaller's is counted and the larger's is
@@ -124,6 +92,7 @@ def grow(
         totals[0] += histograms[0, slot]
     highest, lowest = residuals.max(), residuals.min()
     node_of[:] = 0
+    members = np.empty(num_samples + 1, np.int32)
     for node in range(INNER):
         left, right = 2 * node + 1, 2 * node + 2
         count, total = counts[node], totals[node]
@@ -132,16 +101,7 @@ def grow(
             mean = total / count
             largest = max(highest - mean, mean - lowest)
             best = find_split(
-                node,
-                count,
-                total,
-                residuals,
-                node_of,
-                data,
-                histograms[node],
-                ups[node],
-                largest,
-                work,
+                node, count, total, residuals, node_of, data, histograms, ups, largest, work
             )
             if best <= count * _PURE and variance(residuals, node_of, node) <= _PURE:
                 best = -1.0
@@ -192,18 +152,28 @@ def variance(residuals, node_of, node):
 
 
 @compiled
-def newton_steps(residuals, probabilities, node_of, values):
-    """Sum of r over sum of p (1 - p) of each leaf's samples: one Newton step of the log loss."""
-    numerators, denominators = np.zeros(LEAVES), np.zeros(LEAVES)
-    counts = np.zeros(LEAVES)
+def newton_steps(residuals, node_of, num_trees, values):
+    """Mean of r over mean of p (1 - p) of each leaf's samples: one Newton step of the log loss."""
+    ends = np.zeros(LEAVES + 1, np.int64)
+    for node in node_of:
+        ends[node - INNER + 1] += 1
+    ends = np.cumsum(ends)
+    free = ends.copy()
+    own, slopes = np.empty(len(residuals)), np.empty(len(residuals))
     for i in range(len(residuals)):
-        leaf = node_of[i] - INNER
-        counts[leaf] += 1
-        numerators[leaf] += residuals[i]
-        denominators[leaf] += probabilities[i] * (1 - probabilities[i])
+        place = free[node_of[i] - INNER]
+        free[node_of[i] - INNER] += 1
+        p = (residuals[i] > 0) - residuals[i]
+        own[place], slopes[place] = residuals[i], p * (1 - p)
     for leaf in range(LEAVES):
-        if denominators[leaf] >= 1e-150 * counts[leaf] > 0:
-            values[leaf] = numerators[leaf] / denominators[leaf]
+        begin, end = ends[leaf], ends[leaf + 1]
+        num = max(end - begin, 1)
+        numerator = pairwise_sum(own[begin:end]) / num
+        denominator = pairwise_sum(slopes[begin:end]) / num
+        if num_trees > 1:
+            numerator *= (num_trees - 1) / num_trees
+        if denominator >= 1e-150:
+            values[leaf] = numerator / denominator
 
 
 @compiled
@@ -252,7 +222,7 @@ def add_to_histogram(members, residuals, slots, histogram, ups):
 
 
 @compiled
-def find_split(node, count, total, residuals, node_of, data, histogram, ups, largest, work):
+def find_split(node, count, total, residuals, node_of, data, histograms, ups, largest, work):
     """The largest gain of a split of `node`, or -1 if it has none; details by feature in `work`.
 
     The gain is the decrease of the sum of squared errors, t^2 n / (k (n - k)), where k of the
@@ -262,8 +232,8 @@ def find_split(node, count, total, residuals, node_of, data, histogram, ups, lar
     """
     num_bins, starts = data.num_bins, data.starts
     most_bins = starts.shape[1] - 1
-    mean = total / count
-    best = -1.0
+    mean, best = total / count, -1.0
+    histogram, ups = histograms[node], ups[node]
     for feature in range(len(num_bins)):
         bins = num_bins[feature]
         sums_below, counts_below = work.sums_below[feature], work.counts_below[feature]
@@ -344,60 +314,65 @@ def threshold(node, feature, cut, node_of, data):
 
 @compiled
 def choose_feature(best, node, count, residuals, node_of, data, work, random):
-    """A feature whose split is as good as the best, picked by a random number among all such.
+    """A feature whose split is as good as the best, chosen as scikit-learn does among all such.
 
-    Equal gains differ in their last bits by the order in which residuals are added. In
-    scikit-learn that decides first, so it does here: gains are added up again in its order. The
-    node's total it adds in an order that follows its seed; so is it here.
+    It visits the features in a random order, and takes a split that is better than those before,
+    be it in the last bit. That follows from the order in which it adds the residuals up: it sorts
+    the node's samples in place, by one feature after the other.
     """
-    tied = np.flatnonzero(work.gain >= best * (1 - _TIE))
-    if len(tied) == 1:
-        return tied[0]
-    total, begin = 0.0, (random >> np.uint64(8)) % len(node_of)
-    for shifted in range(begin, begin + len(node_of)):
-        i = shifted % len(node_of)
-        if node_of[i] == node:
-            total += residuals[i]
-    gains = np.empty(len(tied))
-    for place, feature in enumerate(tied):
-        gains[place] = split_in_order(feature, node, count, total, residuals, node_of, data, work)
-    first = tied[gains == gains.max()]
-    return first[random % len(first)]
+    tied = work.gain >= best * (1 - _TIE)
+    chosen = np.argmax(tied)
+    if tied.sum() == 1:
+        return chosen
+    visited = np.arange(len(tied))
+    for left in range(len(tied), 0, -1):
+        random = random * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
+        drawn = (random >> np.uint64(33)) % left
+        visited[left - 1], visited[drawn] = visited[drawn], visited[left - 1]
+    last = (random >> np.uint64(16)) % len(tied)
+    members = members_in_order(node, data.order[last], node_of)
+    keys, total, most = np.empty(count, np.float32), 0.0, -1.0
+    for i in members:
+        total += residuals[i]
+    for feature in visited:
+        for place in range(count):
+            keys[place] = data.values[feature, data.ranks[feature, members[place]]]
+        sort(keys, members)
+        if tied[feature]:
+            gain, place, left_sum = best_split(keys, members, total, residuals)
+            if gain > most:
+                most, chosen = gain, feature
+                work.cut[feature] = np.searchsorted(data.values[feature], keys[place])
+                work.left_count[feature], work.left_sum[feature] = place, left_sum
+    return chosen
 
 
 @compiled
-def split_in_order(feature, node, count, total, residuals, node_of, data, work):
-    """Finds the best split of a feature again, as scikit-learn adds up, to the last bit.
+def members_in_order(node, order, node_of):
+    """The samples of a node as parting its parent's leaves them, which were in the given order.
 
-    It goes from each place where values may be parted to the next, and counts from the end where
-    that is nearer. Returns the gain but for a constant.
+    From the first one on, those that go right change places with those at the end. The root's
+    samples are in no order but their own.
     """
-    order, values = data.order[feature], data.values[feature]
-    ranks, sorted_residuals = np.empty(count, np.int64), np.empty(count)
-    found = 0
-    for rank in range(len(order)):
-        if node_of[order[rank]] == node:
-            ranks[found], sorted_residuals[found] = rank, residuals[order[rank]]
-            found += 1
-    best, begin, left = -1.0, 0, 0.0
-    for end in range(1, count):
-        if values[ranks[end]] <= values[ranks[end - 1]] + SAME_VALUE:
-            continue
-        if end - begin <= count - end:
-            for k in range(begin, end):
-                left += sorted_residuals[k]
+    if node == 0:
+        return np.arange(len(order)).astype(np.int32)
+    right = node + node % 2
+    found, is_right = np.empty(len(order), np.int32), np.empty(len(order), np.bool_)
+    num = 0
+    for i in order:
+        v = node_of[i]
+        while v > right:
+            v = (v - 1) // 2
+        found[num], is_right[num] = i, v == right
+        num += v >= right - 1
+    begin, end = 0, num
+    while begin < end:
+        if is_right[begin]:
+            end -= 1
+            swap(found, is_right, begin, end)
         else:
-            left = total
-            for k in range(count - 1, end - 1, -1):
-                left -= sorted_residuals[k]
-        begin = end
-        right = total - left
-        gain = left * left / end + right * right / (count - end)
-        if gain > best:
-            best = gain
-            work.cut[feature], work.left_count[feature] = ranks[end], end
-            work.left_sum[feature] = left
-    return best
+            begin += 1
+    return found[end:num] if node == right else found[:end]
 
 
 @compiled

@@ -98,11 +98,7 @@ def _concentration(importance: np.ndarray) -> float:
 
 
 def score_dci(
-    representation: Representation,
-    rng: Rng,
-    *,
-    num_train: Count = 10_000,
-    num_test: Count = 5_000,
+    representation: Representation, rng: Rng, *, num_train: Count = 10_000, num_test: Count = 5_000
 ) -> dict[str, float]:
     """`dci` without its matrix, trained on `num_train` points and tested on `num_test`."""
     train = representation.sample(rng, num_train)
@@ -116,6 +112,7 @@ def score_dci(
 DCI_SCORES = Metric(
     score_dci,
     "Eastwood and Williams 2018, openreview.net/forum?id=By-7dz-AZ",
+    version=2,
     label="DCI",
     labels={
         "disentanglement": "DCI disent.",

@@ -112,6 +112,7 @@ DOWNSTREAM_LR = Metric(
 DOWNSTREAM_GBT = Metric(
     score_downstream_gbt,
     "Locatello et al. 2019, arXiv:1811.12359",
+    version=2,
     label="Boosted trees",
     labels={f"{size}": f"GBT {size}" for size in (10, 100, 1000, 10000)},
 )

@@ -36,7 +36,7 @@ def explicitness(
         test_codes: (M, D).
         test_factors: Integers (M, K).
         one_vs_rest: A classifier for each value, as in the paper's time, instead of one for all;
-            lowers the score by .03 to .05. Published values are of this kind.
+            lowers the score. Published values are of this kind.
 
     Raises:
         UndefinedScoreError: If no factor takes two values in training and testing, or the codes
@@ -112,7 +112,5 @@ EXPLICITNESS = Metric(
     score_explicitness,
     "Ridgeway and Mozer 2018, arXiv:1802.05312",
     label="Explicitness",
-    labels={
-        "test": "Explicitness",
-    },
+    labels={"test": "Explicitness"},
 )

@@ -59,7 +59,5 @@ def score_factor_vae(
 
 
 FACTOR_VAE_SCORE = Metric(
-    score_factor_vae,
-    "Kim and Mnih 2018, arXiv:1802.05983",
-    label="FactorVAE score",
+    score_factor_vae, "Kim and Mnih 2018, arXiv:1802.05983", label="FactorVAE score"
 )

@@ -105,11 +105,9 @@ def cross_validated_logistic_regression(
     targets = [labels == label for label in classes] if one_vs_rest else [labels]
     with _paper_settings():
         fits = [
-            LogisticRegressionCV(
-                Cs=len(_STRENGTHS),
-                cv=KFold(_FOLDS),
-                scoring="accuracy",
-            ).fit(inputs, target)
+            LogisticRegressionCV(Cs=len(_STRENGTHS), cv=KFold(_FOLDS), scoring="accuracy").fit(
+                inputs, target
+            )
             for target in targets
         ]
     return _gather(classes, fits)

@@ -74,11 +74,7 @@ def sap_matrix(
 
 
 def score_sap(
-    representation: Representation,
-    rng: Rng,
-    *,
-    num_train: Count = 10_000,
-    num_test: Count = 5_000,
+    representation: Representation, rng: Rng, *, num_train: Count = 10_000, num_test: Count = 5_000
 ) -> dict[str, float]:
     """`sap`, trained on `num_train` points and tested on `num_test`."""
     train = representation.sample(rng, num_train)
@@ -86,8 +82,4 @@ def score_sap(
     return {"sap": sap(*train, *test)}
 
 
-SAP = Metric(
-    score_sap,
-    "Kumar et al. 2018, arXiv:1711.00848",
-    label="SAP",
-)
+SAP = Metric(score_sap, "Kumar et al. 2018, arXiv:1711.00848", label="SAP")

@@ -61,7 +61,10 @@ def boosted_trees(
     if len(classes) < 2:
         raise UndefinedScoreError("a classifier needs two labels, got one")
     shares = np.bincount(indices) / len(indices)
-    start = np.log(shares[1:] / shares[:1]) if len(classes) == 2 else np.log(shares)
+    if len(classes) > 2:
+        start = np.log(shares / np.exp(np.mean(np.log(shares))))
+    else:
+        start = np.log(shares[1:] / shares[:1])
     data = presort(inputs)
     scores = np.repeat(start[:, None], len(indices), axis=1)
     work = workspace(inputs.shape[1], data.starts.shape[1] - 1)
