@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from teasel.analysis import scores, trials
 from teasel.datasets import DATASETS
@@ -18,7 +19,7 @@ from teasel.metrics import METRICS
 from teasel.sweep.commands.checks import verify
 from teasel.sweep.commands.run import run
 from teasel.sweep.commands.status import print_status
-from teasel.sweep.grid.grid import load_grid
+from teasel.sweep.grid.grid import load_grid, packaged_grids
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store import versions
 from teasel.sweep.store.compact import compact
@@ -113,12 +114,18 @@ def test_it_is_as_far_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[0].endswith(": 6 of 6 trials done")
     assert "  dsprites_mini, beta_vae: 4 of 4" in lines
     left = remaining(Results(FOLDER), wanted_trials([load_grid("quickstart")[0]]))
-    assert len(left.done) == 6
+    assert len(left.unscored) == 6  # by metrics that have a newer version
+    lacking = {request.metric for each in left.unscored for request in each.requests}
+    assert lacking == {"beta_vae_score", "dci"}
 
 
 def test_its_study_is_read_as_one_of_today() -> None:
     study = read_study(Results(FOLDER))
-    assert study.wanted_trials() == wanted_trials([load_grid("quickstart")[0]])
+    today = wanted_trials([load_grid("quickstart")[0]])
+    for then, now in zip(study.wanted_trials(), today, strict=True):
+        assert then.trial == now.trial
+        gone = {request.metric for request in set(then.requests) - set(now.requests)}
+        assert gone == {"beta_vae_score", "dci"}  # they have a newer version
     assert study.grids[0]["representations"] == ["mean", "sampled"]
     assert study.grids[0]["metric_seed"] is None
     methods = study.catalogue["methods"]
@@ -201,10 +208,13 @@ def test_a_failure_of_version_1_is_split_into_its_facts(
 def test_a_run_that_goes_on_makes_it_a_folder_of_today_and_keeps_its_rows(old: Results) -> None:
     before = {table: rows_of(old, table) for table in ("trials", "scores", "curves")}
     assert old.study["schema_version"] == 1
-    summary = run("quickstart", results=old.uri, executor=InProcess())
+    grid = yaml.safe_load(packaged_grids()["quickstart"].replace("1e-3", "0.001"))
+    for newer in ("beta_vae_score", "dci"):
+        del grid["metrics"][newer]
+    summary = run(grid, results=old.uri, executor=InProcess())
     assert (summary.done, summary.missing) == (6, 0)
     assert json.loads(old.store.read("study.json"))["schema_version"] == 2
-    assert len(old.study["grids"]) == 1
+    assert len(old.study["grids"]) == 2
     row = before["trials"][0] | {"trial_id": "0" * 16, "attempt_id": "new"}
     old.add("trials", "new", [row])
     assert {row["attempt_id"] for row in old.table("trials").to_pylist()} > {"new"}
