@@ -17,7 +17,8 @@ SCHEMA_VERSION = 2
 """Raised when a stored name or its meaning changes.
 
 2: an attempt's id is `attempt_id` in every table; a failure has `exception_type` and `message`, and
-names the trials that were `given_up`; a model's seconds are its own, beside its pack's.
+names the trials that were `given_up`; a model's seconds are its own, beside its pack's; a score
+names the attempt of its model.
 """
 
 
@@ -87,7 +88,11 @@ class TrialRow(NamedTuple):
 
 
 class ScoreRow(NamedTuple):
-    """One row per number; a metric that is not defined has one with an `error` and no `value`."""
+    """One row per number; a metric that is not defined has one with an `error` and no `value`.
+
+    Attributes:
+        model_attempt_id: The attempt that trained the model, and wrote the codes, of which it is.
+    """
 
     trial_id: str
     representation: str
@@ -102,6 +107,7 @@ class ScoreRow(NamedTuple):
     seconds: float | None = None
     error: str | None = None
     attempt: int | None = None
+    model_attempt_id: str | None = None
 
     @classmethod
     def of(cls, trial_id: str, request: MetricRequest, score: str, **facts: Any) -> "ScoreRow":
