@@ -104,6 +104,7 @@ def test_its_study_trains_and_is_scored(folder: Path) -> None:
     assert re.search(r"xy_squares +info_vae", printed), printed
 
 
+@pytest.mark.slow
 def test_its_tests_pass(folder: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(folder / "site")}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder]

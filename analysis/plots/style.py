@@ -56,11 +56,10 @@ def make_figure(
         shared: `sharex`, `sharey` of `Figure.subplots`.
     """
     with mpl.rc_context(STYLE):
-        layout = ConstrainedLayoutEngine()
-        figure = Figure(figsize=size, layout=layout)
+        figure = Figure(figsize=size)
         plot(*summaries, figure.subplots(*grid, **shared))
-        layout.execute(figure)
-        figure.set_layout_engine("none")  # laid out once, for the page and for the paper
+        # Once, for the page and the paper: a figure that had a layout would draw it at every save.
+        ConstrainedLayoutEngine().execute(figure)
     return figure
 
 

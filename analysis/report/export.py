@@ -71,12 +71,11 @@ def export(
     lines = [f"# {report.folder.study['study']}: what its results show", describe_study(report)]
     lines += [f"> {words}" for words in list_notices(report)]
     lines += ["Made by `teasel report DIR --export FOLDER`; do not edit it by hand.", READING]
-    sections = make_sections(report)
+    sections = make_sections(report, SECTIONS)
     for section in sections:
-        if section["name"] in SECTIONS:
-            lines += [f"## {section['title']}"]
-            for element in section["elements"]:
-                lines += _write_markdown(element, folder)
+        lines += [f"## {section['title']}"]
+        for element in section["elements"]:
+            lines += _write_markdown(element, folder)
     page = folder / "README.md"
     page.write_text("\n\n".join(lines) + "\n", encoding="utf-8")
     raise_failed(sections, page)

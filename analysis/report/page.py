@@ -1,6 +1,6 @@
 """One static page that says what a results folder shows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import groupby
 from pathlib import Path
 
@@ -128,13 +128,13 @@ SECTIONS: dict[str, Callable[[Report], Element]] = {
 }
 
 
-def make_sections(report: Report) -> list[Element]:
-    """All sections of the page; one that has nothing to show says why.
+def make_sections(report: Report, names: Iterable[str] = tuple(SECTIONS)) -> list[Element]:
+    """Sections of the page, all if none are named; one that has nothing to show says why.
 
     One that fails costs none of the others: it says so, and has the exception as "error". The
     first counts the verdicts of all.
     """
-    sections = [_make_section(name, make, report) for name, make in SECTIONS.items()]
+    sections = [_make_section(name, SECTIONS[name], report) for name in names]
     inner = [element for section in sections for element in elements.walk(section)]
     verdicts = [verdict for element in inner for verdict in element.get("verdicts", ())]
     sections[0]["elements"] += [elements.text(words) for words in tally_verdicts(verdicts)]

@@ -1,21 +1,23 @@
 """`teasel rescore`: scores the models of a results folder by more metrics."""
 
 import argparse
+import logging
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from ...datasets import DATASETS
 from ...errors import UnknownNameError
 from ...metrics import COMPARISONS, METRICS
+from ...words import format_count
 from ..grid.expand import Resolved, trials_of
 from ..schedule.drivers import at_work
 from ..schedule.executor import Executor
 from ..schedule.scheduler import Options, Summary
 from ..store.results import Results
 from ..study.catalogue import CatalogueSection
-from ..study.comparisons import add_comparisons
+from ..study.comparisons import FEWEST_PARTNERS, add_comparisons
 from ..study.freeze import check_writable, freeze_metrics
 from ..study.remaining import Remaining, WantedTrial, remaining
 from ..study.study import merge, read_study
@@ -23,6 +25,8 @@ from ..trials.references import REFERENCES, select_requests
 from ..trials.request import MetricRequest
 from .command_line import add_ray, add_results
 from .run import carry_out, exit_code, look_and_start, new_run_id
+
+logger = logging.getLogger("teasel")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,7 +75,10 @@ def rescore(
     study = read_study(folder)
     everything = merge((trials_of(grid), _requests_of(grid, names)) for grid in study.grids)
     methods = study.catalogue["methods"]
-    everything = add_comparisons(everything, names, folder.statuses(), methods)
+    everything = add_comparisons(everything, names, statuses := folder.statuses(), methods)
+    for name in COMPARISONS.keys() & set(names):
+        own = [wanted for wanted in everything if methods[wanted.trial.method]["trained"]]
+        _say_what_stands_alone(name, own, statuses)
     left = _unscored(folder, everything)
     _check_installed(left.unscored, study.catalogue)
     with look_and_start(left, executor, ray_address) as ready:
@@ -92,6 +99,22 @@ def rescore(
                 progress,
                 of="trained models are scored",
             )
+
+
+def _say_what_stands_alone(
+    name: str, wanted: Iterable[WantedTrial], statuses: Mapping[str, str]
+) -> None:
+    """Tells how many trained models a comparison leaves out, and why."""
+    done = [requests for trial, requests in wanted if statuses.get(trial.trial_id) == "done"]
+    alone = sum(all(request.metric != name for request in requests) for requests in done)
+    if alone:
+        logger.warning(
+            "%s: not for %s of %d: it compares at least %d trained seeds of a setting",
+            name,
+            format_count(alone, "model"),
+            len(done),
+            FEWEST_PARTNERS + 1,
+        )
 
 
 def _unscored(folder: Results, everything: Sequence[WantedTrial]) -> Remaining:

@@ -40,7 +40,7 @@ def test_parameters_take_four_bytes_and_their_moments_eight(method, num_paramete
 @pytest.mark.parametrize(
     ("name", "form", "num_channels"),
     [
-        ("beta_vae", "blocks", 1),
+        pytest.param("beta_vae", "blocks", 1, marks=pytest.mark.slow),
         pytest.param("beta_vae", "direct", 3, marks=pytest.mark.slow),
         *(
             pytest.param(name, "direct", 1, marks=pytest.mark.slow)

@@ -207,11 +207,11 @@ def test_only_a_parameter_that_is_nan_makes_a_model_broken(trainer) -> None:
     [
         ("direct", 5, [0, 2, 3, 4], [0, 2, 3, 4]),
         ("direct", 5, [0, 1, 2, 3, 4], [0, 1, 2, 3, 4]),
-        ("blocks", 5, [0, 2, 3, 4], [0, 2, 3, 4]),
-        ("blocks", 5, [1, 3, 4], [0, 1, 3, 4]),
+        pytest.param("blocks", 5, [0, 2, 3, 4], [0, 2, 3, 4], marks=pytest.mark.slow),
+        pytest.param("blocks", 5, [1, 3, 4], [0, 1, 3, 4], marks=pytest.mark.slow),
         ("blocks", 4, [1, 2, 3], [0, 1, 2, 3]),
         ("blocks", 4, [1, 3], [1, 3]),
-        ("blocks", 3, [2], [2]),
+        pytest.param("blocks", 3, [2], [2], marks=pytest.mark.slow),
     ],
 )
 def test_a_pack_shrinks_to_the_sound_models_or_to_the_next_size_of_a_mapped_program(

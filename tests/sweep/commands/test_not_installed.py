@@ -80,7 +80,10 @@ def ids_of(results: Results) -> list[str]:
     return [wanted.trial.trial_id for wanted in read_study(results).wanted_trials()]
 
 
-@pytest.mark.parametrize("command", READING)
+@pytest.mark.parametrize(
+    "command",
+    [pytest.param(it, marks=pytest.mark.slow) if it.startswith("report") else it for it in READING],
+)
 def test_every_reading_command_says_the_same(
     folders: tuple[Results, Results], command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

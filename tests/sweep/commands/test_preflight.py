@@ -141,8 +141,8 @@ GRID = """\
 study: mine
 datasets: [{name: squares, npz: squares.npz}]
 seeds: 1
-methods: {beta_vae: {beta: 1}}
-training: {steps: 2, batch_size: 4, num_latents: 2, evaluation_batches: 1}
+methods: {untrained: {}}
+training: {batch_size: 4, num_latents: 2, evaluation_batches: 1}
 metrics: {mig: {num_train: 60, num_bins: 4}}
 """
 

@@ -58,3 +58,12 @@ def test_rescore_makes_scores_that_name_their_partners_and_more_seeds_make_the_f
     assert "udr" not in seven["other_parameters"].iloc[0]
     assert rescore(tmp_path / "results", ["udr"], executor=InProcess()).failed == 0
     assert len([row for row in folder.table("scores").to_pylist() if row["metric"] == "udr"]) == 12
+
+
+def test_a_comparison_with_too_few_seeds_says_so(
+    results_copy: Results, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert rescore(results_copy.uri, ["udr"], executor=InProcess()).failed == 0
+    assert caplog.messages[0] == (
+        "udr: not for 4 models of 4: it compares at least 5 trained seeds of a setting"
+    )

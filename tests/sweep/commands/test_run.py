@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import math
 import os
 import shutil
 import signal
@@ -398,17 +397,7 @@ def test_a_metric_that_is_not_defined_leaves_an_error_row_beside_the_others(
     ("broken", "message"),
     [
         (lambda *_, **__: [].nothing, "raised AttributeError: 'list' object has no attribute"),
-        (lambda *_, **__: np.zeros(3) / np.zeros(2), "raised ValueError: operands could not be"),
-        (lambda *_, **__: np.linalg.inv(np.zeros((2, 2))), "raised LinAlgError: Singular matrix"),
-        (lambda *_, **__: 1 / 0, "raised ZeroDivisionError: division by zero"),
-        (lambda *_, **__: sys.exit(1), "raised SystemExit: 1"),
         (lambda *_, **__: {}, "returned {}; expected a dict of finite numbers"),
-        (lambda *_, **__: 3.0, "returned 3.0; expected a dict of finite numbers"),
-        (lambda *_, **__: {"it": "0.5"}, "returned {'it': '0.5'}; expected a dict of finite"),
-        (lambda *_, **__: {"it": math.nan}, "returned {'it': nan}; expected a dict of finite"),
-        (lambda *_, **__: {"it": math.inf}, "returned {'it': inf}; expected a dict of finite"),
-        (lambda *_, **__: {1: 0.5}, "returned {1: 0.5}; expected a dict of finite numbers"),
-        (lambda *_, **__: {"it": None}, "returned {'it': None}; expected a dict of finite"),
     ],
 )
 def test_a_metric_with_a_bug_fails_beside_the_others_and_is_computed_once_mended(
@@ -529,6 +518,7 @@ def test_rescoring_by_an_unknown_metric_is_refused(finished: Results) -> None:
         rescore(finished.uri, ["migg"], executor=InProcess())
 
 
+@pytest.mark.slow
 def test_a_data_set_fed_from_the_host_gives_the_same_numbers(
     finished: Results, grid_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
