@@ -1,6 +1,7 @@
 """Files as every floor writes and reads them: whole or not at all, and their headers first."""
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -42,6 +43,43 @@ def is_half_written(name: str) -> bool:
     (True, False)
     """
     return re.fullmatch(r"\..+\.[0-9a-f]{32}", name) is not None
+
+
+UNSEALED = f"teasel-digest:{16 * '0'}"
+"""What a writer puts where its format has room for a text; `seal` makes a digest of the zeros."""
+
+
+def seal(content: bytes) -> bytes:
+    """The content with its digest, if it has room for one: that tells of damage, not of forgery.
+
+    >>> is_sound(seal(UNSEALED.encode())), is_sound(b"x" + seal(UNSEALED.encode())), is_sound(b"")
+    (True, False, None)
+    """
+    before, _, digest, after = _around_digest(content)
+    return b"".join((before, digest, after)) if before else content
+
+
+def is_sound(content: bytes) -> bool | None:
+    """Whether the content is what was sealed; None if it carries no digest, or zeros."""
+    before, found, digest, _ = _around_digest(content)
+    return found == digest if before and found != UNSEALED[-16:].encode() else None
+
+
+def _around_digest(content: bytes) -> tuple[memoryview, bytes, bytes, memoryview]:
+    """What stands before the digest, the digest, as it should be, and the rest; else nothing."""
+    view, mark = memoryview(content), UNSEALED[:-16].encode()
+    place = content.rfind(mark)
+    if place < 0:
+        return view[:0], b"", b"", view
+    start = place + len(mark)
+    digest = hashlib.blake2b(view[:start], digest_size=8)
+    digest.update(view[start + 16 :])
+    return (
+        view[:start],
+        content[start : start + 16],
+        digest.hexdigest().encode(),
+        view[start + 16 :],
+    )
 
 
 class TensorsHeader(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from ..storage import read_tensors_header
+from ..storage import UNSEALED, read_tensors_header
 from .networks import Parameters
 
 
@@ -30,7 +30,8 @@ def to_bytes(
         for path, leaf in _leaves(state).items()
     }
     about = {"training": dict(training), "replicas": list(members), "step": step}
-    return save(tensors, {name: json.dumps(value) for name, value in about.items()})
+    texts = {name: json.dumps(value) for name, value in about.items()}
+    return save(tensors, {"digest": UNSEALED} | texts)
 
 
 def header(data: bytes) -> tuple[dict[str, Any], list[dict[str, Any]], int]:
@@ -44,8 +45,10 @@ def header(data: bytes) -> tuple[dict[str, Any], list[dict[str, Any]], int]:
     """
     try:
         metadata = read_tensors_header(lambda num: data[:num], len(data)).metadata
-        about = {name: json.loads(value) for name, value in metadata.items()}
-        return about["training"], about["replicas"], about["step"]
+        training, members, step = (
+            json.loads(metadata[name]) for name in ("training", "replicas", "step")
+        )
+        return training, members, step
     except (KeyError, ValueError) as error:
         raise ValueError("not a checkpoint of a pack") from error
 
@@ -96,7 +99,8 @@ def parameters_to_bytes(models: Mapping[str, Parameters]) -> bytes:
             "/".join((trial_id, *names)): np.asarray(leaf)
             for trial_id, parameters in models.items()
             for names, leaf in _walk(parameters)
-        }
+        },
+        {"digest": UNSEALED},
     )
 
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from ...storage import read_tensors_header
 from ..store.files import (
     FACTORS,
+    MANIFEST,
     concatenate,
     is_compacted,
     list_files,
@@ -21,8 +22,9 @@ from ..store.files import (
     retry_if_folded,
 )
 from ..store.results import Results
+from ..store.store import DamagedFileError, MissingFileError, NewerVersionError
 from ..store.tables import IDENTITY, text_columns, to_table
-from ..study.study import read_study
+from ..study.study import Study, read_study
 
 NUMBERS = {
     "trials": ["loss", "reconstruction", "kl", "elbo"],
@@ -41,13 +43,15 @@ class Findings(NamedTuple):
 
     Attributes:
         lines: What was found, by its kind.
-        damaged: Files that cannot be read to their end.
-        lost: Trained trials whose codes or parameters are gone.
+        damaged: Files that are not what was written, or belong to something else.
+        lost: Trained trials whose codes or parameters are gone, with the attempts that wrote them.
+        unsealed: Files that carry no digest, as earlier versions and others write them.
     """
 
     lines: dict[str, list[str]]
     damaged: list[str]
-    lost: set[str]
+    lost: dict[str, str]
+    unsealed: set[str]
 
 
 def verify(results: Results) -> Findings:
@@ -58,6 +62,7 @@ def verify(results: Results) -> Findings:
 
     Raises:
         ResultsError: If there is no study.
+        NewerVersionError: If the study is of a newer version.
         StoreError: If the store cannot be reached.
     """
     return retry_if_folded(lambda: _Check(results).run())
@@ -69,43 +74,63 @@ class _Check:
     def __init__(self, results: Results) -> None:
         self._results = results
         self._store = results.store
-        self._study = read_study(results)
-        self._found = Findings(defaultdict(list), [], set())
+        self._found = Findings(defaultdict(list), [], {}, results.store.unsealed)
 
     def run(self) -> Findings:
+        study = self._try("study.json", lambda: read_study(self._results))
+        self._small_files()
         scores, trials = self._table("scores", ["error"]), self._table("trials", _TRIALS)
         curves, pictures, _ = (self._table(name) for name in ("curves", "pictures", "failures"))
         self._numbers(scores.filter(pc.field("error").is_null()), "scores")
         done = trials.filter(pc.field("status") == "done")
-        models = done.filter(self._keeps("parameters"))
+        if study is None:  # nothing says what there should be
+            self._codes(done.slice(0, 0))
+            return self._found
+        models = done.filter(_keeps(study, "parameters"))
         self._numbers(models, "trials")
         self._lack("row", scores, _ids(trials), "rows gone")
         self._lack(
             "curve", models.filter(pc.field("steps") > 0), _ids(curves), "pictures or curves gone"
         )
         self._lack("pictures", models, _ids(pictures), "pictures or curves gone")
-        self._codes(done.filter(self._keeps("codes")))
-        if self._study.save_models:
+        self._codes(done.filter(_keeps(study, "codes")))
+        if study.save_models:
             self._models(models)
         return self._found
 
-    def _keeps(self, what: str) -> pc.Expression:
-        """Which rows of `trials` are of methods that keep their parameters, or their codes."""
-        methods = self._study.catalogue["methods"]
-        without = [name for name, facts in methods.items() if what not in facts["keeps"]]
-        return ~pc.field("method").isin(pa.array(without, pa.string()))
+    def _small_files(self) -> None:
+        """Files beside tables, codes and models: all of them can be made again."""
+        store = self._store
+        for folder in ("checkpoints", "codes", "running", "running/drivers", "tables"):
+            for file in store.files(folder):
+                self._try(
+                    file, partial(store.read_json if file.endswith(".json") else store.read, file)
+                )
+
+    def _try(self, file: str, look: Callable[[], Any]) -> Any:
+        """What `look` gives; None if there is no such file (any more), or with a finding."""
+        try:
+            return look()
+        except MissingFileError:
+            return None
+        except DamagedFileError as error:
+            self._damaged(file, error.reason)
+        except NewerVersionError as error:
+            self._say("newer", f"{file}: {str(error).partition(': ')[2]}")
+        return None
 
     def _say(self, kind: str, line: str) -> None:
         self._found.lines[kind].append(line)
 
     def _read(self, file: str, look: Callable[[pq.ParquetFile], Any]) -> Any:
         """What `look` makes of a Parquet file; None, and a finding, if that is damaged."""
-        content = pa.BufferReader(self._store.read(file))
-        try:
-            return look(pq.ParquetFile(content, page_checksum_verification=True))
-        except (OSError, pa.ArrowException) as error:
-            self._damaged(file, str(error).partition("\n")[0])
-            return None
+
+        def read() -> Any:
+            parquet = self._store.parquet(file)
+            with self._store.reading(file):
+                return look(parquet)
+
+        return self._try(file, read)
 
     def _damaged(self, file: str, reason: str) -> None:
         self._found.damaged.append(file)
@@ -113,8 +138,12 @@ class _Check:
 
     def _files(self, folder: str) -> list[str]:
         """The files of a folder; one that its manifest names in vain is a finding."""
+        named = self._try(f"{folder}/{MANIFEST}", lambda: manifest(self._store, folder))
+        if named is None:  # damaged: nothing says what was folded
+            found = self._store.files(folder, ".parquet")
+            return [file for file in found if not file.endswith(f"/{FACTORS}")]
         files = list_files(self._store, folder).files
-        for file in manifest(self._store, folder):
+        for file in named:
             if file not in files:
                 self._damaged(file, "there is no such file, and a manifest names it")
         return files
@@ -168,43 +197,51 @@ class _Check:
                     kept.add((attempt_id, trial_id))
                     if not finite and trial_id in _ids(trials):
                         self._say("no number", f"{file}: codes of trial {trial_id}")
-            if not self._store.exists(f"{folder}/{FACTORS}"):
-                self._say("points gone", f"{folder}/{FACTORS}")
-            else:
-                self._read(f"{folder}/{FACTORS}", lambda parquet: parquet.read())
+            factors = f"{folder}/{FACTORS}"
+            if self._read(factors, lambda parquet: parquet.read()["factors"]) is None:
+                self._say("points gone", factors)
+                trained = trials.filter(pc.field("dataset") == folder.rpartition("/")[2])
+                for row in trained.sort_by("steps").slice(0, 1).to_pylist():  # writes them again
+                    self._found.lost[row["trial_id"]] = row["attempt_id"]
         for row in trials.to_pylist():
             if not {("", row["trial_id"]), (row["attempt_id"], row["trial_id"])} & kept:
                 self._gone(row["trial_id"], "codes", row["attempt_id"])
 
     def _models(self, trials: pa.Table) -> None:
-        sizes = self._store.sizes("models")
         by_attempt: dict[str, list[str]] = defaultdict(list)
         for row in trials.to_pylist():
             by_attempt[row["attempt_id"]].append(row["trial_id"])
         for attempt_id, trial_ids in by_attempt.items():
             file = f"models/{attempt_id}.safetensors"
-            kept = self._parameters(file, sizes[file]) if file in sizes else set()
+            kept = self._try(file, partial(self._parameters, file)) or set()
             for trial_id in trial_ids:
                 if trial_id not in kept:
                     self._gone(trial_id, "parameters", attempt_id)
 
     def _gone(self, trial_id: str, what: str, attempt_id: str) -> None:
-        self._found.lost.add(trial_id)
+        self._found.lost[trial_id] = attempt_id
         self._say(
             "gone", f"trial {trial_id}: its {what}, which the attempt {attempt_id} had written"
         )
 
-    def _parameters(self, file: str, size: int) -> set[str]:
+    def _parameters(self, file: str) -> set[str]:
         """The trials in a file of parameters, as its header says."""
+        content = self._store.read(file)
         try:
-            header = read_tensors_header(lambda num: self._store.read(file, num), size)
+            header = read_tensors_header(lambda num: content[:num], len(content))
         except ValueError as error:
-            self._damaged(file, f"its header is no header: {error}")
-            return set()
-        if size != header.num_bytes:
-            self._damaged(file, f"{size:,} bytes, and should have {header.num_bytes:,}")
-            return set()
+            raise self._store.damaged(file, f"its header is no header: {error}") from error
+        if len(content) != header.num_bytes:
+            size = f"{len(content):,} bytes, and should have {header.num_bytes:,}"
+            raise self._store.damaged(file, size)
         return {name.partition("/")[0] for name in header.names}
+
+
+def _keeps(study: Study, what: str) -> pc.Expression:
+    """Which rows of `trials` are of methods that keep their parameters, or their codes."""
+    facts = study.catalogue["methods"].items()
+    without = [name for name, each in facts if what not in each["keeps"]]
+    return ~pc.field("method").isin(pa.array(without, pa.string()))
 
 
 def compare_repeated(table: pa.Table, name: str) -> tuple[int, list[str]]:

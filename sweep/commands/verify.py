@@ -3,7 +3,6 @@
 import argparse
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ..schedule.drivers import check_idle
 from ..store.files import list_files, manifest, read_file, write_manifest
@@ -14,19 +13,25 @@ from .checks import Findings, verify
 from .command_line import DONE, FAILED, add_results
 
 ADVICE = {
+    "newer": "Teasel is to be upgraded; the files stay where they are",
     "damaged": "`teasel verify {uri} --quarantine` moves these files to {uri}/quarantine; the same "
     "run then makes again what they held",
-    "gone": "`teasel verify {uri} --quarantine` forgets these trainings; the same run then does "
-    "them again, and keeps their scores",
+    "gone": "`teasel verify {uri} --quarantine` forgets these trainings and their scores; the same "
+    "run then makes them again",
     "rows gone": "the same run trains these trials again, and keeps their scores",
-    "points gone": "the next training on this data set writes them again",
-    "pictures or curves gone": "the report goes without; all else of these trials is there",
+    "points gone": "`teasel verify {uri} --quarantine` forgets the shortest training on the data "
+    "set; the same run then does it again, and writes them",
+    "pictures or curves gone": "the report goes without; `teasel forget {uri} --select ...` and "
+    "the same run make these trials again",
     "rows that stand twice": "teasel reads one of them, other readers all; `teasel compact {uri}` "
     "leaves one",
     "rows that disagree": "attempts on different devices, say; the first stands",
-    "no number": "these were computed so; to run again gives the same",
+    "no number": "these were computed so, and count as sound; `teasel forget {uri} --select ...` "
+    "takes them out",
 }
 """What each kind of finding means for the user, in the order in which they are shown."""
+
+_SOUND = {"no number"}  # what was found and is no harm
 
 _MOST_LINES = 20  # of one kind
 
@@ -64,15 +69,23 @@ def print_verified(uri: str, quarantine: bool = False) -> bool:
         _print(found, results.uri)
         put_aside(results, found)
         print(f"{len(found.damaged)} files moved to {results.uri}/quarantine; after that:")
+        if not results.exists():
+            print(f"{results.uri}: no study.json; the same run writes it again")
+            return False
         found = verify(results)
     _print(found, results.uri)
-    if not found.damaged:
-        _print_state(results, clean=not found.lines)
-    return not found.lines
+    sound = not found.lines.keys() - _SOUND
+    if not {"damaged", "newer"} & found.lines.keys():
+        _print_state(results, sound)
+    if found.unsealed:
+        print(f"{len(found.unsealed):,} files carry no digest; an earlier version wrote them")
+    return sound
 
 
 def put_aside(results: Results, found: Findings) -> None:
-    """Moves damaged files to the folder's quarantine, and forgets trainings whose codes are gone.
+    """Moves damaged files to quarantine; forgets trainings whose codes are gone, and their scores.
+
+    A score that names no model's attempt, or one of which something is gone, goes with its trial.
 
     Raises:
         DriverError: If a driver is at work.
@@ -81,19 +94,23 @@ def put_aside(results: Results, found: Findings) -> None:
     check_idle(results)
     store = results.store
     for file in found.damaged:
-        if store.exists(file):
-            store.write(f"quarantine/{file}", store.read(file))
-            store.remove(file)
+        store.move(file, f"quarantine/{file}")
     for folder in {file.rpartition("/")[0] for file in found.damaged}:
         if manifest(store, folder):
             write_manifest(store, folder, list_files(store, folder).compacted)
-    lost = pa.array(sorted(found.lost), pa.string())
-    for file in list_files(store, "tables/trials").files:
-        rows = read_file(store, file)
-        kept = rows.filter(~pc.field("trial_id").isin(lost))
-        if len(kept) < len(rows):
-            store.write(f"quarantine/{file}", store.read(file))
-            results.write_rows(file, kept)
+    for table in ("trials", "scores") if found.lost else ():
+        for file in list_files(store, f"tables/{table}").files:
+            rows = read_file(store, file)
+            named = "model_attempt_id" in rows.column_names
+            attempts = rows["model_attempt_id"].to_pylist() if named else [None] * len(rows)
+            whose = zip(rows["trial_id"].to_pylist(), attempts, strict=True)
+            kept = [
+                each not in found.lost or attempt not in (None, found.lost[each])
+                for each, attempt in whose
+            ]
+            if not all(kept):
+                store.move(file, f"quarantine/{file}")
+                results.write_rows(file, rows.filter(pa.array(kept)))
 
 
 def _print(found: Findings, uri: str) -> None:

@@ -6,7 +6,6 @@ work on the same trials cost machine time and no row.
 
 import contextlib
 import datetime
-import json
 import logging
 import os
 import platform
@@ -99,9 +98,9 @@ def read_drivers(store: Store) -> dict[str, Driver]:
     """The drivers that have left a file, by its name; a killed one's stays until the next run."""
     found = {}
     for name in store.files("running/drivers", ".json"):
-        with contextlib.suppress(StoreError):  # it has ended meanwhile
+        with contextlib.suppress(StoreError):  # it has ended meanwhile, or the file is damaged
             # A driver of another version may say more, or less.
-            facts: dict[str, Any] = {"shard": None} | upgrade_driver(json.loads(store.read(name)))
+            facts: dict[str, Any] = {"shard": None} | upgrade_driver(store.read_json(name))
             found[name] = Driver(**{key: facts[key] for key in Driver._fields if key in facts})
     return found
 
@@ -132,7 +131,7 @@ def at_work(results: Results, run_id: str, shard: Shard | None = None) -> Iterat
     def beat(count: int) -> None:
         driver = Driver(*me, count, time.time(), process_namespace(), begun.is_set())
         with contextlib.suppress(StoreError):
-            results.store.write(name, json.dumps(driver._asdict()).encode())
+            results.store.write_json(name, driver._asdict())
 
     def keep_beating() -> None:
         count = 1

@@ -1,14 +1,12 @@
 """Checkpoints of unfinished packs in a results folder: a state, and an index that says whose."""
 
 import contextlib
-import json
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from ...errors import TeaselError
 from .results import Results
 from .store import StoreError
-from .versions import upgrade_checkpoint
 
 _FOLDER = "checkpoints"
 
@@ -124,16 +122,15 @@ def _read(results: Results, prefix: str = "") -> Iterator[Checkpoint]:
     """The checkpoints whose files' names begin so."""
     for file in results.store.files(_FOLDER, ".json"):
         if file.startswith(f"{_FOLDER}/{prefix}"):
-            with contextlib.suppress(StoreError):  # its worker has replaced it meanwhile
-                facts = upgrade_checkpoint(json.loads(results.store.read(file)), file)
-                facts["trial_ids"] = tuple(facts["trial_ids"])
-                yield Checkpoint(index_file=file, **facts)
+            with contextlib.suppress(StoreError):  # replaced meanwhile, or damaged: done again
+                index = results.store.read_json(file)
+                state_file = f"{file.removesuffix('.json')}.safetensors"  # whatever it says
+                trial_ids = tuple(index["trial_ids"])
+                yield Checkpoint(index["step"], state_file, file, trial_ids, index["train_seconds"])
 
 
 def _write_index(results: Results, checkpoint: Checkpoint) -> None:
-    index = checkpoint._asdict()
-    del index["index_file"]
-    results.store.write(checkpoint.index_file, json.dumps(index).encode())
+    results.store.write_json(checkpoint.index_file, checkpoint._asdict())
 
 
 def _files_of_attempt(results: Results, attempt_id: str) -> list[str]:

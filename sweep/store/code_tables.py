@@ -5,24 +5,26 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from ...storage import UNSEALED
 from .results import Results
-from .store import MissingFileError
+from .store import DamagedFileError, MissingFileError
 
 
 def save(results: Results, trial_id: str, mean: np.ndarray, log_variance: np.ndarray) -> None:
     """Keeps the posterior of all images, (images, D) float32 each."""
     buffer = io.BytesIO()
     np.save(buffer, np.stack([mean, log_variance]))
+    buffer.write(UNSEALED.encode())
     results.store.write(_name(trial_id), buffer.getvalue())
 
 
 def load(results: Results, trial_id: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """Mean and log variance of all images, or None if they are not kept."""
+    """Mean and log variance of all images, or None if they are not kept, or are damaged."""
     try:
-        content = results.store.read(_name(trial_id))
-    except MissingFileError:
+        content = io.BytesIO(results.store.read(_name(trial_id)))
+        mean, log_variance = np.lib.format.read_array(content, allow_pickle=False)
+    except (MissingFileError, DamagedFileError, ValueError, TypeError, MemoryError):
         return None
-    mean, log_variance = np.load(io.BytesIO(content))
     return mean, log_variance
 
 

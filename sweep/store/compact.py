@@ -6,7 +6,6 @@ and the next time what was left over is folded too. A file that is written meanw
 and of two compactions at once each removes only what it has written anew itself.
 """
 
-import json
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -28,16 +27,17 @@ from .files import (
     write_manifest,
 )
 from .results import CODES_FORMAT, Results
-from .store import MissingFileError, Store
+from .store import DamagedFileError, MissingFileError, Store
 from .tables import COLUMNS, IDENTITY, SCHEMA_VERSION, conform, schema_of, text_columns
 
 FULL_BYTES = 32 * 2**20
 """A compacted file of this size is left as it is from then on."""
 
 _FILE_BYTES = 128 * 2**20  # of rows in memory, the most for one file
+_CODES_SHARE = 8  # a file of codes is so much smaller: for one model's the whole is read
 
 
-_FOLDED = "tables/_columns.json"  # the columns that every older file has; no reader's folder
+FOLDED = "tables/_columns.json"  # the columns that every older file has; no reader's folder
 
 
 def fold_older_files(results: Results) -> None:
@@ -51,8 +51,8 @@ def fold_older_files(results: Results) -> None:
     """
     wanted = {table: results.columns(table) for table in COLUMNS}
     try:
-        folded = json.loads(results.store.read(_FOLDED))
-    except MissingFileError:
+        folded = results.store.read_json(FOLDED)
+    except (MissingFileError, DamagedFileError):
         folded = {}
     for table in COLUMNS:
         if folded.get(table) != wanted[table] and retry_if_folded(
@@ -60,7 +60,7 @@ def fold_older_files(results: Results) -> None:
         ):
             compact(results, f"tables/{table}")
     if folded != wanted:
-        results.store.write(_FOLDED, json.dumps(wanted).encode())
+        results.store.write_json(FOLDED, wanted)
 
 
 def _any_lacks(results: Results, table: str) -> bool:
@@ -94,13 +94,13 @@ def _compact(results: Results, folder: str) -> None:
     store = results.store
     found, sizes = list_files(store, folder), store.sizes(folder)
     table = folder.removeprefix("tables/") if folder.startswith("tables/") else ""
-    schema, misfits = None, set()
+    schema, misfits, full_bytes = None, set(), FULL_BYTES if table else FULL_BYTES / _CODES_SHARE
     if table:
         # Loose files are folded anyway; those of trials may have columns that no study.json names.
         asked = found.files if table == "trials" else [*found.compacted]
         schema, misfits = _schema_and_misfits(results, table, asked)
     full = [
-        file for file in found.compacted if sizes.get(file, 0) >= FULL_BYTES and file not in misfits
+        file for file in found.compacted if sizes.get(file, 0) >= full_bytes and file not in misfits
     ]
     old = [file for file in found.files if file not in full]
     if table:
@@ -166,22 +166,15 @@ def _codes(
 
 
 def _group_for_files(pieces: Iterable[pa.Table]) -> Iterator[list[pa.Table]]:
-    """The pieces, as many to a file as fit; codes of one width."""
-    group: list[pa.Table] = []
-    size = 0
-    for piece in pieces:
-        size += piece.nbytes
-        if group and (size > _FILE_BYTES or not _fit_one_file(group[0], piece)):
-            yield group
-            group, size = [], piece.nbytes
-        if len(piece):
-            group.append(piece)
-    if group:
-        yield group
-
-
-def _fit_one_file(first: pa.Table, second: pa.Table) -> bool:
-    return "mean" not in first.column_names or (first.schema, len(first)) == (
-        second.schema,
-        len(second),
-    )
+    """The pieces, as many to a file as fit; codes with those of their width and number."""
+    groups: dict[str, list[pa.Table]] = {}
+    for piece in filter(len, pieces):
+        of_codes = "mean" in piece.column_names
+        most = _FILE_BYTES / _CODES_SHARE if of_codes else _FILE_BYTES
+        kind = f"{piece['mean'].type} {len(piece)}" if of_codes else ""
+        group = groups.setdefault(kind, [])
+        if group and sum(each.nbytes for each in group) + piece.nbytes > most:
+            yield groups.pop(kind)
+            group = groups.setdefault(kind, [])
+        group.append(piece)
+    yield from groups.values()

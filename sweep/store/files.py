@@ -1,16 +1,16 @@
 """The Parquet files of one folder: few that `teasel compact` made, and loose ones since."""
 
-import json
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .store import MissingFileError, Store, StoreError
-from .tables import SCHEMA_VERSION
+from .store import MissingFileError, Store, newer
+from .tables import COLUMNS, IDENTITY, SCHEMA_VERSION
 from .versions import stored_columns, upgrade_table
 
 MANIFEST = "_manifest.json"  # readers of whole folders leave out what begins with an underscore
@@ -59,26 +59,23 @@ def manifest(store: Store, folder: str) -> dict[str, list[str]]:
     """The compacted files of a folder, each with the trial_ids of its row groups if it has codes.
 
     Raises:
-        StoreError: If the manifest is damaged.
+        DamagedFileError: If the manifest is damaged, or names what `teasel compact` never made.
     """
+    name = f"{folder}/{MANIFEST}"
     try:
-        text = store.read(f"{folder}/{MANIFEST}")
+        files = store.read_json(name)["files"]
     except MissingFileError:
         return {}
-    try:
-        files = json.loads(text)["files"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(
-            f"{store.uri}/{folder}/{MANIFEST} is damaged; remove it and run `teasel compact "
-            f"{store.uri}`, which makes it anew"
-        ) from error
-    return {f"{folder}/{name}": trial_ids for name, trial_ids in files.items()}
+    for file in files:
+        if not re.fullmatch(rf"{COMPACT}[\w-]+\.parquet", file):
+            raise store.damaged(name, f"it names {file!r}")
+    return {f"{folder}/{file}": trial_ids for file, trial_ids in files.items()}
 
 
 def write_manifest(store: Store, folder: str, compacted: dict[str, list[str]]) -> None:
     """Replaces a folder's manifest."""
     files = {file.removeprefix(f"{folder}/"): ids for file, ids in compacted.items()}
-    store.write(f"{folder}/{MANIFEST}", json.dumps({"files": files}, indent=0).encode())
+    store.write_json(f"{folder}/{MANIFEST}", {"files": files}, indent=0)
 
 
 def retry_if_folded(read: Callable[[], Read]) -> Read:
@@ -166,32 +163,48 @@ def read_rows(parquet: pq.ParquetFile, file: str, columns: list[str] | None = No
         columns: Only these, as far as it has them.
 
     Raises:
-        StoreError: If it is of a newer version.
+        ValueError: If it is no file of this table.
+        NewerVersionError: If it is of a newer version.
     """
-    version = version_of(parquet.schema_arrow)
+    folder, table = file.split("/")[-3:-1]
+    table, schema = table if folder == "tables" else "", parquet.schema_arrow
+    version = version_of(schema)
     if version > SCHEMA_VERSION:
-        raise StoreError(
-            f"{file}: written by a newer version of Teasel (tables of version {version}, this one "
-            f"reads up to {SCHEMA_VERSION}): upgrade Teasel"
-        )
-    table = file.rpartition("/")[0].rpartition("/")[2]
+        raise newer(file, version)
+    _check_columns(schema, IDENTITY[table] if table else ["trial_id"])
     stored = None
     if columns is not None:
-        stored = [
-            name
-            for name in stored_columns(table, version, columns)
-            if name in parquet.schema_arrow.names
-        ]
+        stored = [name for name in stored_columns(table, version, columns) if name in schema.names]
     rows = upgrade_table(table, version, parquet.read(stored, use_threads=False), file)
-    rows = rows.replace_schema_metadata({"schema_version": str(SCHEMA_VERSION)})
+    rows = _as_known(rows, table).replace_schema_metadata({"schema_version": str(SCHEMA_VERSION)})
     if columns is None:
         return rows
     return rows.select([name for name in columns if name in rows.column_names])
 
 
+def _check_columns(schema: pa.Schema, names: Iterable[str]) -> None:
+    for name in names:
+        if name not in schema.names:
+            raise ValueError(f"it is of another kind: it has no {name}")
+
+
+def _as_known(rows: pa.Table, table: str) -> pa.Table:
+    """The rows with the types that the columns of a table have; others' hyper-parameters, floats.
+
+    Raises:
+        ArrowException: If a value has no such type.
+    """
+    for place, field in enumerate(rows.schema if table else ()):
+        kind = COLUMNS[table].get(field.name, pa.float64() if table == "trials" else field.type)
+        if field.type not in (kind, pa.dictionary(pa.int32(), kind)):
+            rows = rows.set_column(place, field.name, rows[field.name].cast(kind))
+    return rows
+
+
 def version_of(schema: pa.Schema) -> int:
     """The version of Teasel's tables by which a file was written."""
-    return int((schema.metadata or {}).get(b"schema_version", b"1"))
+    version = (schema.metadata or {}).get(b"schema_version", b"1")
+    return int(version) if version.isdigit() else 0
 
 
 def concatenate(tables: Sequence[pa.Table]) -> pa.Table:
@@ -205,11 +218,16 @@ def trial_ids_of(store: Store, file: str) -> list[str]:
 
     Raises:
         MissingFileError: If it is not there.
-        StoreError: If it cannot be read.
+        StoreError: If it cannot be read, or is no file of codes.
     """
-    metadata = store.parquet(file).metadata
-    groups = (metadata.row_group(group) for group in range(metadata.num_row_groups))
-    return [group.column(0).statistics.min for group in groups]
+    parquet = store.parquet(file)
+    with store.reading(file):
+        _check_columns(parquet.schema_arrow, ["trial_id", "mean", "log_variance"])
+        groups = map(parquet.metadata.row_group, range(parquet.num_row_groups))
+        ids: list[Any] = [getattr(group.column(0).statistics, "min", None) for group in groups]
+        if not all(isinstance(each, str) for each in ids):
+            raise ValueError("it does not say whose codes it has")
+    return ids
 
 
 def compacted_codes(store: Store, folder: str) -> dict[str, str]:

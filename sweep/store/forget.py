@@ -10,11 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from safetensors.numpy import load, save
 
-from ...storage import read_tensors_header
+from ...storage import UNSEALED, read_tensors_header
 from . import checkpoints, code_tables
 from .files import list_files, read_file, trial_ids_of, write_manifest
 from .results import CODES_FORMAT, Results
-from .store import StoreError
 
 
 def forget(results: Results, trial_ids: Collection[str]) -> None:
@@ -131,10 +130,10 @@ def _forget_parameters(results: Results, file: str, size: int, gone: Collection[
     try:
         header = read_tensors_header(lambda num: store.read(file, num), size)
     except ValueError as error:
-        raise StoreError(f"{file} is damaged: {error}; see `teasel verify {store.uri}`") from error
+        raise store.damaged(file, str(error)) from error
     left = [name for name in header.names if name.partition("/")[0] not in gone]
     if not left:
         store.remove(file)
     elif len(left) < len(header.names):
         tensors = load(store.read(file))
-        store.write(file, save({name: tensors[name] for name in left}, header.metadata or None))
+        store.write(file, save({name: tensors[name] for name in left}, {"digest": UNSEALED}))

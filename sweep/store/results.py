@@ -1,6 +1,5 @@
 """The results folder: what is finished, and nothing else, in Parquet, JSON and safetensors."""
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,15 @@ import pyarrow as pa
 
 from ...errors import TeaselError
 from ..trials.request import RequestKey
-from .files import FACTORS, compacted_codes, read_file, read_table, retry_if_folded, row_numbers
+from .files import (
+    FACTORS,
+    compacted_codes,
+    read_file,
+    read_table,
+    retry_if_folded,
+    row_numbers,
+    trial_ids_of,
+)
 from .store import MissingFileError, Store
 from .tables import (
     IDENTITY,
@@ -69,21 +76,15 @@ class Results:
         One of an earlier version is given as today's would say it, but for its `schema_version`.
 
         Raises:
-            ResultsError: If there is none, it is damaged, or it was written by a newer version.
+            ResultsError: If there is none.
+            DamagedFileError: If it is damaged.
+            NewerVersionError: If it was written by a newer version.
         """
         if not self.exists():
             raise ResultsError(f"{self.uri}: no results here (there is no study.json)")
-        try:
-            study = json.loads(self.store.read("study.json"))
-        except ValueError as error:
-            raise ResultsError(f"{self.uri}/study.json is damaged: {error}") from error
-        if not isinstance(study, dict) or not {"study", "schema_version"} <= study.keys():
-            raise ResultsError(f"{self.uri}/study.json is damaged: this is no study")
-        if study["schema_version"] > SCHEMA_VERSION:
-            raise ResultsError(
-                f"{self.uri}: written by a newer version of Teasel (tables of version "
-                f"{study['schema_version']}, this one reads up to {SCHEMA_VERSION}): upgrade Teasel"
-            )
+        study = self.store.read_json("study.json")
+        if wrong := _misplaced(study):
+            raise self.store.damaged("study.json", wrong)
         return upgrade_study(study)
 
     def write_study(self, study: dict[str, Any], grid_text: str | None = None) -> None:
@@ -91,8 +92,7 @@ class Results:
         self.store.make()
         if grid_text is not None:
             self.store.write("study.yaml", grid_text.encode())
-        text = json.dumps(study | {"schema_version": SCHEMA_VERSION}, indent=1)
-        self.store.write("study.json", text.encode())
+        self.store.write_json("study.json", study | {"schema_version": SCHEMA_VERSION}, indent=1)
 
     # Tables
 
@@ -227,8 +227,10 @@ class Results:
         dataset, attempt_id = self._attempt_of(trial_id)
         folder = f"representations/{dataset}"
         codes = retry_if_folded(lambda: self._codes(folder, attempt_id, trial_id))
-        factors = self.store.parquet(f"{folder}/{FACTORS}").read(["factors"])["factors"]
-        return _matrix(codes["mean"]), _matrix(codes["log_variance"]), _matrix(factors)
+        parquet = self.store.parquet(f"{folder}/{FACTORS}")
+        with self.store.reading(f"{folder}/{FACTORS}"):
+            factors = _matrix(parquet.read(["factors"])["factors"])
+        return codes[0], codes[1], factors
 
     def attempt_id_of(self, trial_id: str) -> str:
         """The name of the attempt that trained a trial.
@@ -252,7 +254,7 @@ class Results:
             raise ResultsError(f"{self.uri}: no trained trial {trial_id!r}")
         return self._trained[trial_id]
 
-    def _codes(self, folder: str, attempt_id: str, trial_id: str) -> pa.Table:
+    def _codes(self, folder: str, attempt_id: str, trial_id: str) -> tuple[np.ndarray, np.ndarray]:
         """The row group of a trial: in its attempt's file, or where `teasel compact` put it."""
         try:
             return _row_group_of(self.store, f"{folder}/{attempt_id}.parquet", trial_id)
@@ -280,15 +282,32 @@ def _vectors(matrix: np.ndarray) -> pa.FixedSizeListArray:
 
 
 def _matrix(column: pa.ChunkedArray) -> np.ndarray:
+    if not pa.types.is_fixed_size_list(column.type):
+        raise ValueError("it is of another kind: it holds no vectors of one width")
     width = column.type.list_size
     return column.combine_chunks().flatten().to_numpy().reshape(-1, width)
 
 
-def _row_group_of(store: Store, file: str, trial_id: str) -> pa.Table:
+def _row_group_of(store: Store, file: str, trial_id: str) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and log variance of one trial."""
+    trial_ids = trial_ids_of(store, file)
+    if trial_id not in trial_ids:
+        raise ResultsError(f"{store.uri}/{file}: holds no codes of trial {trial_id}")
     parquet = store.parquet(file)
-    for group in range(parquet.num_row_groups):
-        statistics = parquet.metadata.row_group(group).column(0).statistics
-        if statistics is not None and statistics.min == trial_id:
-            with store.reading(file):
-                return parquet.read_row_group(group)
-    raise ResultsError(f"{store.uri}/{file}: holds no codes of trial {trial_id}")
+    with store.reading(file):
+        rows = parquet.read_row_group(trial_ids.index(trial_id))
+        return _matrix(rows["mean"]), _matrix(rows["log_variance"])
+
+
+def _misplaced(study: dict[str, Any]) -> str | None:
+    """What a study says of the order of its grids and scores and cannot mean; None if nothing."""
+    grids = study.get("grids", [])
+    if not 0 <= study.get("latest", 0) < max(1, len(grids)):
+        return "latest is the place of no grid"
+    for grid in grids:
+        if study["schema_version"] >= 2 and "requests_of" not in grid:
+            return "a grid lacks requests_of"
+        for places in grid.get("requests_of", {}).values():
+            if any(not 0 <= place < len(grid["metrics"]) for place in places):
+                return "requests_of has the place of no score"
+    return None

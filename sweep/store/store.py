@@ -1,10 +1,11 @@
 """A folder of immutable files, local or on an object store, written whole or not at all."""
 
 import contextlib
+import json
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from ...errors import TeaselError
-from ...storage import is_half_written, replace_file
+from ...storage import UNSEALED, is_half_written, is_sound, replace_file, seal
+from .shapes import misfit, shape_of
+from .tables import SCHEMA_VERSION
 
 
 class StoreError(TeaselError):
@@ -24,8 +27,25 @@ class MissingFileError(StoreError):
     """The file is not there: it never was, or another driver has removed it."""
 
 
+class DamagedFileError(StoreError):
+    """The file is not what was written, or not what belongs at its place in a results folder.
+
+    Attributes:
+        reason: What is wrong, without the file's name.
+    """
+
+    reason = ""
+
+
+class NewerVersionError(StoreError):
+    """The file is whole, and was written by a newer version of Teasel."""
+
+
 class Store:
     """Files below one root, named by relative paths with forward slashes.
+
+    No name leads out of the root, whoever has thought it up. Files carry digests, wherever their
+    format has room for one: what is read is what was written, or an error.
 
     A local file is written under a temporary name beside its place, synced and renamed, so a
     reader never sees half of one. An object store's single put gives the same promise.
@@ -37,6 +57,7 @@ class Store:
         uri_with_secrets: The root as given, absolute; a worker opens the store by it.
         uri: The same without what stands before an ``@``, a key and its secret: for messages.
         local: Whether it is a path of this machine's file system.
+        unsealed: The files that were read and carry no digest, as earlier versions wrote them.
 
     Raises:
         StoreError: If the URI is not understood.
@@ -58,17 +79,27 @@ class Store:
         self._filesystem = filesystem
         self._root = root.rstrip("/")
         self.local = isinstance(filesystem, fs.LocalFileSystem)
+        self.unsealed: set[str] = set()
 
     def __reduce__(self) -> tuple[type["Store"], tuple[str]]:
         return Store, (self.uri_with_secrets,)
 
     def _path(self, name: str) -> str:
+        if name and not is_plain(name):
+            raise StoreError(f"{self.uri}: {name!r} is no name of a file in it")
         return f"{self._root}/{name}" if name else self._root
 
     @contextlib.contextmanager
     def _explain_errors(self, what: str, name: str) -> Iterator[str]:
-        """Gives the path of `name`; what goes wrong there is one clear line."""
+        """Gives the path of `name`; what goes wrong there is one clear line.
+
+        A local file is changed only where it lies: not in a folder that a link leads to.
+        """
         path = self._path(name)
+        if self.local and what in _CHANGES:
+            folder = os.path.realpath(os.path.dirname(path))
+            if not Path(folder).is_relative_to(os.path.realpath(self._root)):
+                raise StoreError(f"cannot {what} {path}: a link leads from {self.uri} to {folder}")
         try:
             yield path
         except FileNotFoundError as error:
@@ -86,12 +117,15 @@ class Store:
             with self._explain_errors("make", "") as path:
                 Path(path).mkdir(parents=True, exist_ok=True)
 
-    def write(self, name: str, content: bytes | pa.Buffer) -> None:
+    def write(self, name: str, content: bytes) -> None:
         """Puts `content` at `name`, replacing what stands there, whole or not at all.
+
+        Content that has room for a digest is sealed.
 
         Raises:
             StoreError: If the store refuses (no space, no permission).
         """
+        content = seal(content)
         with self._explain_errors("write", name) as path:
             if self.local:
                 try:
@@ -106,17 +140,64 @@ class Store:
                     stream.write(content)
 
     def read(self, name: str, num_bytes: int | None = None) -> bytes:
-        """The content of the file at `name`, or its first `num_bytes`.
+        """The content of the file at `name`, or its first `num_bytes`, which are not checked.
 
         Raises:
             MissingFileError: If there is none.
+            DamagedFileError: If it carries a digest and is not what was written.
             StoreError: If it is unreadable.
         """
         with (
             self._explain_errors("read", name) as path,
             self._filesystem.open_input_file(path) as stream,
         ):
-            return stream.read(num_bytes)
+            content = stream.read(num_bytes)
+        sound = is_sound(content) if num_bytes is None else True
+        if sound is None:
+            self.unsealed.add(name)
+        elif not sound:
+            raise self.damaged(name, "it is not what was written")
+        return content
+
+    def damaged(self, name: str, reason: str) -> DamagedFileError:
+        """The error that says that a file is damaged, and what to do."""
+        error = DamagedFileError(
+            f"cannot read {self._path(name)}: {reason}; `teasel verify {self.uri}` says whether "
+            "it is damaged, and what to do"
+        )
+        error.reason = reason
+        return error
+
+    def write_json(self, name: str, value: Mapping[str, Any], indent: int | None = None) -> None:
+        """Writes `value` as a JSON file with a digest.
+
+        Raises:
+            StoreError: If the store refuses.
+        """
+        text = json.dumps({**value, "digest": UNSEALED}, indent=indent)
+        self.write(name, text.encode())
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """The content of a JSON file; it has the shape that `shapes` says.
+
+        Raises:
+            MissingFileError: If there is none.
+            DamagedFileError: If it is damaged, or of another shape.
+            NewerVersionError: If it is of a newer version.
+            StoreError: If it is unreadable.
+        """
+        try:
+            value = json.loads(self.read(name))
+        except (ValueError, RecursionError) as error:
+            raise self.damaged(name, f"it is no JSON: {error}") from error
+        if isinstance(value, dict):
+            value.pop("digest", None)
+            version = value.get("schema_version")
+            if isinstance(version, int) and version > SCHEMA_VERSION:
+                raise newer(self._path(name), version)
+        if wrong := misfit(value, shape_of(name)):
+            raise self.damaged(name, wrong)
+        return value
 
     def exists(self, name: str) -> bool:
         """Whether there is a file at `name`.
@@ -134,7 +215,8 @@ class Store:
     def sizes(self, folder: str = "", suffix: str = "") -> dict[str, int]:
         """Bytes of the files directly in `folder` that end in `suffix`, sorted by name.
 
-        Names that begin with a dot are half-written files and are left out.
+        Names that begin with a dot are half-written files and are left out; so are names that
+        Teasel would never give.
 
         Raises:
             StoreError: If the store cannot be reached.
@@ -148,6 +230,7 @@ class Store:
             if info.type == fs.FileType.File
             and info.base_name.endswith(suffix)
             and not info.base_name.startswith(".")
+            and is_plain(info.base_name)
         }
 
     def folders(self, folder: str = "") -> list[str]:
@@ -160,7 +243,9 @@ class Store:
             found = self._filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
         prefix = f"{folder}/" if folder else ""
         return sorted(
-            prefix + info.base_name for info in found if info.type == fs.FileType.Directory
+            prefix + info.base_name
+            for info in found
+            if info.type == fs.FileType.Directory and is_plain(info.base_name)
         )
 
     def remove(self, name: str) -> None:
@@ -171,6 +256,21 @@ class Store:
         """
         with contextlib.suppress(MissingFileError), self._explain_errors("remove", name) as path:
             self._filesystem.delete_file(path)
+
+    def move(self, name: str, to: str) -> None:
+        """Gives the file at `name` another name; a missing file is no error.
+
+        Raises:
+            StoreError: If the store refuses.
+        """
+        with (
+            contextlib.suppress(MissingFileError),
+            self._explain_errors("write", to) as target,
+            self._explain_errors("remove", name) as path,
+        ):
+            if self.local:
+                Path(target).parent.mkdir(parents=True, exist_ok=True)
+            self._filesystem.move(path, target)
 
     def remove_half_written(self, seconds: float) -> None:
         """Deletes what writers that were killed have left of local files, if it is so old."""
@@ -183,45 +283,57 @@ class Store:
                             path.unlink()
 
     def write_table(self, name: str, table: pa.Table, **options: Any) -> None:
-        """Writes `table` as one Parquet file (zstd, checksums), whole or not at all."""
+        """Writes `table` as one Parquet file (zstd, checksums, a digest), whole or not at all."""
         sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, **PARQUET, **options)
-        self.write(name, sink.getvalue())
+        about = (table.schema.metadata or {}) | {b"digest": UNSEALED.encode()}
+        pq.write_table(table.replace_schema_metadata(about), sink, **PARQUET, **options)
+        self.write(name, sink.getvalue().to_pybytes())
 
     def parquet(self, name: str, **options: Any) -> pq.ParquetFile:
-        """The Parquet file at `name`, opened for reading.
+        """The Parquet file at `name`, in memory: what cannot be read of it is damaged.
 
         Raises:
             MissingFileError: If there is none.
-            StoreError: If it cannot be read, or is damaged.
+            DamagedFileError: If it is damaged.
+            StoreError: If it cannot be read.
         """
-        with self.reading(name) as path:
-            return pq.ParquetFile(
-                self._filesystem.open_input_file(path), pre_buffer=not self.local, **options
-            )
+        content = pa.BufferReader(self.read(name))
+        with self.reading(name):
+            return pq.ParquetFile(content, page_checksum_verification=True, **options)
 
     @contextlib.contextmanager
-    def reading(self, name: str) -> Iterator[str]:
-        """Gives the path of a Parquet file; what goes wrong with it is one clear line.
+    def reading(self, name: str) -> Iterator[None]:
+        """Makes one clear line of what goes wrong with the content of a Parquet file.
 
         Raises:
-            MissingFileError: If there is none.
-            StoreError: If it cannot be read, or is damaged.
+            DamagedFileError: If it is damaged.
         """
-        with self._explain_errors("read", name) as path:
-            try:
-                yield path
-            except FileNotFoundError:
-                raise
-            except (OSError, pa.ArrowException) as error:
-                reason = str(error).partition("\n")[0]
-                raise StoreError(
-                    f"cannot read {path}: {reason}; `teasel verify {self.uri}` says whether it is "
-                    "damaged, and what to do"
-                ) from error
+        try:
+            yield
+        except (OSError, ValueError, LookupError, MemoryError, pa.ArrowException) as error:
+            raise self.damaged(name, str(error).partition("\n")[0]) from error
 
 
 PARQUET: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+_CHANGES = ("write", "remove")
+
+
+def newer(file: str, version: int) -> NewerVersionError:
+    """The error that says that a file is of a newer version."""
+    return NewerVersionError(
+        f"{file}: written by a newer version of Teasel (tables of version {version}, this one "
+        f"reads up to {SCHEMA_VERSION}): upgrade Teasel"
+    )
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name stays below where it is joined, on every system.
+
+    >>> is_plain("tables/a.parquet"), is_plain("../a"), is_plain("/a"), is_plain("a//b")
+    (True, False, False, False)
+    """
+    odd = "\\" in name or "\0" in name
+    return not odd and {"", ".", ".."}.isdisjoint(name.split("/"))
 
 
 def _without_secrets(uri: str) -> str:

@@ -18,7 +18,8 @@ SCHEMA_VERSION = 2
 
 2: an attempt's id is `attempt_id` in every table; a failure has `exception_type` and `message`, and
 names the trials that were `given_up`; a model's seconds are its own, beside its pack's; a score has
-the version of its `points`, and a model the `precision` of its training.
+the version of its `points` and names the attempt of its model; a model has the `precision` of its
+training.
 """
 
 
@@ -91,7 +92,9 @@ class TrialRow(NamedTuple):
 class ScoreRow(NamedTuple):
     """One row per number; a metric that is not defined has one with an `error` and no `value`.
 
-    `points` is the version of the points that `metric_seed` stands for on the model's data set.
+    Attributes:
+        points: The version of the points that `metric_seed` stands for on the model's data set.
+        model_attempt_id: The attempt that trained the model, and wrote the codes, of which it is.
     """
 
     trial_id: str
@@ -108,6 +111,7 @@ class ScoreRow(NamedTuple):
     error: str | None = None
     attempt: int | None = None
     points: int = 1
+    model_attempt_id: str | None = None
 
     @classmethod
     def of(cls, trial: Trial, request: MetricRequest, score: str, **facts: Any) -> "ScoreRow":

@@ -5,8 +5,9 @@ are; what is written to it from now on stands beside them.
 
 Version 2 calls an attempt's name `attempt_id` (`part` before), splits a failure's `exception` into
 `exception_type` and `message`, gives each model its share of its pack's seconds and the `precision`
-of its training, and each score the version of its `points`. It describes in ``study.json`` what the
-study names: `catalogue`, and for each grid `representations`, `metric_seed` and `requests_of`.
+of its training, and each score the version of its `points` and the attempt of its model (where that
+is null, nobody knows). It gives files digests, and describes in ``study.json`` what a study names:
+`catalogue`, and for each grid `representations`, `metric_seed` and `requests_of`.
 """
 
 import re
@@ -111,14 +112,6 @@ def upgrade_driver(facts: dict[str, Any]) -> dict[str, Any]:
     return {_DRIVER_FACTS.get(name, name): value for name, value in facts.items()}
 
 
-def upgrade_checkpoint(index: dict[str, Any], file: str) -> dict[str, Any]:
-    """What the index of a checkpoint says; one of version 1 does not name its state.
-
-    The state lies beside `file`, the index, under the same name.
-    """
-    return {"state_file": f"{file.removesuffix('.json')}.safetensors"} | index
-
-
 def upgrade_study(study: dict[str, Any]) -> dict[str, Any]:
     """The content of a ``study.json`` as today's version has it.
 
@@ -134,7 +127,11 @@ def upgrade_study(study: dict[str, Any]) -> dict[str, Any]:
 
 def _upgrade_grid(entry: dict[str, Any]) -> dict[str, Any]:
     """A grid's entry, with what version 1 left in its YAML, or in the program."""
-    given = yaml.safe_load(entry.get("yaml", "")) or {}
+    try:
+        given = yaml.safe_load(entry.get("yaml", ""))
+    except (yaml.YAMLError, RecursionError):
+        given = None
+    given = given if isinstance(given, dict) else {}
     kinds = given.get("representations", ["mean", "sampled"])
     requests_of = {
         method: [

@@ -5,73 +5,16 @@ method, a metric or a data set is not installed, and as it was meant where it ha
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypedDict
+from typing import Any
 
 from ...datasets import DATASETS, DataError, find_npz
 from ...metrics import find_metric
 from ...models import METHODS
 from ...words import readable
 from ..grid.expand import Resolved
+from ..store.shapes import CatalogueSection, DatasetFacts, MethodFacts, MetricFacts
 from ..store.tables import score_column
 from ..trials.references import REFERENCES
-
-
-class MethodFacts(TypedDict):
-    """A method, or a reference.
-
-    Attributes:
-        label: Its name for people.
-        colour: As "#rrggbb", or "".
-        reference: Who published it, and where; or "".
-        trained: Whether it can be trained: an untrained network and a reference cannot.
-        keeps: Which of "parameters" (with losses, curves and pictures) and "codes" it leaves.
-    """
-
-    label: str
-    colour: str
-    reference: str
-    trained: bool
-    keeps: list[str]
-
-
-class MetricFacts(TypedDict):
-    """A metric.
-
-    Attributes:
-        label: Its name for people.
-        reference: Who published it, and where.
-        version: Of its code.
-        defaults: Its parameters where a grid gives none.
-        labels: The name for people of each of its scores, by wide column.
-        lower_is_better: The wide columns of which less is better.
-    """
-
-    label: str
-    reference: str
-    version: str
-    defaults: dict[str, Any]
-    labels: dict[str, str]
-    lower_is_better: list[str]
-
-
-class DatasetFacts(TypedDict):
-    """A data set.
-
-    Attributes:
-        label: Its name for people.
-        factors: The names of its reported factors, as far as they are known.
-    """
-
-    label: str
-    factors: list[str]
-
-
-class CatalogueSection(TypedDict):
-    """The section `catalogue` of a ``study.json``: all names that the study uses."""
-
-    methods: dict[str, MethodFacts]
-    metrics: dict[str, MetricFacts]
-    datasets: dict[str, DatasetFacts]
 
 
 def describe_grid(grid: Resolved) -> CatalogueSection:

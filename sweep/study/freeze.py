@@ -75,7 +75,7 @@ def join_study(
         return _add_grids(_begin(loaded[0][0]), loaded, loaded[0][1].name)
     if results.exists():
         study = _study_of(results)
-    elif results.store.files("tables/trials"):
+    elif results.store.files("tables/trials") and not results.store.exists("quarantine/study.json"):
         raise ResultsError(f"{results.uri} is damaged: it has tables, but no study.json")
     else:
         study = _begin(loaded[0][0])

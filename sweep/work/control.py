@@ -1,7 +1,6 @@
 """Files by which a driver and its workers talk while a sweep runs; informative, never truth."""
 
 import contextlib
-import json
 import math
 import time
 from collections.abc import Callable, Collection, Iterable
@@ -38,9 +37,7 @@ class Control:
 
     def report(self, attempt_id: str, **facts: Any) -> None:
         """Says how far an attempt is."""
-        self._store.write(
-            f"running/{attempt_id}.json", json.dumps(facts | {"at": time.time()}).encode()
-        )
+        self._store.write_json(f"running/{attempt_id}.json", facts | {"at": time.time()})
 
     def reports(self, attempt_ids: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
         """The last report of these attempts, or of every one, by attempt id."""
@@ -49,8 +46,8 @@ class Control:
             attempt_ids = [name.removeprefix("running/").removesuffix(".json") for name in names]
         found: dict[str, dict[str, Any]] = {}
         for attempt_id in attempt_ids:
-            with contextlib.suppress(StoreError):  # not begun yet, or ended meanwhile
-                found[attempt_id] = json.loads(self._store.read(f"running/{attempt_id}.json"))
+            with contextlib.suppress(StoreError):  # not begun yet, ended meanwhile, or damaged
+                found[attempt_id] = self._store.read_json(f"running/{attempt_id}.json")
         return found
 
     def forget(self, attempt_id: str) -> None:

@@ -46,6 +46,7 @@ def score(task: ScoreTrials) -> dict[str, Any]:
         drawing = [request for request in requests if find_metric(request.metric).samples_points]
         kinds = {request.representation for request in drawing}
         representations = open_representations(results, trial, kinds)
+        attempt_id = results.attempt_id_of(trial.trial_id)
         rows: list[ScoreRow] = []
         bug: MetricError | None = None
         for done, request in enumerate(requests):
@@ -61,7 +62,8 @@ def score(task: ScoreTrials) -> dict[str, Any]:
             else:
                 representation = kept_points(results, trial, request.representation)
             try:
-                rows += _score_rows(task, trial, representation, request)
+                found = _score_rows(task, trial, representation, request)
+                rows += [row._replace(model_attempt_id=attempt_id) for row in found]
             except MetricError as error:
                 bug = bug or error
             if task.attempt > 1:

@@ -23,6 +23,7 @@ from ...models import (
 from ...version import __version__
 from ..store import checkpoints
 from ..store.results import Results
+from ..store.store import DamagedFileError
 from ..store.tables import CurveRow, PictureRow, TrialRow
 from ..trials.data import definition
 from ..trials.references import REFERENCES, encode_to_keep
@@ -207,7 +208,7 @@ def _train(
         try:
             state = results.store.read(task.checkpoint.state_file)
             pack = trainer.restore(state, trial_ids)
-        except ValueError as error:
+        except (ValueError, DamagedFileError) as error:
             file = task.checkpoint.state_file
             raise checkpoints.CheckpointError(f"{file}: {error}") from error
         share = len(trial_ids) / len(task.checkpoint.trial_ids)

@@ -8,7 +8,7 @@ import pytest
 
 from teasel.sweep.commands.failures import print_failures
 from teasel.sweep.store.results import Results, ResultsError
-from teasel.sweep.store.store import StoreError
+from teasel.sweep.store.store import DamagedFileError, NewerVersionError, StoreError
 from teasel.sweep.store.tables import (
     SCHEMA_VERSION,
     FailureRow,
@@ -91,7 +91,7 @@ def test_tables_of_a_newer_version_are_refused(tmp_path: Path) -> None:
         f'"schema_version": {SCHEMA_VERSION}'.encode(), b'"schema_version": 99'
     )
     results.store.write("study.json", text)
-    with pytest.raises(ResultsError, match="newer version of Teasel"):
+    with pytest.raises(NewerVersionError, match="newer version of Teasel"):
         _ = results.study
 
 
@@ -109,7 +109,7 @@ def test_a_part_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_study_is_one_clear_line(tmp_path: Path, text: bytes) -> None:
     results = Results(tmp_path)
     results.store.write("study.json", text)
-    with pytest.raises(ResultsError, match=r"study\.json is damaged"):
+    with pytest.raises(DamagedFileError, match=r"cannot read .*study\.json: it "):
         _ = results.study
 
 

@@ -23,8 +23,8 @@ from teasel.sweep.grid.grid import load_grid, packaged_grids
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store import versions
 from teasel.sweep.store.compact import compact
-from teasel.sweep.store.results import Results, ResultsError
-from teasel.sweep.store.store import StoreError
+from teasel.sweep.store.results import Results
+from teasel.sweep.store.store import NewerVersionError, StoreError
 from teasel.sweep.study.remaining import remaining
 from teasel.sweep.study.study import read_study, wanted_trials
 
@@ -238,7 +238,9 @@ def test_a_driver_of_version_1_that_was_killed_is_named(
 
 def test_a_newer_folder_is_refused_with_what_to_do(old: Results) -> None:
     old.store.write("study.json", json.dumps({"study": "s", "schema_version": 99}).encode())
-    with pytest.raises(ResultsError, match=r"newer version of Teasel \(tables of version 99, .*up"):
+    with pytest.raises(
+        NewerVersionError, match=r"newer version of Teasel \(tables of version 99, .*up"
+    ):
         _ = old.study
     table = pa.table({"trial_id": ["x"]}).replace_schema_metadata({"schema_version": "99"})
     old.store.write_table("tables/trials/new.parquet", table)
