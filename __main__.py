@@ -23,8 +23,10 @@ from .sweep.commands.command_line import (
     add_grids,
     add_results,
     at_least,
+    show,
 )
 from .version import __version__
+from .words import printable
 
 RENAMED_OPTIONS = {"--share": "--shard"}
 """Options of earlier versions, and what they are called now."""
@@ -48,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return INTERRUPTED
     except TeaselError as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         return BAD_INPUT
 
 
@@ -82,7 +84,7 @@ class _Top:
         if table.empty:
             print("No model has this score yet.")
         else:
-            print(table.to_string(index=False, float_format="{:.4f}".format))
+            show(table.to_string(index=False, float_format="{:.4f}".format))
         return DONE
 
 
@@ -235,7 +237,7 @@ class _Terminal(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Prints a message."""
-        text = record.getMessage()
+        text = printable(record.getMessage())
         if record.levelno >= logging.WARNING:
             print(f"{record.levelname.lower()}: {text}", file=sys.stderr, flush=True)
         else:

@@ -5,8 +5,15 @@ import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
+from ...words import printable
+
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 3
 """Exit codes: all is done, some trials failed, bad usage or grid, interrupted and resumable."""
+
+
+def show(text: str) -> None:
+    """Prints a text that may be a stranger's: it cannot steer the terminal."""
+    print(printable(text))
 
 
 class Command(Protocol):
