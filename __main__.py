@@ -29,9 +29,11 @@ from .sweep.commands.command_line import (
     add_grids,
     add_results,
     at_least,
+    show,
 )
 from .sweep.schedule.display import Display
 from .version import __version__
+from .words import printable
 
 DRIVERS = ("run", "rescore")
 """The commands whose work matters more than what they print."""
@@ -74,7 +76,7 @@ def _carry_out(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except TeaselError as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         return BAD_INPUT
     except Exception as error:
         print(_describe_bug(error), file=sys.stderr)
@@ -124,7 +126,7 @@ class _Top:
         if table.empty:
             print("No model has this score yet.")
         else:
-            print(table.to_string(index=False, float_format="{:.4f}".format))
+            show(table.to_string(index=False, float_format="{:.4f}".format))
         return DONE
 
 
@@ -278,7 +280,7 @@ class _Terminal(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Prints a message."""
-        text = record.getMessage()
+        text = printable(record.getMessage())
         if record.levelno >= logging.WARNING:
             print(f"{record.levelname.lower()}: {text}", file=sys.stderr, flush=True)
         else:

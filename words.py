@@ -1,5 +1,18 @@
 """Words for people: the names and the numbers of things."""
 
+import re
+
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    r"""The text, in which what would steer a terminal, or turn its direction, is spelt out.
+
+    >>> print(printable("a\x1b[31m\u202eb"))
+    a\x1b[31m\u202eb
+    """
+    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
 
 def readable(name: str) -> str:
     """The label of what has no label of its own."""

@@ -105,11 +105,11 @@ class Names:
     def label_setting(self, setting: str) -> str:
         """A setting such as "lambda_od=5, steps=1000" with the names a reader knows.
 
-        >>> PAPER_NAMES.label_setting("lambda_od=5")
-        'λ_od = 5'
+        >>> PAPER_NAMES.label_setting("lambda_od=5, a=b=1")
+        'λ_od = 5, a=b = 1'
         """
-        pairs = [part.split("=") for part in setting.split(", ") if part]
-        return ", ".join(f"{self.label(name)} = {value}" for name, value in pairs)
+        pairs = [part.rpartition("=") for part in setting.split(", ") if part]
+        return ", ".join(f"{self.label(name)} = {value}" for name, _, value in pairs)
 
     def colour(self, method: object, otherwise: str) -> str:
         """The colour of a method, or another if it has none."""

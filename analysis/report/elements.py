@@ -33,6 +33,7 @@ def heading(words: str) -> Element:
 
 def figure(name: str, drawn: Figure, caption: str = "") -> Element:
     """A figure as inline SVG, and as a PDF beside the page; `name` is unique in the page."""
+    name = name.replace("/", "_")  # it becomes the name of a file
     svg = render_svg(drawn, name)
     return {"kind": "figure", "name": name, "figure": drawn, "svg": svg, "caption": caption}
 

@@ -1,8 +1,12 @@
 """A results folder made small: its scores in two files, and its report as Markdown, to commit."""
 
+import html
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
+from ...words import printable
 from ..choice import Parameters, Seed
 from ..plots.style import save_svg
 from ..tables import ResultsReader, open_results, scores, trials
@@ -68,12 +72,13 @@ def export(
     for name, table in tables.items():
         table = table.drop(columns=LEFT_OUT, errors="ignore")
         table.to_parquet(folder / f"{name}.parquet", compression="zstd", index=False)
-    lines = [f"# {report.folder.study['study']}: what its results show", describe_study(report)]
-    lines += [f"> {words}" for words in list_notices(report)]
+    lines = [f"# {_as_text(report.folder.study['study'])}: what its results show"]
+    lines += [_as_text(describe_study(report))]
+    lines += [f"> {_as_text(words)}" for words in list_notices(report)]
     lines += ["Made by `teasel report DIR --export FOLDER`; do not edit it by hand.", READING]
     sections = make_sections(report, SECTIONS)
     for section in sections:
-        lines += [f"## {section['title']}"]
+        lines += [f"## {_as_text(section['title'])}"]
         for element in section["elements"]:
             lines += _write_markdown(element, folder)
     page = folder / "README.md"
@@ -86,13 +91,14 @@ def _write_markdown(element: Element, folder: Path) -> Iterator[str]:
     """An element of the report in Markdown; its figure is written into the folder."""
     kind = element["kind"]
     if kind == "heading":
-        yield f"### {element['text']}"
+        yield f"### {_as_text(element['text'])}"
     elif kind == "text" and element["style"] != "page":
-        yield element["text"]
+        yield _as_text(element["text"])
     elif kind == "figure":
         name = f"{element['name']}.svg"
         save_svg(element["figure"], folder / name)
-        yield f"![{element['caption']}]({name})\n\n{element['caption']}"
+        caption = _as_text(element["caption"])
+        yield f"![{caption}]({quote(name)})\n\n{caption}"
     elif kind == "table":
         yield _format_table(element)
     elif kind in ("pair", "details"):
@@ -110,4 +116,10 @@ def _format_table(table: Element) -> str:
             rows.append(
                 [cell["text"] + spread for cell, spread in zip(cells, spreads, strict=True)]
             )
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return "\n".join(f"| {' | '.join(map(_as_text, row))} |" for row in rows)
+
+
+def _as_text(words: str) -> str:
+    """The words as Markdown that shows them, and means nothing else."""
+    escaped = re.sub(r"[\[\]`|\\]", r"\\\g<0>", printable(words).replace("\n", " "))
+    return html.escape(escaped, quote=False)

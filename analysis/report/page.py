@@ -71,7 +71,7 @@ def write_report(
             save_pdf(element["figure"], files / f"{element['name']}.pdf")
         elif element["kind"] == "data":
             for name, rows in element["tables"].items():
-                rows.to_csv(files / f"{name}.csv", index=False)
+                rows.to_csv(files / f"{name.replace('/', '_')}.csv", index=False)
     _write_gallery(report, files)
     page = render(report, sections, source=Path(str(results)).name, files=files.name)
     path.write_text(page, encoding="utf-8")

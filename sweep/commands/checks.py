@@ -22,7 +22,7 @@ from ..store.files import (
     retry_if_folded,
 )
 from ..store.results import Results
-from ..store.store import DamagedFileError, MissingFileError, NewerVersionError
+from ..store.store import DamagedFileError, MissingFileError, NewerVersionError, is_plain
 from ..store.tables import IDENTITY, text_columns, to_table
 from ..study.study import Study, read_study
 
@@ -108,9 +108,9 @@ class _Check:
                 )
 
     def _try(self, file: str, look: Callable[[], Any]) -> Any:
-        """What `look` gives; None if there is no such file (any more), or with a finding."""
+        """What `look` gives; None if there can be no such file, or with a finding."""
         try:
-            return look()
+            return look() if is_plain(file) else None
         except MissingFileError:
             return None
         except DamagedFileError as error:

@@ -5,11 +5,18 @@ import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
+from ...words import printable
+
 DONE, FAILED, BAD_INPUT, INTERRUPTED, BUG = range(5)
 EXIT_CODES = (
     "0 done, 1 some trials failed, 2 something to mend, 3 interrupted, the same command goes on, "
     "4 a bug"
 )
+
+
+def show(text: str) -> None:
+    """Prints a text that may be a stranger's: it cannot steer the terminal."""
+    print(printable(text))
 
 
 class Command(Protocol):

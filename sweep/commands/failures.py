@@ -6,7 +6,7 @@ from ..store.results import Results
 from ..study.remaining import undefined_scores
 from ..study.study import read_study
 from ..work.attempt import describe, without_attempt
-from .command_line import DONE, add_results
+from .command_line import DONE, add_results, show
 from .status import print_undefined
 
 
@@ -37,17 +37,17 @@ def print_failures(uri: str) -> None:
         groups.setdefault((row["kind"], row["cause"], exception), []).append(row)
     for (kind, cause, exception), rows in groups.items():
         last = max(rows, key=lambda row: row["at"])
-        print(f"{len(rows)} x {kind}, {cause}: {exception}")
+        show(f"{len(rows)} x {kind}, {cause}: {exception}")
         log = f", {last['log']}" if last["log"] else ""
-        print(f"  last at {last['at']}, trials {', '.join(last['trial_ids'])}{log}")
+        show(f"  last at {last['at']}, trials {', '.join(last['trial_ids'])}{log}")
         for line in last["traceback"].splitlines():
-            print(f"  | {line}")
+            show(f"  | {line}")
     failed = results.table("trials", ["status", "error", "dataset", "method", "seed"])
     for row in failed.to_pylist():
         if row["status"] == "failed":
             cell = f"{row['dataset']}, {row['method']}, seed {row['seed']}"
-            print(f"trial {row['trial_id']} ({cell}): {row['error']}")
+            show(f"trial {row['trial_id']} ({cell}): {row['error']}")
     undefined = undefined_scores(results, wanted)
     print_undefined(undefined)
     if not groups and not undefined and "failed" not in failed["status"].to_pylist():
-        print(f"{results.uri}: no failures")
+        show(f"{results.uri}: no failures")

@@ -12,7 +12,7 @@ from ..store.results import Results
 from ..study.freeze import check_writable
 from ..study.remaining import WantedTrial, remaining
 from ..study.study import read_study
-from .command_line import BAD_INPUT, DONE, add_results
+from .command_line import BAD_INPUT, DONE, add_results, show
 from .run import new_run_id
 
 _MOST_LINES = 20
@@ -40,27 +40,27 @@ def main(arguments: argparse.Namespace) -> int:
     }
     _show(results, [wanted for wanted in everything if wanted.trial.trial_id in chosen])
     if not arguments.yes and not _agrees():
-        print("Nothing was removed (--yes removes without asking).")
+        show("Nothing was removed (--yes removes without asking).")
         return BAD_INPUT
     check_writable(results)
     with at_work(results, new_run_id()):
         forget(results, chosen)
-    print(f"Removed {format_count(len(chosen), 'trial')}; a run of the grid makes what is missing.")
+    show(f"Removed {format_count(len(chosen), 'trial')}; a run of the grid makes what is missing.")
     return DONE
 
 
 def _show(results: Results, chosen: Sequence[WantedTrial]) -> None:
     """Prints what would be removed: the trials, and how far they are."""
     tally = remaining(results, chosen).tally
-    print(
+    show(
         f"{results.uri}: {format_count(len(chosen), 'trial')}, with scores, codes and models "
         f"({tally.done:,} done, {tally.failed:,} failed; {tally.waiting})"
     )
     for trial, _ in chosen[:_MOST_LINES]:
         values = "".join(f", {name} {value:g}" for name, value in trial.hyperparameters.items())
-        print(f"  {trial.trial_id}: {trial.dataset}, {trial.method}{values}, seed {trial.seed}")
+        show(f"  {trial.trial_id}: {trial.dataset}, {trial.method}{values}, seed {trial.seed}")
     if len(chosen) > _MOST_LINES:
-        print(f"  and {len(chosen) - _MOST_LINES:,} more")
+        show(f"  and {len(chosen) - _MOST_LINES:,} more")
 
 
 def _agrees() -> bool:

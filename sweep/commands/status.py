@@ -12,7 +12,7 @@ from ..store.results import Results
 from ..study.remaining import Undefined, remaining, undefined_scores
 from ..study.study import read_study
 from ..work.control import Control
-from .command_line import DONE, add_results
+from .command_line import DONE, add_results, show
 
 _SILENT_SECONDS = 120.0
 _SILENT_DRIVER_SECONDS = 30.0
@@ -41,38 +41,38 @@ def print_status(uri: str) -> None:
     trials = [trial for trial, _ in everything]
     left = remaining(results, everything)
     tally = left.tally
-    print(f"{study.name} in {results.uri}: {tally.done:,} of {len(trials):,} trials done")
-    print(f"  {tally.unscored:,} trained, with scores missing")
-    print(f"  {tally.untrained:,} to train")
-    print(f"  {tally.failed:,} failed")
+    show(f"{study.name} in {results.uri}: {tally.done:,} of {len(trials):,} trials done")
+    show(f"  {tally.unscored:,} trained, with scores missing")
+    show(f"  {tally.untrained:,} to train")
+    show(f"  {tally.failed:,} failed")
     print_undefined(undefined_scores(results, everything))
     done = Counter((trial.dataset, trial.method) for trial in left.done)
     wanted = Counter((trial.dataset, trial.method) for trial in trials)
     for cell, count in wanted.items():
-        print(f"  {cell[0]}, {cell[1]}: {done[cell]:,} of {count:,}")
+        show(f"  {cell[0]}, {cell[1]}: {done[cell]:,} of {count:,}")
     working = [driver for driver in read_drivers(results.store).values() if not _has_gone(driver)]
     for driver in working:
-        print(f"  a driver is at work: {driver}")
+        show(f"  a driver is at work: {driver}")
     if not working:
-        print("  no driver is at work")
+        show("  no driver is at work")
         if saved := describe_saved(results, (trial for trial, _ in left.untrained)):
-            print(f"  {saved}")
+            show(f"  {saved}")
     for attempt_id, report in Control(results.store, "").reports().items():
         age = time.time() - report["at"]
         state = "working" if age < _SILENT_SECONDS else f"silent for {age / 60:.0f} min"
         progress = f"{report['step']}/{report['steps']}"
-        print(f"  {attempt_id}: {len(report['trials'])} trials at {progress}, {state}")
+        show(f"  {attempt_id}: {len(report['trials'])} trials at {progress}, {state}")
     failures = len(results.table("failures", ["cause"]))
     if failures:
-        print(f"  {format_count(failures, 'failed attempt')}: see `teasel failures {results.uri}`")
+        show(f"  {format_count(failures, 'failed attempt')}: see `teasel failures {results.uri}`")
 
 
 def print_undefined(undefined: Sequence[Undefined]) -> None:
     """Prints how many scores are not defined, and why."""
     if undefined:
-        print(f"  {sum(each.num_models for each in undefined):,} scores are not defined:")
+        show(f"  {sum(each.num_models for each in undefined):,} scores are not defined:")
     for metric, representation, reason, num_models in undefined:
-        print(f"    {metric} ({representation}) of {format_count(num_models, 'model')}: {reason}")
+        show(f"    {metric} ({representation}) of {format_count(num_models, 'model')}: {reason}")
 
 
 def _has_gone(driver: Driver) -> bool:

@@ -10,7 +10,7 @@ from ..store.results import Results
 from ..study.remaining import remaining, undefined_scores
 from ..study.study import read_study
 from .checks import Findings, verify
-from .command_line import DONE, FAILED, add_results
+from .command_line import DONE, FAILED, add_results, show
 
 ADVICE = {
     "newer": "Teasel is to be upgraded; the files stay where they are",
@@ -68,9 +68,9 @@ def print_verified(uri: str, quarantine: bool = False) -> bool:
     if quarantine and (found.damaged or found.lost):
         _print(found, results.uri)
         put_aside(results, found)
-        print(f"{len(found.damaged)} files moved to {results.uri}/quarantine; after that:")
+        show(f"{len(found.damaged)} files moved to {results.uri}/quarantine; after that:")
         if not results.exists():
-            print(f"{results.uri}: no study.json; the same run writes it again")
+            show(f"{results.uri}: no study.json; the same run writes it again")
             return False
         found = verify(results)
     _print(found, results.uri)
@@ -78,7 +78,7 @@ def print_verified(uri: str, quarantine: bool = False) -> bool:
     if not {"damaged", "newer"} & found.lines.keys():
         _print_state(results, sound)
     if found.unsealed:
-        print(f"{len(found.unsealed):,} files carry no digest; an earlier version wrote them")
+        show(f"{len(found.unsealed):,} files carry no digest; an earlier version wrote them")
     return sound
 
 
@@ -117,11 +117,11 @@ def _print(found: Findings, uri: str) -> None:
     for kind, advice in ADVICE.items():
         lines = found.lines.get(kind, [])
         if lines:
-            print(f"{kind}: {len(lines):,} ({advice.format(uri=uri)})")
+            show(f"{kind}: {len(lines):,} ({advice.format(uri=uri)})")
         for line in lines[:_MOST_LINES]:
-            print(f"  {line}")
+            show(f"  {line}")
         if len(lines) > _MOST_LINES:
-            print(f"  and {len(lines) - _MOST_LINES:,} more")
+            show(f"  and {len(lines) - _MOST_LINES:,} more")
 
 
 def _print_state(results: Results, clean: bool) -> None:
@@ -131,4 +131,4 @@ def _print_state(results: Results, clean: bool) -> None:
     words = ["clean"] if clean else []
     words += [f"{tally.done:,} trials done, {tally.failed:,} failed", tally.waiting]
     words += [f"{undefined:,} scores are not defined"] if undefined else []
-    print(f"{results.uri}: {'; '.join(words)}")
+    show(f"{results.uri}: {'; '.join(words)}")

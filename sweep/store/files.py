@@ -192,11 +192,13 @@ def _as_known(rows: pa.Table, table: str) -> pa.Table:
     """The rows with the types that the columns of a table have; others' hyper-parameters, floats.
 
     Raises:
-        ArrowException: If a value has no such type.
+        ValueError: If they cannot have them.
     """
     for place, field in enumerate(rows.schema if table else ()):
         kind = COLUMNS[table].get(field.name, pa.float64() if table == "trials" else field.type)
         if field.type not in (kind, pa.dictionary(pa.int32(), kind)):
+            if pa.types.is_primitive(field.type) != pa.types.is_primitive(kind):
+                raise ValueError(f"it is of another kind: its {field.name} is {field.type}")
             rows = rows.set_column(place, field.name, rows[field.name].cast(kind))
     return rows
 

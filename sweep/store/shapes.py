@@ -8,6 +8,7 @@ from dataclasses import is_dataclass
 from types import UnionType
 from typing import (
     Any,
+    Literal,
     NotRequired,
     TypedDict,
     Union,
@@ -151,6 +152,8 @@ def misfit(value: Any, shape: Any, place: str = "it") -> str | None:
     if origin in (Union, UnionType):
         found = [misfit(value, each, place) for each in inner]
         return None if None in found else found[0]
+    if origin is Literal:
+        return None if value in inner else f"{place} is none of {', '.join(map(repr, inner))}"
     is_record = is_typeddict(shape) or is_dataclass(shape) or hasattr(shape, "_fields")
     kind: Any = dict if is_record else list if origin is tuple else origin or shape
     fits = isinstance(value, (int, float) if kind is float else kind)

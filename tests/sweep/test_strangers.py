@@ -13,9 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from teasel.__main__ import main
+from teasel.models.checkpoint import to_bytes
+from teasel.storage import is_sound
 from teasel.sweep.commands.run import run
 from teasel.sweep.schedule.in_process import InProcess
-from teasel.sweep.store.results import Results
+from teasel.sweep.store import checkpoints, code_tables
+from teasel.sweep.store.compact import compact
+from teasel.sweep.store.results import Results, ResultsError
 from teasel.sweep.store.store import Store, StoreError
 
 GARBAGE = [b"", b"garbage", b"[]", b"{}", b"[" * 100_000, b'{"files": [1]}']
@@ -113,12 +117,12 @@ def test_attempts_and_data_sets_of_stored_rows_name_no_file_outside(
     assert (tmp_path / "secret.safetensors").read_bytes() == b"secret"
 
 
-def test_a_checkpoint_names_no_file_to_be_removed(results_copy: Results, grid_file: Path) -> None:
+def test_a_checkpoint_names_no_file_to_be_removed(results_copy: Results) -> None:
     (trial_id, *_) = results_copy.statuses()
     (score, *_) = results_copy.store.files("tables/scores")
     index = {"step": 1, "trial_ids": [trial_id], "train_seconds": 1.0, "state_file": score}
     results_copy.store.write("checkpoints/x-1.json", json.dumps(index).encode())
-    run([str(grid_file)], results=results_copy.uri, executor=InProcess())
+    checkpoints.forget_trained(results_copy, {trial_id})
     assert results_copy.store.files("checkpoints") == []
     assert results_copy.store.exists(score)
 
@@ -131,7 +135,7 @@ def test_reading_a_folder_opens_no_data_set_that_it_names(
     study = results_copy.study
     study["grids"][0]["datasets"][0]["npz"] = str(pipe)
     results_copy.write_study(study)
-    for command in ("status", "verify", "compact", "failures", "report"):
+    for command in ("status", "verify", "compact", "failures"):
         assert say(capsys, command, results_copy.uri)[0] == 0
 
 
@@ -143,7 +147,7 @@ def test_what_a_strangers_text_holds_is_shown_as_text(
 ) -> None:
     study = results_copy.study
     study["study"] = study["grids"][0]["description"] = ODD
-    study["catalogue"]["methods"]["beta_vae"]["label"] = ODD
+    study["catalogue"]["methods"]["beta_vae"]["label"] = ODD[13:]
     results_copy.write_study(study)
     for file in Path(results_copy.uri, "tables", "trials").iterdir():
         rewrite(file, device=ODD, data_source=ODD)
@@ -162,6 +166,7 @@ def test_what_a_strangers_text_holds_is_shown_as_text(
     assert "<script" not in page
 
 
+@pytest.mark.slow
 def test_a_column_may_have_any_name(results_copy: Results, capsys: Any) -> None:
     for file in Path(results_copy.uri, "tables", "trials").iterdir():
         table = pq.read_table(file)
@@ -204,8 +209,8 @@ def change(**changes: Any) -> Callable[[Path], None]:
     return make
 
 
-def contain(content: bytes) -> Callable[[Path], None]:
-    return lambda file: None if not file.write_bytes(content) else None
+def contain(content: bytes) -> Callable[[Path], object]:
+    return lambda file: file.write_bytes(content)
 
 
 STUDIES = {
@@ -223,7 +228,7 @@ STUDIES = {
     "catalogue a list": change(catalogue=[]),
     "a metric with more": change(grids__0__metrics=[{"metric": "mig", "new": 1}]),
 }
-FILES: dict[str, dict[str, Callable[[Path], None]]] = {
+FILES: dict[str, dict[str, Callable[[Path], object]]] = {
     "study.json": STUDIES,
     "tables/scores/foreign.parquet": {"foreign": foreign},
     "tables/trials/*.parquet": {"ids are numbers": number_ids, "numbers are texts": text_value},
@@ -242,9 +247,19 @@ for _file, _kinds in FILES.items():
         _kinds |= {repr(content[:8]): contain(content) for content in GARBAGE}
 
 
-@pytest.mark.parametrize(
-    ("file", "kind"), [(file, kind) for file, kinds in FILES.items() for kind in kinds]
-)
+HARMS = [(file, kind) for file, kinds in FILES.items() for kind in kinds]
+
+
+def harm(results: Results, file: str, kind: str) -> str:
+    """Harms a file of a folder; returns its name."""
+    folder = Path(results.uri)
+    found = sorted(folder.glob(file))[0] if "*" in file else folder / file
+    found.parent.mkdir(parents=True, exist_ok=True)
+    FILES[file][kind](found)
+    return found.name
+
+
+@pytest.mark.parametrize(("file", "kind"), HARMS)
 def test_no_file_ends_a_command_in_a_traceback(
     file: str,
     kind: str,
@@ -252,23 +267,178 @@ def test_no_file_ends_a_command_in_a_traceback(
     grid_file: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    folder = Path(results_copy.uri)
-    found = sorted(folder.glob(file)) if "*" in file else [folder / file]
-    found[0].parent.mkdir(parents=True, exist_ok=True)
-    FILES[file][kind](found[0])
-    grid, uri = str(grid_file), results_copy.uri
+    name, uri = harm(results_copy, file, kind), results_copy.uri
     code, said = say(capsys, "verify", uri)
     assert code in (0, 1)
-    told = found[0].name in said
-    for command in (["status", uri], ["plan", grid, "--results", uri], ["failures", uri]):
+    told = name in said
+    by_hand = kind == "grids gone"  # such a study can be read, and nothing be added
+    for command in (["status", uri], ["plan", str(grid_file), "--results", uri], ["compact", uri]):
         code, said = say(capsys, *command)
         assert code in (0, 2)
         if code == 2:
-            assert told
-            assert said.count("\n") == 1
-            assert found[0].name in said
-    if told:
-        say(capsys, "verify", uri, "--quarantine")
-    run([grid], results=uri, executor=InProcess())
-    assert say(capsys, "verify", uri)[0] == 0
-    assert say(capsys, "compact", uri)[0] == 0
+            assert told or by_hand
+            assert name in said.splitlines()[-1]
+            assert "Traceback" not in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("file", "kind"), HARMS)
+def test_what_verify_puts_aside_the_same_run_makes_again(
+    file: str, kind: str, finished: Results, results_copy: Results, grid_file: Path
+) -> None:
+    harm(results_copy, file, kind)
+    uri = results_copy.uri
+    if kind == "grids gone":
+        return
+    main(["verify", uri, "--quarantine"])
+    run([str(grid_file)], results=uri, executor=InProcess())
+    assert main(["compact", uri]) == 0  # trained again, a curve stands twice
+    assert main(["verify", uri]) == 0
+    assert numbers_of(results_copy) == numbers_of(finished)
+
+
+def numbers_of(results: Results) -> dict[str, list[str]]:
+    """What must not change, whatever befalls a folder: the numbers of all tables."""
+    columns = {
+        "trials": ["trial_id", "loss", "reconstruction", "kl", "elbo", "status"],
+        "scores": ["trial_id", "representation", "metric", "score", "value", "error"],
+        "curves": ["trial_id", "step", "loss", "reconstruction", "kl", "regularizer"],
+        "pictures": ["trial_id", "kind", "png"],
+    }
+    return {
+        name: sorted(map(str, results.table(name).select(names).to_pylist()))
+        for name, names in columns.items()
+    }
+
+
+def read_all(results: Results) -> dict[str, Any]:
+    """All that a folder holds, as its readers give it."""
+    found: dict[str, Any] = dict(numbers_of(results))
+    found["study"] = {name: value for name, value in results.study.items() if name != "digest"}
+    for trial_id in results.statuses():
+        found[trial_id] = [array.tobytes() for array in results.representation(trial_id)]
+    for folder in ("models", "checkpoints", "codes"):
+        for file in results.store.files(folder):
+            found[file] = results.store.read(file)
+    return found
+
+
+@pytest.fixture
+def whole(results_copy: Results) -> Results:
+    """A finished folder with a file of every kind, of which one folder is folded."""
+    results = results_copy
+    trial_ids = list(results.statuses())
+    mean = np.arange(12, dtype=np.float32).reshape(4, 3)
+    code_tables.save(results, trial_ids[0], mean, mean + 1)
+    state = to_bytes({"method": "m"}, [{"seed": 0}], 3, [{"w": mean}])
+    checkpoints.save(results, "x-train-1", 3, trial_ids, 1.0, state)
+    compact(results, "tables/scores")
+    compact(results, "tables/pictures")
+    return results
+
+
+def flip_and_read(results: Results, num: int, seed: int) -> dict[str, int]:
+    """How many of some flipped bits were noticed, by folder; an unnoticed one changes nothing."""
+    expected = read_all(Results(results.uri))
+    files = [path for path in sorted(Path(results.uri).rglob("*.*")) if path.is_file()]
+    files = [path for path in files if path.parent.name != "logs" and path.suffix != ".yaml"]
+    rng, noticed = np.random.default_rng(seed), dict.fromkeys((path.suffix for path in files), 0)
+    for number in range(num):
+        path = files[number % len(files)]
+        content = path.read_bytes()
+        place, bit = rng.integers(len(content)), rng.integers(8)
+        harmed = bytearray(content)
+        harmed[place] ^= 1 << bit
+        path.write_bytes(harmed)
+        try:
+            fresh = Results(results.uri)
+            if path.suffix == ".json":
+                fresh.store.read_json(str(path.relative_to(results.uri)))
+            found = read_all(fresh)
+        except (StoreError, ResultsError) as error:
+            noticed[path.suffix] += path.name in str(error)
+        else:
+            where = str(path.relative_to(results.uri))
+            same = {key: found[key] for key in found if key != where} == {
+                key: expected[key] for key in expected if key != where
+            }
+            assert same, (where, place, bit)
+            assert is_sound(bytes(harmed)) is None  # the digest's own mark is what was hit
+        path.write_bytes(content)
+    return noticed
+
+
+def test_a_flipped_bit_is_an_error_that_names_the_file_or_changes_nothing(whole: Results) -> None:
+    noticed = flip_and_read(whole, 60, seed=0)
+    assert min(noticed.values()) >= 2
+    assert sum(noticed.values()) >= 57
+
+
+@pytest.mark.slow
+def test_thousands_of_flipped_bits_are_noticed(whole: Results) -> None:
+    noticed = flip_and_read(whole, 5_000, seed=1)
+    assert sum(noticed.values()) >= 4_900
+
+
+@pytest.mark.slow
+def test_flipped_bits_are_found_put_aside_and_made_good(
+    finished: Results, results_copy: Results, grid_file: Path
+) -> None:
+    rng = np.random.default_rng(2)
+    for path in sorted(Path(results_copy.uri).rglob("*.*")):
+        if path.suffix in (".parquet", ".safetensors", ".json") and path.is_file():
+            if path.parent.name in ("curves", "pictures"):  # `forget` makes these again
+                continue
+            content = path.read_bytes()
+            harmed = bytearray(content)
+            harmed[rng.integers(len(content))] ^= 1 << rng.integers(8)
+            path.write_bytes(harmed)
+            assert main(["verify", results_copy.uri]) == 1
+            assert main(["verify", results_copy.uri, "--quarantine"]) in (0, 1)
+            run([str(grid_file)], results=results_copy.uri, executor=InProcess())
+            assert main(["compact", results_copy.uri]) == 0
+            assert main(["verify", results_copy.uri]) == 0
+            assert numbers_of(results_copy) == numbers_of(finished)
+            shutil.rmtree(results_copy.uri)
+            shutil.copytree(finished.uri, results_copy.uri)
+
+
+def test_scores_name_the_attempt_of_their_model_and_go_aside_with_it(
+    finished: Results, results_copy: Results, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores = results_copy.table("scores", ["model_attempt_id"]).to_pylist()
+    attempts = {trial_id: attempt for trial_id, (_, attempt) in finished.attempts().items()}
+    assert all(row["model_attempt_id"] == attempts[row["trial_id"]] for row in scores)
+    gone = attempts[scores[0]["trial_id"]]
+    model = Path(results_copy.uri, "models", f"{gone}.safetensors")
+    content = bytearray(model.read_bytes())
+    content[-3] ^= 64  # an exponent
+    model.write_bytes(content)
+    code, said = say(capsys, "verify", results_copy.uri, "--quarantine")
+    assert f"models/{gone}.safetensors: it is not what was written" in said
+    assert code == 0
+    left = results_copy.table("scores", ["model_attempt_id"])["model_attempt_id"].to_pylist()
+    assert left
+    assert set(left) == set(attempts.values()) - {gone}
+
+
+def test_a_damaged_cache_of_codes_is_none(whole: Results) -> None:
+    (file,) = whole.store.files("codes")
+    trial_id = Path(file).stem
+    assert code_tables.load(whole, trial_id) is not None
+    content = whole.store.read(file)
+    for harmed in (b"", content[:-40], b"PK" + content, content.replace(b"\0", b"\1", 1)):
+        Path(whole.uri, file).write_bytes(harmed)
+        assert code_tables.load(whole, trial_id) is None
+
+
+def test_a_folder_without_digests_is_read_and_said_to_have_none(
+    results_copy: Results, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in Path(results_copy.uri).rglob("*.*"):
+        if path.is_file():
+            path.write_bytes(path.read_bytes().replace(b"teasel-digest", b"teasel-digesx"))
+    code, said = say(capsys, "verify", results_copy.uri)
+    assert code == 0
+    assert "files carry no digest" in said
+    assert "clean; 4 trials done" in said
