@@ -48,7 +48,7 @@ def test_no_name_leads_out_of_a_folder(uri: str, name: str, tmp_path: Path) -> N
         lambda name: store.write(name, b""),
         lambda name: store.move(name, "quarantine/x"),
         lambda name: store.move("x", name),
-        store.parquet,
+        lambda name: store.parquet(name, str),
     ):
         with pytest.raises(StoreError, match="is no name of a file in it"):
             use(name)
