@@ -21,7 +21,7 @@ from ..store.files import (
     read_rows,
     retry_if_folded,
 )
-from ..store.results import Results
+from ..store.results import Results, read_factors
 from ..store.store import DamagedFileError, MissingFileError, NewerVersionError, is_plain
 from ..store.tables import IDENTITY, text_columns, to_table
 from ..study.study import Study, read_study
@@ -124,13 +124,7 @@ class _Check:
 
     def _read(self, file: str, look: Callable[[pq.ParquetFile], Any]) -> Any:
         """What `look` makes of a Parquet file; None, and a finding, if that is damaged."""
-
-        def read() -> Any:
-            parquet = self._store.parquet(file)
-            with self._store.reading(file):
-                return look(parquet)
-
-        return self._try(file, read)
+        return self._try(file, lambda: self._store.parquet(file, look))
 
     def _damaged(self, file: str, reason: str) -> None:
         self._found.damaged.append(file)
@@ -198,7 +192,7 @@ class _Check:
                     if not finite and trial_id in _ids(trials):
                         self._say("no number", f"{file}: codes of trial {trial_id}")
             factors = f"{folder}/{FACTORS}"
-            if self._read(factors, lambda parquet: parquet.read()["factors"]) is None:
+            if self._read(factors, read_factors) is None:
                 self._say("points gone", factors)
                 trained = trials.filter(pc.field("dataset") == folder.rpartition("/")[2])
                 for row in trained.sort_by("steps").slice(0, 1).to_pylist():  # writes them again

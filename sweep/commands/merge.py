@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from ...words import format_count
 from ..schedule.drivers import at_work, check_idle
@@ -158,4 +159,5 @@ def _same(one: Results, other: Results, file: str) -> bool:
         return True
     if not file.endswith(".parquet"):
         return False
-    return one.store.parquet(file).read().equals(other.store.parquet(file).read())
+    rows, others = (each.store.parquet(file, pq.ParquetFile.read) for each in (one, other))
+    return rows.equals(others)

@@ -12,6 +12,7 @@ from functools import partial
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from .files import (
     COMPACT,
@@ -73,7 +74,7 @@ def _schema_and_misfits(
     results: Results, table: str, files: Sequence[str]
 ) -> tuple[pa.Schema, set[str]]:
     """The schema that files of a table have together in this study, and those that have another."""
-    schemas = read_all(files, lambda file: results.store.parquet(file).schema_arrow)
+    schemas = read_all(files, lambda file: results.store.parquet(file, lambda p: p.schema_arrow))
     today = [schema for schema in schemas if version_of(schema) == SCHEMA_VERSION]
     names = [*results.columns(table), *(name for schema in today for name in schema.names)]
     wanted = schema_of(table, dict.fromkeys(names))
@@ -142,7 +143,7 @@ def _rows(store: Store, table: str, full: list[str], old: list[str]) -> Iterator
 
 def _all_committed(store: Store, file: str, attempts: dict[str, tuple[str, str]]) -> bool:
     """Whether all trials of a file of codes have their rows."""
-    return all(trial_id in attempts for trial_id in trial_ids_of(store, file))
+    return all(trial_id in attempts for trial_id in store.parquet(file, trial_ids_of))
 
 
 def _codes(
@@ -156,13 +157,16 @@ def _codes(
     seen = {trial_id for file in full for trial_id in compacted[file]}
     for file in old:
         attempt_id = file.rpartition("/")[2].removesuffix(".parquet")
-        parquet = store.parquet(file)
-        for group, trial_id in enumerate(trial_ids_of(store, file)):
+        for trial_id, rows in store.parquet(file, _by_trial):
             stands = is_compacted(file) or attempts[trial_id][1] == attempt_id
             if stands and trial_id not in seen:
                 seen.add(trial_id)
-                with store.reading(file):
-                    yield parquet.read_row_group(group)
+                yield rows
+
+
+def _by_trial(parquet: pq.ParquetFile) -> list[tuple[str, pa.Table]]:
+    ids = trial_ids_of(parquet)
+    return [(trial_id, parquet.read_row_group(group)) for group, trial_id in enumerate(ids)]
 
 
 def _group_for_files(pieces: Iterable[pa.Table]) -> Iterator[list[pa.Table]]:

@@ -149,9 +149,8 @@ def read_file(
         StoreError: If it cannot be read, is damaged, or of a newer version.
     """
     coded = [name for name in dictionaries if columns is None or name in columns]
-    parquet = store.parquet(file, read_dictionary=coded)
-    with store.reading(file):
-        return read_rows(parquet, f"{store.uri}/{file}", columns)
+    name = f"{store.uri}/{file}"
+    return store.parquet(file, lambda each: read_rows(each, name, columns), read_dictionary=coded)
 
 
 def read_rows(parquet: pq.ParquetFile, file: str, columns: list[str] | None = None) -> pa.Table:
@@ -215,27 +214,26 @@ def concatenate(tables: Sequence[pa.Table]) -> pa.Table:
     return whole.replace_schema_metadata({"schema_version": str(SCHEMA_VERSION)})
 
 
-def trial_ids_of(store: Store, file: str) -> list[str]:
+def trial_ids_of(parquet: pq.ParquetFile) -> list[str]:
     """The trial of each row group of a file of codes.
 
     Raises:
-        MissingFileError: If it is not there.
-        StoreError: If it cannot be read, or is no file of codes.
+        ValueError: If it is no file of codes.
     """
-    parquet = store.parquet(file)
-    with store.reading(file):
-        _check_columns(parquet.schema_arrow, ["trial_id", "mean", "log_variance"])
-        groups = map(parquet.metadata.row_group, range(parquet.num_row_groups))
-        ids: list[Any] = [getattr(group.column(0).statistics, "min", None) for group in groups]
-        if not all(isinstance(each, str) for each in ids):
-            raise ValueError("it does not say whose codes it has")
+    _check_columns(parquet.schema_arrow, ["trial_id", "mean", "log_variance"])
+    groups = map(parquet.metadata.row_group, range(parquet.num_row_groups))
+    ids: list[Any] = [getattr(group.column(0).statistics, "min", None) for group in groups]
+    if not all(isinstance(each, str) for each in ids):
+        raise ValueError("it does not say whose codes it has")
     return ids
 
 
 def compacted_codes(store: Store, folder: str) -> dict[str, str]:
     """The compacted file that holds the codes of each trial."""
     found = list_files(store, folder)
-    unnamed = {file: trial_ids_of(store, file) for file in found.loose if is_compacted(file)}
+    unnamed = {
+        file: store.parquet(file, trial_ids_of) for file in found.loose if is_compacted(file)
+    }
     return {each: file for file, ids in (unnamed | found.compacted).items() for each in ids}
 
 

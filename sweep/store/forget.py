@@ -93,7 +93,7 @@ def _rewrite_table(
 
 def _forget_codes(results: Results, folder: str, gone: Collection[str]) -> None:
     for file in list_files(results.store, folder).files:
-        before = trial_ids_of(results.store, file)
+        before = results.store.parquet(file, trial_ids_of)
         left = [trial_id for trial_id in before if trial_id not in gone]
         if len(left) < len(before):
             rows = read_file(results.store, file)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from ...errors import TeaselError
 from ..trials.request import RequestKey
@@ -77,8 +78,7 @@ class Results:
 
         Raises:
             ResultsError: If there is none.
-            DamagedFileError: If it is damaged.
-            NewerVersionError: If it was written by a newer version.
+            StoreError: If it is damaged, or was written by a newer version.
         """
         if not self.exists():
             raise ResultsError(f"{self.uri}: no results here (there is no study.json)")
@@ -227,10 +227,7 @@ class Results:
         dataset, attempt_id = self._attempt_of(trial_id)
         folder = f"representations/{dataset}"
         codes = retry_if_folded(lambda: self._codes(folder, attempt_id, trial_id))
-        parquet = self.store.parquet(f"{folder}/{FACTORS}")
-        with self.store.reading(f"{folder}/{FACTORS}"):
-            factors = _matrix(parquet.read(["factors"])["factors"])
-        return codes[0], codes[1], factors
+        return *codes, self.store.parquet(f"{folder}/{FACTORS}", read_factors)
 
     def attempt_id_of(self, trial_id: str) -> str:
         """The name of the attempt that trained a trial.
@@ -257,7 +254,7 @@ class Results:
     def _codes(self, folder: str, attempt_id: str, trial_id: str) -> tuple[np.ndarray, np.ndarray]:
         """The row group of a trial: in its attempt's file, or where `teasel compact` put it."""
         try:
-            return _row_group_of(self.store, f"{folder}/{attempt_id}.parquet", trial_id)
+            return _codes_of(self.store, f"{folder}/{attempt_id}.parquet", trial_id)
         except MissingFileError:
             file = self._compacted.get(folder, {}).get(trial_id)
             if file is None:
@@ -266,7 +263,7 @@ class Results:
             if file is None:
                 raise
         try:
-            return _row_group_of(self.store, file, trial_id)
+            return _codes_of(self.store, file, trial_id)
         except MissingFileError:
             self._compacted.pop(folder)
             raise
@@ -288,15 +285,22 @@ def _matrix(column: pa.ChunkedArray) -> np.ndarray:
     return column.combine_chunks().flatten().to_numpy().reshape(-1, width)
 
 
-def _row_group_of(store: Store, file: str, trial_id: str) -> tuple[np.ndarray, np.ndarray]:
+def read_factors(parquet: pq.ParquetFile) -> np.ndarray:
+    """The factors (N, K) of the fixed points."""
+    return _matrix(parquet.read(["factors"])["factors"])
+
+
+def _codes_of(store: Store, file: str, trial_id: str) -> tuple[np.ndarray, np.ndarray]:
     """Mean and log variance of one trial."""
-    trial_ids = trial_ids_of(store, file)
-    if trial_id not in trial_ids:
-        raise ResultsError(f"{store.uri}/{file}: holds no codes of trial {trial_id}")
-    parquet = store.parquet(file)
-    with store.reading(file):
-        rows = parquet.read_row_group(trial_ids.index(trial_id))
+
+    def look(parquet: pq.ParquetFile) -> tuple[np.ndarray, np.ndarray]:
+        ids = trial_ids_of(parquet)
+        if trial_id not in ids:
+            raise ResultsError(f"{store.uri}/{file}: holds no codes of trial {trial_id}")
+        rows = parquet.read_row_group(ids.index(trial_id))
         return _matrix(rows["mean"]), _matrix(rows["log_variance"])
+
+    return store.parquet(file, look)
 
 
 def _misplaced(study: dict[str, Any]) -> str | None:

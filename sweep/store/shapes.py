@@ -1,132 +1,63 @@
-"""What the small files of a results folder look like, and whether a value looks so.
+"""What the JSON files of a results folder look like, and whether a value looks so.
 
-Files come from other people, from other versions and from damaged disks: whoever reads one gives
-its shape, and gets a value of that shape or an error that names the place.
+Files come from other people, from other versions and from damaged disks. A shape is a type, a tuple
+of shapes one of which fits, ``[shape]``, ``{str: shape}`` or a record. A record has the keys that
+end in no question mark, and may have others unless it is `Only`.
 """
 
-from dataclasses import is_dataclass
-from types import UnionType
-from typing import (
-    Any,
-    Literal,
-    NotRequired,
-    TypedDict,
-    Union,
-    get_args,
-    get_origin,
-    get_type_hints,
-    is_typeddict,
+from typing import Any
+
+
+class Only(dict[str, Any]):
+    """A record without other keys."""
+
+
+_SETTINGS = Only(
+    {"steps": int, "batch_size": int, "learning_rate": float, "num_latents": int}
+    | {"evaluation_batches?": int, "precision?": str}
 )
-
-from ...settings import Settings
-from ..trials.request import MetricRequest
-
-
-class MethodFacts(TypedDict):
-    """A method, or a reference."""
-
-    label: str  # its name for people
-    colour: str  # as "#rrggbb", or ""
-    reference: str  # who published it, and where; or ""
-    trained: bool  # whether it can be: an untrained network and a reference cannot
-    keeps: list[str]  # "parameters" (with losses, curves and pictures), "codes"
-
-
-class MetricFacts(TypedDict):
-    """A metric."""
-
-    label: str
-    reference: str
-    version: str  # of its code
-    defaults: dict[str, Any]  # its parameters where a grid gives none
-    labels: dict[str, str]  # the name for people of each of its scores, by wide column
-    lower_is_better: list[str]  # the wide columns of which less is better
-
-
-class DatasetFacts(TypedDict):
-    """A data set."""
-
-    label: str
-    factors: list[str]  # the names of the reported ones, as far as they are known
-
-
-class CatalogueSection(TypedDict):
-    """The section `catalogue` of a ``study.json``: all names that the study uses."""
-
-    methods: dict[str, MethodFacts]
-    metrics: dict[str, MetricFacts]
-    datasets: dict[str, DatasetFacts]
-
-
-class _Dataset(TypedDict):
-    name: str
-    npz: NotRequired[str]
-    sha256: NotRequired[str]
-
-
-class _Cell(TypedDict):
-    hyperparameters: dict[str, float]
-    training: Settings
-    version: NotRequired[int]
-
-
-class _Grid(TypedDict):
-    study: str
-    description: NotRequired[str | None]
-    datasets: list[_Dataset]
-    seeds: list[int]
-    methods: dict[str, list[_Cell]]
-    exclude: list[dict[str, Any]]
-    metrics: list[MetricRequest]
-    requests_of: NotRequired[dict[str, list[int]]]  # the places in `metrics`; since version 2
-    save_models: bool
-
-
-class StoredStudy(TypedDict):
-    """A ``study.json``; one that was made by hand may say no more than the first two."""
-
-    study: str
-    schema_version: int
-    grids: NotRequired[list[_Grid]]
-    latest: NotRequired[int]
-    catalogue: NotRequired[CatalogueSection]
-
-
-class _Index(TypedDict):
-    step: int
-    trial_ids: list[str]
-    train_seconds: float
-
-
-class _Report(TypedDict):
-    at: float
-    trials: list[str]
-    step: int
-    steps: int
-    failed: NotRequired[list[str]]
-
-
-class _Driver(TypedDict):
-    host: str
-    pid: int
-    since: str
-    shard: NotRequired[tuple[int, int] | None]
-    share: NotRequired[tuple[int, int] | None]  # as version 1 calls it
-    beat: int
-    at: float
-
-
-class _Manifest(TypedDict):
-    files: dict[str, list[str]]
-
-
+_REQUEST = Only(
+    {"representation": str, "metric": str, "parameters": {str: object}}
+    | {"metric_seed": int, "metric_version": str}
+)
+_CELL = {"hyperparameters": {str: float}, "training": _SETTINGS, "version?": int}
+_GRID = {
+    "study": str,
+    "description?": (str, None),
+    "datasets": [{"name": str, "npz?": str, "sha256?": str}],
+    "seeds": [int],
+    "methods": {str: [_CELL]},
+    "exclude": [{str: object}],
+    "metrics": [_REQUEST],
+    "requests_of?": {str: [int]},  # the places in `metrics`; since version 2
+    "save_models": bool,
+}
+_CATALOGUE = {
+    "methods": {str: {"label": str, "colour": str, "trained": bool, "keeps": [str]}},
+    "metrics": {
+        str: {
+            "label": str,
+            "defaults": {str: object},
+            "labels": {str: str},
+            "lower_is_better": [str],
+        }
+    },
+    "datasets": {str: {"label": str, "factors": [str]}},
+}
 SHAPES: dict[str, Any] = {
-    "study.json": StoredStudy,
-    "tables/_columns.json": dict[str, list[str]],
-    "_manifest.json": _Manifest,
-    "checkpoints": _Index,
-    "running/drivers": _Driver,
-    "running": _Report,
+    "study.json": {
+        "study": str,
+        "schema_version": int,
+        "grids?": [_GRID],  # one that was made by hand may have none
+        "latest?": int,
+        "catalogue?": _CATALOGUE,
+    },
+    "tables/_columns.json": {str: [str]},
+    "_manifest.json": {"files": {str: [str]}},
+    "checkpoints": {"step": int, "trial_ids": [str], "train_seconds": float},
+    "running": {"at": float, "trials": [str], "step": int, "steps": int, "failed?": [str]},
+    "running/drivers": {"host": str, "pid": int, "since": str, "beat": int, "at": float}
+    | {"shard?": ([int], None), "share?": ([int], None)},
 }
 """The shapes of JSON files, by their whole name, the end of it or their folder."""
 
@@ -134,45 +65,31 @@ SHAPES: dict[str, Any] = {
 def shape_of(name: str) -> Any:
     """The shape of the JSON file of this name; any object, if nobody knows it."""
     folder, _, last = name.rpartition("/")
-    return next((SHAPES[each] for each in (name, last, folder) if each in SHAPES), dict)
+    return next((SHAPES[each] for each in (name, last, folder) if each in SHAPES), {})
 
 
 def misfit(value: Any, shape: Any, place: str = "it") -> str | None:
-    """Where a JSON value is not of a shape, and what was expected there; None if it is.
+    """Where a JSON value is not of a shape; None if it is.
 
-    A shape is a type, a list, dict, tuple or union of shapes, or a record: a TypedDict, which may
-    have more keys than it names, or a named tuple or dataclass, which may not.
-
-    >>> misfit({"a": [1, "b"]}, dict[str, list[int]])
+    >>> misfit({"a": [1, "b"]}, {"a": [int], "c?": str})
     'it.a.1 is no int'
     """
-    origin, inner = get_origin(shape), get_args(shape)
-    if shape is Any:
-        return None
-    if origin in (Union, UnionType):
-        found = [misfit(value, each, place) for each in inner]
+    if isinstance(shape, tuple):
+        found = [misfit(value, each, place) for each in shape]
         return None if None in found else found[0]
-    if origin is Literal:
-        return None if value in inner else f"{place} is none of {', '.join(map(repr, inner))}"
-    is_record = is_typeddict(shape) or is_dataclass(shape) or hasattr(shape, "_fields")
-    kind: Any = dict if is_record else list if origin is tuple else origin or shape
-    fits = isinstance(value, (int, float) if kind is float else kind)
-    if not fits or (type(value) is bool) != (kind is bool):
-        return f"{place} is no {kind.__name__}"
-    if is_record:
-        hints = get_type_hints(shape)
-        needed = (
-            getattr(shape, "__required_keys__", hints)
-            - getattr(shape, "_field_defaults", {}).keys()
-        )
-        known = value if is_typeddict(shape) else hints
-        if wrong := sorted((needed - value.keys()) | (value.keys() - known.keys())):
-            return f"{place} has no {wrong[0]}, or should not have it"
-        parts = [(name, value[name], hints[name]) for name in hints if name in value]
+    if isinstance(value, list) and isinstance(shape, list):
+        shapes = dict.fromkeys(range(len(value)), shape[0])
+    elif isinstance(value, dict) and isinstance(shape, dict):
+        shapes = {key.rstrip("?"): shape[key] for key in shape if key is not str}
+        shapes |= dict.fromkeys(value, shape[str]) if str in shape else {}
+        lacks = {key for key in shapes if key not in value and f"{key}?" not in shape}
+        if wrong := sorted(lacks | (value.keys() - shapes if isinstance(shape, Only) else set())):
+            return f"{place} has no {wrong[0]}, or should have none"
+        shapes = {key: each for key, each in shapes.items() if key in value}
     else:
-        pairs = value.items() if isinstance(value, dict) else enumerate(value) if inner else ()
-        parts = [(name, each, inner[-1]) for name, each in pairs]
-        if origin is tuple and len(parts) != len(inner):
-            return f"{place} has not {len(inner)} items"
-    wrong = (misfit(each, hint, f"{place}.{name}") for name, each, hint in parts)
+        kind: Any = type(shape) if isinstance(shape, list | dict) else shape or type(None)
+        fits = isinstance(value, (int, float) if kind is float else kind)
+        fits = fits and (kind in (bool, object) or not isinstance(value, bool))  # which is an int
+        return None if fits else f"{place} is no {kind.__name__}"
+    wrong = (misfit(value[key], each, f"{place}.{key}") for key, each in shapes.items())
     return next(filter(None, wrong), None)

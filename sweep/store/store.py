@@ -5,9 +5,9 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +17,8 @@ from ...errors import TeaselError
 from ...storage import UNSEALED, is_half_written, is_sound, replace_file, seal
 from .shapes import misfit, shape_of
 from .tables import SCHEMA_VERSION
+
+Found = TypeVar("Found")
 
 
 class StoreError(TeaselError):
@@ -45,7 +47,8 @@ class Store:
     """Files below one root, named by relative paths with forward slashes.
 
     No name leads out of the root, whoever has thought it up. Files carry digests, wherever their
-    format has room for one: what is read is what was written, or an error.
+    format has room for one: what is read is what was written, or an error. Whatever the store
+    refuses, or cannot be reached for, is a StoreError.
 
     A local file is written under a temporary name beside its place, synced and renamed, so a
     reader never sees half of one. An object store's single put gives the same promise.
@@ -121,9 +124,6 @@ class Store:
         """Puts `content` at `name`, replacing what stands there, whole or not at all.
 
         Content that has room for a digest is sealed.
-
-        Raises:
-            StoreError: If the store refuses (no space, no permission).
         """
         content = seal(content)
         with self._explain_errors("write", name) as path:
@@ -169,11 +169,7 @@ class Store:
         return error
 
     def write_json(self, name: str, value: Mapping[str, Any], indent: int | None = None) -> None:
-        """Writes `value` as a JSON file with a digest.
-
-        Raises:
-            StoreError: If the store refuses.
-        """
+        """Writes `value` as a JSON file with a digest."""
         text = json.dumps({**value, "digest": UNSEALED}, indent=indent)
         self.write(name, text.encode())
 
@@ -200,11 +196,7 @@ class Store:
         return value
 
     def exists(self, name: str) -> bool:
-        """Whether there is a file at `name`.
-
-        Raises:
-            StoreError: If the store cannot be reached.
-        """
+        """Whether there is a file at `name`."""
         with self._explain_errors("look for", name) as path:
             return self._filesystem.get_file_info(path).type == fs.FileType.File
 
@@ -217,9 +209,6 @@ class Store:
 
         Names that begin with a dot are half-written files and are left out; so are names that
         Teasel would never give.
-
-        Raises:
-            StoreError: If the store cannot be reached.
         """
         with self._explain_errors("list", folder) as path:
             found = self._filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
@@ -234,11 +223,7 @@ class Store:
         }
 
     def folders(self, folder: str = "") -> list[str]:
-        """Names of the folders directly in `folder`, sorted; none if it is absent.
-
-        Raises:
-            StoreError: If the store cannot be reached.
-        """
+        """Names of the folders directly in `folder`, sorted; none if it is absent."""
         with self._explain_errors("list", folder) as path:
             found = self._filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
         prefix = f"{folder}/" if folder else ""
@@ -249,20 +234,12 @@ class Store:
         )
 
     def remove(self, name: str) -> None:
-        """Deletes the file at `name`; a missing file is no error.
-
-        Raises:
-            StoreError: If the store refuses.
-        """
+        """Deletes the file at `name`; a missing file is no error."""
         with contextlib.suppress(MissingFileError), self._explain_errors("remove", name) as path:
             self._filesystem.delete_file(path)
 
     def move(self, name: str, to: str) -> None:
-        """Gives the file at `name` another name; a missing file is no error.
-
-        Raises:
-            StoreError: If the store refuses.
-        """
+        """Gives the file at `name` another name; a missing file is no error."""
         with (
             contextlib.suppress(MissingFileError),
             self._explain_errors("write", to) as target,
@@ -289,27 +266,17 @@ class Store:
         pq.write_table(table.replace_schema_metadata(about), sink, **PARQUET, **options)
         self.write(name, sink.getvalue().to_pybytes())
 
-    def parquet(self, name: str, **options: Any) -> pq.ParquetFile:
-        """The Parquet file at `name`, in memory: what cannot be read of it is damaged.
+    def parquet(self, name: str, look: Callable[[pq.ParquetFile], Found], **options: Any) -> Found:
+        """What `look` makes of the Parquet file at `name`.
 
         Raises:
             MissingFileError: If there is none.
-            DamagedFileError: If it is damaged.
+            DamagedFileError: If it is damaged, or `look` finds it to be of another kind.
             StoreError: If it cannot be read.
         """
         content = pa.BufferReader(self.read(name))
-        with self.reading(name):
-            return pq.ParquetFile(content, page_checksum_verification=True, **options)
-
-    @contextlib.contextmanager
-    def reading(self, name: str) -> Iterator[None]:
-        """Makes one clear line of what goes wrong with the content of a Parquet file.
-
-        Raises:
-            DamagedFileError: If it is damaged.
-        """
         try:
-            yield
+            return look(pq.ParquetFile(content, page_checksum_verification=True, **options))
         except (OSError, ValueError, LookupError, MemoryError, pa.ArrowException) as error:
             raise self.damaged(name, str(error).partition("\n")[0]) from error
 

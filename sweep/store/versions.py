@@ -10,8 +10,10 @@ is null, nobody knows). It gives files digests, and describes in ``study.json`` 
 `catalogue`, and for each grid `representations`, `metric_seed` and `requests_of`.
 """
 
+import json
 import re
 from collections.abc import Iterable
+from importlib.resources import files
 from typing import Any
 
 import pyarrow as pa
@@ -36,6 +38,13 @@ _SOURCES = {
 """The columns of version 1 that a column of today is made from, beside the one of its name."""
 
 
+_FACTS = json.loads((files("teasel.sweep.store") / "version_1.json").read_text(encoding="utf-8"))
+REFERENCES, METHODS, METRICS = (_FACTS[kind] for kind in ("references", "methods", "metrics"))
+DATASET_LABELS, FACTORS = _FACTS["datasets"]["labels"], _FACTS["datasets"]["factors"]
+"""What the names of version 1 meant: facts, whatever a catalogue says of them today. Of a method
+its label, colour and reference; of a data set the names of its reported factors."""
+
+_RAW_PIXELS_METRICS = ("beta_vae_score", "factor_vae_score")
 _DRIVER_FACTS = {"share": "shard", "pids": "pid_namespace"}
 
 
@@ -199,168 +208,3 @@ def _describe_method(name: str, cells: list[dict[str, Any]]) -> dict[str, Any]:
         "trained": trained,
         "keeps": [] if name == "raw_pixels" else kept,
     }
-
-
-# What the names of version 1 meant: facts, whatever a catalogue says of them today.
-
-REFERENCES = ("ground_truth", "raw_pixels", "pca", "ica", "random_codes")
-_RAW_PIXELS_METRICS = ("beta_vae_score", "factor_vae_score")
-
-METHODS = {
-    "beta_vae": ("β-VAE", "#3b6ea8", "Higgins et al. 2017, openreview.net/forum?id=Sy2fzU9gl"),
-    "factor_vae": ("FactorVAE", "#c8603a", "Kim and Mnih 2018, arXiv:1802.05983"),
-    "dip_vae_i": ("DIP-VAE-I", "#4f8a5b", "Kumar et al. 2018, arXiv:1711.00848"),
-    "dip_vae_ii": ("DIP-VAE-II", "#8fae3f", "Kumar et al. 2018, arXiv:1711.00848"),
-    "beta_tc_vae": ("β-TC-VAE", "#7a5a9e", "Chen et al. 2018, arXiv:1802.04942"),
-    "annealed_vae": ("AnnealedVAE", "#c79a2b", "Burgess et al. 2017, arXiv:1804.03599"),
-    "untrained": ("Untrained networks", "", ""),
-    "ground_truth": ("Ground truth", "", ""),
-    "raw_pixels": ("Raw pixels", "", ""),
-    "pca": ("PCA", "", ""),
-    "ica": ("ICA", "", ""),
-    "random_codes": ("Random codes", "", ""),
-}
-"""Label, colour and reference of each method and reference of version 1."""
-
-DATASET_LABELS = {
-    "dsprites": "dSprites",
-    "dsprites_mini": "dSprites (mini)",
-    "color_dsprites": "Color-dSprites",
-    "noisy_dsprites": "Noisy-dSprites",
-    "scream_dsprites": "Scream-dSprites",
-    "smallnorb": "SmallNORB",
-    "cars3d": "Cars3D",
-    "shapes3d": "Shapes3D",
-}
-
-FACTORS = {
-    name: ["shape", "scale", "orientation", "position_x", "position_y"]
-    for name in DATASET_LABELS
-    if "dsprites" in name
-} | {
-    "smallnorb": ["category", "elevation", "azimuth", "lighting"],
-    "cars3d": ["elevation", "azimuth", "object"],
-    "shapes3d": ["floor_hue", "wall_hue", "object_hue", "scale", "shape", "orientation"],
-}
-"""The names of the reported factors of each data set of version 1."""
-
-_SIZES = (10, 100, 1000, 10000)
-
-
-def _metric(
-    label: str,
-    reference: str,
-    labels: dict[str, str],
-    lower_is_better: tuple[str, ...] = (),
-    **defaults: Any,
-) -> dict[str, Any]:
-    return {
-        "label": label,
-        "reference": reference,
-        "version": "1",
-        "defaults": defaults,
-        "labels": labels,
-        "lower_is_better": list(lower_is_better),
-    }
-
-
-METRICS = {
-    "beta_vae_score": _metric(
-        "BetaVAE score",
-        "Higgins et al. 2017, openreview.net/forum?id=Sy2fzU9gl",
-        {"beta_vae_score": "BetaVAE score"},
-        batch_size=64,
-        num_train=10000,
-        num_test=5000,
-    ),
-    "factor_vae_score": _metric(
-        "FactorVAE score",
-        "Kim and Mnih 2018, arXiv:1802.05983",
-        {"factor_vae_score": "FactorVAE score"},
-        batch_size=64,
-        num_train=10000,
-        num_test=5000,
-        num_variance=10000,
-    ),
-    "mig": _metric(
-        "MIG",
-        "Chen et al. 2018, arXiv:1802.04942",
-        {"mig": "MIG"},
-        num_train=10000,
-        num_bins=20,
-    ),
-    "dci": _metric(
-        "DCI",
-        "Eastwood and Williams 2018, openreview.net/forum?id=By-7dz-AZ",
-        {
-            "dci_disentanglement": "DCI disent.",
-            "dci_completeness": "DCI compl.",
-            "dci_informativeness_test": "DCI inform.",
-        },
-        num_train=10000,
-        num_test=5000,
-    ),
-    "modularity": _metric(
-        "Modularity",
-        "Ridgeway and Mozer 2018, arXiv:1802.05312",
-        {"modularity": "Modularity"},
-        num_train=10000,
-        num_bins=20,
-    ),
-    "explicitness": _metric(
-        "Explicitness",
-        "Ridgeway and Mozer 2018, arXiv:1802.05312",
-        {"explicitness_test": "Explicitness"},
-        num_train=10000,
-        num_test=5000,
-        one_vs_rest=False,
-    ),
-    "sap": _metric(
-        "SAP",
-        "Kumar et al. 2018, arXiv:1711.00848",
-        {"sap": "SAP"},
-        num_train=10000,
-        num_test=5000,
-    ),
-    "unsupervised": _metric(
-        "Unsupervised scores",
-        "Locatello et al. 2019, arXiv:1811.12359",
-        {
-            "gaussian_total_correlation": "Total corr.",
-            "gaussian_wasserstein_correlation": "Wasserstein corr.",
-            "gaussian_wasserstein_correlation_norm": "Wasserstein corr. (norm.)",
-            "mutual_info_score": "Mutual info.",
-        },
-        (
-            "gaussian_total_correlation",
-            "gaussian_wasserstein_correlation",
-            "gaussian_wasserstein_correlation_norm",
-            "mutual_info_score",
-        ),
-        num_train=10000,
-        num_bins=20,
-    ),
-    "downstream_lr": _metric(
-        "Logistic regression",
-        "Locatello et al. 2019, arXiv:1811.12359",
-        {f"downstream_lr_{size}": f"LR {size}" for size in _SIZES},
-        num_train=list(_SIZES),
-        num_test=5000,
-        one_vs_rest=False,
-    ),
-    "downstream_gbt": _metric(
-        "Gradient boosted trees",
-        "Locatello et al. 2019, arXiv:1811.12359",
-        {f"downstream_gbt_{size}": f"GBT {size}" for size in _SIZES},
-        num_train=list(_SIZES),
-        num_test=5000,
-    ),
-    "irs": _metric(
-        "IRS",
-        "Suter et al. 2019, arXiv:1811.00007",
-        {"irs": "IRS"},
-        num_train=10000,
-        quantile=0.99,
-    ),
-}
-"""The metrics of version 1, as the section `catalogue` describes them."""

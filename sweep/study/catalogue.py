@@ -5,16 +5,51 @@ method, a metric or a data set is not installed, and as it was meant where it ha
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from ...datasets import DATASETS, DataError, find_npz
 from ...metrics import find_metric
 from ...models import METHODS
 from ...words import readable
 from ..grid.expand import Resolved
-from ..store.shapes import CatalogueSection, DatasetFacts, MethodFacts, MetricFacts
 from ..store.tables import score_column
 from ..trials.references import REFERENCES
+
+
+class MethodFacts(TypedDict):
+    """A method, or a reference."""
+
+    label: str  # its name for people
+    colour: str  # as "#rrggbb", or ""
+    reference: str  # who published it, and where; or ""
+    trained: bool  # whether it can be: an untrained network and a reference cannot
+    keeps: list[str]  # "parameters" (with losses, curves and pictures), "codes"
+
+
+class MetricFacts(TypedDict):
+    """A metric."""
+
+    label: str
+    reference: str
+    version: str  # of its code
+    defaults: dict[str, Any]  # its parameters where a grid gives none
+    labels: dict[str, str]  # the name for people of each of its scores, by wide column
+    lower_is_better: list[str]  # the wide columns of which less is better
+
+
+class DatasetFacts(TypedDict):
+    """A data set."""
+
+    label: str
+    factors: list[str]  # the names of the reported ones, as far as they are known
+
+
+class CatalogueSection(TypedDict):
+    """The section `catalogue` of a ``study.json``: all names that the study uses."""
+
+    methods: dict[str, MethodFacts]
+    metrics: dict[str, MetricFacts]
+    datasets: dict[str, DatasetFacts]
 
 
 def describe_grid(grid: Resolved) -> CatalogueSection:

@@ -48,7 +48,7 @@ def test_no_name_leads_out_of_a_folder(uri: str, name: str, tmp_path: Path) -> N
         lambda name: store.write(name, b""),
         lambda name: store.move(name, "quarantine/x"),
         lambda name: store.move("x", name),
-        store.parquet,
+        lambda name: store.parquet(name, str),
     ):
         with pytest.raises(StoreError, match="is no name of a file in it"):
             use(name)
@@ -442,3 +442,64 @@ def test_a_folder_without_digests_is_read_and_said_to_have_none(
     assert code == 0
     assert "files carry no digest" in said
     assert "clean; 4 trials done" in said
+
+
+def test_a_folder_that_may_only_be_read_is_read_and_is_not_written(
+    results_copy: Results, grid_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(results_copy.uri)
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    was_root = os.geteuid() == 0
+    for above in list(folder.parents)[:3] if was_root else ():
+        above.chmod(0o755)  # pytest's folders are their maker's alone
+    if was_root:
+        os.seteuid(65534)
+    try:
+        for command in (["status"], ["verify"], ["failures"]):
+            assert say(capsys, *command, str(folder))[0] == 0
+        code, said = say(capsys, "compact", str(folder))
+    finally:
+        if was_root:
+            os.seteuid(0)
+        for path in (folder, *folder.rglob("*")):
+            path.chmod(0o755)
+    assert code == 2
+    assert said.splitlines()[-1].endswith("Permission denied")
+
+
+def test_a_folder_copied_while_it_was_written_is_made_whole_by_the_same_run(
+    finished: Results, results_copy: Results, grid_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The models were copied before the attempt wrote them, its rows after that."""
+    folder = Path(results_copy.uri)
+    shutil.rmtree(folder / "models")
+    compact(results_copy, "tables/scores")
+    shutil.copytree(
+        Path(finished.uri, "tables", "scores"), folder / "tables" / "scores", dirs_exist_ok=True
+    )
+    code, said = say(capsys, "verify", results_copy.uri)
+    assert code == 1
+    assert "gone: 4" in said
+    assert say(capsys, "status", results_copy.uri)[0] == 0
+    say(capsys, "verify", results_copy.uri, "--quarantine")
+    assert results_copy.statuses() == {}
+    assert len(results_copy.table("scores")) == 0
+
+
+def test_codes_of_two_widths_are_folded_into_two_files(tmp_path: Path) -> None:
+    results, rng = Results(tmp_path), np.random.default_rng(0)
+    rows, codes = [], {}
+    for number in range(6):
+        trial_id, attempt_id = f"{number:016x}", f"{number}-train-1"
+        codes[trial_id] = rng.normal(size=(2, 5, 3 + number % 2)).astype(np.float32)
+        results.add_codes("squares", attempt_id, [(trial_id, *codes[trial_id])])
+        rows.append({"trial_id": trial_id, "dataset": "squares", "attempt_id": attempt_id})
+    results.add_points("squares", np.arange(5), np.zeros((5, 2), np.int64))
+    results.add("trials", "x", rows)
+    compact(results, "representations/squares")
+    assert len(results.store.files("representations/squares", ".parquet")) == 3  # and the points
+    for trial_id, (mean, log_variance) in codes.items():
+        found = Results(tmp_path).representation(trial_id)
+        np.testing.assert_array_equal(found[0], mean)
+        np.testing.assert_array_equal(found[1], log_variance)

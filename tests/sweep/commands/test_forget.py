@@ -12,6 +12,7 @@ from teasel.sweep.schedule.drivers import at_work
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store import checkpoints, forget
 from teasel.sweep.store.compact import compact
+from teasel.sweep.store.files import read_file
 from teasel.sweep.store.results import Results
 from teasel.sweep.store.tables import FailureRow, ScoreRow
 
@@ -26,7 +27,7 @@ def everything_of(results: Results) -> dict[str, list[str]]:
         for folder in results.code_folders()
         for file in results.store.files(folder, ".parquet")
         if not file.endswith("factors.parquet")
-        for trial_id in results.store.parquet(file).read(["trial_id"])["trial_id"].to_pylist()
+        for trial_id in read_file(results.store, file, ["trial_id"])["trial_id"].to_pylist()
     ]
     found["models"] = [
         name.partition("/")[0]

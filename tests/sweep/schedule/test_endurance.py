@@ -91,7 +91,7 @@ def workers_of(driver: int) -> list[int]:
 def num_trained(results: Results) -> int:
     """Trained trials, those counted twice that two attempts have committed."""
     return sum(
-        results.store.parquet(file).metadata.num_rows
+        results.store.parquet(file, lambda parquet: parquet.metadata.num_rows)
         for file in results.store.files("tables/trials", ".parquet")
     )
 

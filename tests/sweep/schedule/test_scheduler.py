@@ -18,6 +18,7 @@ from teasel.sweep.schedule.progress import Snapshot
 from teasel.sweep.schedule.retries import MAX_LOST
 from teasel.sweep.schedule.scheduler import DemandError, Options, Scheduler, Summary
 from teasel.sweep.store import checkpoints
+from teasel.sweep.store.files import read_file
 from teasel.sweep.store.results import Results
 from teasel.sweep.store.store import StoreError
 from teasel.sweep.study.remaining import WantedTrial, remaining
@@ -77,7 +78,7 @@ def finished(results: Results) -> Counter[str]:
     return Counter(
         trial_id
         for file in files
-        for trial_id in results.store.parquet(file).read(["trial_id"])["trial_id"].to_pylist()
+        for trial_id in read_file(results.store, file, ["trial_id"])["trial_id"].to_pylist()
     )
 
 
