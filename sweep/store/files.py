@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from .store import MissingFileError, Store, newer
 from .tables import COLUMNS, IDENTITY, SCHEMA_VERSION
-from .versions import stored_columns, upgrade_table
+from .versions import ADDED, stored_columns, upgrade_table
 
 MANIFEST = "_manifest.json"  # readers of whole folders leave out what begins with an underscore
 COMPACT = "compact-"  # how the names of compacted files begin
@@ -170,7 +170,8 @@ def read_rows(parquet: pq.ParquetFile, file: str, columns: list[str] | None = No
     version = version_of(schema)
     if version > SCHEMA_VERSION:
         raise newer(file, version)
-    _check_columns(schema, IDENTITY[table] if table else ["trial_id"])
+    needed = IDENTITY[table] if table else ("trial_id",)
+    _check_columns(schema, (name for name in needed if (version, name) not in ADDED))
     stored = None
     if columns is not None:
         stored = [name for name in stored_columns(table, version, columns) if name in schema.names]

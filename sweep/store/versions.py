@@ -48,6 +48,10 @@ _RAW_PIXELS_METRICS = ("beta_vae_score", "factor_vae_score")
 _DRIVER_FACTS = {"share": "shard", "pids": "pid_namespace"}
 
 
+ADDED = {(1, "points")}
+"""Versions, and columns that tell rows apart and that their files lack."""
+
+
 def stored_columns(table: str, version: int, columns: Iterable[str]) -> list[str]:
     """The columns to read of a file of this version, to get these columns of today's."""
     if version >= 2:
