@@ -308,10 +308,13 @@ def _misplaced(study: dict[str, Any]) -> str | None:
     grids = study.get("grids", [])
     if not 0 <= study.get("latest", 0) < max(1, len(grids)):
         return "latest is the place of no grid"
-    for grid in grids:
-        if study["schema_version"] >= 2 and "requests_of" not in grid:
+    known = study.get("catalogue", {}).get("methods", {})
+    for grid in grids if study["schema_version"] >= 2 else ():
+        if "requests_of" not in grid:
             return "a grid lacks requests_of"
-        for places in grid.get("requests_of", {}).values():
+        if not all({"trained", "keeps"} <= known.get(name, {}).keys() for name in grid["methods"]):
+            return "the catalogue lacks a method"
+        for places in grid["requests_of"].values():
             if any(not 0 <= place < len(grid["metrics"]) for place in places):
                 return "requests_of has the place of no score"
     return None

@@ -32,17 +32,17 @@ _GRID = {
     "requests_of?": {str: [int]},  # the places in `metrics`; since version 2
     "save_models": bool,
 }
-_CATALOGUE = {
-    "methods": {str: {"label": str, "colour": str, "trained": bool, "keeps": [str]}},
+_CATALOGUE = {  # of a study without grids it may be short
+    "methods": {str: {"label?": str, "colour?": str, "trained?": bool, "keeps?": [str]}},
     "metrics": {
         str: {
-            "label": str,
-            "defaults": {str: object},
-            "labels": {str: str},
-            "lower_is_better": [str],
+            "label?": str,
+            "defaults?": {str: object},
+            "labels?": {str: str},
+            "lower_is_better?": [str],
         }
     },
-    "datasets": {str: {"label": str, "factors": [str]}},
+    "datasets": {str: {"label?": str, "factors?": [str]}},
 }
 SHAPES: dict[str, Any] = {
     "study.json": {

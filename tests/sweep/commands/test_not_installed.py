@@ -36,12 +36,12 @@ def rename(value: object) -> object:
     return RENAMED.get(value, value) if isinstance(value, str) else value
 
 
-def rename_rows(file: Path, ids: dict[str, str]) -> None:
-    """Calls the trials, the method, the metric and the data set in a Parquet file otherwise."""
+def rename_rows(file: Path, names: dict[str, str]) -> None:
+    """Writes a Parquet file anew, with other names in it."""
     table = pq.read_table(file)
     for name in ("trial_id", "dataset", "method", "metric", "score"):
         if name in table.column_names:
-            texts = [(RENAMED | ids).get(text, text) for text in table[name].to_pylist()]
+            texts = [names.get(text, text) for text in table[name].to_pylist()]
             place = table.column_names.index(name)
             table = table.set_column(place, name, pa.array(texts, pa.string()))
     groups = {"row_group_size": 15_000} if "mean" in table.column_names else {}
@@ -66,7 +66,9 @@ def folders(finished: Results, tmp_path_factory: pytest.TempPathFactory) -> tupl
     ids = dict(zip(ids_of(here), ids_of(gone), strict=True))
     Path(gone.uri, "representations/squares").rename(Path(gone.uri, "representations/gone_set"))
     for file in Path(gone.uri).rglob("*.parquet"):
-        rename_rows(file, ids)
+        rename_rows(file, RENAMED | ids)
+    for file in Path(here.uri).rglob("*.parquet"):
+        rename_rows(file, {})  # so that neither folder has digests
     shutil.rmtree(Path(gone.uri, "models"))
     shutil.rmtree(Path(here.uri, "models"))
     for results in (here, gone):
