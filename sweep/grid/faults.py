@@ -7,6 +7,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from ...errors import INSTALL, hint
+from ...metrics import COMPARISONS
 from .source import MOST_FAULTS, Fault, KeyPath
 
 
@@ -19,6 +20,8 @@ def faults(error: ValidationError, root: type[BaseModel]) -> list[Fault]:
         if kind == "extra_forbidden":
             known = list(_model_at(root, path[:-1]).model_fields)
             otherwise = INSTALL if path[:-1] in (("methods",), ("metrics",)) else ""
+            if path[:-1] == ("metrics",) and key in COMPARISONS:
+                otherwise = f"; `teasel rescore DIR --metrics {key}` compares models once trained"
             what = f"unknown {_noun(path)} '{key}'{hint(str(key), known, otherwise)}"
             found.append(Fault(path, what, at_key=True))
         elif kind == "missing":

@@ -126,6 +126,12 @@ def test_the_metric_seeds_are_the_studys_unless_given() -> None:
     assert grid_of(GOOD + "metrics: [mig]\nmetric_seed: 5\n").requests()[0].metric_seed == 5
 
 
+def test_a_score_that_compares_models_comes_after_the_run() -> None:
+    (fault,) = faults_of(GOOD + "metrics: [mig, udr]\n")
+    assert "unknown metric 'udr'" in fault
+    assert "`teasel rescore DIR --metrics udr` compares models once trained" in fault
+
+
 def test_all_faults_come_at_once_each_with_its_place_and_a_suggestion() -> None:
     faults = faults_of(
         "study: mine\n"
