@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -503,3 +504,13 @@ def test_codes_of_two_widths_are_folded_into_two_files(tmp_path: Path) -> None:
         found = Results(tmp_path).representation(trial_id)
         np.testing.assert_array_equal(found[0], mean)
         np.testing.assert_array_equal(found[1], log_variance)
+
+
+def test_every_test_that_the_page_names_is_there() -> None:
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "reliability.md").read_text()
+    tests = {path.name: path.read_text() for path in (root / "tests").rglob("test_*.py")}
+    named = re.findall(r"`(test_\w+\.py)?::(test_\w+)`", page)
+    assert len(named) > 10
+    for file, test in named:
+        assert f"def {test}(" in tests[file or "test_strangers.py"]
