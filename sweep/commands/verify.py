@@ -95,7 +95,7 @@ def put_aside(results: Results, found: Findings) -> None:
     store = results.store
     for file in found.damaged:
         store.move(file, f"quarantine/{file}")
-    for folder in {file.rpartition("/")[0] for file in found.damaged}:
+    for folder in {file.rpartition("/")[0] for file in found.damaged if file.endswith(".parquet")}:
         if manifest(store, folder):
             write_manifest(store, folder, list_files(store, folder).compacted)
     for table in ("trials", "scores") if found.lost else ():
