@@ -143,6 +143,7 @@ def test_reading_a_folder_opens_no_data_set_that_it_names(
 ODD = "\x1b]0;title\x07\x1b[31m<script>alert(1)</script>|`"
 
 
+@pytest.mark.slow
 def test_what_a_strangers_text_holds_is_shown_as_text(
     results_copy: Results, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -249,6 +250,12 @@ for _file, _kinds in FILES.items():
 
 
 HARMS = [(file, kind) for file, kinds in FILES.items() for kind in kinds]
+MOST_HARMS = [  # the others slow
+    pytest.param(file, kind, marks=pytest.mark.slow)
+    if file != "study.json" and kind.startswith("b'")
+    else (file, kind)
+    for file, kind in HARMS
+]
 
 
 def harm(results: Results, file: str, kind: str) -> str:
@@ -260,7 +267,7 @@ def harm(results: Results, file: str, kind: str) -> str:
     return found.name
 
 
-@pytest.mark.parametrize(("file", "kind"), HARMS)
+@pytest.mark.parametrize(("file", "kind"), MOST_HARMS)
 def test_no_file_ends_a_command_in_a_traceback(
     file: str,
     kind: str,

@@ -285,7 +285,11 @@ def test_more_scores_than_anybody_reads_are_refused_with_their_number(
 
 @pytest.mark.parametrize(
     "error",
-    [OSError(errno.ENOSPC, "no space left"), PermissionError(13, "cache"), DataError("it is gone")],
+    [
+        OSError(errno.ENOSPC, "no space left"),
+        pytest.param(PermissionError(13, "cache"), marks=pytest.mark.slow),
+        pytest.param(DataError("it is gone"), marks=pytest.mark.slow),
+    ],
 )
 def test_what_the_machine_lacks_is_no_trials_failure_and_ends_the_run(
     error: Exception, grid_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
