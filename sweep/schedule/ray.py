@@ -42,7 +42,7 @@ _LOG = logging.getLogger("teasel")
 _PATIENCE_SECONDS = 5.0  # for an address to answer
 _SILENT_SECONDS = 30.0  # less than the minute after which Ray ends the process
 _OWNER = "teasel"
-"""The file by which a session of Ray's is known as one of ours."""
+"""The file of a folder of Ray's that says which process it is of."""
 
 _START_SECONDS = 180.0  # for JAX to start on an accelerator, from a slow file system
 _OBJECT_STORE_BYTES = 128 * 2**20  # what passes through it is small: rows go to the results folder
@@ -106,13 +106,14 @@ class RayExecutor:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         options: dict[str, Any] = {} if address else {"object_store_memory": _OBJECT_STORE_BYTES}
-        if not address:
-            _remove_sessions()
+        self._folder: Path | None = None
         # Ray's processes would end by a signal to all of a terminal, with what is to be saved.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGQUIT})
         try:
             if not address:
                 _keep_token()
+                self._folder = _make_folder()
+                options["_temp_dir"] = str(self._folder / "r")
             context = ray.init(
                 address=address or "local",
                 log_to_driver=False,
@@ -121,6 +122,7 @@ class RayExecutor:
                 **options,
             )
         except (Exception, SystemExit) as error:  # whatever it is, there is no Ray
+            self._remove_folder()
             where = f"at {address}" if address else "on this machine"
             raise ClusterError(f"no Ray {where}: {error}{_advise(str(error))}") from error
         finally:
@@ -128,11 +130,6 @@ class RayExecutor:
         self.dashboard: str | None = context.dashboard_url or None
         self._own = not address
         info: dict[str, str] = getattr(context, "address_info", {})  # a client of Ray's has none
-        self._session: Path | None = None
-        if self._own:
-            self._session = Path(info["session_dir"])
-            self._session.chmod(0o700)
-            (self._session / _OWNER).write_text(process_namespace())
         self._left = threading.Event()
         if gcs := info.get("gcs_address"):
             threading.Thread(target=_watch, args=(gcs, self._left), daemon=True).start()
@@ -285,8 +282,11 @@ class RayExecutor:
                 request_resources(bundles=[])
         self._left.set()
         ray.shutdown()
-        if self._session:
-            shutil.rmtree(self._session, ignore_errors=True)
+        self._remove_folder()
+
+    def _remove_folder(self) -> None:
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _watch(address: str, left: threading.Event) -> None:
@@ -315,16 +315,24 @@ def _keep_token() -> None:
             path.chmod(0o600)
 
 
-def _remove_sessions() -> None:
-    """Removes what Rays of killed drivers have left on this machine."""
-    for owner in Path(tempfile.gettempdir()).glob(f"ray/session_*/{_OWNER}"):
+def _make_folder() -> Path:
+    """A folder for the files of a Ray of our own, once those of killed drivers are removed.
+
+    Nobody else can enter it: Ray opens what lies in it to everybody.
+    """
+    root = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
+    for owner in Path(root).glob(f"ray-*/{_OWNER}"):
         try:
-            if owner.read_text() == process_namespace():
-                os.kill(int(owner.parent.name.rpartition("_")[2]), 0)
+            number, namespace = owner.read_text().split(" ", 1)
+            if namespace == process_namespace():
+                os.kill(int(number), 0)
         except ProcessLookupError:
             shutil.rmtree(owner.parent, ignore_errors=True)
         except (OSError, ValueError):  # another user's
             continue
+    folder = Path(tempfile.mkdtemp(prefix="ray-", dir=root))
+    (folder / _OWNER).write_text(f"{os.getpid()} {process_namespace()}")
+    return folder
 
 
 def _check_reachable(address: str) -> None:

@@ -2,10 +2,12 @@
 
 import ast
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -165,6 +167,7 @@ sys.modules["teasel.sweep.work.score"].score = score
 
 HALVES = """
 import sys
+import tempfile
 from teasel.sweep.schedule import ray as ray_executor
 from teasel.sweep.schedule.ray import RayExecutor
 from teasel.settings import Settings
@@ -223,23 +226,21 @@ def test_a_client_without_the_token_is_refused_and_one_that_has_it_is_not(
     grid_file: Path, tmp_path: Path
 ) -> None:
     longer = grid_file.with_name("token.yaml")
-    longer.write_text(grid_file.read_text().replace("steps: 6", "steps: 800"))
-    home = tmp_path / "home"
-    home.mkdir()
+    longer.write_text(grid_file.read_text().replace("steps: 6", "steps: 8000"))
+    home = Path(tempfile.mkdtemp())  # Ray's sockets have no room for a longer name
     environment = {k: v for k, v in os.environ.items() if k != "RAY_AUTH_MODE"}
-    environment |= {"RAY_ADDRESS": "", "HOME": str(home), "TMPDIR": str(tmp_path)}
+    environment |= {"RAY_ADDRESS": "", "HOME": str(home), "TMPDIR": str(home)}
     run = subprocess.Popen(
         [*TEASEL, "run", str(longer), "--results", str(tmp_path / "results")], env=environment
     )
     wait_for(tmp_path / "results", "running/*-train-1.json")
     token = home / ".ray" / "auth_token"
     assert stat.S_IMODE(token.stat().st_mode) == 0o600
-    (session,) = (tmp_path / "ray").glob("session_2*")
+    (session,) = home.glob("ray-*")
     assert stat.S_IMODE(session.stat().st_mode) == 0o700
-    gcs = descendant(run.pid, "/gcs_server")
-    words = Path(f"/proc/{gcs}/cmdline").read_bytes().decode().split("\0")
-    facts = dict(word.removeprefix("--").partition("=")[::2] for word in words if "=" in word)
-    address = f"{facts['node-ip-address']}:{facts['gcs_server_port']}"
+    raylet = descendant(run.pid, "/raylet")
+    words = Path(f"/proc/{raylet}/cmdline").read_bytes().decode().split("\0")
+    (address,) = (word.partition("=")[2] for word in words if word.startswith("--gcs-address="))
     client = f"import ray; ray.init('{address}'); print('nodes', len(ray.nodes()))"
     said = {}
     for key in (token.read_text(), "0" * 64):
@@ -252,6 +253,7 @@ def test_a_client_without_the_token_is_refused_and_one_that_has_it_is_not(
     assert run.wait(timeout=120) == 3
     assert list(said.values()) == [(True, True), (False, False)]
     assert not session.exists()
+    shutil.rmtree(home)
 
 
 @pytest.mark.slow
