@@ -358,13 +358,17 @@ def flip_and_read(results: Results, num: int, seed: int) -> dict[str, int]:
         harmed = bytearray(content)
         harmed[place] ^= 1 << bit
         path.write_bytes(harmed)
+        said = ""
         try:
             fresh = Results(results.uri)
             if path.suffix == ".json":
                 fresh.store.read_json(str(path.relative_to(results.uri)))
             found = read_all(fresh)
         except (StoreError, ResultsError) as error:
-            noticed[path.suffix] += path.name in str(error)
+            said = str(error)
+        if said:
+            assert path.name in said
+            noticed[path.suffix] += 1
         else:
             where = str(path.relative_to(results.uri))
             same = {key: found[key] for key in found if key != where} == {
@@ -385,7 +389,7 @@ def test_a_flipped_bit_is_an_error_that_names_the_file_or_changes_nothing(whole:
 @pytest.mark.slow
 def test_thousands_of_flipped_bits_are_noticed(whole: Results) -> None:
     noticed = flip_and_read(whole, 5_000, seed=1)
-    assert sum(noticed.values()) >= 4_900
+    assert sum(noticed.values()) >= 4_800  # the digest's mark is a fortieth of these small files
 
 
 @pytest.mark.slow

@@ -12,7 +12,10 @@ import pytest
 
 from teasel.sweep.store.results import Results
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:Exception ignored in. <function _at_fork"),  # of JAX, here
+]
 
 TEASEL = [sys.executable, "-c", "import sys; from teasel.__main__ import main; sys.exit(main())"]
 
