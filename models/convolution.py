@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from . import kernels
+
 FEW_CHANNELS = 4
 """Up to this many channels on the large side a CPU is faster with a product than with `lax`."""
 
@@ -36,28 +38,38 @@ class Form(NamedTuple):
     packs: bool
 
 
-def convolve(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
-    """The stride-2 convolution with SAME padding, in the arithmetic in force.
+def convolution_layer(
+    inputs: jax.Array, kernel: jax.Array, bias: jax.Array, *, transposed: bool, relu: bool
+) -> jax.Array:
+    """A stride-2 convolution with SAME padding, in the arithmetic in force, plus the bias.
 
     Args:
-        inputs: (B, 2H, 2W, I).
-        kernel: (k, k, I, O) with k = 2 or 4.
+        inputs: (B, H, W, C).
+        kernel: (k, k, C, features) with k = 2 or 4.
+        bias: (features,).
+        transposed: Whether it doubles the sides, as TensorFlow defines it, or halves them. The
+            transpose is the gradient of the convolution: input i reaches outputs 2i + a - 1
+            through kernel row a (k = 4). Flax's `ConvTranspose` has the same geometry with the
+            kernel's rows and columns reversed.
+        relu: Whether the inputs go through a ReLU first.
     """
-    return _down(_form(), inputs, kernel)
+    name = _ARITHMETIC.get()[0] or backend_form()
+    if name == "kernels":
+        return kernels.layer(transposed, relu, inputs, kernel, bias)
+    form = FORMS[name]
+    inputs = jax.nn.relu(inputs) if relu else inputs
+    if transposed:
+        outputs = _up(form, inputs, jnp.swapaxes(kernel, 2, 3))
+    else:
+        outputs = _down(form, inputs, kernel)
+    return add_bias(outputs, bias)
 
 
-def convolve_transposed(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
-    """The stride-2 transposed convolution with SAME padding, as TensorFlow defines it.
-
-    It is the gradient of `convolve`: input i reaches outputs 2i + a - 1 through kernel row a
-    (k = 4). Flax's `ConvTranspose` has the same geometry with the kernel's rows and columns
-    reversed.
-
-    Args:
-        inputs: (B, H, W, I).
-        kernel: (k, k, I, O) with k = 2 or 4; the result is (B, 2H, 2W, O).
-    """
-    return _up(_form(), inputs, jnp.swapaxes(kernel, 2, 3))
+def add_bias(outputs: jax.Array, bias: jax.Array) -> jax.Array:
+    """`outputs` + `bias` in float32 or wider, so that the bias's gradient is summed in that."""
+    full = wide(outputs.dtype)
+    row = jnp.expand_dims(bias, range(outputs.ndim - 1)).astype(full)
+    return (outputs.astype(full) + row).astype(outputs.dtype)
 
 
 @contextmanager
@@ -95,7 +107,7 @@ def check_arithmetic(form: str | None, activations: str, precision: str = "float
 
 def form_for(on_cpu: bool) -> str:
     """The name of the form for a kind of device."""
-    return "direct" if on_cpu else "blocks"
+    return "direct" if on_cpu else "products"
 
 
 def backend_form() -> str:
@@ -116,10 +128,6 @@ def wide(dtype: jnp.dtype) -> jnp.dtype:
 _ARITHMETIC: ContextVar[tuple[str | None, str]] = ContextVar(
     "arithmetic", default=(None, "float32")
 )
-
-
-def _form() -> Form:
-    return FORMS[_ARITHMETIC.get()[0] or backend_form()]
 
 
 # The two layers, with gradients made of the same three maps.
@@ -227,8 +235,12 @@ def _kernel(matrix: jax.Array, k: int) -> jax.Array:
 
 
 def _flat_product(left: jax.Array, right: jax.Array) -> jax.Array:
-    """(B, H, W, I), (B, H, W, O) -> (I, O) in float32 or wider: the sum over all positions."""
-    axes = ((0, 1, 2), (0, 1, 2))
+    """(B, H, W, I), (B, H, W, O) -> (I, O) in float32 or wider: the sum over all positions.
+
+    Positions are one axis before the product: XLA would write transposed copies of three.
+    """
+    left, right = (side.reshape(-1, side.shape[-1]) for side in (left, right))
+    axes = ((0,), (0,))
     return lax.dot_general(left, right, (axes, ((), ())), preferred_element_type=wide(left.dtype))
 
 
@@ -247,9 +259,7 @@ def _blocks_up(outputs: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def _blocks_weights(inputs: jax.Array, outputs: jax.Array, k: int) -> jax.Array:
-    # Transposed, so that the operand of fewer channels is the one that XLA transposes on a CPU.
-    product = _flat_product(_spread(outputs, k // 2), _to_blocks(inputs, k // 2))
-    return _kernel(product.T, k)
+    return _kernel(_flat_product(_to_blocks(inputs, k // 2), _spread(outputs, k // 2)), k)
 
 
 # One matrix product over patches of the large side (space-to-depth, then shifted copies).
@@ -270,9 +280,47 @@ def _patches_down(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
     return _patches(inputs, k) @ _patches_kernel(_matrix(kernel), k // 2)
 
 
+def _patches_up(outputs: jax.Array, kernel: jax.Array) -> jax.Array:
+    """One product, then the sum of its shifted parts."""
+    q = kernel.shape[0] // 2
+    matrix = _patches_kernel(_matrix(kernel), q).T
+    first, *others = (
+        jnp.pad(
+            part,
+            (
+                (0, 0),
+                (place // q, q - 1 - place // q),
+                (place % q, q - 1 - place % q),
+                (0, 0),
+            ),
+        )
+        for place, part in enumerate(jnp.split(outputs @ matrix, q * q, axis=-1))
+    )
+    return _from_blocks(sum(others, start=first), q)
+
+
 def _patches_weights(inputs: jax.Array, outputs: jax.Array, k: int) -> jax.Array:
     product = _flat_product(_patches(inputs, k), outputs)
     return _kernel(jnp.concatenate(jnp.split(product, (k // 2) ** 2, axis=0), axis=1), k)
+
+
+# Products alone. A layer with few channels on its large side has patches smaller than the spread
+# of its small one.
+
+
+def _products_down(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
+    few = inputs.shape[-1] <= FEW_CHANNELS
+    return (_patches_down if few else _blocks_down)(inputs, kernel)
+
+
+def _products_up(outputs: jax.Array, kernel: jax.Array) -> jax.Array:
+    few = kernel.shape[2] <= FEW_CHANNELS
+    return (_patches_up if few else _blocks_up)(outputs, kernel)
+
+
+def _products_weights(inputs: jax.Array, outputs: jax.Array, k: int) -> jax.Array:
+    few = inputs.shape[-1] <= FEW_CHANNELS
+    return (_patches_weights if few else _blocks_weights)(inputs, outputs, k)
 
 
 # What XLA makes of a plain convolution.
@@ -329,29 +377,10 @@ def _direct_down(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
 def _direct_up(outputs: jax.Array, kernel: jax.Array) -> jax.Array:
     q, i, o = kernel.shape[0] // 2, kernel.shape[2], kernel.shape[3]
     if i <= FEW_CHANNELS:
-        return _scattered_up(outputs, kernel)
+        return _patches_up(outputs, kernel)
     # The q x q convolution that the product over `_spread` is, without copies.
     full = _matrix(kernel).reshape(4 * i, q, q, o).transpose(1, 2, 3, 0)[::-1, ::-1]
     return _from_blocks(_lax_convolution(_pad(outputs, q - 1), full, 1, 0), q)
-
-
-def _scattered_up(outputs: jax.Array, kernel: jax.Array) -> jax.Array:
-    """One product, then the sum of its shifted parts."""
-    q = kernel.shape[0] // 2
-    matrix = _patches_kernel(_matrix(kernel), q).T
-    first, *others = (
-        jnp.pad(
-            part,
-            (
-                (0, 0),
-                (place // q, q - 1 - place // q),
-                (place % q, q - 1 - place % q),
-                (0, 0),
-            ),
-        )
-        for place, part in enumerate(jnp.split(outputs @ matrix, q * q, axis=-1))
-    )
-    return _from_blocks(sum(others, start=first), q)
 
 
 def _direct_weights(inputs: jax.Array, outputs: jax.Array, k: int) -> jax.Array:
@@ -371,9 +400,13 @@ def _hold_in_memory(values: jax.Array) -> jax.Array:
     return lax.cond(values[0, 0, 0, 0] <= jnp.inf, lambda v: v, lambda v: -v, values)
 
 
+def _kernels_weights(inputs: jax.Array, outputs: jax.Array, k: int) -> jax.Array:
+    return kernels.weights(inputs, outputs, k, relu=False, bias_of="small")[0]
+
+
 FORMS: dict[str, Form] = {
     "direct": Form(_direct_down, _direct_up, _direct_weights, packs=False),
     "lax": Form(_lax_down, _lax_up, _lax_weights, packs=False),
-    "blocks": Form(_blocks_down, _blocks_up, _blocks_weights, packs=True),
-    "patches": Form(_patches_down, _blocks_up, _patches_weights, packs=True),
+    "products": Form(_products_down, _products_up, _products_weights, packs=True),
+    "kernels": Form(kernels.down, kernels.up, _kernels_weights, packs=True),
 }

@@ -14,7 +14,7 @@ from .convolution import form_for
 from .method import MethodEntry
 from .networks import IMAGE_SIZE
 
-COPIES = {"direct": (2.4, 11.5), "blocks": (6.65, 0.0)}
+COPIES = {"direct": (2.4, 11.5), "products": (2.7, 0.0)}
 """Bytes that a step needs at once, by form: how often those of all layers' outputs, and how often
 those of the batch's images, whose patches are made.
 

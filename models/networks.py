@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from .convolution import activation_dtype, arithmetic, convolve, convolve_transposed, wide
+from .convolution import activation_dtype, add_bias, arithmetic, convolution_layer, wide
 
 Parameters = dict[str, Any]
 
@@ -27,17 +27,19 @@ class Posterior(NamedTuple):
 
 
 class Convolution(nn.Module):
-    """A stride-2 convolution with bias, or its transpose.
+    """A stride-2 convolution of the inputs or their ReLU, with bias, or its transpose.
 
     Attributes:
         features: The number of output channels.
         size: Side of the kernel, 2 or 4.
         transposed: Doubles height and width instead of halving them.
+        relu: Whether the inputs go through a ReLU first.
     """
 
     features: int
     size: int
     transposed: bool = False
+    relu: bool = True
 
     @nn.compact
     def __call__(self, inputs: jax.Array) -> jax.Array:
@@ -45,8 +47,9 @@ class Convolution(nn.Module):
         shape = (self.size, self.size, inputs.shape[-1], self.features)
         kernel = self.param("kernel", ZEROS, shape)
         bias = self.param("bias", ZEROS, (self.features,))
-        outputs = (convolve_transposed if self.transposed else convolve)(inputs, kernel)
-        return _add_bias(outputs, bias)
+        return convolution_layer(
+            inputs, kernel, bias, transposed=self.transposed, relu=self.relu
+        )
 
 
 class Dense(nn.Module):
@@ -59,14 +62,7 @@ class Dense(nn.Module):
         """The outputs (B, features)."""
         kernel = self.param("kernel", ZEROS, (inputs.shape[-1], self.features))
         bias = self.param("bias", ZEROS, (self.features,))
-        return _add_bias(inputs @ kernel.astype(inputs.dtype), bias)
-
-
-def _add_bias(outputs: jax.Array, bias: jax.Array) -> jax.Array:
-    """`outputs` + `bias` in float32 or wider, so that the bias's gradient is summed in that."""
-    full = wide(outputs.dtype)
-    row = jnp.expand_dims(bias, range(outputs.ndim - 1)).astype(full)
-    return (outputs.astype(full) + row).astype(outputs.dtype)
+        return add_bias(inputs @ kernel.astype(inputs.dtype), bias)
 
 
 class Encoder(nn.Module):
@@ -79,8 +75,9 @@ class Encoder(nn.Module):
         """The posterior of (B, 64, 64, C) images."""
         hidden = images
         for index, (features, size) in enumerate(((32, 4), (32, 4), (64, 2), (64, 2)), start=1):
-            hidden = nn.relu(Convolution(features, size, name=f"convolution_{index}")(hidden))
-        hidden = hidden.reshape(hidden.shape[0], -1)
+            name = f"convolution_{index}"
+            hidden = Convolution(features, size, relu=index > 1, name=name)(hidden)
+        hidden = nn.relu(hidden).reshape(hidden.shape[0], -1)
         hidden = nn.relu(Dense(256, name="dense")(hidden))
         mean = Dense(self.num_latents, name="mean")(hidden)
         log_variance = Dense(self.num_latents, name="log_variance")(hidden)
@@ -96,12 +93,11 @@ class Decoder(nn.Module):
     def __call__(self, codes: jax.Array) -> jax.Array:
         """Logits (B, 64, 64, C) of (B, D) codes."""
         hidden = nn.relu(Dense(256, name="dense_1")(codes))
-        hidden = nn.relu(Dense(1024, name="dense_2")(hidden))
+        hidden = Dense(1024, name="dense_2")(hidden)
         hidden = hidden.reshape(hidden.shape[0], 4, 4, 64)
-        for index, features in enumerate((64, 32, 32), start=1):
-            layer = Convolution(features, 4, transposed=True, name=f"convolution_{index}")
-            hidden = nn.relu(layer(hidden))
-        return Convolution(self.num_channels, 4, transposed=True, name="convolution_4")(hidden)
+        for index, features in enumerate((64, 32, 32, self.num_channels), start=1):
+            hidden = Convolution(features, 4, transposed=True, name=f"convolution_{index}")(hidden)
+        return hidden
 
 
 def initial_parameters(
