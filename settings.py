@@ -14,7 +14,9 @@ class Settings(NamedTuple):
         learning_rate: Of the VAE's Adam.
         num_latents: Width of the code.
         evaluation_batches: Batches whose mean gives the final losses.
-        precision: Of an accelerator's products while training; all that follows is in float32.
+        precision: Of training; what follows is in float32. "tensorfloat32" is of an accelerator's
+            products, "bfloat16" of what layers put out too. Parameters, sums and losses stay
+            float32.
     """
 
     steps: Annotated[int, Bounds(ge=0)] = 300_000
@@ -22,7 +24,7 @@ class Settings(NamedTuple):
     learning_rate: Annotated[float, Bounds(gt=0)] = 1e-4
     num_latents: Annotated[int, Bounds(ge=1)] = 10
     evaluation_batches: Annotated[int, Bounds(ge=1)] = 1000
-    precision: Literal["float32", "tensorfloat32"] = "float32"
+    precision: Literal["float32", "tensorfloat32", "bfloat16"] = "float32"
 
     def identity(self) -> dict[str, Any]:
         """What names a trial: without `precision` at its default, which trials are older than."""

@@ -6,20 +6,27 @@ kernel). A `Form` is one way to compute the three; every form gives the same num
 rounding, and differs only in speed. ``benchmarks/training.py`` times them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast, get_args
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from ..settings import Settings
 from . import kernels
+
+PRECISIONS = get_args(Settings.__annotations__["precision"])
 
 FEW_CHANNELS = 4
 """Up to this many channels on the large side a CPU is faster with a product than with `lax`."""
+
+
+Layer = tuple[jax.Array, jax.Array]
+"""Kernel and bias."""
 
 
 class Form(NamedTuple):
@@ -29,7 +36,7 @@ class Form(NamedTuple):
         down: (inputs, kernel) -> (B, H, W, O).
         up: ((B, H, W, O) outputs, kernel) -> (B, 2H, 2W, I).
         weights: (inputs, outputs, k) -> (k, k, I, O), float32 whatever the activations are.
-        packs: Whether it stays fast inside a loop and mapped over replicas.
+        packs: Whether a CPU, too, computes it inside a loop, mapped over replicas.
     """
 
     down: Callable[[jax.Array, jax.Array], jax.Array]
@@ -38,31 +45,31 @@ class Form(NamedTuple):
     packs: bool
 
 
-def convolution_layer(
-    inputs: jax.Array, kernel: jax.Array, bias: jax.Array, *, transposed: bool, relu: bool
+def convolutions(
+    inputs: jax.Array, layers: Sequence[Layer], *, transposed: bool = False
 ) -> jax.Array:
-    """A stride-2 convolution with SAME padding, in the arithmetic in force, plus the bias.
+    """Stride-2 layers with SAME padding and a ReLU between them, in the arithmetic in force.
 
     Args:
         inputs: (B, H, W, C).
-        kernel: (k, k, C, features) with k = 2 or 4.
-        bias: (features,).
-        transposed: Whether it doubles the sides, as TensorFlow defines it, or halves them. The
+        layers: Kernel (k, k, C, features), with k = 2 or 4, and bias (features,) of each.
+        transposed: Whether they double the sides, as TensorFlow defines it, or halve them. The
             transpose is the gradient of the convolution: input i reaches outputs 2i + a - 1
             through kernel row a (k = 4). Flax's `ConvTranspose` has the same geometry with the
             kernel's rows and columns reversed.
-        relu: Whether the inputs go through a ReLU first.
     """
     name = _ARITHMETIC.get()[0] or backend_form()
     if name == "kernels":
-        return kernels.layer(transposed, relu, inputs, kernel, bias)
-    form = FORMS[name]
-    inputs = jax.nn.relu(inputs) if relu else inputs
-    if transposed:
-        outputs = _up(form, inputs, jnp.swapaxes(kernel, 2, 3))
-    else:
-        outputs = _down(form, inputs, kernel)
-    return add_bias(outputs, bias)
+        return cast(jax.Array, _fused(transposed, inputs, tuple(layers)))
+    form, outputs = FORMS[name], inputs
+    for index, (kernel, bias) in enumerate(layers):
+        outputs = jax.nn.relu(outputs) if index else outputs
+        if transposed:
+            sums: Any = _up(form, outputs, jnp.swapaxes(kernel, 2, 3))
+        else:
+            sums = _down(form, outputs, kernel)
+        outputs = add_bias(sums, bias)
+    return outputs
 
 
 def add_bias(outputs: jax.Array, bias: jax.Array) -> jax.Array:
@@ -73,51 +80,50 @@ def add_bias(outputs: jax.Array, bias: jax.Array) -> jax.Array:
 
 
 @contextmanager
-def arithmetic(
-    form: str | None = None, activations: str = "float32", precision: str = "float32"
-) -> Iterator[None]:
+def arithmetic(form: str | None = None, precision: str = "float32") -> Iterator[None]:
     """Sets the arithmetic of what is traced inside.
 
     Args:
         form: Of convolutions: a key of `FORMS`, or None for the backend's own.
-        activations: "float32" or "bfloat16"; parameters, sums and losses stay float32.
-        precision: Of an accelerator's products, "float32" or "tensorfloat32".
+        precision: As in `Settings`.
 
     Raises:
         ValueError: If one is unknown.
     """
-    check_arithmetic(form, activations, precision)
-    token = _ARITHMETIC.set((form, activations))
+    check_arithmetic(form, precision)
+    token = _ARITHMETIC.set((form, precision))
+    products = "float32" if precision == "float32" else "tensorfloat32"
     try:
-        with jax.default_matmul_precision(precision):
+        with jax.default_matmul_precision(products):
             yield
     finally:
         _ARITHMETIC.reset(token)
 
 
-def check_arithmetic(form: str | None, activations: str, precision: str = "float32") -> None:
+def check_arithmetic(form: str | None, precision: str = "float32") -> None:
     """Raises ValueError if one of these is unknown."""
     if form is not None and form not in FORMS:
         raise ValueError(f"form is {form!r}; expected one of {', '.join(FORMS)}")
-    if activations not in ("float32", "bfloat16"):
-        raise ValueError(f"activations is {activations!r}; expected 'float32' or 'bfloat16'")
-    if precision not in ("float32", "tensorfloat32"):
-        raise ValueError(f"precision is {precision!r}; expected 'float32' or 'tensorfloat32'")
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision is {precision!r}; expected one of {', '.join(PRECISIONS)}")
 
 
-def form_for(on_cpu: bool) -> str:
-    """The name of the form for a kind of device."""
-    return "direct" if on_cpu else "products"
+def form_for(platform: str) -> str:
+    """The name of the form for a platform: "cpu", "gpu" or "tpu"."""
+    return {"cpu": "direct", "tpu": "lax"}.get(platform, "kernels")
 
 
 def backend_form() -> str:
     """The name of the form for the backend that JAX runs on (this starts it)."""
-    return form_for(jax.default_backend() == "cpu")
+    device = jax.local_devices()[0]
+    if device.platform == "gpu" and not kernels.run_on(device):
+        return "products"
+    return form_for(device.platform)
 
 
 def activation_dtype() -> jnp.dtype:
     """The type of activations in force."""
-    return jnp.dtype(_ARITHMETIC.get()[1])
+    return jnp.dtype("bfloat16" if _ARITHMETIC.get()[1] == "bfloat16" else "float32")
 
 
 def wide(dtype: jnp.dtype) -> jnp.dtype:
@@ -171,6 +177,61 @@ def _up_backward(form, saved, gradient):
 
 
 _up.defvjp(_up_forward, _up_backward)
+
+
+# All layers in kernels of their own: a ReLU is applied as its inputs are written, and its gradient
+# as the gradient of its outputs is.
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _fused(transposed: bool, inputs: jax.Array, layers: tuple[Layer, ...]) -> jax.Array:
+    return _fused_forward(transposed, inputs, layers)[0]
+
+
+def _fused_forward(transposed, inputs, layers):
+    values = [inputs]
+    for index, (kernel, bias) in enumerate(layers):
+        relu = index < len(layers) - 1
+        if transposed:
+            values.append(_kernels_up(values[-1], jnp.swapaxes(kernel, 2, 3), bias, relu=relu))
+        else:
+            values.append(kernels.down(values[-1], kernel, bias, relu=relu))
+    return values[-1], (values[:-1], [kernel for kernel, _ in layers])
+
+
+def _fused_backward(transposed, saved, gradient):
+    gradients = []
+    for index, (inputs, kernel) in reversed(list(enumerate(zip(*saved, strict=True)))):
+        gate, k = inputs if index else None, kernel.shape[0]
+        if transposed:
+            of_kernel, of_bias = kernels.weights(gradient, inputs, k, bias_of="large")
+            of_kernel = jnp.swapaxes(of_kernel, 2, 3)
+            gradient = kernels.down(gradient, jnp.swapaxes(kernel, 2, 3), gate=gate)
+        else:
+            of_kernel, of_bias = kernels.weights(inputs, gradient, k, bias_of="small")
+            gradient = _kernels_up(gradient, kernel, gate=gate)
+        gradients.append((of_kernel, of_bias))
+    return gradient, tuple(reversed(gradients))
+
+
+_fused.defvjp(_fused_forward, _fused_backward)
+
+
+def _kernels_up(
+    outputs: jax.Array,
+    kernel: jax.Array,
+    bias: jax.Array | None = None,
+    *,
+    relu: bool = False,
+    gate: jax.Array | None = None,
+) -> jax.Array:
+    """`kernels.up`, but where a matrix unit would be nearly empty."""
+    if kernel.shape[2] > FEW_CHANNELS:
+        return kernels.up(outputs, kernel, bias, relu=relu, gate=gate)
+    images = _patches_up(outputs, kernel.astype(outputs.dtype))
+    images = images if bias is None else add_bias(images, bias)
+    images = jax.nn.relu(images) if relu else images
+    return images if gate is None else jnp.where(gate > 0, images, 0)
 
 
 # Pieces of the forms. A k x k kernel at stride 2 is a q x q kernel, q = k/2, at stride 1 over
@@ -234,14 +295,17 @@ def _kernel(matrix: jax.Array, k: int) -> jax.Array:
     return matrix.reshape(2, 2, i, q, q, o).transpose(3, 0, 4, 1, 2, 5).reshape(k, k, i, o)
 
 
-def _flat_product(left: jax.Array, right: jax.Array) -> jax.Array:
-    """(B, H, W, I), (B, H, W, O) -> (I, O) in float32 or wider: the sum over all positions.
+def _product(left: jax.Array, right: jax.Array) -> jax.Array:
+    """(B, H, W, I), (B, H, W, O) -> (I, O) in float32 or wider: the sum over all positions."""
+    axes = tuple(range(left.ndim - 1))
+    return lax.dot_general(
+        left, right, ((axes, axes), ((), ())), preferred_element_type=wide(left.dtype)
+    )
 
-    Positions are one axis before the product: XLA would write transposed copies of three.
-    """
-    left, right = (side.reshape(-1, side.shape[-1]) for side in (left, right))
-    axes = ((0,), (0,))
-    return lax.dot_general(left, right, (axes, ((), ())), preferred_element_type=wide(left.dtype))
+
+def _flat_product(left: jax.Array, right: jax.Array) -> jax.Array:
+    """The same for a GPU, where XLA would write transposed copies of what has three axes."""
+    return _product(*(side.reshape(-1, side.shape[-1]) for side in (left, right)))
 
 
 # One matrix product over blocks; shifts are made on the small side only, where they cost a
@@ -299,8 +363,10 @@ def _patches_up(outputs: jax.Array, kernel: jax.Array) -> jax.Array:
     return _from_blocks(sum(others, start=first), q)
 
 
-def _patches_weights(inputs: jax.Array, outputs: jax.Array, k: int) -> jax.Array:
-    product = _flat_product(_patches(inputs, k), outputs)
+def _patches_weights(
+    inputs: jax.Array, outputs: jax.Array, k: int, multiply: Callable = _flat_product
+) -> jax.Array:
+    product = multiply(_patches(inputs, k), outputs)
     return _kernel(jnp.concatenate(jnp.split(product, (k // 2) ** 2, axis=0), axis=1), k)
 
 
@@ -384,8 +450,10 @@ def _direct_up(outputs: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def _direct_weights(inputs: jax.Array, outputs: jax.Array, k: int) -> jax.Array:
-    few = inputs.shape[-1] <= FEW_CHANNELS
-    return (_patches_weights if few else _lax_weights)(_hold_in_memory(inputs), outputs, k)
+    inputs = _hold_in_memory(inputs)
+    if inputs.shape[-1] <= FEW_CHANNELS:
+        return _patches_weights(inputs, outputs, k, _product)
+    return _lax_weights(inputs, outputs, k)
 
 
 def _hold_in_memory(values: jax.Array) -> jax.Array:
@@ -401,12 +469,12 @@ def _hold_in_memory(values: jax.Array) -> jax.Array:
 
 
 def _kernels_weights(inputs: jax.Array, outputs: jax.Array, k: int) -> jax.Array:
-    return kernels.weights(inputs, outputs, k, relu=False, bias_of="small")[0]
+    return kernels.weights(inputs, outputs, k, bias_of="small")[0]
 
 
 FORMS: dict[str, Form] = {
     "direct": Form(_direct_down, _direct_up, _direct_weights, packs=False),
     "lax": Form(_lax_down, _lax_up, _lax_weights, packs=False),
     "products": Form(_products_down, _products_up, _products_weights, packs=True),
-    "kernels": Form(kernels.down, kernels.up, _kernels_weights, packs=True),
+    "kernels": Form(kernels.down, _kernels_up, _kernels_weights, packs=True),
 }

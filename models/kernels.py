@@ -1,8 +1,10 @@
 """Stride-2 convolutions as GPU kernels of their own, which make no copy of any patch.
 
 Three maps, as in `convolution`: `down`, `up` and `weights`. Each reads its operands where they lie,
-with a ReLU where asked, and adds the bias, or applies a ReLU's gradient, before it writes. Written
-for Triton through Pallas; a replica is one axis of the grid.
+and adds the bias and applies a ReLU, or a ReLU's gradient, before it writes. Written for Triton
+through Pallas; a replica is one axis of the grid.
+
+How many positions a program takes, in how many warps, was chosen by timing on an H200.
 
 Sizes: the large side is (B, 2H, 2W, I), the small one (B, H, W, O), a kernel (k, k, I, O) with
 k = 2 or 4.
@@ -12,7 +14,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -31,11 +32,6 @@ WIDEST = 128
 TILES = 16
 """How many tiles of positions a program of `weights` sums over, at least."""
 
-ROWS = {"down": (128, 64), "up": (64, 64), "weights": (64, 64)}
-"""Positions that a program computes at once, of numbers of 2 and of 4 bytes."""
-
-WARPS = {"down": 4, "up": 4, "weights": 4}
-
 _INTERPRET: ContextVar[bool] = ContextVar("interpret", default=False)
 
 
@@ -49,41 +45,10 @@ def interpreted() -> Iterator[None]:
         _INTERPRET.reset(token)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def layer(
-    transposed: bool, relu: bool, inputs: jax.Array, kernel: jax.Array, bias: jax.Array
-) -> jax.Array:
-    """The convolution, or its transpose, of the inputs or their ReLU, plus the bias.
-
-    Args:
-        transposed: Which of the two it is.
-        relu: Whether the inputs go through a ReLU first.
-        inputs: (B, H, W, C).
-        kernel: (k, k, C, features), float32.
-        bias: (features,), float32.
-    """
-    if transposed:
-        return up(inputs, jnp.swapaxes(kernel, 2, 3), bias, relu=relu)
-    return down(inputs, kernel, bias, relu=relu)
-
-
-def _layer_forward(transposed, relu, inputs, kernel, bias):
-    return layer(transposed, relu, inputs, kernel, bias), (inputs, kernel)
-
-
-def _layer_backward(transposed, relu, saved, gradient):
-    inputs, kernel = saved
-    gate = inputs if relu else None
-    k = kernel.shape[0]
-    if transposed:
-        of_inputs = down(gradient, jnp.swapaxes(kernel, 2, 3), gate=gate)
-        of_kernel, of_bias = weights(gradient, inputs, k, relu=relu, bias_of="large")
-        return of_inputs, jnp.swapaxes(of_kernel, 2, 3), of_bias
-    of_kernel, of_bias = weights(inputs, gradient, k, relu=relu, bias_of="small")
-    return up(gradient, kernel, gate=gate), of_kernel, of_bias
-
-
-layer.defvjp(_layer_forward, _layer_backward)
+def run_on(device: Any) -> bool:
+    """Whether the device is a GPU that has the matrix units that these kernels use."""
+    capability = getattr(device, "compute_capability", None)
+    return capability is not None and float(capability) >= 8.0
 
 
 def down(
@@ -99,32 +64,35 @@ def down(
     Args:
         large: (B, 2H, 2W, I).
         kernel: (k, k, I, O).
-        bias: (O,), added at the end.
-        relu: Whether a ReLU comes first.
+        bias: (O,), added to the sums.
+        relu: Whether negative results become zero.
         gate: (B, H, W, O); where it is not positive, the result is zero.
     """
     batch, height, width, _ = large.shape
     k, outputs = kernel.shape[0], kernel.shape[-1]
-    side = _Side(batch, height // 2, width // 2, _pick(ROWS["down"], large.dtype))
     terms, columns = _Terms(k, k * kernel.shape[2]), _padded(outputs)
+    half = large.dtype.itemsize == 2
+    rows = 128 if half or (terms.wide and columns <= 32) else 64
+    side = _Side(batch, height // 2, width // 2, rows)
 
     def body(large_ref, kernel_ref, *refs):
         bias_ref, gate_ref, out_ref = _present(refs, bias, gate)
         place = side.place(pl.program_id(0))
-        column = jnp.arange(columns)
-        total = jnp.zeros((side.rows, columns), jnp.float32)
+        column = _range(columns)[None]
+        total = jnp.zeros((side.rows, columns), _wide(kernel_ref.dtype))
         for piece in range(terms.pieces):
-            part = _load(large_ref, *_patches_at(place, terms, piece, large.shape, k), relu)
+            part = _load(large_ref, *_patches_at(place, terms, piece, large.shape, k))
             line, rest = terms.piece(piece)
             at = (line * terms.length + rest)[:, None] * outputs + column
             known = _below(rest, terms.length)[:, None] & _below(column, outputs)
-            total += triton.dot(part, _load(kernel_ref, at, known))
-        at = place.number[:, None] * outputs + column
-        _finish(total, at, place.inside, column, outputs, bias_ref, gate_ref, out_ref)
+            total += _dot(part, _load(kernel_ref, at, known))
+        at = place.number * outputs + column
+        _finish(total, at, place, outputs, relu, bias_ref, gate_ref, out_ref)
 
     shape = (batch, side.height, side.width, outputs)
     operands = [large, kernel.astype(large.dtype), bias, gate]
-    return _call("down", body, [(shape, large.dtype)], (side.tiles,), operands)[0]
+    grid, warps = (side.tiles,), 8 if half else 4
+    return _call("down", body, [(shape, large.dtype)], grid, operands, warps)[0]
 
 
 def up(
@@ -140,89 +108,94 @@ def up(
     Args:
         small: (B, H, W, O).
         kernel: (k, k, I, O).
-        bias: (I,), added at the end.
-        relu: Whether a ReLU comes first.
+        bias: (I,), added to the sums.
+        relu: Whether negative results become zero.
         gate: (B, 2H, 2W, I); where it is not positive, the result is zero.
     """
     batch, h, w, outputs = small.shape
     k, channels = kernel.shape[0], kernel.shape[2]
-    side = _Side(batch, h, w, _pick(ROWS["up"], small.dtype))
-    groups = _groups(k, channels)
-    matrices = [_group_matrix(kernel.astype(small.dtype), group) for group in groups]
+    half = small.dtype.itemsize == 2
+    side = _Side(batch, h, w, 128 if half else 64)
+    terms, columns = _padded(outputs), _padded(channels)
+    taps = [_taps(k, parity) for parity in (0, 1)]
 
-    def body(small_ref, *refs):
-        *matrix_refs, bias_ref, gate_ref, out_ref = _present(refs, *matrices, bias, gate)
+    def body(small_ref, kernel_ref, *refs):
+        bias_ref, gate_ref, out_ref = _present(refs, bias, gate)
         place = side.place(pl.program_id(0))
-        for group, matrix, matrix_ref in zip(groups, matrices, matrix_refs, strict=True):
-            lane = jnp.arange(matrix.shape[1])
-            terms = group.terms(outputs)
-            total = jnp.zeros((side.rows, len(lane)), jnp.float32)
-            for piece in range(terms.pieces):
-                part = _load(small_ref, *_neighbours_at(place, terms, piece, small.shape, group), relu)
-                line, rest = terms.piece(piece)
-                at = (line * terms.length + rest)[:, None] * len(lane) + lane
-                known = _below(rest, terms.length)[:, None] & _below(lane, len(lane))
-                total += triton.dot(part, _load(matrix_ref, at, known))
-            parity, channel = lax.div(lane, channels), lax.rem(lane, channels)
-            across = len(group.columns)
-            y = 2 * place.row[:, None] + group.rows[0] + lax.div(parity, across)
-            x = 2 * place.column[:, None] + group.columns[0] + lax.rem(parity, across)
-            at = ((place.image[:, None] * 2 * h + y) * 2 * w + x) * channels + channel
-            num = group.parities * channels
-            _finish(total, at, place.inside, lane, num, bias_ref, gate_ref, out_ref, channel)
+        term, column = _range(terms), _range(columns)[None]
+        shifts = sorted({shift for found in taps for shift in found})
+        near = {  # what lies around each position, read once for all four pixels above it
+            (y, x): _load(small_ref, *_neighbours_at(place, term[None], y, x, small.shape))
+            for y in shifts
+            for x in shifts
+        }
+        for row, column_parity in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            total = jnp.zeros((side.rows, columns), _wide(kernel_ref.dtype))
+            for y, tap_y in taps[row].items():
+                for x, tap_x in taps[column_parity].items():
+                    first = (tap_y * k + tap_x) * outputs
+                    at = (first + term)[:, None] * channels + column
+                    known = _below(term, outputs)[:, None] & _below(column, channels)
+                    total += _dot(near[y, x], _load(kernel_ref, at, known))
+            line = (place.image * h + place.row) * 2 + row
+            pixel = (line * w + place.column) * 2 + column_parity
+            at = pixel * channels + column
+            _finish(total, at, place, channels, relu, bias_ref, gate_ref, out_ref)
 
     shape = (batch, 2 * h, 2 * w, channels)
-    operands = [small, *matrices, bias, gate]
-    return _call("up", body, [(shape, small.dtype)], (side.tiles,), operands)[0]
+    operands = [small, jnp.swapaxes(kernel, 2, 3).astype(small.dtype), bias, gate]
+    grid, warps = (side.tiles,), 8 if half else 4
+    return _call("up", body, [(shape, small.dtype)], grid, operands, warps)[0]
 
 
 def weights(
-    large: jax.Array, small: jax.Array, k: int, *, relu: bool, bias_of: str
+    large: jax.Array, small: jax.Array, k: int, *, bias_of: str
 ) -> tuple[jax.Array, jax.Array]:
-    """The gradients in the kernel, (k, k, I, O), and in the bias, float32.
+    """The gradients in the kernel, (k, k, I, O), and in the bias, float32 or wider.
 
     Args:
         large: (B, 2H, 2W, I).
         small: (B, H, W, O).
         k: Size of the kernel.
-        relu: Whether the inputs went through a ReLU first.
         bias_of: Which side is the gradient, "large" or "small"; the other one is the inputs.
     """
     batch, height, width, channels = large.shape
     outputs = small.shape[-1]
-    side = _Side(batch, height // 2, width // 2, _pick(ROWS["weights"], large.dtype))
+    half = large.dtype.itemsize == 2
+    side = _Side(batch, height // 2, width // 2, 128 if half else 64)
     terms, columns = _Terms(k, k * channels), _padded(outputs)
     splits = pl.cdiv(side.tiles, TILES)
-    of_large = bias_of == "large"
+    of_large, total = bias_of == "large", _wide(large.dtype)
     sums = terms.width if of_large else columns
 
     def body(large_ref, small_ref, products_ref, sums_ref):
         split, piece = pl.program_id(0), pl.program_id(1)
-        column = jnp.arange(columns)
+        column = _range(columns)[None]
 
         def add(turn, carry):
             products, summed = carry
             place = side.place(split + splits * turn)
             patches = _patches_at(place, terms, piece, large.shape, k)
-            left = _load(large_ref, *patches, relu and not of_large)
-            known = place.inside[:, None] & _below(column, outputs)
-            at = place.number[:, None] * outputs + column
-            right = _load(small_ref, at, known, relu and of_large)
-            products += triton.dot(left, right, trans_a=True)
+            left = _load(large_ref, *patches)
+            known = place.inside & _below(column, outputs)
+            at = place.number * outputs + column
+            right = _load(small_ref, at, known)
+            products += _dot(left.T, right)
             gradient = left if of_large else right
-            return products, summed + jnp.sum(gradient.astype(jnp.float32), axis=0)
+            return products, summed + jnp.sum(gradient.astype(total), axis=0)
 
-        begin = jnp.zeros((terms.width, columns), jnp.float32), jnp.zeros(sums, jnp.float32)
+        begin = jnp.zeros((terms.width, columns), total), jnp.zeros(sums, total)
         products, summed = lax.fori_loop(0, pl.cdiv(side.tiles, splits), add, begin)
         first = (split * terms.pieces + piece) * terms.width
-        at = (first + jnp.arange(terms.width))[:, None] * columns + column
+        at = (first + _range(terms.width))[:, None] * columns + column
         triton.store(products_ref.at[at], products)
-        at = (split * terms.pieces + piece) * sums + jnp.arange(sums)
+        at = (split * terms.pieces + piece) * sums + _range(sums)
         triton.store(sums_ref.at[at], summed)
 
     shapes = [(splits, terms.lines, terms.padded, columns), (splits, terms.pieces * sums)]
-    results = [(shape, jnp.float32) for shape in shapes]
-    results = _call("weights", body, results, (splits, terms.pieces), [large, small])
+    results = [(shape, total) for shape in shapes]
+    grid, stages = (splits, terms.pieces), 3 if terms.wide else 2
+    results = _call("weights", body, results, grid, [large, small], 4, stages)
     products, summed = (jnp.sum(result, axis=0) for result in results)
     products = products[:, : terms.length, :outputs].reshape(k, k, channels, outputs)
     if not of_large:
@@ -234,12 +207,12 @@ def weights(
     return products, jnp.sum(summed, axis=(0, 1))
 
 
-# Which numbers a program reads. Quotients are `lax.div`, not `//`: of numbers without a sign the
+# Which numbers a program reads. Quotients are rounded towards zero, unlike `//`: of those the
 # compiler sees which addresses follow one another, and reads 16 bytes at once.
 
 
 class _Place(NamedTuple):
-    """Positions on the small side, by number and coordinates, and whether there are such."""
+    """Positions on the small side, (rows, 1) each: number, coordinates, and whether it exists."""
 
     number: jax.Array
     image: jax.Array
@@ -261,13 +234,13 @@ class _Side(NamedTuple):
         return pl.cdiv(self.batch * self.height * self.width, self.rows)
 
     def place(self, tile) -> _Place:
-        number = tile * self.rows + jnp.arange(self.rows)
-        line = lax.div(number, self.width)
+        number = tile * self.rows + _range(self.rows)[:, None]
+        line = _quotient(number, self.width)
         return _Place(
             number,
-            lax.div(line, self.height),
-            lax.rem(line, self.height),
-            lax.rem(number, self.width),
+            _quotient(line, self.height),
+            _remainder(line, self.height),
+            _remainder(number, self.width),
             number < self.batch * self.height * self.width,
         )
 
@@ -285,6 +258,7 @@ class _Terms:
         lines, length: What they are taken as.
         merged: How many lines are taken as one.
         width: Of a piece.
+        wide: Whether a piece is read in long runs.
         pieces: Of all lines.
         padded: Of a line, in whole pieces.
     """
@@ -293,6 +267,7 @@ class _Terms:
         self.merged = lines if length < FEWEST else 1
         self.lines, self.length = lines // self.merged, length * self.merged
         self.width = min(WIDEST, _padded(self.length))
+        self.wide = self.width >= 64
         self._a_line = pl.cdiv(self.length, self.width)
         self.pieces = self.lines * self._a_line
         self.padded = self._a_line * self.width
@@ -302,16 +277,17 @@ class _Terms:
         if isinstance(number, int):
             line, part = divmod(number, self._a_line)
         else:
-            line, part = lax.div(number, self._a_line), lax.rem(number, self._a_line)
-        return line, part * self.width + jnp.arange(self.width)
+            line, part = _quotient(number, self._a_line), _remainder(number, self._a_line)
+        return line, part * self.width + _range(self.width)
 
     def places(self, number) -> tuple[Any, jax.Array]:
-        """The same, with the lines as they lie in memory."""
+        """The same as a row, (1, width), with the lines as they lie in memory."""
         line, rest = self.piece(number)
+        rest = rest[None]
         if self.merged == 1:
             return line, rest
         length = self.length // self.merged
-        return lax.div(rest, length), lax.rem(rest, length)
+        return _quotient(rest, length), _remainder(rest, length)
 
 
 def _patches_at(place: _Place, terms: _Terms, piece, shape: tuple[int, ...], k: int):
@@ -319,28 +295,44 @@ def _patches_at(place: _Place, terms: _Terms, piece, shape: tuple[int, ...], k: 
     _, height, width, channels = shape
     margin = (k - 2) // 2
     tap, rest = terms.places(piece)
-    y = 2 * place.row[:, None] + tap - margin
-    x = 2 * place.column[:, None] - margin + lax.div(rest, channels)
-    first = (place.image[:, None] * height + y) * width + 2 * place.column[:, None] - margin
-    known = place.inside[:, None] & (y >= 0) & (y < height) & (x >= 0) & (x < width)
-    return first * channels + rest, known & _below(terms.piece(piece)[1], terms.length)
+    y = 2 * place.row + tap - margin
+    x = 2 * place.column - margin + _quotient(rest, channels)
+    first = (place.image * height + y) * width + 2 * place.column - margin
+    known = place.inside & (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    return first * channels + rest, known & _below(terms.piece(piece)[1][None], terms.length)
 
 
-def _neighbours_at(place: _Place, terms: _Terms, piece, shape: tuple[int, ...], group: "_Group"):
-    """Addresses (rows, lanes) on the small side of what reaches a group, and which exist."""
+def _neighbours_at(place: _Place, term: jax.Array, y: int, x: int, shape: tuple[int, ...]):
+    """Addresses (rows, terms) on the small side of the neighbours there, and which exist."""
     _, height, width, outputs = shape
-    line, rest = terms.places(piece)
-    y = place.row[:, None] + group.row_shifts[0] + line
-    x = place.column[:, None] + group.column_shifts[0] + lax.div(rest, outputs)
-    first = (place.image[:, None] * height + y) * width + place.column[:, None]
-    known = place.inside[:, None] & (y >= 0) & (y < height) & (x >= 0) & (x < width)
-    at = (first + group.column_shifts[0]) * outputs + rest
-    return at, known & _below(terms.piece(piece)[1], terms.length)
+    row, column = place.row + y, place.column + x
+    at = (place.image * height + row) * width + column
+    known = (row >= 0) & (row < height) & (column >= 0) & (column < width) & place.inside
+    return at * outputs + term, known & _below(term, outputs)
+
+
+def _taps(k: int, parity: int) -> dict[int, int]:
+    """By shift of a position, the kernel's row that takes it to a pixel of this parity."""
+    margin = (k - 2) // 2
+    found = ((shift, parity + margin - 2 * shift) for shift in (-1, 0, 1))
+    return {shift: tap for shift, tap in found if 0 <= tap < k}
+
+
+def _range(number: int) -> jax.Array:
+    return lax.iota(jnp.int32, number)  # also where integers have 64 bits by default
+
+
+def _quotient(number: jax.Array, by: int) -> jax.Array:
+    return lax.div(number, np.asarray(by, number.dtype))
+
+
+def _remainder(number: jax.Array, by: int) -> jax.Array:
+    return lax.rem(number, np.asarray(by, number.dtype))
 
 
 def _below(lane: jax.Array, limit: int) -> jax.Array:
     """Which lanes are under the limit; the compiler sees it where the padding has none above."""
-    full = limit % lane.shape[0] == 0
+    full = limit % lane.size == 0
     return jnp.full(lane.shape, True) if full else lane < limit
 
 
@@ -348,85 +340,43 @@ def _padded(number: int) -> int:
     return max(FEWEST, pl.next_power_of_2(number))
 
 
-def _load(ref, at: jax.Array, known, relu: bool = False) -> jax.Array:
-    values = triton.load(ref.at[at], mask=jnp.broadcast_to(known, at.shape), other=0)
-    return jnp.maximum(values, jnp.zeros_like(values)) if relu else values
+def _load(ref, at: jax.Array, known) -> jax.Array:
+    return triton.load(ref.at[at], mask=jnp.broadcast_to(known, at.shape), other=0)
 
 
-def _finish(total, at, inside, column, num, bias_ref, gate_ref, out_ref, channel=None) -> None:
-    """Adds the bias, applies the gate, and writes."""
-    if bias_ref is not None:
-        at_bias, known = (column if channel is None else channel), _below(column, num)
-        bias = triton.load(bias_ref.at[at_bias], mask=jnp.broadcast_to(known, column.shape), other=0)
-        total += bias[None]
-    known = inside[:, None] & _below(column, num)
-    if gate_ref is not None:
-        gate = _load(gate_ref, at, known)
-        total = jnp.where(gate > 0, total, jnp.zeros_like(total))
-    triton.store(
-        out_ref.at[at], total.astype(out_ref.dtype), mask=jnp.broadcast_to(known, at.shape)
-    )
+def _wide(dtype: jnp.dtype) -> jnp.dtype:
+    """The type of sums: at least float32."""
+    return jnp.dtype(jnp.float32) if dtype.itemsize < 4 else jnp.dtype(dtype)
 
 
-# What `up` computes together: pixels whose rows and columns are even or odd in the same way.
+def _dot(left: jax.Array, right: jax.Array) -> jax.Array:
+    """The product in the precision in force, summed in float32.
 
-
-class _Group:
-    """Some of the four pixels above a position, and the positions that reach them.
-
-    Attributes:
-        rows, columns: 0 or 1, or both.
-        row_shifts, column_shifts: From the position, ascending and without gaps.
-        across: How many positions of a row are read: `column_shifts`, and some more as padding.
+    A matrix unit has no float32: three products in TF32 are as exact.
     """
-
-    def __init__(self, k: int, rows: Sequence[int], columns: Sequence[int]):
-        self.rows, self.columns = rows, columns
-        self.row_shifts, self.column_shifts = (
-            sorted({shift for parity in side for shift in _taps(k, parity)})
-            for side in (rows, columns)
-        )
-        self.across = pl.next_power_of_2(len(self.column_shifts))
-        self.parities = len(rows) * len(columns)
-
-    def terms(self, outputs: int) -> _Terms:
-        """What is summed, of an operand with so many channels."""
-        return _Terms(len(self.row_shifts), self.across * outputs)
+    in_force: Any = jax.config
+    exact = in_force.jax_default_matmul_precision in ("float32", "highest")
+    precision = None
+    if left.dtype == jnp.float32:
+        preset = lax.DotAlgorithmPreset
+        precision = preset.TF32_TF32_F32_X3 if exact else preset.TF32_TF32_F32
+        if _INTERPRET.get():
+            precision = lax.Precision.HIGHEST
+    return jnp.dot(left, right, precision=precision, preferred_element_type=_wide(left.dtype))
 
 
-def _taps(k: int, parity: int) -> dict[int, int]:
-    """By shift of the position, the kernel's row that takes it to a pixel of this parity."""
-    margin = (k - 2) // 2
-    found = ((shift, parity + margin - 2 * shift) for shift in (-1, 0, 1))
-    return {shift: tap for shift, tap in found if 0 <= tap < k}
-
-
-def _groups(k: int, channels: int) -> list[_Group]:
-    """One group for each parity, or one for all where a matrix unit would be half empty."""
-    if channels < FEWEST:
-        return [_Group(k, (0, 1), (0, 1))]
-    return [_Group(k, (row,), (column,)) for row in (0, 1) for column in (0, 1)]
-
-
-def _group_matrix(kernel: jax.Array, group: _Group) -> jax.Array:
-    """(row shifts * across * O, parities * I, padded): what `up` multiplies with."""
-    k, _, channels, outputs = kernel.shape
-    none = k  # a row and a column of zeros, for positions that do not reach a pixel
-    taps = np.array(
-        [
-            [
-                _taps(k, row).get(y, none) * (k + 1) + _taps(k, column).get(x, none)
-                for row in group.rows
-                for column in group.columns
-            ]
-            for y in group.row_shifts
-            for x in range(group.column_shifts[0], group.column_shifts[0] + group.across)
-        ]
-    )
-    padded = jnp.pad(kernel, ((0, 1), (0, 1), (0, 0), (0, 0)))
-    parts = padded.reshape((k + 1) ** 2, channels, outputs)[taps]
-    matrix = parts.transpose(0, 3, 1, 2).reshape(-1, group.parities * channels)
-    return jnp.pad(matrix, ((0, 0), (0, _padded(matrix.shape[1]) - matrix.shape[1])))
+def _finish(total, at, place: _Place, num, relu, bias_ref, gate_ref, out_ref) -> None:
+    """Adds the bias, applies ReLU and gate, and writes the `num` columns that there are."""
+    column = _range(at.shape[1])[None]
+    known = _below(column, num)
+    if bias_ref is not None:
+        total += _load(bias_ref, column, known)
+    if relu:
+        total = jnp.maximum(total, 0)
+    known = jnp.broadcast_to(place.inside & known, at.shape)
+    if gate_ref is not None:
+        total = jnp.where(_load(gate_ref, at, known) > 0, total, 0)
+    triton.store(out_ref.at[at], total.astype(out_ref.dtype), mask=known)
 
 
 def _call(
@@ -435,6 +385,8 @@ def _call(
     results: Sequence[tuple[tuple[int, ...], jnp.dtype]],
     grid: tuple[int, ...],
     operands: Sequence[jax.Array | None],
+    warps: int,
+    stages: int = 2,
 ) -> list[jax.Array]:
     """Runs `body` over the grid, on flat operands; those that are None are left out."""
     flat = pl.pallas_call(
@@ -442,7 +394,7 @@ def _call(
         out_shape=[jax.ShapeDtypeStruct((math.prod(shape),), dtype) for shape, dtype in results],
         grid=grid,
         interpret=_INTERPRET.get(),
-        compiler_params=triton.CompilerParams(num_warps=WARPS[name], num_stages=2),
+        compiler_params=triton.CompilerParams(num_warps=warps, num_stages=stages),
         name=name,
     )(*(operand.ravel() for operand in operands if operand is not None))
     return [part.reshape(shape) for part, (shape, _) in zip(flat, results, strict=True)]
@@ -453,7 +405,3 @@ def _present(refs: Sequence, *operands: jax.Array | None) -> list:
     left = iter(refs)
     found = [None if operand is None else next(left) for operand in operands]
     return [*found, *left]
-
-
-def _pick(choice: tuple[int, int], dtype: jnp.dtype) -> int:
-    return choice[0] if dtype.itemsize == 2 else choice[1]

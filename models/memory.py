@@ -14,7 +14,7 @@ from .convolution import form_for
 from .method import MethodEntry
 from .networks import IMAGE_SIZE
 
-COPIES = {"direct": (2.4, 11.5), "products": (2.7, 0.0)}
+COPIES = {"direct": (2.4, 11.5), "kernels": (1.6, 0.0), "lax": (2.1, 0.0)}
 """Bytes that a step needs at once, by form: how often those of all layers' outputs, and how often
 those of the batch's images, whose patches are made.
 
@@ -65,8 +65,7 @@ def pack_memory(
     data_bytes: int,
     num_replicas: int,
     *,
-    on_cpu: bool,
-    activations: str = "float32",
+    platform: str,
 ) -> Memory:
     """The bytes of a pack, with the convolutions' form of its backend.
 
@@ -78,23 +77,22 @@ def pack_memory(
         image_shape: (64, 64, C).
         data_bytes: Size of the data set on the device.
         num_replicas: R.
-        on_cpu: Whether the device is a CPU.
-        activations: "float32" or "bfloat16".
+        platform: Of the device, "cpu", "gpu" or "tpu".
     """
     example = method(**dict.fromkeys(method.parameters, 1.0))
     parameters, optimizer = jax.eval_shape(
         lambda: _initial(example, image_shape, settings.num_latents, settings.learning_rate)
     )
-    of_outputs, of_images = COPIES[form_for(on_cpu)]
+    of_outputs, of_images = COPIES[form_for(platform)]
     numbers = of_outputs * _outputs_per_image(parameters) + of_images * math.prod(image_shape)
-    width = 2 if activations == "bfloat16" else 4
+    width = 2 if settings.precision == "bfloat16" else 4
     return Memory(
         data=data_bytes,
         parameters=_bytes(parameters),
         optimizer=_bytes(optimizer),
         activations=int(settings.batch_size * numbers * width) + _bytes(parameters),
         num_replicas=num_replicas,
-        together=not on_cpu,
+        together=platform != "cpu",
     )
 
 

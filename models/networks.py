@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from .convolution import activation_dtype, add_bias, arithmetic, convolution_layer, wide
+from .convolution import activation_dtype, add_bias, arithmetic, convolutions, wide
 
 Parameters = dict[str, Any]
 
@@ -27,29 +27,21 @@ class Posterior(NamedTuple):
 
 
 class Convolution(nn.Module):
-    """A stride-2 convolution of the inputs or their ReLU, with bias, or its transpose.
+    """The parameters of a convolution with bias.
 
     Attributes:
         features: The number of output channels.
         size: Side of the kernel, 2 or 4.
-        transposed: Doubles height and width instead of halving them.
-        relu: Whether the inputs go through a ReLU first.
     """
 
     features: int
-    size: int
-    transposed: bool = False
-    relu: bool = True
+    size: int = 4
 
     @nn.compact
-    def __call__(self, inputs: jax.Array) -> jax.Array:
-        """The outputs (B, H/2, W/2, features), or (B, 2H, 2W, features) if transposed."""
-        shape = (self.size, self.size, inputs.shape[-1], self.features)
-        kernel = self.param("kernel", ZEROS, shape)
-        bias = self.param("bias", ZEROS, (self.features,))
-        return convolution_layer(
-            inputs, kernel, bias, transposed=self.transposed, relu=self.relu
-        )
+    def __call__(self, channels: int) -> tuple[jax.Array, jax.Array]:
+        """Kernel (size, size, channels, features) and bias (features,)."""
+        kernel = self.param("kernel", ZEROS, (self.size, self.size, channels, self.features))
+        return kernel, self.param("bias", ZEROS, (self.features,))
 
 
 class Dense(nn.Module):
@@ -73,11 +65,12 @@ class Encoder(nn.Module):
     @nn.compact
     def __call__(self, images: jax.Array) -> Posterior:
         """The posterior of (B, 64, 64, C) images."""
-        hidden = images
+        layers, channels = [], images.shape[-1]
         for index, (features, size) in enumerate(((32, 4), (32, 4), (64, 2), (64, 2)), start=1):
-            name = f"convolution_{index}"
-            hidden = Convolution(features, size, relu=index > 1, name=name)(hidden)
-        hidden = nn.relu(hidden).reshape(hidden.shape[0], -1)
+            layers.append(Convolution(features, size, name=f"convolution_{index}")(channels))
+            channels = features
+        hidden = nn.relu(convolutions(images, layers))
+        hidden = hidden.reshape(hidden.shape[0], -1)
         hidden = nn.relu(Dense(256, name="dense")(hidden))
         mean = Dense(self.num_latents, name="mean")(hidden)
         log_variance = Dense(self.num_latents, name="log_variance")(hidden)
@@ -93,11 +86,13 @@ class Decoder(nn.Module):
     def __call__(self, codes: jax.Array) -> jax.Array:
         """Logits (B, 64, 64, C) of (B, D) codes."""
         hidden = nn.relu(Dense(256, name="dense_1")(codes))
-        hidden = Dense(1024, name="dense_2")(hidden)
+        hidden = nn.relu(Dense(1024, name="dense_2")(hidden))
         hidden = hidden.reshape(hidden.shape[0], 4, 4, 64)
+        layers, channels = [], hidden.shape[-1]
         for index, features in enumerate((64, 32, 32, self.num_channels), start=1):
-            hidden = Convolution(features, 4, transposed=True, name=f"convolution_{index}")(hidden)
-        return hidden
+            layers.append(Convolution(features, name=f"convolution_{index}")(channels))
+            channels = features
+        return convolutions(hidden, layers, transposed=True)
 
 
 def initial_parameters(

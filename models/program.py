@@ -40,14 +40,14 @@ class Program:
         settings: Shared by all models.
         image_shape: (H, W, C) of what `sample_batch` returns.
         sample_batch: Gives a batch.
-        arithmetic: The form of the convolutions, and the type of the activations.
+        form: Of the convolutions, a key of `FORMS`.
     """
 
     entry: MethodEntry
     settings: Settings
     image_shape: tuple[int, ...]
     sample_batch: SampleBatch
-    arithmetic: tuple[str, str]
+    form: str
 
     def method(self, values: Mapping[str, Any]) -> Method:
         """The method with these hyper-parameters."""
@@ -83,7 +83,7 @@ class Program:
         key = key_for(seed, Purpose.EVALUATION, batch)
         images = self.sample_batch(data, key, self.settings.batch_size)
         noise = key_for(seed, Purpose.EVALUATION_NOISE, batch)
-        with arithmetic(*self.arithmetic):
+        with arithmetic(self.form):
             loss, info = self.method(values).loss(parameters, images, noise, step)
         return jnp.concatenate([_row(loss, info), info.kl_per_latent])
 
@@ -103,7 +103,7 @@ class Program:
             data, key_for(seed, Purpose.BATCH, step), self.settings.batch_size
         )
         noise = key_for(seed, Purpose.NOISE, step)
-        with arithmetic(*self.arithmetic, self.settings.precision):
+        with arithmetic(self.form, self.settings.precision):
             (loss, info), gradients = jax.value_and_grad(method.loss, has_aux=True)(
                 state.parameters, images, noise, step
             )

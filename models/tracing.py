@@ -26,7 +26,7 @@ def trace(entry: MethodEntry, settings: Settings, image_shape: tuple[int, ...]) 
     def sample_batch(data: Any, key: jax.Array, batch_size: int) -> jax.Array:
         return jnp.zeros((batch_size, *image_shape))
 
-    program = Program(entry, settings, image_shape, sample_batch, (backend_form(), "float32"))
+    program = Program(entry, settings, image_shape, sample_batch, backend_form())
     number, whole = jax.ShapeDtypeStruct((), jnp.float32), jax.ShapeDtypeStruct((), jnp.uint32)
     step = jax.ShapeDtypeStruct((), jnp.int32)
     values = dict.fromkeys(entry.parameters, number)

@@ -68,7 +68,6 @@ class Trainer:
         sample_batch: Gives a batch.
         data: What `sample_batch` reads, a pytree of arrays.
         form: How convolutions are computed, a key of `FORMS`; None is the backend's best.
-        activations: "float32" or "bfloat16".
 
     Attributes:
         steps: The steps to take: `settings.steps`, or 0 for a method that is never trained.
@@ -87,18 +86,17 @@ class Trainer:
         data: Any,
         *,
         form: str | None = None,
-        activations: str = "float32",
     ):
         keep_freed_memory()
         settings = _check_settings(settings)
-        arithmetic = (form or backend_form(), activations)
-        check_arithmetic(*arithmetic, settings.precision)
-        self._program = Program(method, settings, tuple(image_shape), sample_batch, arithmetic)
+        form = form or backend_form()
+        check_arithmetic(form, settings.precision)
+        self._program = Program(method, settings, tuple(image_shape), sample_batch, form)
         # Arrays are put on the device by name, all of them: those that JAX puts there by itself are
         # another kind of argument to it, and would have it compile a second program.
         self._device = jax.local_devices()[0]
         self._data = jax.device_put(data, self._device)
-        self._mapped = FORMS[arithmetic[0]].packs
+        self._mapped = self._device.platform != "cpu" or FORMS[form].packs
         self.num_programs = 0
         self._check_images()
         placeholders = {name: jnp.float32(1) for name in method.parameters}

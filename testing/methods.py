@@ -47,7 +47,7 @@ def check_method(
     params = _check_start(entry, made)
     _check_optimizer(entry, made, params)
     _check_shapes(entry, made, params)
-    with jax.enable_x64(True), arithmetic("blocks"):  # the form that compiles fastest
+    with jax.enable_x64(True), arithmetic("products"):  # the form that compiles fastest
         _Loss(entry, params).check(values, plain)
 
 

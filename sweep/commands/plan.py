@@ -187,12 +187,13 @@ def _print_counts(what: str, counts: Counter[str]) -> None:
 
 def _print_memory(trials: Sequence[Trial]) -> None:
     """What the largest pack needs here, and what it would need on an accelerator."""
-    for where, on_cpu in (("a CPU", True), ("an accelerator", False)):
-        memory = memory_of(trials[0], len(trials), on_cpu)
+    for where, platform in (("a CPU", "cpu"), ("an accelerator", "gpu")):
+        memory = memory_of(trials[0], len(trials), platform)
         print(
             f"memory on {where}: data {_mib(memory.data)}; a model "
             f"{_mib(memory.parameters + memory.optimizer)}, its step {_mib(memory.activations)}"
-            f"{', one at a time' if on_cpu else ''}; a pack of {len(trials)} {_mib(memory.total)}"
+            f"{', one at a time' if platform == 'cpu' else ''}; "
+            f"a pack of {len(trials)} {_mib(memory.total)}"
         )
 
 

@@ -157,11 +157,11 @@ def largest_pack(trial: Trial, accelerator_bytes: int | None) -> int:
     """The most trials like this one that train together, where an accelerator has this memory."""
     if accelerator_bytes is None or trial.method in REFERENCES:
         return MOST_ON_A_CPU
-    memory = memory_of(trial, 1, on_cpu=False)
+    memory = memory_of(trial, 1, "gpu")
     return pack_size(max(PACK_SIZES), memory, accelerator_bytes)
 
 
-def memory_of(trial: Trial, num_replicas: int, on_cpu: bool) -> Memory:
+def memory_of(trial: Trial, num_replicas: int, platform: str) -> Memory:
     """The memory of a pack of such trials; arithmetic only, no backend is started."""
     data = definition(trial)
     return pack_memory(
@@ -170,5 +170,5 @@ def memory_of(trial: Trial, num_replicas: int, on_cpu: bool) -> Memory:
         data.image_shape,
         data.num_bytes,
         num_replicas,
-        on_cpu=on_cpu,
+        platform=platform,
     )

@@ -16,10 +16,10 @@ def test_every_gradient_is_that_of_float32_up_to_the_rounding_of_activations() -
     method = METHODS["beta_vae"](4.0)
     parameters = method.initial_parameters(jax.random.key(0), (64, 64, 1), 10)
 
-    def gradients(activations):
+    def gradients(precision):
         @jax.jit
         def found(parameters):
-            with arithmetic("direct", activations):
+            with arithmetic("direct", precision):
                 key, step = jax.random.key(1), jnp.int32(0)
                 return jax.grad(method.loss, has_aux=True)(parameters, IMAGES, key, step)[0]
 

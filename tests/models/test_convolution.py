@@ -1,18 +1,16 @@
+import functools
+from contextlib import contextmanager
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from teasel.models.convolution import (
-    FORMS,
-    arithmetic,
-    check_arithmetic,
-    convolve,
-    convolve_transposed,
-)
+from teasel.models.convolution import FORMS, arithmetic, check_arithmetic, convolutions
+from teasel.models.kernels import interpreted
 
-LAYERS = {"convolve": convolve, "convolve_transposed": convolve_transposed}
+LAYERS = ("convolve", "convolve_transposed")
 # The image's side has one or three channels, the others many: forms may tell them apart.
 CASES = [
     ("convolve", 4, (1, 5)),
@@ -22,6 +20,19 @@ CASES = [
     ("convolve_transposed", 4, (5, 6)),
     ("convolve_transposed", 2, (5, 6)),
 ]
+
+
+@contextmanager
+def computed_as(form: str):
+    """A form on any backend."""
+    with arithmetic(form), interpreted():
+        yield
+
+
+def apply(layer: str, inputs, *kernels):
+    """Layers without biases."""
+    layers = [(kernel, jnp.zeros(kernel.shape[-1], kernel.dtype)) for kernel in kernels]
+    return convolutions(inputs, layers, transposed=layer == "convolve_transposed")
 
 
 def _arrays(layer: str, size: int, channels: tuple[int, int], dtype: str = "float64"):
@@ -65,9 +76,9 @@ BY_HAND = {"convolve": _convolve_by_hand, "convolve_transposed": _convolve_trans
 def test_every_form_is_the_definition_written_as_loops_and_its_gradients_are_finite_differences(
     form, layer, size, channels
 ) -> None:
-    with jax.enable_x64(True), arithmetic(form):
+    with jax.enable_x64(True), computed_as(form):
         inputs, kernel = _arrays(layer, size, channels)
-        function = jax.jit(lambda inputs, kernel: LAYERS[layer](inputs, kernel))
+        function = jax.jit(lambda inputs, kernel: apply(layer, inputs, kernel))
         expected = BY_HAND[layer](np.asarray(inputs), np.asarray(kernel))
         np.testing.assert_allclose(function(inputs, kernel), expected, atol=1e-12)
         check_grads(function, (inputs, kernel), order=1, modes=["rev"], rtol=1e-7)
@@ -79,8 +90,8 @@ def test_forms_agree_in_float32_mapped_over_replicas_inside_a_loop(form, layer) 
     inputs, kernel = _arrays(layer, 4, (6, 5), "float32")
 
     def gradients(form):
-        with arithmetic(form):
-            one = jax.grad(lambda i, k: jnp.sum(jnp.tanh(LAYERS[layer](i, k) / 10)), (0, 1))
+        with computed_as(form):
+            one = jax.grad(lambda i, k: jnp.sum(jnp.tanh(apply(layer, i, k) / 10)), (0, 1))
             replicas = (jnp.stack([inputs, 2 * inputs]), jnp.stack([kernel, kernel / 2]))
             return jax.jit(
                 lambda *arrays: jax.lax.scan(
@@ -92,14 +103,45 @@ def test_forms_agree_in_float32_mapped_over_replicas_inside_a_loop(form, layer) 
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_relu_stands_between_layers_and_biases_have_their_gradients(form, layer) -> None:
+    rng = np.random.default_rng(1)
+    given = rng.normal(size=(2, 8, 8, 5))
+    layers = [
+        (rng.normal(size=(4, 4, *channels)), rng.normal(size=channels[1]))
+        for channels in ((5, 6), (6, 7))
+    ]
+
+    def together(inputs, layers):
+        return convolutions(inputs, layers, transposed=layer == "convolve_transposed")
+
+    def one_by_one(inputs, layers):
+        (first, bias), (second, other) = layers
+        hidden = jax.nn.relu(apply(layer, inputs, first) + bias.reshape(1, 1, 1, -1))
+        return apply(layer, hidden, second) + other.reshape(1, 1, 1, -1)
+
+    def found(form, function):
+        def loss(*given):
+            return jnp.sum(jnp.tanh(function(*given) / 30))
+
+        with computed_as(form):
+            return jax.jit(jax.value_and_grad(loss, (0, 1)))(*arrays)
+
+    with jax.enable_x64(True):
+        arrays = jax.tree.map(jnp.asarray, (given, layers))
+        compare = functools.partial(np.testing.assert_allclose, rtol=1e-9, atol=1e-9)
+        jax.tree.map(compare, found(form, together), found("lax", one_by_one))
+
+
 @pytest.mark.parametrize("form", [name for name in FORMS if FORMS[name].packs])
 def test_gradients_of_kernels_stay_float32_when_activations_are_bfloat16(form) -> None:
     inputs, kernel = _arrays("convolve", 4, (6, 5), "float32")
 
     def loss(inputs, kernel):
-        return jnp.sum(convolve(inputs, kernel).astype(jnp.float32))
+        return jnp.sum(apply("convolve", inputs, kernel).astype(jnp.float32))
 
-    with arithmetic(form):
+    with computed_as(form):
         reduced = jax.grad(loss, 1)(inputs.astype(jnp.bfloat16), kernel)
         full = jax.grad(loss, 1)(inputs, kernel)
     assert reduced.dtype == jnp.float32
@@ -109,5 +151,5 @@ def test_gradients_of_kernels_stay_float32_when_activations_are_bfloat16(form) -
 def test_an_unknown_form_is_named_beside_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"form is 'fft'; expected one of direct, lax"):
         check_arithmetic("fft", "float32")
-    with pytest.raises(ValueError, match=r"activations is 'int8'"):
+    with pytest.raises(ValueError, match=r"precision is 'int8'; expected one of float32, tensor"):
         check_arithmetic(None, "int8")

@@ -21,7 +21,7 @@ GIGABYTE = 2**30
 
 
 def _pack(**changes) -> Memory:
-    memory = pack_memory(METHODS["beta_vae"], SETTINGS, (64, 64, 1), 0, 1, on_cpu=False)
+    memory = pack_memory(METHODS["beta_vae"], SETTINGS, (64, 64, 1), 0, 1, platform="gpu")
     return memory._replace(**changes)
 
 
@@ -31,7 +31,7 @@ def _pack(**changes) -> Memory:
     [("beta_vae", 690_517), ("factor_vae", 5_708_519)],
 )
 def test_parameters_take_four_bytes_and_their_moments_eight(method, num_parameters) -> None:
-    memory = pack_memory(METHODS[method], SETTINGS, (64, 64, 1), 7, 3, on_cpu=True)
+    memory = pack_memory(METHODS[method], SETTINGS, (64, 64, 1), 7, 3, platform="cpu")
     assert memory.parameters == 4 * num_parameters
     assert memory.optimizer == pytest.approx(8 * num_parameters, abs=8)  # the steps' counters
     assert memory.total == 7 + 3 * (memory.parameters + memory.optimizer) + memory.activations
@@ -40,7 +40,7 @@ def test_parameters_take_four_bytes_and_their_moments_eight(method, num_paramete
 @pytest.mark.parametrize(
     ("name", "form", "num_channels"),
     [
-        pytest.param("beta_vae", "blocks", 1, marks=pytest.mark.slow),
+        pytest.param("beta_vae", "products", 1, marks=pytest.mark.slow),
         pytest.param("beta_vae", "direct", 3, marks=pytest.mark.slow),
         *(
             pytest.param(name, "direct", 1, marks=pytest.mark.slow)
@@ -67,9 +67,9 @@ def test_activations_are_within_a_quarter_of_what_the_compiled_program_takes(
     else:
         lowered = trainer._advance.lower(pack.states, (), *_columns(pack.replicas), 0, 1)
     measured = lowered.compile().memory_analysis().temp_size_in_bytes
-    on_cpu = form == "direct"
-    memory = pack_memory(METHODS[name], SETTINGS, shape, 0, 2, on_cpu=on_cpu)
-    assert (1 if on_cpu else 2) * memory.activations == pytest.approx(measured, rel=0.25)
+    platform = "cpu" if form == "direct" else "gpu"
+    memory = pack_memory(METHODS[name], SETTINGS, shape, 0, 2, platform=platform)
+    assert (1 if platform == "cpu" else 2) * memory.activations == pytest.approx(measured, rel=0.25)
 
 
 def test_a_pack_is_as_large_as_fits_and_as_there_are_trials() -> None:
@@ -89,7 +89,7 @@ def test_a_pack_of_no_trials_is_refused() -> None:
 def test_planning_starts_no_backend() -> None:
     code = (
         "from teasel.models import METHODS, Settings, pack_memory\n"
-        "pack_memory(METHODS['factor_vae'], Settings(), (64, 64, 3), 0, 8, on_cpu=False)\n"
+        "pack_memory(METHODS['factor_vae'], Settings(), (64, 64, 3), 0, 8, platform='gpu')\n"
         "from jax._src import xla_bridge\n"
         "assert not xla_bridge.backends_are_initialized()"
     )

@@ -11,6 +11,7 @@ import pytest
 from teasel.models import METHODS, Settings, Trainer, decode, encode, networks
 from teasel.models.convolution import FORMS, arithmetic
 from teasel.models.encoding import _encode_indices
+from teasel.models.kernels import interpreted
 from teasel.models.networks import Posterior, initial_parameters
 from teasel.models.program import Program
 
@@ -39,7 +40,7 @@ def observe(data: jax.Array, indices: jax.Array, key: jax.Array) -> jax.Array:
 def program(name: str, precision: Any) -> tuple[Program, Any, tuple[Any, ...]]:
     """A method's program for a GPU, its state, and what a step takes after that."""
     settings = Settings(steps=1, batch_size=BATCH, num_latents=3, precision=precision)
-    made = Program(METHODS[name], settings, SHAPE, draw, ("blocks", "float32"))
+    made = Program(METHODS[name], settings, SHAPE, draw, "products")
     seed, values = jnp.uint32(0), {name: jnp.float32(1) for name in METHODS[name].parameters}
     state = jax.eval_shape(made.start, seed, values)
     return made, state, ((), seed, values, jnp.int32(0))
@@ -64,7 +65,7 @@ def test_codes_and_pictures_are_computed_in_full_float32() -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_of_convolution_is_in_full_float32(form: str) -> None:
     def encode_so(parameters: Any, images: jax.Array) -> Posterior:
-        with arithmetic(form):
+        with arithmetic(form), interpreted():
             return networks.encode(parameters, images)
 
     assert are_full(products(encode_so, PARAMETERS, IMAGES))
@@ -90,5 +91,5 @@ def test_an_evaluation_is_in_full_float32_however_the_model_was_trained() -> Non
 
 def test_an_unknown_precision_is_refused() -> None:
     settings = Settings(steps=1, precision="half")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="precision is 'half'; expected 'float32' or 'tensor"):
+    with pytest.raises(ValueError, match="precision is 'half'; expected one of float32, tensor"):
         Trainer(METHODS["beta_vae"], settings, SHAPE, draw, ())

@@ -41,7 +41,7 @@ def _normals(purpose: Purpose, steps) -> np.ndarray:
     )
 
 
-@pytest.fixture(scope="module", params=["direct", "blocks"])
+@pytest.fixture(scope="module", params=["direct", "products"])
 def trainer(request) -> Trainer:
     return Trainer(MethodEntry(mirror), SETTINGS, (1, 1, 1), _draw, (), form=request.param)
 

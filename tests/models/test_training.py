@@ -8,7 +8,7 @@ import pytest
 from teasel.models import METHODS, Pack, Replica, Settings, Trainer
 from teasel.models.program import State
 
-FORMS = ["direct", pytest.param("blocks", marks=pytest.mark.slow)]
+FORMS = ["direct", pytest.param("products", marks=pytest.mark.slow)]
 SHAPE = (64, 64, 1)
 SETTINGS = Settings(steps=10, batch_size=4, num_latents=3, learning_rate=1e-3)
 REPLICAS = [
@@ -65,7 +65,7 @@ def test_one_program_serves_all_values_and_any_number_of_steps() -> None:
 
 @pytest.mark.slow
 def test_a_mapped_pack_compiles_once_for_all_values_and_any_number_of_steps() -> None:
-    trainer = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form="blocks")
+    trainer = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form="products")
     for seed in (0, 5):
         replicas = [Replica({"beta": seed + 1.0}, seed), Replica({"beta": 2.0}, seed + 1)]
         pack, _ = trainer.advance(trainer.start(replicas), 1)
@@ -99,7 +99,7 @@ def test_a_model_trains_the_same_alone_and_in_any_pack() -> None:
 
 @pytest.mark.slow
 def test_a_mapped_model_trains_as_it_does_alone_up_to_rounding() -> None:
-    mapped = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form="blocks")
+    mapped = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form="products")
     single = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form="direct")
     for replicas, num_steps in ((REPLICAS, 100), (REPLICAS[1:2], 10)):
         found, expected = mapped.start(replicas), single.start(replicas)
@@ -217,11 +217,11 @@ def test_only_a_parameter_that_is_nan_makes_a_model_broken(trainer) -> None:
     [
         ("direct", 5, [0, 2, 3, 4], [0, 2, 3, 4]),
         ("direct", 5, [0, 1, 2, 3, 4], [0, 1, 2, 3, 4]),
-        pytest.param("blocks", 5, [0, 2, 3, 4], [0, 2, 3, 4], marks=pytest.mark.slow),
-        pytest.param("blocks", 5, [1, 3, 4], [0, 1, 3, 4], marks=pytest.mark.slow),
-        ("blocks", 4, [1, 2, 3], [0, 1, 2, 3]),
-        ("blocks", 4, [1, 3], [1, 3]),
-        pytest.param("blocks", 3, [2], [2], marks=pytest.mark.slow),
+        pytest.param("products", 5, [0, 2, 3, 4], [0, 2, 3, 4], marks=pytest.mark.slow),
+        pytest.param("products", 5, [1, 3, 4], [0, 1, 3, 4], marks=pytest.mark.slow),
+        ("products", 4, [1, 2, 3], [0, 1, 2, 3]),
+        ("products", 4, [1, 3], [1, 3]),
+        pytest.param("products", 3, [2], [2], marks=pytest.mark.slow),
     ],
 )
 def test_a_pack_shrinks_to_the_sound_models_or_to_the_next_size_of_a_mapped_program(
