@@ -39,8 +39,8 @@ class Rates:
         memory: Bytes of an accelerator.
     """
 
-    model_steps_per_second: float = 5900.0
-    launch_seconds: float = 1e-3
+    model_steps_per_second: float = 19_300.0
+    launch_seconds: float = 3e-4
     compile_seconds: float = 60.0
     start_seconds: float = 10.0
     memory: int = 140 * 10**9

@@ -1,4 +1,4 @@
-"""A beta-VAE in plain PyTorch: the paper's networks, loss and optimiser, the usual way."""
+"""A beta-VAE in plain PyTorch: the paper's networks, loss and optimiser, alone and mapped."""
 
 import torch
 from torch import nn
@@ -55,3 +55,49 @@ class Training:
         self.optimizer.zero_grad()
         self.model.loss(images, self.beta).backward()
         self.optimizer.step()
+
+
+class Pack:
+    """Many models in training, mapped by `torch.func.vmap`; `step` takes (R, B, C, H, W) images."""
+
+    def __init__(
+        self,
+        num_models: int,
+        num_channels: int,
+        num_latents: int,
+        learning_rate: float,
+        beta: float,
+        device: str,
+    ):
+        models = [BetaVAE(num_channels, num_latents).to(device) for _ in range(num_models)]
+        stacked, _ = torch.func.stack_module_state(models)
+        self.parameters = {name: value.detach() for name, value in stacked.items()}
+        self.optimizer = torch.optim.Adam(self.parameters.values(), lr=learning_rate, fused=True)
+        model = models[0].to("meta")
+
+        def loss(parameters: dict[str, torch.Tensor], images: torch.Tensor) -> torch.Tensor:
+            return torch.func.functional_call(
+                _Loss(model, beta),
+                {f"model.{name}": p for name, p in parameters.items()},
+                (images,),
+            )
+
+        self.gradients = torch.func.vmap(torch.func.grad(loss), randomness="different")
+
+    def step(self, images: torch.Tensor) -> None:
+        """Takes one step of all models, each on its own batch."""
+        gradients = self.gradients(self.parameters, images)
+        for name, parameter in self.parameters.items():
+            parameter.grad = gradients[name]
+        self.optimizer.step()
+
+
+class _Loss(nn.Module):
+    """A model whose call is its loss."""
+
+    def __init__(self, model: BetaVAE, beta: float):
+        super().__init__()
+        self.model, self.beta = model, beta
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.model.loss(images, self.beta)

@@ -72,7 +72,7 @@ def down(
     k, outputs = kernel.shape[0], kernel.shape[-1]
     terms, columns = _Terms(k, k * kernel.shape[2]), _padded(outputs)
     half = large.dtype.itemsize == 2
-    rows = 128 if half or (terms.wide and columns <= 32) else 64
+    rows = 128 if half or (terms.wide and columns <= 32 and not _exact()) else 64
     side = _Side(batch, height // 2, width // 2, rows)
 
     def body(large_ref, kernel_ref, *refs):
@@ -349,17 +349,21 @@ def _wide(dtype: jnp.dtype) -> jnp.dtype:
     return jnp.dtype(jnp.float32) if dtype.itemsize < 4 else jnp.dtype(dtype)
 
 
+def _exact() -> bool:
+    """Whether products are to be in full float32."""
+    in_force: Any = jax.config
+    return in_force.jax_default_matmul_precision in ("float32", "highest")
+
+
 def _dot(left: jax.Array, right: jax.Array) -> jax.Array:
     """The product in the precision in force, summed in float32.
 
     A matrix unit has no float32: three products in TF32 are as exact.
     """
-    in_force: Any = jax.config
-    exact = in_force.jax_default_matmul_precision in ("float32", "highest")
     precision = None
     if left.dtype == jnp.float32:
         preset = lax.DotAlgorithmPreset
-        precision = preset.TF32_TF32_F32_X3 if exact else preset.TF32_TF32_F32
+        precision = preset.TF32_TF32_F32_X3 if _exact() else preset.TF32_TF32_F32
         if _INTERPRET.get():
             precision = lax.Precision.HIGHEST
     return jnp.dot(left, right, precision=precision, preferred_element_type=_wide(left.dtype))
