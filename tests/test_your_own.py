@@ -68,6 +68,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (source / name).write_text(text)
     grid = FILES["study.yaml"]
     few = grid.replace("steps: 5000", "steps: 3, batch_size: 8, evaluation_batches: 2")
+    metrics = "{active_units: {num_train: 200}, mig: {num_train: 200}}"
+    few = few.replace("{active_units: {}, mig: {}}", metrics)
     (folder / "study.yaml").write_text(grid)
     (folder / "few.yaml").write_text(few)
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder]

@@ -1,12 +1,13 @@
 """Made results whose truth is known."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from teasel.analysis import write_report
+from teasel.analysis import embedding, write_report
 from teasel.analysis.plots.style import STYLE
 from teasel.sweep.store.results import Results
 from teasel.tests.support.synthetic import SyntheticResults
@@ -19,6 +20,15 @@ def _quick_pdfs() -> Iterator[None]:
     """Fonts go into PDFs as outlines: to pick their letters takes a third of a report's time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(STYLE, "pdf.fonttype", 3)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _small_maps() -> Iterator[None]:
+    """Maps of codes show 100 points instead of 1,000, and so are drawn in a tenth of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        few = partial(embedding, num_points=100)
+        patch.setattr("teasel.analysis.report.progress.embedding", few)
         yield
 
 

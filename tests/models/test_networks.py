@@ -47,7 +47,9 @@ def test_kernels_do_not_repeat_each_other() -> None:
     assert similar.sum() == len(scaled)
 
 
-@pytest.mark.parametrize(("channels", "num_latents"), [(1, 10), (3, 4)])
+@pytest.mark.parametrize(
+    ("channels", "num_latents"), [pytest.param(1, 10, marks=pytest.mark.slow), (3, 4)]
+)
 def test_images_go_to_a_posterior_and_codes_to_logits(channels, num_latents) -> None:
     params = initial_parameters(jax.random.key(0), (64, 64, channels), num_latents)
     images = jnp.zeros((2, 64, 64, channels))

@@ -1,11 +1,17 @@
 """A data set of 64 small pictures and a grid of four tiny trainings on it."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
+from teasel.datasets import Dataset
+from teasel.models import MethodEntry, Settings, Trainer, encode_all
+from teasel.models.allocator import keep_freed_memory
 from teasel.sweep.commands.run import run
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store.results import Results
@@ -22,6 +28,50 @@ metrics:
   modularity: {num_train: 60, num_bins: 4}
 resources: {pack: 2}
 """
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _share_programs() -> Iterator[None]:
+    """Trainings of one method on one data set take one trainer, and so trace their program once.
+
+    JAX knows a program by the function that it is of, and a data set that is opened anew has new
+    functions. What is shared holds no state: packs and data are arguments.
+    """
+    trainers: dict[Any, Trainer] = {}
+    datasets: dict[Any, Dataset] = {}
+
+    def same(function: Any, data: Any) -> Any:
+        """The function of the first data set with these images, and what says which they are."""
+        owner = getattr(function, "__self__", None)
+        if not isinstance(owner, Dataset):
+            return function, (function,)
+        of = (type(owner), repr(owner), owner.fingerprint, owner.appearance)
+        first = datasets.setdefault(of, owner)
+        leaves, tree = jax.tree.flatten(data)
+        return getattr(first, function.__name__), (
+            of,
+            tree,
+            *(np.asarray(a).tobytes() for a in leaves),
+        )
+
+    def trainer(
+        method: MethodEntry, settings: Settings, shape: Any, sample_batch: Any, data: Any
+    ) -> Trainer:
+        sample_batch, of = same(sample_batch, data)
+        key = (method, settings, shape, of)
+        if key not in trainers:
+            trainers[key] = Trainer(method, settings, shape, sample_batch, data)
+        return trainers[key]
+
+    def encode(parameters: Any, observe: Any, data: Any, num_images: int) -> Any:
+        return encode_all(parameters, same(observe, ())[0], data, num_images)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("teasel.sweep.work.train.Trainer", trainer)
+        patch.setattr("teasel.sweep.work.encoding.encode_all", encode)
+        # Nor is what was compiled in less than half a second to be compiled again.
+        patch.setattr("teasel.sweep.work.train._set_up_jax", keep_freed_memory)
+        yield
 
 
 @pytest.fixture(scope="session")

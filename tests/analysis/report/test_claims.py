@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from teasel.analysis.names import PAPER_NAMES
@@ -192,7 +193,11 @@ def make_odd(kind: str) -> DataFrame:
 
 
 @pytest.mark.parametrize("kind", ["all alike", "none", "half of them", "one method wins"])
-def test_no_sentence_has_a_nan_or_a_span_without_width(kind: str) -> None:
+def test_no_sentence_has_a_nan_or_a_span_without_width(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "one method wins":  # nothing is odd about its figures, which are the dearest
+        monkeypatch.setattr(Report, "plot", lambda *given, **layout: Figure())
     table = make_odd(kind)
     folder = SyntheticResults(np.random.default_rng(0), num_seeds=1)
     report = Report(folder, PAPER_NAMES, table, table, table.assign(representation="sampled"))

@@ -150,7 +150,7 @@ def most_ahead(trials: list[Trial], simulation: Simulation) -> int:
     return most
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
 def test_a_study_survives_whatever_happens_to_it(results: Results, seed: int) -> None:
     trials = study(num_seeds=10)
     summary, simulation = carry_through(results, trials, seed, mean_life=HOUR)

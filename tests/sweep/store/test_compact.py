@@ -184,8 +184,17 @@ def copies(results: Results, tmp_path: Path) -> Iterator[Results]:
     )
 
 
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("folder", ["tables/trials", "tables/scores", "representations/d"])
+@pytest.mark.parametrize(
+    ("folder", "after"),
+    [
+        ("tables/trials", False),
+        ("tables/scores", True),
+        ("representations/d", False),
+        pytest.param("tables/trials", True, marks=pytest.mark.slow),
+        pytest.param("tables/scores", False, marks=pytest.mark.slow),
+        pytest.param("representations/d", True, marks=pytest.mark.slow),
+    ],
+)
 def test_killed_at_any_write_it_loses_nothing_and_doubles_nothing(
     results: Results, copies: Iterator[Results], folder: str, after: bool
 ) -> None:

@@ -1,14 +1,25 @@
 """How trials are put into packs, before anything runs."""
 
+from collections.abc import Iterator
+from functools import cache
+
 import pytest
 
-from teasel.models import Settings
+from teasel.models import Settings, pack_memory
 from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.study.costs import train_seconds
 from teasel.sweep.study.packing import Backlog, PackedTrials, Slots, make_packs
 from teasel.sweep.trials.trial import Trial, seeds_first
 
 MEMORY = 140 * 10**9
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _trace_programs_once() -> Iterator[None]:
+    """The memory of a program is traced for the first test that asks for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("teasel.sweep.study.packing.pack_memory", cache(pack_memory))
+        yield
 
 
 @pytest.fixture(scope="module")
