@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed$(addprefix -,$(EXTRA))
 INSTALLED_DEV := .venv/.installed-dev
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: quickstart test test-all check format bench clean
+.PHONY: quickstart test test-all test-accelerators check format bench clean
 
 quickstart: $(INSTALLED)  ## Train, score and report a taste of the paper on this machine.
 	$(BIN)/teasel run quickstart --results results/quickstart
@@ -18,6 +18,9 @@ test: $(INSTALLED_DEV)  ## The tests that finish in minutes.
 
 test-all: $(INSTALLED_DEV)  ## Every test, the slow ones too.
 	$(BIN)/pytest -m "slow or not slow"
+
+test-accelerators: .venv-accelerators/.installed  ## Compiles for GPUs and TPUs; needs none.
+	.venv-accelerators/bin/python -m pytest -m "" -rs tests/accelerators/programs.py
 
 check: $(INSTALLED_DEV)  ## Formatting, lint and types.
 	$(BIN)/ruff format --check .
@@ -48,5 +51,14 @@ $(BIN)/python:
 	$(INSTALL) -e '.[$*]'
 	touch .venv/.installed $@
 
+.venv-accelerators/.installed: $(INSTALLED_DEV)
+	$(PYTHON) -m venv .venv-accelerators
+	$(BIN)/python -c "import sysconfig; print('import site; site.addsitedir(%r)' % sysconfig.get_path('purelib'))" \
+		> "$$(.venv-accelerators/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/project.pth"
+	version=$$($(BIN)/python -c "import jax; print(jax.__version__)") && \
+		.venv-accelerators/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		jax-cuda12-plugin==$$version jax-cuda12-pjrt==$$version
+	touch $@
+
 clean:
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv .venv-accelerators build dist *.egg-info

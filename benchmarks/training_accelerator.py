@@ -28,6 +28,7 @@ from teasel.models import METHODS, Replica, Trainer, encode_all
 from teasel.models.convolution import form_for
 from teasel.models.networks import initial_parameters
 from teasel.models.program import Program
+from teasel.tests.support.ahead_of_time import STORES, kernels
 
 CHUNK = 25
 """Steps a call, as a sweep's worker takes them on an accelerator."""
@@ -39,9 +40,6 @@ PRECISIONS = {"bfloat16": ("tensorfloat32", "bfloat16")} | {
     name: (name, "float32") for name in ("tensorfloat32", "float32")
 }
 """By name: the precision of products, and the type of their operands."""
-
-STORES = {1: (737_280, 512), 3: (17_568, 64, 64, 3)}
-"""Shapes of the stored images, by channels."""
 
 Row = dict[str, Any]
 
@@ -216,14 +214,8 @@ def _pack(case: Case) -> tuple[Callable[[], Any], int, Row]:
             raise RuntimeError("a loss is not finite")
 
     memory = compiled.memory_analysis()
-    if HLO:
-        HLO.mkdir(exist_ok=True)
-        name = "-".join(map(str, case))
-        (HLO / f"{name}.hlo").write_text(compiled.as_text())
-    return take, case.size * CHUNK, {"peak": memory.peak_memory_in_bytes}
-
-
-HLO: Path | None = None
+    moved = sum(kernel.num_bytes for kernel in kernels(compiled.as_text())) / case.size
+    return take, case.size * CHUNK, {"peak": memory.peak_memory_in_bytes, "bytes": moved}
 
 
 def _torch_alone(case: Case) -> tuple[Callable[[], Any], int, Row]:

@@ -5,13 +5,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import pytest
 
+from teasel.tests.support.ahead_of_time import kernels
+
 HERE = {"device": "a", "jax": "1"}
-LIMITS = {"copy": 1000.0, "TF32": 1000.0, "bfloat16": 1000.0, "float32": 1000.0}
-MEASURED = {"rate": 10.0, "in_one_call": None, "ready": 2.0, "limits": LIMITS, "work": {}}
+LIMITS = {"copy": 1000.0, "bfloat16": 1e12, "tensorfloat32": 1e12, "float32": 1e12}
+MEASURED = {"rate": 10.0, "unit": "model-steps/s", "ready": 2.0}
 
 
 @pytest.fixture
@@ -25,22 +25,22 @@ def test_a_torn_line_is_no_line_and_the_next_one_is_whole(
 ) -> None:
     kept = tmp_path / "kept.jsonl"
     assert timing.kept_rows(kept, HERE) == []
-    timing._keep(kept, {**HERE, "rate": 1})
+    timing.keep(kept, {**HERE, "rate": 1})
     with kept.open("a") as file:
         file.write('\n{"device": "a", "jax": "1", "ra')
-    timing._keep(kept, {**HERE, "rate": 2})
+    timing.keep(kept, {**HERE, "rate": 2})
     assert [row["rate"] for row in timing.kept_rows(kept, HERE)] == [1, 2]
 
 
 def test_rows_of_another_device_or_version_do_not_count(timing: ModuleType, tmp_path: Path) -> None:
     kept = tmp_path / "kept.jsonl"
     for row in ({"device": "b", "jax": "1"}, {"device": "a", "jax": "2"}, HERE):
-        timing._keep(kept, row)
+        timing.keep(kept, row)
     assert timing.kept_rows(kept, HERE) == [HERE]
 
 
 def test_what_failed_is_done_and_what_was_cut_off_comes_last(timing: ModuleType) -> None:
-    cases = [timing.Case("d", "beta_vae", "blocks", "TF32", size) for size in (64, 128, 256, 32)]
+    cases = [timing.Case("kernels", "beta_vae", 1, "bfloat16", size) for size in (64, 128, 256, 32)]
     measured, cut_off, failed, fresh = (list(case) for case in cases)
     rows = [{"begun": case} for case in (measured, cut_off, failed)]
     rows += [{"case": measured, **MEASURED}, {"case": failed, "error": "out of memory"}]
@@ -48,43 +48,54 @@ def test_what_failed_is_done_and_what_was_cut_off_comes_last(timing: ModuleType)
 
 
 def test_the_headline_comes_first_and_no_case_twice(timing: ModuleType) -> None:
-    cases = timing._cases("d", "c")
+    cases = timing.cases("kernels")
     assert len(set(cases)) == len(cases)
-    assert cases[0] == ("d", "beta_vae", "lax", "TF32", 1)
-    assert {case.size for case in cases[1:13]} == {64, 128, 256}
-    assert {case[:2] for case in cases[:13]} == {("d", "beta_vae")}
+    assert cases[0] == ("kernels", "beta_vae", 1, "bfloat16", 64)
+    assert {case.precision for case in cases[:3]} == {"bfloat16", "tensorfloat32", "float32"}
     for method in timing.EXAMPLES:
-        sizes = {case.size for case in cases if case.method == method and case.form == "blocks"}
-        assert sizes == {1, 8, 32, 64, 128, 256}
+        packs = [case for case in cases if case.by == "kernels" and case.method == method]
+        assert {case.precision for case in packs} >= {"bfloat16", "tensorfloat32"}
 
 
-def test_products_count_once_in_a_loop_and_only_where_used(timing: ModuleType) -> None:
-    def step(left: jax.Array, right: jax.Array) -> jax.Array:
-        left @ left.T
-        product = jax.jit(jnp.matmul)
-        return jax.lax.fori_loop(0, 9, lambda _, out: out + product(left, right), jnp.ones((2, 5)))
-
-    counted = timing.products(jax.make_jaxpr(step)(jnp.ones((2, 3)), jnp.ones((3, 5))))
-    assert counted == (4 * (2 * 3 + 3 * 5 + 2 * 5), 2 * 2 * 3 * 5)
-
-
-def test_a_library_s_convolutions_are_not_counted(timing: ModuleType) -> None:
-    def step(images: jax.Array, kernel: jax.Array) -> jax.Array:
-        return jax.lax.conv(images, kernel, (1, 1), "SAME")
-
-    program = jax.make_jaxpr(step)(jnp.ones((1, 1, 4, 4)), jnp.ones((1, 1, 2, 2)))
-    assert timing.products(program) is None
-
-
-def test_the_report_shows_failures_and_the_next_bottleneck(timing: ModuleType) -> None:
-    cases = timing._cases("d", "c")[:3]
+def test_the_report_shows_failures_and_shares(timing: ModuleType) -> None:
+    cases = timing.cases("kernels")
+    alone = next(case for case in cases if case[:2] == ("lax", "beta_vae"))
     rows: list[dict[str, Any]] = [
-        {"case": cases[0], **MEASURED},
-        {"case": cases[1], **MEASURED, "rate": 40.0, "work": {"bytes": 20, "flops": 5}},
-        {"case": cases[2], "error": "out of memory"},
+        {"limits": LIMITS},
+        {"case": alone, **MEASURED},
+        {"case": cases[0], **MEASURED, "rate": 40.0, "bytes": 20, "peak": 2e9},
+        {"case": cases[1], "error": "out of memory"},
     ]
     text = timing.report(cases, rows)
-    assert "80% of copying and 20% of a product. Nearer its limit: bandwidth" in text
-    assert "would allow 50." in text
-    assert "| 40 | - | 4.0 |" in text
-    assert "| out of memory | - |" in text
+    assert "| bfloat16 | 64 | 40 | 4.0 | 80% | 2.00 | 2 |" in text
+    assert "| tensorfloat32 | 64 | out of memory | - |" in text
+
+
+HLO = """HloModule step
+
+%inner (param_0: f32[100,4], param_1: s32[2]) -> f32[2,4] {
+  %param_0 = f32[100,4]{1,0} parameter(0)
+  %param_1 = s32[2]{0} parameter(1)
+  ROOT %gather.1 = f32[2,4]{1,0} gather(%param_0, %param_1), offset_dims={1}
+}
+
+%body (state: (bf16[8], f32[100,4], s32[2])) -> (bf16[8], f32[100,4], s32[2]) {
+  %state = (bf16[8]{0}, f32[100,4]{1,0}, s32[2]{0}) parameter(0)
+  %a = bf16[8]{0} get-tuple-element(%state), index=0
+  %b = f32[100,4]{1,0} get-tuple-element(%state), index=1
+  %c = s32[2]{0} get-tuple-element(%state), index=2
+  %taken = f32[2,4]{1,0} fusion(%b, %c), kind=kLoop, calls=%inner
+  %added = bf16[8]{0} add(%a, %a)
+  ROOT %out = (bf16[8]{0}, f32[100,4]{1,0}, s32[2]{0}) tuple(%added, %b, %c)
+}
+
+ENTRY %main (given: (bf16[8], f32[100,4], s32[2])) -> (bf16[8], f32[100,4], s32[2]) {
+  %given = (bf16[8]{0}, f32[100,4]{1,0}, s32[2]{0}) parameter(0)
+  ROOT %loop = (bf16[8]{0}, f32[100,4]{1,0}, s32[2]{0}) while(%given), condition=%c, body=%body
+}
+"""
+
+
+def test_a_gather_reads_only_the_rows_that_it_takes() -> None:
+    found = [(kernel.name, kernel.num_bytes) for kernel in kernels(HLO)]
+    assert found == [("taken", 2 * 4 * 4 + 2 * 4 * 4 + 2 * 4), ("added", 3 * 8 * 2)]
