@@ -235,11 +235,13 @@ class Trainer:
 
     def parameters(self, pack: Pack) -> list[Parameters]:
         """Each model's {"encoder": ..., "decoder": ...} as NumPy arrays."""
-        kept = [
-            {name: state.parameters[name] for name in ("encoder", "decoder")}
-            for state in self._states(pack)
-        ]
-        return jax.tree.map(np.asarray, kept)
+
+        def networks(state: State) -> Parameters:
+            return {name: state.parameters[name] for name in ("encoder", "decoder")}
+
+        if self._mapped:
+            return _by_model(networks(pack.states), len(pack.replicas))
+        return jax.tree.map(np.asarray, [networks(state) for state in pack.states])
 
     def save(self, pack: Pack) -> bytes:
         """A checkpoint: a safetensors file with the step and the replicas in its header."""
@@ -279,9 +281,11 @@ class Trainer:
 
     def is_broken(self, pack: Pack, place: int) -> bool:
         """Whether a parameter of the model at this place is NaN: no further step mends that."""
-        leaves = jax.tree.leaves(self._state(pack, place).parameters)
-        numbers = [leaf for leaf in leaves if jnp.issubdtype(leaf.dtype, jnp.inexact)]
-        return any(bool(jnp.isnan(leaf).any()) for leaf in numbers)
+        if self._mapped:
+            parameters = _by_model(pack.states.parameters, len(pack.replicas))[place]
+        else:
+            parameters = jax.device_get(pack.states[place].parameters)
+        return any(np.isnan(leaf).any() for leaf in jax.tree.leaves(parameters))
 
     def shrink(self, pack: Pack, places: Sequence[int]) -> Pack:
         """The pack without the models that are at none of these places, as far as that pays.
@@ -298,7 +302,8 @@ class Trainer:
         others = [place for place in range(num) if place not in places]
         kept = sorted([*places, *others[: size - len(places)]])
         replicas = tuple(pack.replicas[place] for place in kept)
-        return self._pack(replicas, pack.step, [self._state(pack, place) for place in kept])
+        states = self._states(pack)
+        return self._pack(replicas, pack.step, [states[place] for place in kept])
 
     @property
     def _training(self) -> dict[str, Any]:
@@ -314,21 +319,17 @@ class Trainer:
 
         return counted
 
-    # Between lists of states and packs.
+    # Between lists of states and packs. A pack with a leading axis is taken apart and put together
+    # on the host, so that the device makes one transfer a leaf, however many models there are.
 
     def _pack(self, replicas: tuple[Replica, ...], step: int, states: list[State]) -> Pack:
         kept: Any = states
         if self._mapped:
-            kept = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+            kept = jax.tree.map(lambda *leaves: np.stack(leaves), *jax.device_get(states))
         return Pack(replicas, step, jax.device_put(kept, self._device))
 
     def _states(self, pack: Pack) -> list[State]:
-        return [self._state(pack, place) for place in range(len(pack.replicas))]
-
-    def _state(self, pack: Pack, place: int) -> State:
-        if not self._mapped:
-            return pack.states[place]
-        return jax.tree.map(lambda leaf: leaf[place], pack.states)
+        return _by_model(pack.states, len(pack.replicas)) if self._mapped else pack.states
 
     # Checks.
 
@@ -351,6 +352,12 @@ class Trainer:
                 f"sample_batch gives {drawn.dtype} images of shape {drawn.shape}; "
                 f"expected float32 of shape {expected}"
             )
+
+
+def _by_model(stacked: Any, num: int) -> list[Any]:
+    """The pytrees of `num` models, in NumPy, of one with a leading axis."""
+    leaves, structure = jax.tree.flatten(jax.device_get(stacked))
+    return [structure.unflatten(leaf[place] for leaf in leaves) for place in range(num)]
 
 
 def _floats(replica: Replica) -> dict[str, jax.Array]:

@@ -157,6 +157,26 @@ def test_a_factor_vae_has_a_bound_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["elbo"] == -(3 + 2)
 
 
+def test_a_mapped_pack_is_taken_apart_and_put_together_on_the_host() -> None:
+    trainer = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form="products")
+    replicas = [Replica({"beta": 1.0}, seed, str(seed)) for seed in range(16)]
+    trainer.start(replicas[:1])
+    compiled = []
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, seconds, **about: (
+            compiled.append(about.get("fun_name"))
+            if event.endswith("backend_compile_duration")
+            else None
+        )
+    )
+    pack = trainer.join([trainer.start(replicas[:12]), trainer.start(replicas[12:])])
+    assert not any(trainer.is_broken(pack, place) for place in range(16))
+    pack = trainer.shrink(trainer.restore(trainer.save(pack)), [15, *range(5)])
+    assert [each.trial_id for each in pack.replicas] == ["0", "1", "2", "3", "4", "5", "6", "15"]
+    _alike(trainer.parameters(pack)[7], trainer.parameters(trainer.start(replicas[15:]))[0])
+    assert compiled == []  # on the device nothing is sliced or stacked, leaf for leaf
+
+
 def test_packs_at_different_steps_are_not_joined(trainer) -> None:
     later, _ = trainer.advance(trainer.start(REPLICAS[:1]), 1)
     with pytest.raises(ValueError, match=r"different steps can't be joined: \[0, 1\]"):
