@@ -35,6 +35,10 @@ from .networks import Parameters
 from .program import CURVES, Program, SampleBatch, State
 from .randomness import Purpose, key_for
 
+FEW = 8
+"""Models whose steps are so short that a GPU must not ask the host before each if it is the last:
+the number of steps is compiled into the program of such a pack."""
+
 
 class Replica(NamedTuple):
     """One model of a pack: what sets it apart from its neighbours."""
@@ -71,7 +75,8 @@ class Trainer:
 
     Attributes:
         steps: The steps to take: `settings.steps`, or 0 for a method that is never trained.
-        num_programs: How many programs `advance` has been compiled to: 1 after its first call.
+        num_programs: How many programs `advance` has been compiled to. One serves all; where models
+            are mapped, each size of a pack has its own, and of up to `FEW` models each `num_steps`.
 
     Raises:
         ValueError: If a setting is out of range or `sample_batch` gives other shapes.
@@ -104,9 +109,9 @@ class Trainer:
         self.steps = settings.steps if self._program.method(placeholders).trainable else 0
         self._start_one = jax.jit(self._program.start)
         if self._mapped:
-            self._advance = jax.jit(
-                self._count_programs(self._program.advance_all), donate_argnums=0
-            )
+            advance = self._count_programs(self._program.advance_all)
+            self._advance = jax.jit(advance, donate_argnums=0)
+            self._advance_few = jax.jit(advance, donate_argnums=0, static_argnums=5)
             self._evaluate = jax.jit(self._program.evaluate_all)
         else:
             self._advance = jax.jit(
@@ -149,7 +154,8 @@ class Trainer:
             raise ValueError(f"num_steps is {num_steps}; it must be at least 1")
         data = self._data if data is None else jax.device_put(data, self._device)
         if self._mapped:
-            states, totals = self._advance(
+            advance = self._advance_few if len(pack.replicas) <= FEW else self._advance
+            states, totals = advance(
                 pack.states, data, *_columns(pack.replicas), pack.step, num_steps
             )
         else:
