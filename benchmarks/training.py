@@ -3,6 +3,7 @@
     taskset -c 0 .venv/bin/python benchmarks/training.py    # CPU: one core
     .venv/bin/python benchmarks/training.py                 # GPU, where JAX finds one: minutes a
                                                             # call, until no case is left
+    .venv/bin/python benchmarks/training.py --host          # a pack between device and host
 
 Prints a table and writes it into a section of benchmarks/RESULTS.md. On a CPU all contestants run
 in turns in one process, and time is CPU time; PyTorch takes part where it is installed
@@ -151,6 +152,43 @@ def cpu_tables(rounds: int) -> str:
     return heading + table(columns, rows)
 
 
+def host_table(num_models: int = 64) -> str:
+    """What a pack's models cost between the device and the host: a first call and a second."""
+
+    def draw(data, key, batch_size):
+        return data[:batch_size]
+
+    images = np.zeros((SETTINGS.batch_size, 64, 64, 1), np.float32)
+    method = METHODS["beta_vae"]
+    trainer = Trainer(method, SETTINGS, (64, 64, 1), draw, images, form="products")
+    replicas = [Replica(EXAMPLES["beta_vae"], seed, str(seed)) for seed in range(num_models)]
+    pack, content = trainer.start(replicas), b""
+
+    def save() -> None:
+        nonlocal content
+        content = trainer.save(pack)
+
+    calls: dict[str, Callable[[], Any]] = {
+        "parameters": lambda: trainer.parameters(pack),
+        "save": save,
+        "restore": lambda: trainer.restore(content).states,
+        "shrink to half": lambda: trainer.shrink(pack, range(num_models // 2)).states,
+        "is_broken, once": lambda: trainer.is_broken(pack, 0),
+    }
+    rows = []
+    for name, call in calls.items():
+        seconds = []
+        for _ in range(2):
+            start = time.perf_counter()
+            jax.block_until_ready(call())
+            seconds.append(f"{time.perf_counter() - start:.3f}")
+        rows.append((name, *seconds))
+    heading = (
+        f"{num_models} models of beta-VAE, {len(content) / 1e6:.0f} MB with their moments.\n\n"
+    )
+    return heading + table(("call", "first, s", "second, s"), rows)
+
+
 def _ratio(contestant: Contestant, peer: Contestant) -> float:
     """Median over rounds of the ratio within a round, so that a slow minute hits both."""
     pairs = zip(peer.rounds, contestant.rounds, strict=True)
@@ -163,10 +201,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="GPU: seconds a measurement")
     parser.add_argument("--minutes", type=float, default=9.0, help="GPU: of one call")
     parser.add_argument("--kept", type=Path, default=Path("training.jsonl"), help="GPU: measured")
+    parser.add_argument("--host", action="store_true", help="a pack between device and host")
     arguments = parser.parse_args()
     keep_freed_memory()  # as a worker does, before JAX starts its threads
     device = jax.devices()[0]
-    if device.platform == "cpu":
+    if arguments.host:
+        title, where = f"A pack between {device.device_kind} and the host", device.device_kind
+        command, tables = ".venv/bin/python benchmarks/training.py --host", host_table()
+    elif device.platform == "cpu":
         title, where = "Training on a CPU", platform.processor() or platform.machine()
         command = (
             f"taskset -c 0 .venv/bin/python benchmarks/training.py --rounds {arguments.rounds}"

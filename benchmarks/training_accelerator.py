@@ -183,7 +183,7 @@ def _prepared(case: Case) -> Callable[[float], Row]:
 
 def _dataset(channels: int) -> tuple[Dataset, jax.Array]:
     store, shape = STORES[channels], (64, 64, channels)
-    return Dataset("noise", (Factor("image", store[0]),), None, shape, "", ""), _noise(store)
+    return Dataset("noise", (Factor("image", store[0]),), np.empty(0), shape, "", ""), _noise(store)
 
 
 @functools.cache

@@ -13,13 +13,16 @@ from .dataset import Dataset, Window
 _LOG = logging.getLogger("teasel")
 
 
-def fits(dataset: Dataset, device: Any) -> bool:
-    """Whether the whole data set takes at most half of the device's memory.
+STEPS = 25
+"""Steps that an accelerator takes at a time; a window holds their images."""
 
-    Where a device doesn't say how much it has, as a CPU, the answer is yes.
+
+def fits(data_bytes: int, device_bytes: int | None) -> bool:
+    """Whether a data set takes at most half of a device's memory, and so lies there whole.
+
+    Where a device doesn't say how much it has (None), as a CPU, the answer is yes.
     """
-    memory = (device.memory_stats() or {}).get("bytes_limit")
-    return memory is None or dataset.device_data().nbytes <= memory / 2
+    return device_bytes is None or data_bytes <= device_bytes / 2
 
 
 def windows(

@@ -70,13 +70,13 @@ class Program:
         """R models `num_steps` on, and the sums (R, 4) of their `CURVES`."""
         one_step = jax.vmap(self._step, in_axes=(0, None, 0, 0, None))
 
-        def body(step, carry):
+        def body(num, carry):
             states, totals = carry
-            states, rows = one_step(states, data, seeds, values, step)
+            states, rows = one_step(states, data, seeds, values, first + num)
             return states, totals + rows
 
         carry = (states, jnp.zeros((len(seeds), len(CURVES))))
-        return jax.lax.fori_loop(first, first + num_steps, body, carry)
+        return jax.lax.fori_loop(0, num_steps, body, carry)
 
     def evaluate(self, parameters, data, seed, values, step, batch):
         """A model's `CURVES` and KL of each latent (4 + D,) over one evaluation batch."""

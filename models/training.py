@@ -35,6 +35,10 @@ from .networks import Parameters
 from .program import CURVES, Program, SampleBatch, State
 from .randomness import Purpose, key_for
 
+FEW = 8
+"""Models whose steps are so short that a GPU must not ask the host before each if it is the last:
+the number of steps is compiled into the program of such a pack."""
+
 
 class Replica(NamedTuple):
     """One model of a pack: what sets it apart from its neighbours."""
@@ -71,7 +75,8 @@ class Trainer:
 
     Attributes:
         steps: The steps to take: `settings.steps`, or 0 for a method that is never trained.
-        num_programs: How many programs `advance` has been compiled to: 1 after its first call.
+        num_programs: How many programs `advance` has been compiled to. One serves all; where models
+            are mapped, each size of a pack has its own, and of up to `FEW` models each `num_steps`.
 
     Raises:
         ValueError: If a setting is out of range or `sample_batch` gives other shapes.
@@ -104,9 +109,9 @@ class Trainer:
         self.steps = settings.steps if self._program.method(placeholders).trainable else 0
         self._start_one = jax.jit(self._program.start)
         if self._mapped:
-            self._advance = jax.jit(
-                self._count_programs(self._program.advance_all), donate_argnums=0
-            )
+            advance = self._count_programs(self._program.advance_all)
+            self._advance = jax.jit(advance, donate_argnums=0)
+            self._advance_few = jax.jit(advance, donate_argnums=0, static_argnums=5)
             self._evaluate = jax.jit(self._program.evaluate_all)
         else:
             self._advance = jax.jit(
@@ -149,7 +154,8 @@ class Trainer:
             raise ValueError(f"num_steps is {num_steps}; it must be at least 1")
         data = self._data if data is None else jax.device_put(data, self._device)
         if self._mapped:
-            states, totals = self._advance(
+            advance = self._advance_few if len(pack.replicas) <= FEW else self._advance
+            states, totals = advance(
                 pack.states, data, *_columns(pack.replicas), pack.step, num_steps
             )
         else:
@@ -235,11 +241,13 @@ class Trainer:
 
     def parameters(self, pack: Pack) -> list[Parameters]:
         """Each model's {"encoder": ..., "decoder": ...} as NumPy arrays."""
-        kept = [
-            {name: state.parameters[name] for name in ("encoder", "decoder")}
-            for state in self._states(pack)
-        ]
-        return jax.tree.map(np.asarray, kept)
+
+        def networks(state: State) -> Parameters:
+            return {name: state.parameters[name] for name in ("encoder", "decoder")}
+
+        if self._mapped:
+            return _by_model(networks(pack.states), len(pack.replicas))
+        return jax.tree.map(np.asarray, [networks(state) for state in pack.states])
 
     def save(self, pack: Pack) -> bytes:
         """A checkpoint: a safetensors file with the step and the replicas in its header."""
@@ -279,9 +287,11 @@ class Trainer:
 
     def is_broken(self, pack: Pack, place: int) -> bool:
         """Whether a parameter of the model at this place is NaN: no further step mends that."""
-        leaves = jax.tree.leaves(self._state(pack, place).parameters)
-        numbers = [leaf for leaf in leaves if jnp.issubdtype(leaf.dtype, jnp.inexact)]
-        return any(bool(jnp.isnan(leaf).any()) for leaf in numbers)
+        if self._mapped:
+            parameters = _by_model(pack.states.parameters, len(pack.replicas))[place]
+        else:
+            parameters = jax.device_get(pack.states[place].parameters)
+        return any(np.isnan(leaf).any() for leaf in jax.tree.leaves(parameters))
 
     def shrink(self, pack: Pack, places: Sequence[int]) -> Pack:
         """The pack without the models that are at none of these places, as far as that pays.
@@ -298,7 +308,8 @@ class Trainer:
         others = [place for place in range(num) if place not in places]
         kept = sorted([*places, *others[: size - len(places)]])
         replicas = tuple(pack.replicas[place] for place in kept)
-        return self._pack(replicas, pack.step, [self._state(pack, place) for place in kept])
+        states = self._states(pack)
+        return self._pack(replicas, pack.step, [states[place] for place in kept])
 
     @property
     def _training(self) -> dict[str, Any]:
@@ -314,21 +325,17 @@ class Trainer:
 
         return counted
 
-    # Between lists of states and packs.
+    # Between lists of states and packs. A pack with a leading axis is taken apart and put together
+    # on the host, so that the device makes one transfer a leaf, however many models there are.
 
     def _pack(self, replicas: tuple[Replica, ...], step: int, states: list[State]) -> Pack:
         kept: Any = states
         if self._mapped:
-            kept = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+            kept = jax.tree.map(lambda *leaves: np.stack(leaves), *jax.device_get(states))
         return Pack(replicas, step, jax.device_put(kept, self._device))
 
     def _states(self, pack: Pack) -> list[State]:
-        return [self._state(pack, place) for place in range(len(pack.replicas))]
-
-    def _state(self, pack: Pack, place: int) -> State:
-        if not self._mapped:
-            return pack.states[place]
-        return jax.tree.map(lambda leaf: leaf[place], pack.states)
+        return _by_model(pack.states, len(pack.replicas)) if self._mapped else pack.states
 
     # Checks.
 
@@ -351,6 +358,12 @@ class Trainer:
                 f"sample_batch gives {drawn.dtype} images of shape {drawn.shape}; "
                 f"expected float32 of shape {expected}"
             )
+
+
+def _by_model(stacked: Any, num: int) -> list[Any]:
+    """The pytrees of `num` models, in NumPy, of one with a leading axis."""
+    leaves, structure = jax.tree.flatten(jax.device_get(stacked))
+    return [structure.unflatten(leaf[place] for leaf in leaves) for place in range(num)]
 
 
 def _floats(replica: Replica) -> dict[str, jax.Array]:

@@ -220,6 +220,7 @@ def _choose_options(
         gpus_per_pack=first.resources.gpus_per_pack,
         checkpoint_seconds=60 * first.resources.checkpoint_minutes,
         patience_seconds=60 * first.resources.task_minutes,
+        deterministic=first.resources.deterministic,
         save_models=first.save_models,
         fail_fast=fail_fast,
         grace_seconds=grace_seconds,

@@ -191,6 +191,7 @@ class ResourcesBlock(Strict):
     gpus_per_pack: Annotated[float, Field(ge=0.01, le=1), AfterValidator(_check_waste)] = 1.0
     checkpoint_minutes: Annotated[float, Field(gt=0)] = 10.0
     task_minutes: Annotated[float, Field(gt=0, le=1e6)] = 60.0
+    deterministic: bool = False
 
 
 class DatasetEntry(Strict):

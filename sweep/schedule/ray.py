@@ -53,7 +53,7 @@ _OBJECT_STORE_BYTES = 128 * 2**20  # what passes through it is small: rows go to
 @ray.remote(max_calls=1, max_retries=0)
 def _attempt(task: Task) -> Outcome:
     try:
-        prepare(task.demand.cpus, task.demand.gpus)
+        prepare(task.demand.cpus, task.demand.gpus, task.deterministic)
         return replace(guard(task), node=ray.get_runtime_context().get_node_id())
     except ClusterError as error:
         return Outcome(task, failure=Failure.of("cluster", error))

@@ -35,13 +35,14 @@ class DemandError(TeaselError):
 
 @dataclass(frozen=True)
 class Options:
-    """How a run behaves; nothing here changes a number in the results.
+    """How a run behaves; only `deterministic` changes results, in the last bits of a GPU's.
 
     Attributes:
         pack: The most trials in a pack, or "auto".
         gpus_per_pack: The share of an accelerator that a pack gets.
         checkpoint_seconds: How often a training is saved.
         patience_seconds: How long an attempt may take for a step, or a score.
+        deterministic: Whether a GPU adds up in a fixed order.
         save_models: Whether parameters are kept.
         fail_fast: Whether to save and stop as soon as a trial has failed.
         grace_seconds: How long workers get to save themselves when the run is interrupted.
@@ -51,6 +52,7 @@ class Options:
     gpus_per_pack: float = 1.0
     checkpoint_seconds: float = 600.0
     patience_seconds: float = 3600.0
+    deterministic: bool = False
     save_models: bool = True
     fail_fast: bool = False
     grace_seconds: float = 60.0
@@ -325,6 +327,7 @@ class Scheduler:
             checkpoint=pack.checkpoint,
             checkpoint_seconds=self._options.checkpoint_seconds,
             save_models=self._options.save_models,
+            deterministic=self._options.deterministic,
         )
 
     def _next_attempt(self, kind: str, trials: Iterable[Trial]) -> int:

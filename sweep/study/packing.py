@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ...datasets.feed import STEPS, fits
 from ...models import METHODS, PACK_SIZES, Memory, pack_memory, pack_size
 from ..store.checkpoints import Checkpoint
 from ..trials.data import definition
@@ -158,6 +159,9 @@ def largest_pack(trial: Trial, accelerator_bytes: int | None) -> int:
     if accelerator_bytes is None or trial.method in REFERENCES:
         return MOST_ON_A_CPU
     memory = memory_of(trial, 1, "gpu")
+    if not fits(memory.data, accelerator_bytes):  # it stays on the host, which sends windows
+        window = STEPS * trial.training.batch_size * math.prod(definition(trial).row_shape)
+        memory = memory._replace(data=0, activations=memory.activations + 2 * window)
     return pack_size(max(PACK_SIZES), memory, accelerator_bytes)
 
 

@@ -27,7 +27,8 @@ class Batches:
         self._dataset = dataset
         self._batch_size = batch_size
         self._device = jax.local_devices()[0]
-        self.whole = fits(dataset, self._device)
+        memory = (self._device.memory_stats() or {}).get("bytes_limit")
+        self.whole = fits(dataset.device_data().nbytes, memory)
         if self.whole:
             self.data = jax.device_put(dataset.device_data())
         else:

@@ -105,16 +105,20 @@ def shared_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith(_SHARED)}
 
 
-def prepare(cpus: float, gpus: float) -> None:
+def prepare(cpus: float, gpus: float, deterministic: bool = False) -> None:
     """Sets up this process for a task, before JAX is imported.
 
     A task without an accelerator must not touch one (the scheduler leaves them all visible), and a
-    task with a share of one must leave the rest of its memory to others.
+    task with a share of one must leave the rest of its memory to others. `deterministic` adds XLA's
+    flag for it to the user's own.
 
     Raises:
         ClusterError: If the user's own share of the memory is no share, or more than the task's.
     """
     if gpus:
+        if deterministic:
+            flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true"
+            os.environ["XLA_FLAGS"] = flags.strip()
         fraction = _memory_fraction(gpus)
         for name in _FRACTIONS:
             os.environ.pop(name, None)

@@ -47,6 +47,7 @@ class Task:
         attempt: Counts from 1.
         demand: What it needs of a machine.
         patience_seconds: How long it may take for a step, or a score, before it counts as hanging.
+        deterministic: Whether a GPU adds up in a fixed order.
     """
 
     results_uri: str
@@ -56,6 +57,7 @@ class Task:
     attempt: int
     demand: Demand
     patience_seconds: float = 3600.0
+    deterministic: bool = False
 
     @property
     def kind(self) -> str:

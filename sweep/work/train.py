@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from ...datasets import Dataset, cache_dir
+from ...datasets.feed import STEPS
 from ...models import (
     METHODS,
     Pack,
@@ -277,7 +278,7 @@ def _chunk_size() -> int:
 
     A fixed number, so that an interrupted training and an undisturbed one add up the same losses.
     """
-    return 5 if jax.default_backend() == "cpu" else 25
+    return 5 if jax.default_backend() == "cpu" else STEPS
 
 
 def _chunks(first: int, steps: int, every: int, chunk: int) -> list[int]:

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from teasel.models import METHODS, Pack, Replica, Settings, Trainer
+from teasel.models import METHODS, Pack, Replica, Settings, Trainer, training
 from teasel.models.program import State
 
 FORMS = ["direct", pytest.param("products", marks=pytest.mark.slow)]
@@ -64,13 +64,50 @@ def test_one_program_serves_all_values_and_any_number_of_steps() -> None:
 
 
 @pytest.mark.slow
-def test_a_mapped_pack_compiles_once_for_all_values_and_any_number_of_steps() -> None:
+@pytest.mark.parametrize(("few", "num_programs"), [(1, 1), (2, 2)])
+def test_a_mapped_pack_compiles_once_for_all_values_and_a_small_one_for_each_number_of_steps(
+    monkeypatch: pytest.MonkeyPatch, few: int, num_programs: int
+) -> None:
+    monkeypatch.setattr(training, "FEW", few)
     trainer = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form="products")
     for seed in (0, 5):
         replicas = [Replica({"beta": seed + 1.0}, seed), Replica({"beta": 2.0}, seed + 1)]
         pack, _ = trainer.advance(trainer.start(replicas), 1)
         trainer.advance(pack, 2)
-    assert trainer.num_programs == 1
+    assert trainer.num_programs == num_programs
+
+
+@pytest.mark.parametrize(("num", "loop", "other"), [(8, "scan[", "while["), (9, "while[", "scan[")])
+def test_the_loop_of_a_small_pack_has_a_known_length(
+    monkeypatch: pytest.MonkeyPatch, num: int, loop: str, other: str
+) -> None:
+    trainer = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form="products")
+    traced = []
+
+    def trace(program):
+        def instead(states, *arguments):
+            traced.append(str(program.trace(states, *arguments).jaxpr))
+            return states, np.zeros((num, 4))
+
+        return instead
+
+    for name in ("_advance", "_advance_few"):
+        monkeypatch.setattr(trainer, name, trace(getattr(trainer, name)))
+    trainer.advance(trainer.start([Replica({"beta": 1.0}, seed) for seed in range(num)]), 17)
+    assert traced[0].count(loop) == traced[0].count(other) + 1
+    assert ("length=17" in traced[0]) == (num == 8)
+
+
+@pytest.mark.slow
+def test_the_length_of_a_loop_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for few in (0, 8):
+        monkeypatch.setattr(training, "FEW", few)
+        trainer = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form="products")
+        pack, one = trainer.advance(trainer.start(REPLICAS), 1)
+        pack, three = trainer.advance(pack, 3)
+        found.append((one, three, trainer.parameters(pack)))
+    _alike(*found)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -155,6 +192,26 @@ def test_a_factor_vae_has_a_bound_too(monkeypatch: pytest.MonkeyPatch) -> None:
     pack = Pack((Replica({"gamma": 1.0}, 0),), 0, [State({}, ())])
     (found,) = trainer.evaluate(pack, 1)
     assert found["elbo"] == -(3 + 2)
+
+
+def test_a_mapped_pack_is_taken_apart_and_put_together_on_the_host() -> None:
+    trainer = Trainer(METHODS["beta_vae"], SETTINGS, SHAPE, _draw, DATA, form="products")
+    replicas = [Replica({"beta": 1.0}, seed, str(seed)) for seed in range(16)]
+    trainer.start(replicas[:1])
+    compiled = []
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, seconds, **about: (
+            compiled.append(about.get("fun_name"))
+            if event.endswith("backend_compile_duration")
+            else None
+        )
+    )
+    pack = trainer.join([trainer.start(replicas[:12]), trainer.start(replicas[12:])])
+    assert not any(trainer.is_broken(pack, place) for place in range(16))
+    pack = trainer.shrink(trainer.restore(trainer.save(pack)), [15, *range(5)])
+    assert [each.trial_id for each in pack.replicas] == ["0", "1", "2", "3", "4", "5", "6", "15"]
+    _alike(trainer.parameters(pack)[7], trainer.parameters(trainer.start(replicas[15:]))[0])
+    assert compiled == []  # on the device nothing is sliced or stacked, leaf for leaf
 
 
 def test_packs_at_different_steps_are_not_joined(trainer) -> None:

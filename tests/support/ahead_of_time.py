@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.experimental import topologies
 from jax.sharding import SingleDeviceSharding
 
@@ -50,7 +51,7 @@ class Compiled(NamedTuple):
 
 
 def compile_pack(
-    device: str, method: str, size: int, *, channels: int = 1, precision: str = "float32"
+    device: str, method: str, size: int, *, channels: int = 1, precision: Any = "float32"
 ) -> Compiled:
     """Compiles a pack's program, `Program.advance_all`, for one device.
 
@@ -66,7 +67,7 @@ def compile_pack(
     """
     platform = "gpu" if device in _GPUS else "tpu"
     store, shape = STORES[channels], (64, 64, channels)
-    dataset = Dataset("stored", (Factor("image", store[0]),), None, shape, "", "")
+    dataset = Dataset("stored", (Factor("image", store[0]),), np.empty(0), shape, "", "")
     settings, entry = Settings(precision=precision), METHODS[method]
     program = Program(entry, settings, shape, dataset.sample_batch, form_for(platform))
     values = dict.fromkeys(entry.parameters, jnp.ones(size))

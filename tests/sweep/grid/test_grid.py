@@ -17,6 +17,7 @@ from teasel.errors import ConfigError
 from teasel.metrics import METRICS, PAPER_SEEDS
 from teasel.models import MethodEntry
 from teasel.sweep.commands.plan import print_plan
+from teasel.sweep.commands.run import _choose_options
 from teasel.sweep.grid import schema
 from teasel.sweep.grid.grid import check_grid, load_grid, packaged_grids, resolve
 from teasel.sweep.grid.source import read_dict, read_yaml
@@ -171,6 +172,14 @@ def test_a_bad_axis_is_a_fault(text: str, fault: str) -> None:
     (line,) = faults_of(GOOD.replace("beta: [1, 4], steps: 10", text))
     assert line.startswith("study.yaml:5:")
     assert fault in line
+
+
+def test_a_deterministic_grid_has_the_same_trials_and_other_options() -> None:
+    text = GOOD + "resources: {deterministic: true}\n"
+    found, plain = grid_of(text), grid_of(GOOD)
+    assert found.trials() == plain.trials()
+    options = [_choose_options([(g, read_yaml(text, "g"))], False, 1.0) for g in (found, plain)]
+    assert [each.deterministic for each in options] == [True, False]
 
 
 @pytest.mark.parametrize("share", [1, 0.5, 0.333, 0.33, 0.16, 0.1])

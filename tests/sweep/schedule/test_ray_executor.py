@@ -59,11 +59,12 @@ def test_a_share_of_a_tpu_is_refused_before_anything_begins(tpus: RayExecutor) -
 def test_a_node_whose_environment_is_wrong_ends_the_run_and_not_a_trial(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(cpus: float, gpus: float) -> None:
+    def refuse(cpus: float, gpus: float, deterministic: bool) -> None:
+        assert deterministic
         raise ClusterError("node x: two names of one thing")
 
     monkeypatch.setattr(ray_executor, "prepare", refuse)
-    task = ScoreTrials(str(tmp_path), "s", "r", (), 1, Demand(1, 0.5))
+    task = ScoreTrials(str(tmp_path), "s", "r", (), 1, Demand(1, 0.5), deterministic=True)
     outcome = ray_executor._attempt._function(task)
     assert outcome.failure.cause == "cluster"
     assert outcome.failure.message == "node x: two names of one thing"

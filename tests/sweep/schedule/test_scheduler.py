@@ -105,6 +105,13 @@ def test_the_first_seed_of_every_setting_comes_first(results: Results) -> None:
     assert seeds == [[0] * 3, [1] * 3, [2] * 3, [3] * 3]
 
 
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_packs_are_deterministic_where_the_run_is(results: Results, deterministic: bool) -> None:
+    executor = cluster_of(results)
+    scheduler_of(results, executor, trials_of(), deterministic=deterministic).run()
+    assert {task.deterministic for task in packs_of(executor)} == {deterministic}
+
+
 def test_a_second_run_does_only_what_is_missing(results: Results) -> None:
     trials = trials_of()
     scheduler_of(results, cluster_of(results), trials[:5]).run()

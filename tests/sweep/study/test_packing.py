@@ -8,7 +8,14 @@ import pytest
 from teasel.models import Settings, pack_memory
 from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.study.costs import train_seconds
-from teasel.sweep.study.packing import Backlog, PackedTrials, Slots, make_packs
+from teasel.sweep.study.packing import (
+    Backlog,
+    PackedTrials,
+    Slots,
+    largest_pack,
+    make_packs,
+    memory_of,
+)
 from teasel.sweep.trials.trial import Trial, seeds_first
 
 MEMORY = 140 * 10**9
@@ -42,6 +49,16 @@ def test_one_accelerator_gets_the_largest_packs(study: list[Trial]) -> None:
     packs = make_packs(study, {}, "auto", Slots(1, MEMORY))
     assert max(len(pack.trials) for pack in packs) == 64
     assert len(packs) == 42 * 5  # 300 trials of a program: four times 64, and 44
+
+
+def test_a_data_set_that_stays_on_the_host_leaves_the_accelerator_to_the_models() -> None:
+    trial = trials_of(1, "shapes3d")[0]
+    memory = memory_of(trial, 1, "gpu")
+    windows = 2 * 25 * 64 * 64 * 64 * 3  # of 25 steps each, by the bytes of their images
+    model = memory.total - memory.data + windows
+    size = largest_pack(trial, memory.data)
+    assert 1 < size < 64
+    assert size * model <= 0.8 * memory.data < 2 * size * model
 
 
 def test_packs_get_smaller_when_little_is_left() -> None:

@@ -102,14 +102,25 @@ def test_a_training_has_the_same_bits_however_many_cpus_there_are(tmp_path: Path
 NEW, OLD = "XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION"
 
 
-def prepared(monkeypatch: pytest.MonkeyPatch, gpus: float, **given: str) -> dict[str, str]:
+def prepared(
+    monkeypatch: pytest.MonkeyPatch, gpus: float, deterministic: bool = False, **given: str
+) -> dict[str, str]:
     """What a task with these variables and this share of an accelerator has JAX read."""
     from teasel.sweep.work import machine
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "environ", dict(given))
-        machine.prepare(cpus=1, gpus=gpus)
+        machine.prepare(1, gpus, deterministic)
         return os.environ  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("own", ["", "--xla_dump_to=/x"])
+def test_a_deterministic_pack_has_xlas_flag_beside_the_users(
+    monkeypatch: pytest.MonkeyPatch, own: str
+) -> None:
+    flags = prepared(monkeypatch, 1, deterministic=True, XLA_FLAGS=own)["XLA_FLAGS"]
+    assert flags.split() == [*own.split(), "--xla_gpu_deterministic_ops=true"]
+    assert prepared(monkeypatch, 1, XLA_FLAGS=own) == {"XLA_FLAGS": own}
 
 
 def test_a_task_without_an_accelerator_sees_none(tmp_path: Path) -> None:
