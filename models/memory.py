@@ -14,13 +14,18 @@ from .convolution import form_for
 from .method import MethodEntry
 from .networks import IMAGE_SIZE
 
-COPIES = {"direct": (2.4, 11.5, 1.0), "kernels": (1.1, 1.0, 1.75), "lax": (1.85, 1.0, 2.0)}
+COPIES = {"direct": (2.4, 11.5, 1.0), "kernels": (1.2, 2.8, 1.25), "lax": (1.85, 1.0, 2.0)}
 """Bytes that a step needs at once, by form: how often those of all layers' outputs, of the batch's
 images, and of the parameters, for gradients and for operands in another order.
 
 From the programs as compiled (jax 0.10.2) for a CPU, an H100 and a TPU v5e, for one and three
-channels. A slow test and `make test-accelerators` compile some of them again.
+channels (`benchmarks/accelerator_memory.py`). A slow test and `make test-accelerators` compile some
+of them again.
 """
+
+MOVES = {"kernels": (6.0, 17.0), "lax": (14.5, 17.0)}
+"""How often a step reads or writes the bytes of all layers' outputs and the images, and of the
+parameters, from the same programs."""
 
 PACK_SIZES = (64, 32, 16, 8, 4, 2, 1)
 """Pack sizes to choose from, best first. On an H200 64 models are 60 % faster than 8 and
@@ -78,21 +83,29 @@ def pack_memory(
         num_replicas: R.
         platform: Of the device, "cpu", "gpu" or "tpu".
     """
-    example = method(**dict.fromkeys(method.parameters, 1.0))
-    parameters, optimizer = jax.eval_shape(
-        lambda: _initial(example, image_shape, settings.num_latents, settings.learning_rate)
-    )
+    parameters, optimizer, outputs = _sizes(method, settings, image_shape)
     of_outputs, of_images, of_parameters = COPIES[form_for(platform)]
-    numbers = of_outputs * _outputs_per_image(parameters) + of_images * math.prod(image_shape)
-    width = 2 if settings.precision == "bfloat16" else 4
+    numbers = of_outputs * outputs + of_images * math.prod(image_shape)
     return Memory(
         data=data_bytes,
-        parameters=_bytes(parameters),
-        optimizer=_bytes(optimizer),
-        activations=int(settings.batch_size * numbers * width + of_parameters * _bytes(parameters)),
+        parameters=parameters,
+        optimizer=optimizer,
+        activations=int(
+            settings.batch_size * numbers * _width(settings) + of_parameters * parameters
+        ),
         num_replicas=num_replicas,
         together=platform != "cpu",
     )
+
+
+def step_bytes(
+    method: MethodEntry, settings: Settings, image_shape: tuple[int, int, int], *, platform: str
+) -> float:
+    """The bytes that a model's step moves in a large pack on a "gpu" or "tpu", within a tenth."""
+    parameters, _, outputs = _sizes(method, settings, image_shape)
+    of_numbers, of_parameters = MOVES[form_for(platform)]
+    numbers = settings.batch_size * (outputs + math.prod(image_shape))
+    return of_numbers * numbers * _width(settings) + of_parameters * parameters
 
 
 def pack_size(num_trials: int, memory: Memory, device_bytes: int) -> int:
@@ -123,6 +136,21 @@ def device_memory() -> int:
     if "bytes_limit" in statistics:
         return statistics["bytes_limit"]
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _sizes(
+    method: MethodEntry, settings: Settings, image_shape: tuple[int, int, int]
+) -> tuple[int, int, int]:
+    """Bytes of the parameters and of the optimiser's state, and all outputs for one image."""
+    example = method(**dict.fromkeys(method.parameters, 1.0))
+    parameters, optimizer = jax.eval_shape(
+        lambda: _initial(example, image_shape, settings.num_latents, settings.learning_rate)
+    )
+    return _bytes(parameters), _bytes(optimizer), _outputs_per_image(parameters)
+
+
+def _width(settings: Settings) -> int:
+    return 2 if settings.precision == "bfloat16" else 4
 
 
 def _initial(method, image_shape, num_latents, learning_rate):

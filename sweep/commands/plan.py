@@ -14,6 +14,7 @@ from ..schedule.progress import duration
 from ..store.checkpoints import furthest_by_trial
 from ..store.results import Results
 from ..study.costs import Cost, cost, measured_seconds
+from ..study.devices import DEVICES, plan_device
 from ..study.freeze import join_study
 from ..study.packing import Slots, make_packs, memory_of
 from ..study.remaining import Remaining, remaining
@@ -30,11 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_grids(parser)
     parser.add_argument("--results", metavar="DIR", help="count what is done there already")
     add_ray(parser)
+    parser.add_argument(
+        "--device", choices=DEVICES, help="say what training takes of such an accelerator, too"
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Prints what the grids stand for, and what they cost."""
-    print_plan(arguments.grid, arguments.select, arguments.results, arguments.address)
+    print_plan(
+        arguments.grid, arguments.select, arguments.results, arguments.address, arguments.device
+    )
     return DONE
 
 
@@ -53,7 +59,11 @@ class Cluster(NamedTuple):
 
 
 def print_plan(
-    names: Sequence[str], select: str | None, uri: str | None, ray_address: str | None = None
+    names: Sequence[str],
+    select: str | None,
+    uri: str | None,
+    ray_address: str | None = None,
+    device: str | None = None,
 ) -> None:
     """Prints what the grids stand for: trials, packs, programs, hours and bytes.
 
@@ -62,6 +72,7 @@ def print_plan(
         select: Only the trials that meet these conditions.
         uri: A results folder whose finished trials are not counted again.
         ray_address: A running Ray cluster to plan for; by default this machine's CPUs.
+        device: A key of `DEVICES`, of which is said what training takes.
 
     Raises:
         ConfigError: If a grid is wrong.
@@ -115,6 +126,8 @@ def print_plan(
     trained = [pack.trials for pack in packs if pack.trials[0].method not in REFERENCES]
     if trained:
         _print_memory(max(trained, key=len))
+    if trained and device:
+        _print_device(device, [trial for pack in trained for trial in pack])
     print(f"{sum(len(requests) for _, requests in wanted):,} metric runs")
     measured = measured_seconds(results, on_cpu=not demand.gpus) if results is not None else {}
     bill = cost(left.untrained, left.unscored, first.save_models, measured)
@@ -195,6 +208,23 @@ def _print_memory(trials: Sequence[Trial]) -> None:
             f"{', one at a time' if platform == 'cpu' else ''}; "
             f"a pack of {len(trials)} {_mib(memory.total)}"
         )
+
+
+def _print_device(name: str, trials: Sequence[Trial]) -> None:
+    """What training takes of an accelerator that need not be there."""
+    device = DEVICES[name]
+    found = plan_device(device, trials)
+    print(
+        f"on one {name}: packs of up to {found.pack_size}, which take {_mib(found.pack_bytes)} of "
+        f"{_mib(device.memory)}; a model-step moves {found.step_bytes / 1e6:,.0f} MB"
+    )
+    rate = "no such device was measured"
+    if found.seconds_as_measured is not None:
+        rate = f"{_hours(found.seconds_as_measured)} at the rate that was measured on one"
+    print(
+        f"  {_hours(found.seconds_at_best)} hours to train at its bandwidth of "
+        f"{device.bandwidth / 1e12:g} TB/s; {rate}"
+    )
 
 
 def _mib(num_bytes: int) -> str:

@@ -154,11 +154,11 @@ def _seconds(trial: Trial) -> float:
     return max(1.0, train_seconds(trial, measured={}))
 
 
-def largest_pack(trial: Trial, accelerator_bytes: int | None) -> int:
+def largest_pack(trial: Trial, accelerator_bytes: int | None, platform: str = "gpu") -> int:
     """The most trials like this one that train together, where an accelerator has this memory."""
     if accelerator_bytes is None or trial.method in REFERENCES:
         return MOST_ON_A_CPU
-    memory = memory_of(trial, 1, "gpu")
+    memory = memory_of(trial, 1, platform)
     if not fits(memory.data, accelerator_bytes):  # it stays on the host, which sends windows
         window = STEPS * trial.training.batch_size * math.prod(definition(trial).row_shape)
         memory = memory._replace(data=0, activations=memory.activations + 2 * window)

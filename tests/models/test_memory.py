@@ -14,7 +14,8 @@ from teasel.models import (
     pack_memory,
     pack_size,
 )
-from teasel.models.training import _columns, _floats
+from teasel.models.memory import step_bytes
+from teasel.models.training import _floats
 
 SETTINGS = Settings(batch_size=16)
 GIGABYTE = 2**30
@@ -37,20 +38,37 @@ def test_parameters_take_four_bytes_and_their_moments_eight(method, num_paramete
     assert memory.total == 7 + 3 * (memory.parameters + memory.optimizer) + memory.activations
 
 
+PEAKS = [  # MB, of programs that were compiled with dSprites or Cars3D on the device
+    ("gpu", "beta_vae", 1, "float32", 64, 3179),
+    ("gpu", "beta_vae", 1, "bfloat16", 64, 2156),
+    ("gpu", "beta_vae", 1, "float32", 8, 728),
+    ("gpu", "beta_vae", 1, "bfloat16", 1, 406),
+    ("gpu", "beta_vae", 3, "float32", 64, 3557),
+    ("gpu", "beta_vae", 3, "bfloat16", 8, 472),
+    ("gpu", "dip_vae_i", 1, "float32", 8, 728),
+    ("gpu", "factor_vae", 1, "float32", 64, 8367),
+    ("gpu", "factor_vae", 1, "bfloat16", 64, 7321),
+]
+
+
+@pytest.mark.parametrize(("platform", "name", "channels", "precision", "size", "peak"), PEAKS)
+def test_a_pack_takes_what_an_accelerator_s_compiled_program_did(
+    platform, name, channels, precision, size, peak
+) -> None:
+    num_bytes, shape = {1: 737_280 * 512, 3: 17_568 * 64 * 64 * 3}[channels], (64, 64, channels)
+    settings = Settings(precision=precision)
+    memory = pack_memory(METHODS[name], settings, shape, num_bytes, size, platform=platform)
+    # The data set alone could hide what is wrong with the rest.
+    assert memory.total - num_bytes == pytest.approx(1e6 * peak - num_bytes, rel=0.15)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "form", "num_channels"),
-    [
-        pytest.param("beta_vae", "products", 1, marks=pytest.mark.slow),
-        pytest.param("beta_vae", "direct", 3, marks=pytest.mark.slow),
-        *(
-            pytest.param(name, "direct", 1, marks=pytest.mark.slow)
-            for name in METHODS
-            if name != "untrained"
-        ),
-    ],
+    ("name", "num_channels"),
+    [("beta_vae", 3), *((name, 1) for name in METHODS if name != "untrained")],
 )
-def test_activations_are_within_a_quarter_of_what_the_compiled_program_takes(
-    name, form, num_channels
+def test_activations_are_within_a_quarter_of_what_a_cpu_s_compiled_program_takes(
+    name, num_channels
 ) -> None:
     shape = (64, 64, num_channels)
 
@@ -58,18 +76,13 @@ def test_activations_are_within_a_quarter_of_what_the_compiled_program_takes(
         del data
         return jax.random.uniform(key, (batch_size, *shape))
 
-    trainer = Trainer(METHODS[name], SETTINGS, shape, draw, (), form=form)
-    values = dict.fromkeys(METHODS[name].parameters, 1.0)
-    pack = trainer.start([Replica(values, 0), Replica(values, 1)])
-    if form == "direct":
-        who = (jnp.uint32(0), _floats(pack.replicas[0]), 0)
-        lowered = trainer._advance.lower(pack.states[0], jnp.zeros(4), (), *who)
-    else:
-        lowered = trainer._advance.lower(pack.states, (), *_columns(pack.replicas), 0, 1)
+    trainer = Trainer(METHODS[name], SETTINGS, shape, draw, (), form="direct")
+    pack = trainer.start([Replica(dict.fromkeys(METHODS[name].parameters, 1.0), 0)])
+    who = (jnp.uint32(0), _floats(pack.replicas[0]), 0)
+    lowered = trainer._advance.lower(pack.states[0], jnp.zeros(4), (), *who)
     measured = lowered.compile().memory_analysis().temp_size_in_bytes
-    platform = "cpu" if form == "direct" else "gpu"
-    memory = pack_memory(METHODS[name], SETTINGS, shape, 0, 2, platform=platform)
-    assert (1 if platform == "cpu" else 2) * memory.activations == pytest.approx(measured, rel=0.25)
+    memory = pack_memory(METHODS[name], SETTINGS, shape, 0, 1, platform="cpu")
+    assert memory.activations == pytest.approx(measured, rel=0.25)
 
 
 def test_a_pack_is_as_large_as_fits_and_as_there_are_trials() -> None:
@@ -94,3 +107,24 @@ def test_planning_starts_no_backend() -> None:
         "assert not xla_bridge.backends_are_initialized()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("platform", "name", "channels", "precision", "megabytes"),
+    # Of packs of 64, counted in the compiled programs.
+    [
+        ("gpu", "beta_vae", 1, "float32", 211),
+        ("gpu", "beta_vae", 1, "bfloat16", 119),
+        ("gpu", "beta_vae", 3, "float32", 244),
+        ("gpu", "factor_vae", 1, "float32", 556),
+        ("gpu", "factor_vae", 1, "bfloat16", 463),
+        ("tpu", "beta_vae", 1, "float32", 442),
+        ("tpu", "factor_vae", 1, "float32", 799),
+    ],
+)
+def test_a_step_moves_what_the_compiled_program_does(
+    platform, name, channels, precision, megabytes
+) -> None:
+    settings, shape = Settings(precision=precision), (64, 64, channels)
+    found = step_bytes(METHODS[name], settings, shape, platform=platform)
+    assert found == pytest.approx(1e6 * megabytes, rel=0.1)

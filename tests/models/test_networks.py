@@ -5,6 +5,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 from teasel.models.convolution import FORMS, arithmetic
+from teasel.models.kernels import interpreted
 from teasel.models.networks import decode, encode, initial_parameters
 
 
@@ -120,7 +121,7 @@ def test_every_form_of_convolution_gives_the_same_networks() -> None:
         images = jnp.asarray(images, jnp.float64)
 
         def logits(form):
-            with arithmetic(form):
+            with arithmetic(form), interpreted():
                 return jax.jit(lambda p, x: decode(p, encode(p, x).mean))(params, images)
 
         for form in FORMS:

@@ -67,3 +67,14 @@ def test_it_refuses_grids_that_cannot_stand_in_one_folder() -> None:
     differing = "mini.yaml belongs to another study than smoke.yaml:\n  study: the study has 'mini'"
     with pytest.raises(ResultsError, match=differing):
         print_plan(["mini", "smoke"], None, None)
+
+
+def test_it_says_what_training_takes_of_a_device_that_is_not_there(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_plan(["quickstart"], "method=beta_vae", None, device="h200")
+    shown = capsys.readouterr().out
+    assert "on one h200: packs of up to" in shown
+    assert "hours to train at its bandwidth of 4.8 TB/s; 0.0 at the rate that was" in shown
+    print_plan(["quickstart"], "method=beta_vae", None, device="v5e")
+    assert "0.82 TB/s; no such device was measured" in capsys.readouterr().out
