@@ -11,7 +11,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from .convolution import activation_dtype, add_bias, arithmetic, convolutions, wide
+from .convolution import activation_dtype, arithmetic, convolutions
+from .forms import add_bias, wide
 
 Parameters = dict[str, Any]
 

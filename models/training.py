@@ -28,7 +28,8 @@ from ..catalogue import read_parameters
 from ..settings import Settings
 from . import checkpoint
 from .allocator import keep_freed_memory
-from .convolution import FORMS, backend_form, check_arithmetic
+from .convolution import backend_form, check_arithmetic
+from .forms import FORMS
 from .memory import PACK_SIZES
 from .method import MethodEntry, check_hyperparameters
 from .networks import Parameters

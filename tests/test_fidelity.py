@@ -18,7 +18,12 @@ def rows() -> dict[str, list[str]]:
     lines = [line for table in tables for line in table.split("\n")[1:]]
     cells = [line.strip("| ").split(" | ") for line in lines]
     assert all(len(row) == 4 for row in cells)
-    return {row[0]: re.findall(r"`([^`]+)`", row[3]) for row in cells}
+    return {row[0]: [path(name) for name in re.findall(r"`([^`]+)`", row[3])] for row in cells}
+
+
+def path(name: str) -> str:
+    """The file of a module that is named with dots; any other name as it is."""
+    return name.replace(".", "/") + ".py" if re.fullmatch(r"\w+(\.\w+){2,}", name) else name
 
 
 ROWS = rows()

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from teasel.models.convolution import FORMS, arithmetic, check_arithmetic, convolutions
+from teasel.models.convolution import arithmetic, check_arithmetic, convolutions
+from teasel.models.forms import FORMS
 from teasel.models.kernels import interpreted
 
 LAYERS = ("convolve", "convolve_transposed")

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
-from teasel.models.convolution import FORMS, arithmetic
+from teasel.models.convolution import arithmetic
+from teasel.models.forms import FORMS
 from teasel.models.kernels import interpreted
 from teasel.models.networks import decode, encode, initial_parameters
 

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import pytest
 
 from teasel.models import METHODS, Settings, Trainer, decode, encode, networks
-from teasel.models.convolution import FORMS, arithmetic
+from teasel.models.convolution import arithmetic
 from teasel.models.encoding import _encode_indices
+from teasel.models.forms import FORMS
 from teasel.models.kernels import interpreted
 from teasel.models.networks import Posterior, initial_parameters
 from teasel.models.program import Program
