@@ -10,7 +10,6 @@ Images are noise in the size and layout of dSprites and of Cars3D: their values 
 import functools
 import gc
 import importlib.util
-import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -94,10 +93,12 @@ def accelerator_tables(seconds: float, minutes: float, kept: Path) -> str:
     if not any("limits" in row for row in rows):
         rows.append({**here, "limits": _limits()})
         keep(kept, rows[-1])
-    for group in itertools.batched(cases_left(every, rows), AT_ONCE):
+    left = cases_left(every, rows)
+    while group := left[:AT_ONCE]:
         if time.monotonic() > end:
-            print(f"time is up: {len(cases_left(every, rows))} cases are left; run this again")
+            print(f"time is up: {len(left)} cases are left; run this again")
             break
+        left = left[AT_ONCE:]
         for case in group:
             keep(kept, {**here, "begun": case})
         with ThreadPoolExecutor(AT_ONCE) as pool:
