@@ -139,7 +139,7 @@ class Catalogue(Mapping[str, Entry], Generic[Entry]):
     by then the module that holds the catalogue can itself be imported.
 
     Args:
-        kind: "datasets", "methods" or "metrics".
+        kind: What the group of entry points is called: "teasel." and this.
         own: The package's own entries, whose names cannot be used again.
         adopt: `(name, what is offered) -> entry`: fills in what may be left out, and raises
             TypeError if it is no entry of this kind.
@@ -181,3 +181,18 @@ class Catalogue(Mapping[str, Entry], Generic[Entry]):
 
     def __len__(self) -> int:
         return len(self.entries)
+
+
+def expect(kind: type[Entry]) -> Callable[[str, object], Entry]:
+    """An `adopt` that takes what is of this class already."""
+
+    def adopt(name: str, offered: object) -> Entry:
+        del name
+        if not isinstance(offered, kind):
+            raise TypeError(
+                f"a {type(offered).__name__}; expected a {kind.__module__.rpartition('.')[0]}."
+                f"{kind.__name__}"
+            )
+        return offered
+
+    return adopt

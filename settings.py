@@ -6,17 +6,26 @@ from .catalogue import Bounds
 
 
 class Settings(NamedTuple):
-    """How a model is trained and evaluated; the defaults are the paper's.
+    """How a model is made, trained and evaluated; the defaults are the paper's.
 
     Attributes:
         steps: Updates of the parameters.
         batch_size: Images a step.
-        learning_rate: Of the VAE's Adam.
+        learning_rate: Of the VAE's optimizer, at its highest.
         num_latents: Width of the code.
         evaluation_batches: Batches whose mean gives the final losses.
         precision: Of training; what follows is in float32. "tensorfloat32" is of an accelerator's
             products, "bfloat16" of what layers put out too. Parameters, sums and losses stay
             float32.
+        network: A name in `NETWORKS`.
+        width: How many times the units of the network's hidden layers there are.
+        activation: Of hidden layers; "default" is the network's own.
+        likelihood: A name in `LIKELIHOODS`.
+        likelihood_scale: Of the likelihood, where it has one; a learned one begins there.
+        optimizer: A name in `OPTIMIZERS`.
+        schedule: What the learning rate does after its warm-up: it stays, or falls to 0 along half
+            a cosine.
+        warmup_steps: Steps over which the learning rate grows from 0.
     """
 
     steps: Annotated[int, Bounds(ge=0)] = 300_000
@@ -25,8 +34,27 @@ class Settings(NamedTuple):
     num_latents: Annotated[int, Bounds(ge=1)] = 10
     evaluation_batches: Annotated[int, Bounds(ge=1)] = 1000
     precision: Literal["float32", "tensorfloat32", "bfloat16"] = "float32"
+    network: str = "conv"
+    width: Annotated[float, Bounds(gt=0, le=16)] = 1.0
+    activation: Literal["default", "relu", "leaky_relu", "elu", "silu", "gelu", "tanh"] = "default"
+    likelihood: str = "bernoulli"
+    likelihood_scale: Annotated[float, Bounds(gt=0)] = 1.0
+    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup_steps: Annotated[int, Bounds(ge=0)] = 0
 
     def identity(self) -> dict[str, Any]:
-        """What names a trial: without `precision` at its default, which trials are older than."""
-        fields = self._fields[:-1] if self.precision == "float32" else self._fields
-        return {name: getattr(self, name) for name in fields}
+        """What names a trial: settings that trials are older than only where they are chosen."""
+        return {
+            name: value
+            for name, value in self._asdict().items()
+            if name in _OLDEST or value != self._field_defaults[name]
+        }
+
+    @property
+    def program(self) -> "Settings":
+        """What models that share a compiled program have in common: the learning rate is traced."""
+        return self._replace(learning_rate=self._field_defaults["learning_rate"])
+
+
+_OLDEST = Settings._fields[:5]

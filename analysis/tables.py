@@ -9,9 +9,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from pandas import DataFrame
+from pandas.api.types import is_numeric_dtype
 
 from ..errors import UnknownNameError
 from ..metrics import PAPER_PARAMETERS
+from ..settings import Settings
 from ..sweep.store.results import Results, ResultsError
 from ..sweep.store.tables import TRIALS, score_column
 from ..sweep.study.asked import study_order
@@ -36,10 +38,7 @@ SETTING = ("dataset", "method", "hyperparameter", "hyperparameter_value", "setti
 """The columns that tell one setting from another: a cell of the study, of models that differ in
 their seed. `setting` alone does within a method; the two before it are its swept value."""
 
-TRAINING = (
-    *("steps", "batch_size", "learning_rate", "num_latents", "evaluation_batches"),
-    *("precision", "method_version"),
-)
+TRAINING = (*Settings._fields, "method_version")
 """Columns of `trials` that tell settings apart and are no hyper-parameters of the method."""
 
 _MEASURED = {*TRIALS} - {"trial_id", *MODEL, *TRAINING}
@@ -103,9 +102,9 @@ def trials(results: Given | Sequence[Given]) -> DataFrame:
 
     The rows are in the order in which the study lists data sets, methods, settings and seeds. Three
     columns are derived. `hyperparameter` names the method's swept one (the first that varies in
-    these results, else the first it has; missing if it has none), `hyperparameter_value` is its
-    value, and `setting` tells apart all cells of one method: every hyper-parameter or training
-    setting that varies, as in ``"beta=4"``.
+    these results, or the first training setting that does and is a number, else the first it has;
+    missing if it has none), `hyperparameter_value` is its value, and `setting` tells apart all
+    cells of one method: every hyper-parameter or training setting that varies, as in ``"beta=4"``.
 
     Args:
         results: a results folder; or several, which `study` tells apart.
@@ -257,7 +256,8 @@ def _add_settings(table: DataFrame) -> DataFrame:
         owned = [name for name in hyperparameters if rows[name].notna().any()]
         given = [name for name in (*owned, *TRAINING) if name in rows]
         varying = [name for name in given if rows[name].nunique() > 1]
-        name = next((name for name in owned if name in varying), owned[0] if owned else None)
+        numbers = [name for name in varying if is_numeric_dtype(rows[name])]
+        name = next(iter((*numbers, *owned)), None)
         if name is not None:
             swept[rows.index] = name
             value[rows.index] = rows[name].astype(float)

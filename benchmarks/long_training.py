@@ -23,7 +23,7 @@ import numpy as np
 from teasel.datasets import Dataset, load
 from teasel.datasets.cache import cache_dir
 from teasel.metrics import METRICS, PAPER_SEEDS
-from teasel.models import METHODS, Replica, Settings, Trainer, encode, keep_freed_memory
+from teasel.models import METHODS, Replica, Settings, TrainedModel, Trainer, keep_freed_memory
 from teasel.models.annealed_vae import capacity
 from teasel.sweep.work.representations import FreshRepresentation
 
@@ -112,12 +112,14 @@ def _replace(path: Path, content: bytes) -> None:
     written.replace(path)
 
 
-def _scores(parameters: Any, dataset: Dataset, data: Any) -> tuple[Row, dict[str, float]]:
+def _scores(model: TrainedModel, dataset: Dataset, data: Any) -> tuple[Row, dict[str, float]]:
     """Scores of the mean codes, and the Gaussian total correlation of mean and sampled codes."""
 
     @jax.jit
     def posterior(indices: jax.Array) -> tuple[jax.Array, jax.Array]:
-        return encode(parameters, dataset.observe(data, indices, jax.random.key(0)))
+        return model.entry(**model.hyperparameters).encode(
+            model.model, model.parameters, dataset.observe(data, indices, jax.random.key(0))
+        )
 
     def means(indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         del rng

@@ -18,7 +18,7 @@ import numpy as np
 
 from teasel.datasets import Dataset, load
 from teasel.metrics import METRICS
-from teasel.models import METHODS, Replica, Settings, Trainer, encode
+from teasel.models import METHODS, Replica, Settings, TrainedModel, Trainer
 from teasel.sweep.work.representations import FreshRepresentation
 
 WAYS = ("ours", "the original's")
@@ -59,7 +59,7 @@ def as_the_original(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.where(images == 1, 1, images + lower_bits)  # sprites are 1, noise is below
 
 
-def codes_of(dataset: Dataset, parameters, way: str) -> Callable[..., np.ndarray]:
+def codes_of(dataset: Dataset, model: TrainedModel, way: str) -> Callable[..., np.ndarray]:
     """Returns what draws and encodes observations, a function of image indices."""
     noise, lower = np.random.default_rng(0), np.random.default_rng(1)
 
@@ -68,7 +68,7 @@ def codes_of(dataset: Dataset, parameters, way: str) -> Callable[..., np.ndarray
         images = dataset.images(indices, noise)
         if way == WAYS[1]:
             images = as_the_original(images, lower)
-        return np.asarray(encode(parameters, images)[0])
+        return np.asarray(model.encode(images.clip(0, 1)).mean)
 
     return codes
 

@@ -24,15 +24,14 @@ import numpy as np
 from training_accelerator import accelerator_tables
 from training_common import EXAMPLES, SETTINGS, product_rate, table, write_section
 
-from teasel.models import METHODS, Replica, Trainer, keep_freed_memory
-from teasel.models.networks import initial_parameters
+from teasel.models import METHODS, Model, Replica, Trainer, keep_freed_memory
 
 
 def flops_per_step(num_channels: int, batch_size: int) -> float:
     """Multiplications and additions of the networks' products, forward and both gradients."""
     shape = (64, 64, num_channels)
     parameters = jax.eval_shape(
-        lambda: initial_parameters(jax.random.key(0), shape, SETTINGS.num_latents)
+        lambda: Model.of(SETTINGS, shape).initial_parameters(jax.random.key(0))
     )
     total = 0
     for network, layers in parameters.items():

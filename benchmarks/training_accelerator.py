@@ -23,10 +23,9 @@ import numpy as np
 from training_common import EXAMPLES, SETTINGS, product_rate, table
 
 from teasel.datasets.dataset import Dataset, Factor
-from teasel.models import METHODS, Replica, Trainer, encode_all
+from teasel.models import METHODS, Model, Replica, TrainedModel, Trainer
 from teasel.models.convolution import form_for
-from teasel.models.networks import initial_parameters
-from teasel.models.program import Program
+from teasel.models.program import Program, RATE
 from teasel.tests.support.ahead_of_time import STORES, kernels
 
 CHUNK = 25
@@ -199,9 +198,8 @@ def _pack(case: Case) -> tuple[Callable[[], Any], int, Row]:
     entry = METHODS[case.method]
     program = Program(entry, settings, dataset.image_shape, dataset.sample_batch, case.by)
     seeds = jnp.arange(case.size, dtype=jnp.uint32)
-    values = {
-        name: jnp.full(case.size, v, jnp.float32) for name, v in EXAMPLES[case.method].items()
-    }
+    traced = EXAMPLES[case.method] | {RATE: settings.learning_rate}
+    values = {name: jnp.full(case.size, v, jnp.float32) for name, v in traced.items()}
     states = jax.jit(jax.vmap(program.start))(seeds, values)
     advance = jax.jit(program.advance_all, donate_argnums=0)
     compiled = advance.lower(states, data, seeds, values, jnp.int32(0), jnp.int32(CHUNK)).compile()
@@ -275,9 +273,11 @@ def _resumed(case: Case) -> tuple[Callable[[], Any], int, Row]:
 def _encoded(case: Case) -> tuple[Callable[[], Any], int, Row]:
     """One model's codes of 16,384 images."""
     dataset, data = _dataset(case.channels)
-    parameters = initial_parameters(jax.random.key(0), dataset.image_shape, SETTINGS.num_latents)
+    made = Model.of(SETTINGS, dataset.image_shape)
+    parameters = made.initial_parameters(jax.random.key(0))
+    model = TrainedModel(METHODS["beta_vae"], {"beta": 4.0}, made, parameters)
     num = 2**14
-    return lambda: encode_all(parameters, dataset.observe, data, num), num, {"unit": "images/s"}
+    return lambda: model.encode_all(dataset.observe, data, num), num, {"unit": "images/s"}
 
 
 def _limits() -> Row:

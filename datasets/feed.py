@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from .dataset import Dataset, Window
@@ -26,7 +27,12 @@ def fits(data_bytes: int, device_bytes: int | None) -> bool:
 
 
 def windows(
-    dataset: Dataset, keys: Iterable[jax.Array], batch_size: int, device: Any
+    dataset: Dataset,
+    keys: Iterable[jax.Array],
+    batch_size: int,
+    device: Any,
+    *,
+    pairs: bool = False,
 ) -> Iterator[Window]:
     """For each array of keys, a window on the device: `device_data()` for the images of those keys.
 
@@ -38,6 +44,7 @@ def windows(
         keys: Arrays of keys, of any shape: what `sample_batch` gets before the next window.
         batch_size: As given to `sample_batch`.
         device: Where the windows go; it holds two at a time.
+        pairs: Whether batches are pairs of images.
     """
     try:
         chooser = jax.local_devices(backend="cpu")[0]
@@ -46,7 +53,12 @@ def windows(
 
     @jax.jit
     def draw_indices(keys: jax.Array) -> jax.Array:
-        return jax.vmap(lambda key: dataset.sample_batch_indices(key, batch_size))(keys.reshape(-1))
+        def of_batch(key: jax.Array) -> jax.Array:
+            if pairs:
+                return jnp.concatenate(dataset.sample_pair_indices(key, batch_size)[:2])
+            return dataset.sample_batch_indices(key, batch_size)
+
+        return jax.vmap(of_batch)(keys.reshape(-1))
 
     def gather(keys: jax.Array) -> Window:
         indices = np.asarray(draw_indices(jax.device_put(keys, chooser)))

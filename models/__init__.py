@@ -2,8 +2,9 @@
 
 A method is a factory: its named arguments are its hyper-parameters, and it returns pure functions
 (`Method`). An entry of `METHODS` is a factory with its label, reference, colour and cost. `Trainer`
-trains many models of one method together; `encode` and `decode` use what it leaves. Nothing here
-knows a data set: images come from a function.
+trains many models of one method together; a `TrainedModel` is what it leaves. Networks and
+likelihoods have names (`NETWORKS`, `LIKELIHOODS`). Nothing here knows a data set: images come from
+a function.
 """
 
 from ..catalogue import Bounds, Catalogue
@@ -12,12 +13,13 @@ from .allocator import keep_freed_memory
 from .annealed_vae import ANNEALED_VAE
 from .beta_tc_vae import BETA_TC_VAE
 from .beta_vae import BETA_VAE
-from .checkpoint import parameters_from_bytes, parameters_to_bytes
+from .checkpoint import image_shape_of, parameters_from_bytes, parameters_to_bytes
 from .dip_vae import DIP_VAE_I, DIP_VAE_II
-from .encoding import decode, encode, encode_all
 from .factor_vae import FACTOR_VAE
+from .likelihoods import LIKELIHOODS, Likelihood
 from .memory import PACK_SIZES, Memory, device_memory, pack_memory, pack_size
 from .method import (
+    Batch,
     Factory,
     Info,
     Method,
@@ -26,9 +28,12 @@ from .method import (
     adopt_method,
     check_hyperparameters,
 )
-from .networks import Posterior
+from .model import Model
+from .networks import NETWORKS, Network, Posterior, Sizes
 from .objective import forward, regularized
+from .optimizer import OPTIMIZERS
 from .randomness import Purpose
+from .trained import TrainedModel
 from .training import Pack, Replica, Trainer
 from .untrained import UNTRAINED
 
@@ -47,28 +52,35 @@ METHODS: Catalogue[MethodEntry] = Catalogue(
 )
 
 __all__ = [
+    "LIKELIHOODS",
     "METHODS",
+    "NETWORKS",
+    "OPTIMIZERS",
     "PACK_SIZES",
+    "Batch",
     "Bounds",
     "Factory",
     "Info",
+    "Likelihood",
     "Memory",
     "Method",
     "MethodEntry",
+    "Model",
+    "Network",
     "Pack",
     "Posterior",
     "Purpose",
     "Replica",
     "Settings",
+    "Sizes",
+    "TrainedModel",
     "Trainer",
     "Weight",
     "adopt_method",
     "check_hyperparameters",
-    "decode",
     "device_memory",
-    "encode",
-    "encode_all",
     "forward",
+    "image_shape_of",
     "keep_freed_memory",
     "pack_memory",
     "pack_size",

@@ -5,7 +5,8 @@ from typing import Annotated
 import jax
 import jax.numpy as jnp
 
-from .method import Bounds, Info, Method, MethodEntry, Weight
+from .method import Batch, Bounds, Info, Method, MethodEntry, Weight
+from .model import Model
 from .networks import Parameters
 from .objective import forward, regularized
 
@@ -27,9 +28,9 @@ def annealed_vae(
     """
 
     def loss(
-        params: Parameters, images: jax.Array, key: jax.Array, step: jax.Array
+        model: Model, params: Parameters, batch: Batch, key: jax.Array, step: jax.Array
     ) -> tuple[jax.Array, Info]:
-        passed = forward(params, images, key)
+        passed = forward(model, params, batch.images, key)
         target = capacity(step.astype(passed.kl.dtype), c_max, iteration_threshold)
         return regularized(passed, gamma * jnp.abs(passed.kl - target))
 

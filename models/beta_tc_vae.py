@@ -5,7 +5,8 @@ import math
 import jax
 import jax.numpy as jnp
 
-from .method import Info, Method, MethodEntry, Weight
+from .method import Batch, Info, Method, MethodEntry, Weight
+from .model import Model
 from .networks import Parameters, Posterior
 from .objective import forward, regularized
 
@@ -18,10 +19,10 @@ def beta_tc_vae(beta: Weight) -> Method:
     """
 
     def loss(
-        params: Parameters, images: jax.Array, key: jax.Array, step: jax.Array
+        model: Model, params: Parameters, batch: Batch, key: jax.Array, step: jax.Array
     ) -> tuple[jax.Array, Info]:
         del step
-        passed = forward(params, images, key)
+        passed = forward(model, params, batch.images, key)
         total = total_correlation(passed.codes, passed.posterior)
         return regularized(passed, passed.kl + (beta - 1.0) * total)
 

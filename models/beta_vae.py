@@ -2,7 +2,8 @@
 
 import jax
 
-from .method import Info, Method, MethodEntry, Weight
+from .method import Batch, Info, Method, MethodEntry, Weight
+from .model import Model
 from .networks import Parameters
 from .objective import forward, regularized
 
@@ -15,10 +16,10 @@ def beta_vae(beta: Weight) -> Method:
     """
 
     def loss(
-        params: Parameters, images: jax.Array, key: jax.Array, step: jax.Array
+        model: Model, params: Parameters, batch: Batch, key: jax.Array, step: jax.Array
     ) -> tuple[jax.Array, Info]:
         del step
-        passed = forward(params, images, key)
+        passed = forward(model, params, batch.images, key)
         return regularized(passed, beta * passed.kl)
 
     return Method(loss)

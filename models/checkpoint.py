@@ -68,11 +68,12 @@ def from_bytes(
             `example`.
     """
     found, members, step = header(data)
-    for name, value in training.items():
-        if found.get(name) != value:
+    found.pop("learning_rate", None)  # each member has its own; older files have it here too
+    for name in training | found:
+        if found.get(name) != training.get(name):
             raise ValueError(
                 f"the checkpoint is of another training: {name} is {found.get(name)!r}, "
-                f"expected {value!r}"
+                f"expected {training.get(name)!r}"
             )
     tensors = _load(data)
     expected = _leaves(example, as_arrays=False)
@@ -92,16 +93,25 @@ def from_bytes(
     return members, step, states
 
 
-def parameters_to_bytes(models: Mapping[str, Parameters]) -> bytes:
-    """One safetensors file of the parameters of several models, by trial id."""
-    return save(
-        {
-            "/".join((trial_id, *names)): np.asarray(leaf)
-            for trial_id, parameters in models.items()
-            for names, leaf in _walk(parameters)
-        },
-        {"digest": UNSEALED},
-    )
+def parameters_to_bytes(models: Mapping[str, Parameters], image_shape: Sequence[int]) -> bytes:
+    """One safetensors file of the parameters of several models, by trial id.
+
+    Args:
+        models: The parameters.
+        image_shape: (H, W, C) of the images that they are for.
+    """
+    about = {"digest": UNSEALED, "image_shape": json.dumps([*image_shape])}
+    return save(flatten(models), about)
+
+
+def image_shape_of(data: bytes) -> tuple[int, ...] | None:
+    """The (H, W, C) that `parameters_to_bytes` was given; None of a file of before there was one.
+
+    Raises:
+        ValueError: If `data` is no safetensors file.
+    """
+    metadata = read_tensors_header(lambda num: data[:num], len(data)).metadata
+    return tuple(json.loads(metadata["image_shape"])) if "image_shape" in metadata else None
 
 
 def parameters_from_bytes(data: bytes) -> dict[str, Parameters]:
@@ -110,14 +120,30 @@ def parameters_from_bytes(data: bytes) -> dict[str, Parameters]:
     Raises:
         ValueError: If `data` is no safetensors file.
     """
-    models: dict[str, Any] = {}
-    for name, tensor in _load(data).items():
-        *folders, leaf = name.split("/")
-        place = models
+    return unflatten(_load(data))
+
+
+def flatten(tree: Mapping[str, Any], above: str = "") -> dict[str, np.ndarray]:
+    """The leaves of nested dicts, by their names with "/" between them."""
+    leaves: dict[str, np.ndarray] = {}
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            leaves |= flatten(value, f"{above}{name}/")
+        else:
+            leaves[above + name] = np.asarray(value)
+    return leaves
+
+
+def unflatten(leaves: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The nested dicts that `flatten` took apart."""
+    tree: dict[str, Any] = {}
+    for name, leaf in leaves.items():
+        *folders, last = name.split("/")
+        place = tree
         for folder in folders:
             place = place.setdefault(folder, {})
-        place[leaf] = tensor
-    return models
+        place[last] = leaf
+    return tree
 
 
 def _leaves(tree: Any, *, as_arrays: bool = True) -> dict[str, Any]:
@@ -126,14 +152,6 @@ def _leaves(tree: Any, *, as_arrays: bool = True) -> dict[str, Any]:
     return {
         jax.tree_util.keystr(path): np.asarray(leaf) if as_arrays else leaf for path, leaf in flat
     }
-
-
-def _walk(tree: Mapping[str, Any], above: tuple[str, ...] = ()):
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _walk(value, (*above, name))
-        else:
-            yield (*above, name), value
 
 
 def _load(data: bytes) -> dict[str, np.ndarray]:

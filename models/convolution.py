@@ -1,6 +1,6 @@
 """Layers of stride-2 convolutions: the one place where their form is chosen."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -20,24 +20,32 @@ Layer = tuple[jax.Array, jax.Array]
 
 
 def convolutions(
-    inputs: jax.Array, layers: Sequence[Layer], *, transposed: bool = False
+    inputs: jax.Array,
+    layers: Sequence[Layer],
+    activation: Callable[[jax.Array], jax.Array] = jax.nn.relu,
+    *,
+    transposed: bool = False,
 ) -> jax.Array:
-    """Stride-2 layers with SAME padding and a ReLU between them, in the arithmetic in force.
+    """Stride-2 layers with SAME padding, in the arithmetic in force.
 
     Args:
         inputs: (B, H, W, C).
         layers: Kernel (k, k, C, features), with k = 2 or 4, and bias (features,) of each.
+        activation: Between two layers.
         transposed: Whether they double the sides, as TensorFlow defines it, or halve them. The
             transpose is the gradient of the convolution: input i reaches outputs 2i + a - 1
             through kernel row a (k = 4). Flax's `ConvTranspose` has the same geometry with the
             kernel's rows and columns reversed.
     """
     name = _ARITHMETIC.get()[0] or backend_form()
-    if name == "kernels":
+    if name == "kernels" and activation is jax.nn.relu:
         return cast(jax.Array, _fused(transposed, inputs, tuple(layers)))
     form, outputs = FORMS[name], inputs
     for index, (kernel, bias) in enumerate(layers):
-        outputs = jax.nn.relu(outputs) if index else outputs
+        outputs = activation(outputs) if index else outputs
+        if name == "kernels":
+            outputs = cast(jax.Array, _fused(transposed, outputs, ((kernel, bias),)))
+            continue
         if transposed:
             sums: Any = _up(form, outputs, jnp.swapaxes(kernel, 2, 3))
         else:

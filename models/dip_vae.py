@@ -3,7 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from .method import Info, Method, MethodEntry, Weight
+from .method import Batch, Info, Method, MethodEntry, Weight
+from .model import Model
 from .networks import Parameters, Posterior
 from .objective import forward, regularized
 
@@ -52,10 +53,10 @@ def distance_from_identity(
 
 def _dip_vae(lambda_od: Weight, lambda_d_factor: Weight, covariance) -> Method:
     def loss(
-        params: Parameters, images: jax.Array, key: jax.Array, step: jax.Array
+        model: Model, params: Parameters, batch: Batch, key: jax.Array, step: jax.Array
     ) -> tuple[jax.Array, Info]:
         del step
-        passed = forward(params, images, key)
+        passed = forward(model, params, batch.images, key)
         penalty = distance_from_identity(
             covariance(passed.posterior), lambda_od, lambda_d_factor * lambda_od
         )

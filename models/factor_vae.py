@@ -1,13 +1,16 @@
 """FactorVAE: an adversary measures the total correlation (Kim & Mnih 2018)."""
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
 from jax import lax
 
-from .method import Info, Method, MethodEntry, Weight
-from .networks import Dense, Parameters, glorot_uniform, initial_parameters, shapes_of
+from .method import Batch, Info, Method, MethodEntry, Weight
+from .model import Model
+from .networks import Dense, Parameters, glorot_uniform, shapes_of
 from .objective import forward, regularized
 from .optimizer import adam
 
@@ -37,10 +40,10 @@ def factor_vae(gamma: Weight) -> Method:
     """
 
     def loss(
-        params: Parameters, images: jax.Array, key: jax.Array, step: jax.Array
+        model: Model, params: Parameters, batch: Batch, key: jax.Array, step: jax.Array
     ) -> tuple[jax.Array, Info]:
         del step
-        passed = forward(params, images, key)
+        passed = forward(model, params, batch.images, key)
         total = total_correlation(lax.stop_gradient(params["adversary"]), passed.codes)
         value, info = regularized(passed, passed.kl + gamma * total)
         permuted = permute_latents(passed.codes, jax.random.fold_in(key, 1))
@@ -50,7 +53,12 @@ def factor_vae(gamma: Weight) -> Method:
         # Differs from the original: one pass for both updates. The adversary adds no value to it.
         return value + adversarial - lax.stop_gradient(adversarial), info
 
-    return Method(loss, initial_parameters=_initial_parameters, optimizer=_optimizer)
+    return Method(
+        loss,
+        initial_parameters=_initial_parameters,
+        optimizer=_optimizer,
+        only_in_training=("adversary",),
+    )
 
 
 def total_correlation(adversary: Parameters, codes: jax.Array) -> jax.Array:
@@ -83,21 +91,24 @@ def _probabilities(logits: jax.Array) -> jax.Array:
     return jnp.clip(nn.softmax(logits), 1e-6, 1 - 1e-6)
 
 
-def _initial_parameters(
-    key: jax.Array, image_shape: tuple[int, ...], num_latents: int
-) -> Parameters:
-    adversary = shapes_of(Adversary(), (1, num_latents))
+def _initial_parameters(model: Model, key: jax.Array) -> Parameters:
+    adversary = shapes_of(Adversary(), (1, model.num_latents))
     return {
-        **initial_parameters(key, image_shape, num_latents),
+        **model.initial_parameters(key),
         "adversary": glorot_uniform(jax.random.fold_in(key, 1), adversary),
     }
 
 
-def _optimizer(learning_rate: float) -> optax.GradientTransformation:
+def _optimizer(
+    networks: optax.GradientTransformation, learning_rate: Any
+) -> optax.GradientTransformation:
     # Differs from the original: a trial that changes the rate, fixed there, changes both.
     adversary = adam(learning_rate, beta1=0.5, beta2=0.9)
-    labels = {"encoder": "networks", "decoder": "networks", "adversary": "adversary"}
-    return optax.multi_transform({"networks": adam(learning_rate), "adversary": adversary}, labels)
+
+    def labels(params: Parameters) -> dict[str, str]:
+        return {name: name if name == "adversary" else "networks" for name in params}
+
+    return optax.multi_transform({"networks": networks, "adversary": adversary}, labels)
 
 
 FACTOR_VAE = MethodEntry(

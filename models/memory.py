@@ -5,14 +5,15 @@
 
 import math
 import os
-from typing import NamedTuple
+import re
+from typing import Any, NamedTuple
 
 import jax
 
 from ..settings import Settings
 from .convolution import form_for
 from .method import MethodEntry
-from .networks import IMAGE_SIZE
+from .program import RATE, Program
 
 COPIES = {"direct": (2.4, 11.5, 1.0), "kernels": (1.2, 2.8, 1.25), "lax": (1.85, 1.0, 2.0)}
 """Bytes that a step needs at once, by form: how often those of all layers' outputs, of the batch's
@@ -78,7 +79,7 @@ def pack_memory(
     Args:
         method: An entry of `METHODS`.
         settings: Batch size and number of latents matter.
-        image_shape: (64, 64, C).
+        image_shape: (H, W, C).
         data_bytes: Size of the data set on the device.
         num_replicas: R.
         platform: Of the device, "cpu", "gpu" or "tpu".
@@ -142,35 +143,38 @@ def _sizes(
     method: MethodEntry, settings: Settings, image_shape: tuple[int, int, int]
 ) -> tuple[int, int, int]:
     """Bytes of the parameters and of the optimiser's state, and all outputs for one image."""
-    example = method(**dict.fromkeys(method.parameters, 1.0))
-    parameters, optimizer = jax.eval_shape(
-        lambda: _initial(example, image_shape, settings.num_latents, settings.learning_rate)
-    )
-    return _bytes(parameters), _bytes(optimizer), _outputs_per_image(parameters)
+
+    def sample_batch(data: Any, key: jax.Array, batch_size: int) -> jax.Array:
+        raise NotImplementedError  # only the start of a training is looked at
+
+    program = Program(method, settings, image_shape, sample_batch, "direct")
+    values = dict.fromkeys((*method.parameters, RATE), 1.0)
+    state = jax.eval_shape(lambda: program.start(0, values))
+    outputs = _outputs_per_image(state.parameters, image_shape)
+    return _bytes(state.parameters), _bytes(state.optimizer), outputs
 
 
 def _width(settings: Settings) -> int:
     return 2 if settings.precision == "bfloat16" else 4
 
 
-def _initial(method, image_shape, num_latents, learning_rate):
-    parameters = method.initial_parameters(jax.random.key(0), image_shape, num_latents)
-    return parameters, method.optimizer(learning_rate).init(parameters)
+def _outputs_per_image(parameters: Any, image_shape: tuple[int, int, int]) -> int:
+    """Numbers that all layers put out for one image: every bias, at every place it is added.
 
-
-def _outputs_per_image(parameters) -> int:
-    """Numbers that all layers put out for one image: every bias, at every place it is added."""
-    sides = {
-        "encoder": [IMAGE_SIZE // 2**layer for layer in range(1, 5)],
-        "decoder": [IMAGE_SIZE // 2 ** (4 - layer) for layer in range(1, 5)],
-    }
+    Layers of our own networks say by their names where they are; a convolution of somebody else's
+    counts as if its outputs had the side of the image.
+    """
     total = 0
-    for network, layers in parameters.items():
-        for name, layer in layers.items():
-            places = 1
-            if name.startswith("convolution_"):
-                places = sides[network][int(name.removeprefix("convolution_")) - 1] ** 2
-            total += places * math.prod(layer["bias"].shape)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(parameters):
+        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        if not name.endswith("/kernel"):
+            continue
+        side = image_shape[0] if leaf.ndim == 4 else 1
+        own = re.fullmatch(r"(encoder|decoder)/convolution_(\d+)/kernel", name)
+        if own:
+            index = int(own[2])
+            side = side >> index if own[1] == "encoder" else 4 << index
+        total += side**2 * leaf.shape[-1]
     return total
 
 

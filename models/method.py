@@ -7,15 +7,15 @@ annotations on its arguments, which `MethodEntry` reads and `check_hyperparamete
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Annotated, Any, NamedTuple, cast
+from typing import Annotated, Any, Literal, NamedTuple, cast
 
 import jax
 import optax
 
 from ..catalogue import REQUIRED, Bounds, Parameter, read_parameters, round_to_float32
 from ..words import readable
-from .networks import Parameters, initial_parameters
-from .optimizer import adam
+from .model import Model
+from .networks import Parameters, Posterior
 
 Weight = Annotated[float, Bounds(ge=0)]
 """A weight in an objective."""
@@ -37,22 +37,60 @@ class Info(NamedTuple):
     kl_per_latent: jax.Array
 
 
+class Batch(NamedTuple):
+    """What a loss sees of the data set.
+
+    Attributes:
+        images: (B, H, W, C).
+        views: For an entry whose `batch` is "pairs": other images (B, H, W, C), in which from one
+            to all but one of an image's factors are drawn anew.
+        shared: Which factors (B, K) those are that both images of a pair have alike.
+        labels: For an entry whose `batch` is "labels": the factors (B, K), int32.
+        indices: The images' places (B,) in the data set: which labels are known may depend on them.
+    """
+
+    images: jax.Array
+    views: jax.Array | None = None
+    shared: jax.Array | None = None
+    labels: jax.Array | None = None
+    indices: jax.Array | None = None
+
+
+def _networks_alone(
+    networks: optax.GradientTransformation, learning_rate: Any
+) -> optax.GradientTransformation:
+    del learning_rate
+    return networks
+
+
 class Method(NamedTuple):
     """A method with its hyper-parameters filled in: pure functions.
 
+    Each takes the `Model` first: the networks and the likelihood that the settings name. Where a
+    method has none of its own, the model's functions are the method's.
+
     Attributes:
-        loss: (parameters, images (B, H, W, C), key, step) -> (scalar to minimise, `Info`).
-        initial_parameters: (key, image_shape, num_latents) -> parameters, with at least
-            "encoder" and "decoder".
-        optimizer: Learning rate -> the transformation of gradients.
+        loss: (model, parameters, `Batch`, key, step) -> (scalar to minimise, `Info`).
+        initial_parameters: (model, key) -> parameters by name, such as "encoder" and "decoder".
+        encode: (model, parameters, images (B, H, W, C)) -> `Posterior`.
+        decode: (model, parameters, codes (B, D)) -> images (B, H, W, C) in [0, 1].
+        sample: (model, parameters, key, num) -> images (num, H, W, C) in [0, 1].
+        optimizer: (the settings' optimizer, the learning rate) -> the transformation of gradients.
+        only_in_training: Names of parameters that a trained model does without.
         trainable: False for a reference that keeps its initial weights.
         version: Raise it when the same hyper-parameters would give another model. From 2 on it is
             part of a trial's identity, so that older models are not taken for new ones.
     """
 
-    loss: Callable[[Parameters, jax.Array, jax.Array, jax.Array], tuple[jax.Array, Info]]
-    initial_parameters: Callable[[jax.Array, tuple[int, ...], int], Parameters] = initial_parameters
-    optimizer: Callable[[float], optax.GradientTransformation] = adam
+    loss: Callable[[Model, Parameters, Batch, jax.Array, jax.Array], tuple[jax.Array, Info]]
+    initial_parameters: Callable[[Model, jax.Array], Parameters] = Model.initial_parameters
+    encode: Callable[[Model, Parameters, jax.Array], Posterior] = Model.encode
+    decode: Callable[[Model, Parameters, jax.Array], jax.Array] = Model.decode
+    sample: Callable[[Model, Parameters, jax.Array, int], jax.Array] = Model.sample
+    optimizer: Callable[[optax.GradientTransformation, Any], optax.GradientTransformation] = (
+        _networks_alone
+    )
+    only_in_training: tuple[str, ...] = ()
     trainable: bool = True
     version: int = 1
 
@@ -72,6 +110,7 @@ class MethodEntry:
         reference: Who defined it, and where.
         colour: Its colour in figures, "#rrggbb"; empty if any will do.
         cost: How long a step of training takes, relative to one of beta-VAE.
+        batch: What the loss needs: "images" alone, "pairs" (views that share factors), or "labels".
         example: Values to try the method and to time it with; those without a default are needed.
     """
 
@@ -80,6 +119,7 @@ class MethodEntry:
     reference: str = ""
     colour: str = ""
     cost: float = 1.0
+    batch: Literal["images", "pairs", "labels"] = "images"
     example: Mapping[str, float] = field(default_factory=dict)
 
     def __call__(self, *values: Any, **hyperparameters: Any) -> Method:

@@ -1,22 +1,37 @@
-"""The paper's encoder and decoder (Locatello et al. 2019, appendix), on 64 x 64 images.
+"""Encoders and decoders by name: the paper's (Locatello et al. 2019, appendix), and others.
 
-Plain functions of parameters: `initial_parameters`, `encode` and `decode`. What a network's sizes
-are, its parameters say.
+A network is a pair of flax modules made for a shape of images. `Model` calls them.
 """
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from .convolution import activation_dtype, arithmetic, convolutions
-from .forms import add_bias, wide
+from ..catalogue import Catalogue, expect
+from .convolution import arithmetic, convolutions
+from .forms import add_bias
 
 Parameters = dict[str, Any]
 
-IMAGE_SIZE = 64
+Activation = Callable[[jax.Array], jax.Array]
+
+IMAGE_SIZES = (16, 32, 64, 128, 256)
+"""Sides that the networks take."""
+
+ACTIVATIONS: dict[str, Activation] = {
+    "relu": nn.relu,
+    "leaky_relu": nn.leaky_relu,
+    "elu": nn.elu,
+    "silu": nn.silu,
+    "gelu": nn.gelu,
+    "tanh": nn.tanh,
+}
+
 ZEROS = nn.initializers.zeros  # `glorot_uniform` below gives the kernels their values
 
 
@@ -25,6 +40,51 @@ class Posterior(NamedTuple):
 
     mean: jax.Array
     log_variance: jax.Array
+
+
+class Sizes(NamedTuple):
+    """What a network is made for.
+
+    Attributes:
+        image_shape: (H, W, C); H and W are equal, one of `IMAGE_SIZES`.
+        num_latents: D.
+        width: Every hidden layer has this many times the units of the paper's.
+        activation: Of hidden layers; None is the network's own.
+    """
+
+    image_shape: tuple[int, int, int]
+    num_latents: int
+    width: float = 1.0
+    activation: Activation | None = None
+
+    def units(self, num: int) -> int:
+        """How many units a layer has where the paper's has `num`."""
+        return max(1, round(num * self.width))
+
+    @property
+    def num_convolutions(self) -> int:
+        """Layers that halve the side, down to 4."""
+        return self.image_shape[0].bit_length() - 3
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """An encoder and a decoder.
+
+    Args:
+        encoder: Makes the flax module from (B, H, W, C) images to mean and log variance, (B, D).
+        decoder: Makes the flax module from (B, D) codes to (B, H, W, C) outputs.
+        glorot: Whether kernels begin Glorot uniform and biases at zero, as the paper's do; else
+            each module's own initialisers are used.
+        label: What it is.
+        cost: How long a step of training takes, relative to the paper's networks.
+    """
+
+    encoder: Callable[[Sizes], nn.Module]
+    decoder: Callable[[Sizes], nn.Module]
+    glorot: bool = False
+    label: str = ""
+    cost: float = 1.0
 
 
 class Convolution(nn.Module):
@@ -59,73 +119,100 @@ class Dense(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Images to the posterior; `num_latents` is the number of dimensions of z."""
+    """Stride-2 convolutions down to 4 x 4, and a dense layer: four and one for the paper's 64."""
 
-    num_latents: int
+    sizes: Sizes
 
     @nn.compact
     def __call__(self, images: jax.Array) -> Posterior:
-        """The posterior of (B, 64, 64, C) images."""
+        """The posterior of (B, H, W, C) images."""
+        sizes, activation = self.sizes, self.sizes.activation or nn.relu
+        num_narrow = max(1, sizes.num_convolutions - 2)
         layers, channels = [], images.shape[-1]
-        for index, (features, size) in enumerate(((32, 4), (32, 4), (64, 2), (64, 2)), start=1):
+        for index in range(1, sizes.num_convolutions + 1):
+            num, size = (32, 4) if index <= num_narrow else (64, 2)
+            features = sizes.units(num)
             layers.append(Convolution(features, size, name=f"convolution_{index}")(channels))
             channels = features
-        hidden = nn.relu(convolutions(images, layers))
+        hidden = activation(convolutions(images, layers, activation))
         hidden = hidden.reshape(hidden.shape[0], -1)
-        hidden = nn.relu(Dense(256, name="dense")(hidden))
-        mean = Dense(self.num_latents, name="mean")(hidden)
-        log_variance = Dense(self.num_latents, name="log_variance")(hidden)
+        hidden = activation(Dense(sizes.units(256), name="dense")(hidden))
+        mean = Dense(sizes.num_latents, name="mean")(hidden)
+        log_variance = Dense(sizes.num_latents, name="log_variance")(hidden)
         return Posterior(mean, log_variance)
 
 
 class Decoder(nn.Module):
-    """Codes to logits of the pixels; `num_channels` is C."""
+    """Two dense layers, and transposed convolutions from 4 x 4: four for the paper's 64."""
 
-    num_channels: int
+    sizes: Sizes
 
     @nn.compact
     def __call__(self, codes: jax.Array) -> jax.Array:
-        """Logits (B, 64, 64, C) of (B, D) codes."""
-        hidden = nn.relu(Dense(256, name="dense_1")(codes))
-        hidden = nn.relu(Dense(1024, name="dense_2")(hidden))
-        hidden = hidden.reshape(hidden.shape[0], 4, 4, 64)
-        layers, channels = [], hidden.shape[-1]
-        for index, features in enumerate((64, 32, 32, self.num_channels), start=1):
-            layers.append(Convolution(features, name=f"convolution_{index}")(channels))
-            channels = features
-        return convolutions(hidden, layers, transposed=True)
+        """Outputs (B, H, W, C) of (B, D) codes."""
+        sizes, activation = self.sizes, self.sizes.activation or nn.relu
+        wide, narrow = sizes.units(64), sizes.units(32)
+        hidden = activation(Dense(sizes.units(256), name="dense_1")(codes))
+        hidden = activation(Dense(16 * wide, name="dense_2")(hidden))
+        hidden = hidden.reshape(hidden.shape[0], 4, 4, wide)
+        layers, channels = [], wide
+        features = [wide, *[narrow] * (sizes.num_convolutions - 2), sizes.image_shape[-1]]
+        for index, num in enumerate(features, start=1):
+            layers.append(Convolution(num, name=f"convolution_{index}")(channels))
+            channels = num
+        return convolutions(hidden, layers, activation, transposed=True)
 
 
-def initial_parameters(
-    key: jax.Array, image_shape: tuple[int, ...], num_latents: int
-) -> Parameters:
-    """Fresh {"encoder": ..., "decoder": ...}: Glorot uniform kernels, zero biases.
+class DenseEncoder(nn.Module):
+    """Two dense layers of 1,200 units."""
 
-    Args:
-        key: A JAX key.
-        image_shape: (64, 64, C).
-        num_latents: D.
+    sizes: Sizes
 
-    Raises:
-        ValueError: If images are not 64 x 64 or num_latents is under 1.
-    """
-    if len(image_shape) != 3 or tuple(image_shape[:2]) != (IMAGE_SIZE, IMAGE_SIZE):
-        raise ValueError(
-            f"image_shape is {tuple(image_shape)}; the networks take (64, 64, channels)"
-        )
-    if num_latents < 1:
-        raise ValueError(f"num_latents is {num_latents}; it must be at least 1")
-    encoder = shapes_of(Encoder(num_latents), (1, *image_shape))
-    decoder = shapes_of(Decoder(image_shape[-1]), (1, num_latents))
-    return glorot_uniform(key, {"encoder": encoder, "decoder": decoder})
+    @nn.compact
+    def __call__(self, images: jax.Array) -> Posterior:
+        """The posterior of (B, H, W, C) images."""
+        sizes, activation = self.sizes, self.sizes.activation or nn.relu
+        hidden = images.reshape(len(images), -1)
+        for index in (1, 2):
+            hidden = activation(Dense(sizes.units(1200), name=f"dense_{index}")(hidden))
+        mean = Dense(sizes.num_latents, name="mean")(hidden)
+        return Posterior(mean, Dense(sizes.num_latents, name="log_variance")(hidden))
 
 
-def shapes_of(network: nn.Module, input_shape: tuple[int, ...]) -> Parameters:
-    """The parameters of a network as shapes and types, without any values."""
+class DenseDecoder(nn.Module):
+    """Three dense layers of 1,200 units."""
+
+    sizes: Sizes
+
+    @nn.compact
+    def __call__(self, codes: jax.Array) -> jax.Array:
+        """Outputs (B, H, W, C) of (B, D) codes."""
+        sizes, activation = self.sizes, self.sizes.activation or nn.tanh
+        hidden = codes
+        for index in (1, 2, 3):
+            hidden = activation(Dense(sizes.units(1200), name=f"dense_{index}")(hidden))
+        outputs = Dense(math.prod(sizes.image_shape), name="dense_4")(hidden)
+        return outputs.reshape(len(codes), *sizes.image_shape)
+
+
+NETWORKS: Catalogue[Network] = Catalogue(
+    "networks",
+    {
+        "conv": Network(Encoder, Decoder, glorot=True, label="the paper's convolutions"),
+        "mlp": Network(
+            DenseEncoder, DenseDecoder, glorot=True, label="the original's dense layers"
+        ),
+    },
+    adopt=expect(Network),
+)
+
+
+def shapes_of(module: nn.Module, input_shape: tuple[int, ...]) -> Parameters:
+    """The parameters of a flax module as shapes and types, without any values."""
     inputs = jax.ShapeDtypeStruct(input_shape, jnp.float32)
     # No backend is started: the key is only a shape too, and no form is asked for by backend.
     with arithmetic("direct"):
-        return jax.eval_shape(lambda x: network.init(jax.random.key(0), x), inputs)["params"]
+        return jax.eval_shape(lambda x: module.init(jax.random.key(0), x), inputs)["params"]
 
 
 def glorot_uniform(key: jax.Array, shapes: Parameters) -> Parameters:
@@ -151,46 +238,3 @@ def glorot_uniform(key: jax.Array, shapes: Parameters) -> Parameters:
             values.append(jnp.zeros(leaf.shape))
         taken += size
     return jax.tree.unflatten(structure, values)
-
-
-def encode(parameters: Parameters, images: jax.Array) -> Posterior:
-    """The posterior of (B, 64, 64, C) images, float32 or wider.
-
-    Raises:
-        ValueError: If the images have another shape, or are no floating-point numbers.
-    """
-    num_channels = parameters["encoder"]["convolution_1"]["kernel"].shape[-2]
-    _check("images", images, (IMAGE_SIZE, IMAGE_SIZE, num_channels))
-    num_latents = parameters["encoder"]["mean"]["bias"].shape[-1]
-    posterior = Encoder(num_latents).apply({"params": parameters["encoder"]}, _activations(images))
-    return Posterior(*(_full(part) for part in posterior))
-
-
-def decode(parameters: Parameters, codes: jax.Array) -> jax.Array:
-    """The (B, 64, 64, C) Bernoulli logits of (B, D) codes, float32 or wider.
-
-    Raises:
-        ValueError: If the codes have another D, or are no floating-point numbers.
-    """
-    _check("codes", codes, parameters["decoder"]["dense_1"]["kernel"].shape[:1])
-    num_channels = parameters["decoder"]["convolution_4"]["bias"].shape[-1]
-    logits = Decoder(num_channels).apply({"params": parameters["decoder"]}, _activations(codes))
-    return _full(logits)
-
-
-def _check(name: str, given: jax.Array, shape: tuple[int, ...]) -> None:
-    floating = jnp.issubdtype(given.dtype, jnp.floating)
-    if given.ndim != len(shape) + 1 or given.shape[1:] != shape or not floating:
-        raise ValueError(
-            f"{name} are {given.dtype} of shape {given.shape}; "
-            f"expected floating-point numbers of shape (B, {', '.join(map(str, shape))})"
-        )
-
-
-def _activations(values: jax.Array) -> jax.Array:
-    reduced = activation_dtype() != jnp.float32
-    return values.astype(activation_dtype()) if reduced else values
-
-
-def _full(values: Any) -> jax.Array:
-    return values.astype(wide(values.dtype))

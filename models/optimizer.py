@@ -1,10 +1,13 @@
-"""Adam as TensorFlow 1 computes it, which is how the paper trained."""
+"""Optimizers and schedules; the first is Adam as TensorFlow 1 computes it, as the paper trained."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
+
+from ..settings import Settings
 
 
 class AdamState(NamedTuple):
@@ -16,7 +19,7 @@ class AdamState(NamedTuple):
 
 
 def adam(
-    learning_rate: float, *, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8
+    learning_rate: Any, *, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8
 ) -> optax.GradientTransformation:
     """Adam in its "epsilon hat" form (Kingma & Ba 2015, end of section 2).
 
@@ -45,3 +48,35 @@ def adam(
         return steps, AdamState(num_updates, first, second)
 
     return optax.GradientTransformation(init, update)
+
+
+OPTIMIZERS: dict[str, Callable[[Any], optax.GradientTransformation]] = {
+    "adam": adam,
+    "adamw": optax.adamw,
+    "rmsprop": optax.rmsprop,
+    "sgd": optax.sgd,
+}
+"""By name: from a learning rate, a number or a traced value, to the transformation of gradients."""
+
+
+def learning_rate_at(settings: Settings, highest: Any, step: Any) -> Any:
+    """The learning rate of a step: it grows over the warm-up, then stays or falls as a cosine.
+
+    Args:
+        settings: `schedule`, `warmup_steps`, and the `steps` after which a cosine is at 0.
+        highest: The learning rate that the schedule reaches, a number or a traced value.
+        step: Steps taken before this one.
+    """
+    if not settings.warmup_steps and settings.schedule == "constant":
+        return highest
+    left = max(1, settings.steps - settings.warmup_steps)
+    after = {
+        "constant": optax.constant_schedule(1.0),
+        "cosine": optax.cosine_decay_schedule(1.0, left),
+    }[settings.schedule]
+    warmup = optax.linear_schedule(
+        1 / max(1, settings.warmup_steps), 1.0, settings.warmup_steps - 1
+    )
+    if not settings.warmup_steps:
+        return highest * after(step)
+    return highest * optax.join_schedules([warmup, after], [settings.warmup_steps])(step)

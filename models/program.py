@@ -6,6 +6,7 @@ so one program serves them all.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
@@ -14,11 +15,16 @@ import optax
 
 from ..settings import Settings
 from .convolution import arithmetic
-from .method import Info, Method, MethodEntry
+from .method import Batch, Info, Method, MethodEntry
+from .model import Model
+from .optimizer import OPTIMIZERS, learning_rate_at
 from .randomness import Purpose, key_for
 
-SampleBatch = Callable[[Any, jax.Array, int], jax.Array]
-"""(data, key, batch_size) -> (B, H, W, C) images: pure, and fit for jit and vmap."""
+SampleBatch = Callable[[Any, jax.Array, int], jax.Array | Batch]
+"""(data, key, batch_size) -> (B, H, W, C) images, or a `Batch`: pure, and fit for jit and vmap."""
+
+RATE = "learning_rate"
+"""Where the traced values of a model have it, among the hyper-parameters."""
 
 CURVES: tuple[str, ...] = ("loss", "reconstruction", "kl", "regularizer")
 """What is reported of every model."""
@@ -49,17 +55,21 @@ class Program:
     sample_batch: SampleBatch
     form: str
 
+    @cached_property
+    def model(self) -> Model:
+        """The networks and the likelihood."""
+        return Model.of(self.settings, self.image_shape)
+
     def method(self, values: Mapping[str, Any]) -> Method:
-        """The method with these hyper-parameters."""
-        return self.entry(**values)
+        """The method with these hyper-parameters; the learning rate is none."""
+        return self.entry(**{name: value for name, value in values.items() if name != RATE})
 
     def start(self, seed, values) -> State:
         """A model at step 0."""
         method = self.method(values)
         key = key_for(seed, Purpose.WEIGHTS)
-        parameters = method.initial_parameters(key, self.image_shape, self.settings.num_latents)
-        optimizer = method.optimizer(self.settings.learning_rate)
-        return State(parameters, optimizer.init(parameters))
+        parameters = method.initial_parameters(self.model, key)
+        return State(parameters, self._optimizer(method, values[RATE]).init(parameters))
 
     def advance(self, state, total, data, seed, values, step):
         """A model one step on, and `total` (4,) with this step's `CURVES` added."""
@@ -81,10 +91,10 @@ class Program:
     def evaluate(self, parameters, data, seed, values, step, batch):
         """A model's `CURVES` and KL of each latent (4 + D,) over one evaluation batch."""
         key = key_for(seed, Purpose.EVALUATION, batch)
-        images = self.sample_batch(data, key, self.settings.batch_size)
+        drawn = self.draw(data, key)
         noise = key_for(seed, Purpose.EVALUATION_NOISE, batch)
         with arithmetic(self.form):
-            loss, info = self.method(values).loss(parameters, images, noise, step)
+            loss, info = self.method(values).loss(self.model, parameters, drawn, noise, step)
         return jnp.concatenate([_row(loss, info), info.kl_per_latent])
 
     def evaluate_all(self, parameters, data, seeds, values, step, first, num_batches):
@@ -99,17 +109,25 @@ class Program:
 
     def _step(self, state, data, seed, values, step):
         method = self.method(values)
-        images = self.sample_batch(
-            data, key_for(seed, Purpose.BATCH, step), self.settings.batch_size
-        )
+        batch = self.draw(data, key_for(seed, Purpose.BATCH, step))
         noise = key_for(seed, Purpose.NOISE, step)
         with arithmetic(self.form, self.settings.precision):
-            (loss, info), gradients = jax.value_and_grad(method.loss, has_aux=True)(
-                state.parameters, images, noise, step
+            (loss, info), gradients = jax.value_and_grad(method.loss, argnums=1, has_aux=True)(
+                self.model, state.parameters, batch, noise, step
             )
-        optimizer = method.optimizer(self.settings.learning_rate)
+        rate = learning_rate_at(self.settings, values[RATE], step)
+        optimizer = self._optimizer(method, rate)
         updates, moments = optimizer.update(gradients, state.optimizer, state.parameters)
         return State(optax.apply_updates(state.parameters, updates), moments), _row(loss, info)
+
+    def draw(self, data: Any, key: jax.Array) -> Batch:
+        """A batch of the data set."""
+        drawn = self.sample_batch(data, key, self.settings.batch_size)
+        return drawn if isinstance(drawn, Batch) else Batch(drawn)
+
+    def _optimizer(self, method: Method, learning_rate: Any) -> optax.GradientTransformation:
+        chosen = OPTIMIZERS[self.settings.optimizer](learning_rate)
+        return method.optimizer(chosen, learning_rate)
 
 
 def _row(loss: jax.Array, info: Info) -> jax.Array:

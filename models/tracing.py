@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from ..settings import Settings
 from .convolution import backend_form
 from .method import MethodEntry
-from .program import CURVES, Program
+from .program import CURVES, RATE, Program
 
 
 def trace(entry: MethodEntry, settings: Settings, image_shape: tuple[int, ...]) -> None:
@@ -29,7 +29,7 @@ def trace(entry: MethodEntry, settings: Settings, image_shape: tuple[int, ...]) 
     program = Program(entry, settings, image_shape, sample_batch, backend_form())
     number, whole = jax.ShapeDtypeStruct((), jnp.float32), jax.ShapeDtypeStruct((), jnp.uint32)
     step = jax.ShapeDtypeStruct((), jnp.int32)
-    values = dict.fromkeys(entry.parameters, number)
+    values = dict.fromkeys((*entry.parameters, RATE), number)
     state = jax.eval_shape(program.start, whole, values)
     total = jax.ShapeDtypeStruct((len(CURVES),), jnp.float32)
     jax.eval_shape(program.advance, state, total, (), whole, values, step)

@@ -18,7 +18,7 @@ models, mapped over them.
 import numbers
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -30,11 +30,16 @@ from . import checkpoint
 from .allocator import keep_freed_memory
 from .convolution import backend_form, check_arithmetic
 from .forms import FORMS
+from .likelihoods import LIKELIHOODS
 from .memory import PACK_SIZES
 from .method import MethodEntry, check_hyperparameters
-from .networks import Parameters
-from .program import CURVES, Program, SampleBatch, State
+from .networks import NETWORKS, Parameters
+from .program import CURVES, RATE, Program, SampleBatch, State
 from .randomness import Purpose, key_for
+from .trained import TrainedModel
+
+_SETTINGS = read_parameters(Settings)
+_NAMES: dict[str, Any] = {"network": NETWORKS, "likelihood": LIKELIHOODS}
 
 FEW = 8
 """Models whose steps are so short that a GPU must not ask the host before each if it is the last:
@@ -42,11 +47,19 @@ the number of steps is compiled into the program of such a pack."""
 
 
 class Replica(NamedTuple):
-    """One model of a pack: what sets it apart from its neighbours."""
+    """One model of a pack: what sets it apart from its neighbours.
+
+    Attributes:
+        hyperparameters: Of the method, by name.
+        seed: Of weights, batches and noise.
+        trial_id: What to call it.
+        learning_rate: If not the settings'.
+    """
 
     hyperparameters: Mapping[str, float]
     seed: int
     trial_id: str = ""
+    learning_rate: float | None = None
 
 
 class Pack(NamedTuple):
@@ -105,9 +118,11 @@ class Trainer:
         self._mapped = self._device.platform != "cpu" or FORMS[form].packs
         self.num_programs = 0
         self._check_images()
-        placeholders = {name: jnp.float32(1) for name in method.parameters}
+        placeholders = {name: jnp.float32(1) for name in (*method.parameters, RATE)}
         self._example = jax.eval_shape(self._program.start, jnp.uint32(0), placeholders)
-        self.steps = settings.steps if self._program.method(placeholders).trainable else 0
+        made = self._program.method(placeholders)
+        self.steps = settings.steps if made.trainable else 0
+        self._only_in_training = made.only_in_training
         self._start_one = jax.jit(self._program.start)
         if self._mapped:
             advance = self._count_programs(self._program.advance_all)
@@ -196,7 +211,7 @@ class Trainer:
 
         Returns:
             For each model "loss", "reconstruction", "kl", "regularizer", "elbo" = -(reconstruction
-            + kl), in nats, and "kl_per_latent", a list of D.
+            + kl), in nats, "bits_per_dimension", and "kl_per_latent", a list of D.
 
         Raises:
             ValueError: If num_batches is under 1.
@@ -236,19 +251,35 @@ class Trainer:
             result: dict[str, Any] = dict(zip(CURVES, map(float, row), strict=False))
             # Differs from the original: it had none of FactorVAE.
             result["elbo"] = -(result["reconstruction"] + result["kl"])
+            bits = self._program.model.bits_per_dimension(result["elbo"])
+            result["bits_per_dimension"] = bits
             result["kl_per_latent"] = row[len(CURVES) :].tolist()
             results.append(result)
         return results
 
     def parameters(self, pack: Pack) -> list[Parameters]:
-        """Each model's {"encoder": ..., "decoder": ...} as NumPy arrays."""
+        """What each model still needs, such as "encoder" and "decoder", as NumPy arrays."""
 
         def networks(state: State) -> Parameters:
-            return {name: state.parameters[name] for name in ("encoder", "decoder")}
+            return {
+                name: leaves
+                for name, leaves in state.parameters.items()
+                if name not in self._only_in_training
+            }
 
         if self._mapped:
             return _by_model(networks(pack.states), len(pack.replicas))
         return jax.tree.map(np.asarray, [networks(state) for state in pack.states])
+
+    def models(self, pack: Pack) -> list[TrainedModel]:
+        """The models as they are now, in the hand."""
+        program = self._program
+        return [
+            TrainedModel(
+                program.entry, replica.hyperparameters, program.model, parameters, replica.trial_id
+            )
+            for replica, parameters in zip(pack.replicas, self.parameters(pack), strict=True)
+        ]
 
     def save(self, pack: Pack) -> bytes:
         """A checkpoint: a safetensors file with the step and the replicas in its header."""
@@ -316,7 +347,9 @@ class Trainer:
     def _training(self) -> dict[str, Any]:
         """What a checkpoint must be of: all but how long it trains, and how it is evaluated."""
         settings = self._program.settings.identity()
-        del settings["steps"], settings["evaluation_batches"]
+        falls = self._program.settings.schedule == "cosine"  # to 0 at the last step
+        for name in ("evaluation_batches", RATE, *(() if falls else ("steps",))):
+            del settings[name]
         return {"method": self._program.entry.name} | settings
 
     def _count_programs(self, function: Callable) -> Callable:
@@ -347,13 +380,18 @@ class Trainer:
                 f"seed is {replica.seed!r}; it must be a whole number from 0 and under 2**32"
             )
         values = check_hyperparameters(self._program.entry, replica.hyperparameters)
-        return replica._replace(hyperparameters=values, seed=seed)
+        rate = replica.learning_rate
+        rate = self._program.settings.learning_rate if rate is None else _as_real(rate)
+        if rate is None or not _SETTINGS[RATE].bounds.allow(rate):
+            raise ValueError(
+                f"learning_rate is {replica.learning_rate!r}; it must be {_SETTINGS[RATE].bounds}"
+            )
+        return replica._replace(hyperparameters=values, seed=seed, learning_rate=rate)
 
     def _check_images(self) -> None:
         program, key = self._program, key_for(0, Purpose.BATCH)
-        batch_size = program.settings.batch_size
-        drawn = jax.eval_shape(lambda data: program.sample_batch(data, key, batch_size), self._data)
-        expected = (batch_size, *program.image_shape)
+        drawn = jax.eval_shape(lambda data: program.draw(data, key).images, self._data)
+        expected = (program.settings.batch_size, *program.image_shape)
         if drawn.shape != expected or drawn.dtype != jnp.float32:
             raise ValueError(
                 f"sample_batch gives {drawn.dtype} images of shape {drawn.shape}; "
@@ -367,14 +405,18 @@ def _by_model(stacked: Any, num: int) -> list[Any]:
     return [structure.unflatten(leaf[place] for leaf in leaves) for place in range(num)]
 
 
+def _values(replica: Replica) -> dict[str, Any]:
+    return {**replica.hyperparameters, RATE: replica.learning_rate}
+
+
 def _floats(replica: Replica) -> dict[str, jax.Array]:
-    return {name: jnp.float32(value) for name, value in replica.hyperparameters.items()}
+    return {name: jnp.float32(value) for name, value in _values(replica).items()}
 
 
 def _columns(replicas: Sequence[Replica]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """(R,) seeds and (R,) hyper-parameters by name; in NumPy, which no chunk has to wait for."""
+    """(R,) seeds and (R,) traced values by name; in NumPy, which no chunk has to wait for."""
     seeds = np.array([replica.seed for replica in replicas], np.uint32)
-    rows = [replica.hyperparameters for replica in replicas]
+    rows = [_values(replica) for replica in replicas]
     return seeds, {name: np.array([row[name] for row in rows], np.float32) for name in rows[0]}
 
 
@@ -400,10 +442,13 @@ def _check_settings(settings: Settings) -> Settings:
         ValueError: if one is out of its bounds.
     """
     checked: dict[str, Any] = {}
-    for name, parameter in read_parameters(Settings).items():
+    for name, parameter in _SETTINGS.items():
         value, bounds = getattr(settings, name), parameter.bounds
-        if name == "precision":
-            continue  # which is checked with the rest of the arithmetic
+        names = _NAMES.get(name) or get_args(parameter.kind)
+        if names:
+            if value not in names:
+                raise ValueError(f"{name} is {value!r}; expected one of {', '.join(names)}")
+            continue
         number = _as_integer(value) if parameter.kind is int else _as_real(value)
         if number is None or not bounds.allow(number):
             expected = str(bounds)

@@ -10,12 +10,22 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..catalogue import Bounds
-from ..models import METHODS, Factory, Method, MethodEntry, adopt_method, check_hyperparameters
+from ..models import (
+    METHODS,
+    Batch,
+    Factory,
+    Method,
+    MethodEntry,
+    Model,
+    adopt_method,
+    check_hyperparameters,
+)
 from ..models.convolution import arithmetic
-from ..models.networks import initial_parameters
+from ..models.optimizer import adam
 from .require import require, require_pieces
 
 _SHAPE, _NUM_LATENTS, _STEP = (64, 64, 1), 3, 3
+_MODEL = Model(_SHAPE, _NUM_LATENTS)
 _QUICKLY = {"xla_backend_optimization_level": 0}  # compiled: most of a check's time is that
 
 
@@ -89,21 +99,21 @@ def _check_example(entry: MethodEntry) -> dict[str, float]:
 
 def _check_start(entry: MethodEntry, made: Method) -> dict[str, Any]:
     key = jax.random.key(7)
-    params = made.initial_parameters(key, _SHAPE, _NUM_LATENTS)
-    for network, expected in initial_parameters(key, _SHAPE, _NUM_LATENTS).items():
+    params = made.initial_parameters(_MODEL, key)
+    for network, expected in _MODEL.initial_parameters(key).items():
         require(
             network in params
             and jax.tree.structure(params[network]) == jax.tree.structure(expected)
             and all(jax.tree.leaves(jax.tree.map(np.array_equal, params[network], expected))),
             f"the {network} of {entry.name} does not start as that of every other method with the "
-            f"same seed: let initial_parameters return what "
-            f"teasel.models.networks.initial_parameters does, and more if need be",
+            f"same seed: let initial_parameters return what model.initial_parameters(key) does, "
+            f"and more if need be",
         )
     return params
 
 
 def _check_optimizer(entry: MethodEntry, made: Method, params: dict[str, Any]) -> None:
-    optimizer = made.optimizer(1e-4)
+    optimizer = made.optimizer(adam(1e-4), 1e-4)
     try:
         updates, _ = jax.eval_shape(lambda p: optimizer.update(p, optimizer.init(p), p), params)
     except Exception as error:
@@ -117,8 +127,11 @@ def _check_optimizer(entry: MethodEntry, made: Method, params: dict[str, Any]) -
 
 
 def _check_shapes(entry: MethodEntry, made: Method, params: dict[str, Any]) -> None:
-    images = jnp.zeros((4, *_SHAPE))
-    loss, info = jax.eval_shape(made.loss, params, images, jax.random.key(0), jnp.int32(_STEP))
+    loss, info = jax.eval_shape(
+        lambda params, batch: made.loss(_MODEL, params, batch, jax.random.key(0), _STEP),
+        params,
+        _batch(entry, np.zeros((4, *_SHAPE), np.float32)),
+    )
     for what, value, shape in (
         ("the loss", loss, ()),
         ("info.reconstruction", info.reconstruction, ()),
@@ -133,6 +146,16 @@ def _check_shapes(entry: MethodEntry, made: Method, params: dict[str, Any]) -> N
         )
 
 
+def _batch(entry: MethodEntry, images: np.ndarray) -> Batch:
+    """A batch of what the method asks for; its views are other images, its labels zeros."""
+    found, factors = Batch(jnp.asarray(images)), jnp.zeros((len(images), 5), jnp.int32)
+    if entry.batch == "pairs":
+        return found._replace(views=jnp.asarray(images[::-1]), shared=factors == 0)
+    if entry.batch == "labels":
+        return found._replace(labels=factors, indices=jnp.arange(len(images)))
+    return found
+
+
 class _Loss:
     """The loss of a method in float64, of traced hyper-parameters, compiled once."""
 
@@ -144,7 +167,7 @@ class _Loss:
             lambda leaf: jnp.asarray(leaf, jnp.float64) + 0.01 * rng.normal(size=leaf.shape), params
         )
         self._inputs = (
-            jnp.asarray(rng.integers(0, 2, (2, *_SHAPE)), jnp.float64),
+            _batch(entry, rng.integers(0, 2, (2, *_SHAPE)).astype(np.float64)),
             jax.random.key(1),
             jnp.int32(_STEP),
         )
@@ -153,7 +176,7 @@ class _Loss:
         )
 
     def _compute(self, params: dict[str, Any], values: Mapping[str, Any]):
-        return self._entry(**values).loss(params, *self._inputs)
+        return self._entry(**values).loss(_MODEL, params, *self._inputs)
 
     def _run(self, params: dict[str, Any], values: Mapping[str, float]):
         (loss, info), gradient = self._compiled(

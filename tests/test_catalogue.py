@@ -17,12 +17,13 @@ from teasel.catalogue import (
     Bounds,
     Catalogue,
     Parameter,
+    expect,
     read_parameters,
     round_to_float32,
 )
 from teasel.metrics import METRICS
 from teasel.metrics.metric import adopt_metric
-from teasel.models import METHODS, adopt_method
+from teasel.models import LIKELIHOODS, METHODS, NETWORKS, Likelihood, Network, adopt_method
 
 METHOD_AND_METRIC = """\
 from teasel.metrics import METRICS, Metric
@@ -82,6 +83,15 @@ def test_an_entry_of_another_kind_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     offer(monkeypatch, ("root", "math:sqrt"))
     with pytest.raises(TeaselError, match=r"root = math:sqrt .*: a builtin.*; expected a teasel"):
         list(Catalogue("metrics", {}, adopt=adopt_metric))
+
+
+def test_a_network_or_likelihood_must_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    offer(monkeypatch, ("root", "math:sqrt"))
+    for own, kind in ((NETWORKS.own, Network), (LIKELIHOODS.own, Likelihood)):
+        expected = rf"a builtin.*; expected a teasel\.models\.{kind.__name__}$"
+        with pytest.raises(TeaselError, match=expected):
+            list(Catalogue("networks", own, adopt=expect(kind)))
+        assert Catalogue("networks", own, adopt=expect(kind)).own == own
 
 
 @pytest.mark.parametrize(

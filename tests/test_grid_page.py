@@ -12,13 +12,14 @@ from pydantic.fields import FieldInfo
 
 from teasel.models import METHODS
 from teasel.sweep.grid.grid import Grid, check_grid
-from teasel.sweep.grid.schema import TrainingBlock
+from teasel.sweep.grid.schema import TrainingBlock, as_list
 from teasel.sweep.grid.select import select
 from teasel.sweep.grid.source import read_yaml
 from teasel.sweep.trials.references import REFERENCES
 
 PAGE = (Path(__file__).parents[1] / "docs" / "grid.md").read_text()
-ROWS = dict(re.findall(r"^\| `([\w.]+)` \| .*? \| (.*?) \|", PAGE, re.MULTILINE))
+TABLE = PAGE.partition("## Every key")[2].partition("\n## ")[0]
+ROWS = dict(re.findall(r"^\| `([\w.]+)` \| .*? \| (.*?) \|", TABLE, re.MULTILINE))
 CATALOGUES = ("methods", "metrics")
 """Keys whose own keys are names, which the command line lists."""
 
@@ -55,7 +56,8 @@ def test_the_default_of_a_key_is_what_the_page_says(key: str) -> None:
     elif field.default is None:
         assert said == "none"
     else:
-        assert read_yaml(f"default: {said.strip('`')}", "page").value["default"] == field.default
+        found = read_yaml(f"default: {said.strip('`')}", "page").value["default"]
+        assert as_list(found) == as_list(field.default)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -76,7 +78,9 @@ def test_its_grid_and_its_selection_are_valid(tmp_path: Path) -> None:
     np.savez(
         tmp_path / "data" / "mine.npz", images=np.zeros((4, 64, 64), np.uint8), factors=factors
     )
-    (text,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    text, swept = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    found = check_grid(read_yaml(swept, "rates.yaml")).trials()
+    assert len(found) == 3 * 40 and len({trial.setting for trial in found}) == 40
     trials = check_grid(read_yaml(text, str(tmp_path / "colour.yaml"))).trials()
     (said,) = re.findall(r"This one has (\d+) trials", PAGE)
     assert len(trials) == int(said) == 2 * 9 * 10 - 10

@@ -19,12 +19,13 @@ import jax, jax.numpy as jnp, numpy as np
 import teasel.models.objective as objective
 from teasel.__main__ import main
 from teasel.datasets import load
-from teasel.models import METHODS
+from teasel.models import METHODS, NETWORKS, Batch
 
 for command in ("methods", "metrics", "data list", "plan study.yaml"):
     assert main(command.split()) == 0
 assert doctest.testmod(my_study.active_units) == (0, 1)
 assert METHODS["info_vae"].label == "InfoVAE"
+assert NETWORKS["residual"].cost == 4
 
 squares = load("xy_squares")
 image = squares.images(squares.sample_indices([[0, 1, 7, 2]]))[0]
@@ -37,9 +38,10 @@ distance = my_study.info_vae.maximum_mean_discrepancy
 assert 0 < distance(codes, others) < 0.01 < 0.1 < distance(codes + 1.0, others)
 
 passed = objective.Forward(None, codes + 1.0, jnp.float32(40.0), jnp.float32([1, 2, 3]))
-my_study.info_vae.forward = lambda params, images, key: passed
+my_study.info_vae.forward = lambda model, params, images, key: passed
 def regularizer(**values):
-    loss, info = METHODS["info_vae"](**values).loss({}, None, jax.random.key(0), 0)
+    given = (None, {}, Batch(None), jax.random.key(0), 0)
+    loss, info = METHODS["info_vae"](**values).loss(*given)
     assert np.isclose(loss, 40 + info.regularizer)
     return float(info.regularizer)
 assert regularizer(lambda_mmd=1.0, alpha=0.0) == 6.0  # the plain bound
@@ -52,7 +54,7 @@ from teasel.__main__ import main
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.commands.run import run
 
-select = "dataset=xy_squares,method=info_vae,lambda_mmd=10,seed=0"
+select = "dataset=xy_squares,method=info_vae,lambda_mmd=10,seed=0,network=residual"
 run(["few.yaml"], results="results", select=select, executor=InProcess())
 assert main("top results --metric active_units".split()) == 0
 """
@@ -97,8 +99,8 @@ def test_its_entries_are_in_the_catalogues_and_do_what_they_say(folder: Path) ->
     assert "  alpha: a finite number of at least 0 and of at most 1; by default 1" in printed
     assert "active_units (version 1): num_train=10000, threshold=0.01" in printed
     assert "xy_squares: to be drawn; 4,096 images" in printed
-    assert "20 trials, 10 settings" in printed
-    assert "# 20 trials, and" in PAGE
+    assert "40 trials, 20 settings" in printed
+    assert "# 40 trials, and" in PAGE
 
 
 def test_its_study_trains_and_is_scored(folder: Path) -> None:

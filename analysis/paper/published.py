@@ -11,6 +11,8 @@ import pandas as pd
 from pandas import DataFrame
 
 from ...errors import TeaselError, UnknownNameError
+from ...settings import Settings
+from ..formats import format_strength
 from ..paper_grid import UNSUPERVISED, paper_grid
 from ..tables import as_list, drop_references, split_by
 
@@ -143,9 +145,13 @@ def differences_from_paper(
         for (shown, wanted), methods in other_steps.items()
     ]
     found += list_other_parameters(trained, None if scores is None else as_list(scores))
-    for name in ("batch_size", "learning_rate", "num_latents"):
-        if name in trained and set(trained[name].dropna()) - {grid[name]}:
-            found.append(f"another {name.replace('_', ' ')} than {grid[name]:g}")
+    for name, default in Settings._field_defaults.items():
+        if name in ("steps", "evaluation_batches", "precision"):
+            continue
+        expected = grid.get(name, default)
+        if name in trained and set(trained[name].dropna()) - {expected}:
+            shown = format_strength(expected)
+            found.append(f"another {name.replace('_', ' ')} than {shown}")
     return found
 
 

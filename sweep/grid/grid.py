@@ -2,17 +2,19 @@
 
 import itertools
 import math
+import random
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
-from ...errors import ConfigError, hint
+from ...datasets import DATASETS, Definition, find_npz
+from ...errors import ConfigError, TeaselError, hint
 from ...metrics import METRICS
-from ...models import METHODS
+from ...models import LIKELIHOODS, METHODS, MethodEntry, Model
 from ...settings import Settings
 from ..trials.references import REFERENCES, select_requests
 from ..trials.request import MetricRequest
@@ -27,15 +29,20 @@ from .schema import (
     Name,
     Representations,
     ResourcesBlock,
+    Sample,
     Seeds,
     Strict,
     TrainingBlock,
+    as_sample,
 )
 from .source import MOST_FAULTS, Fault, Source, read_dict, read_yaml, read_yaml_file
 
 GridName = str | Path | Mapping[str, Any]
 """What a grid is known by: a packaged one's name, a YAML file, or a dict of the same keys."""
 
+
+_OF_STEPS = ("batch_size", "learning_rate", "optimizer", "schedule", "warmup_steps")
+"""Settings that mean nothing to a method that isn't trained."""
 
 _MOST_LOOKS = 5_000_000  # at a trial, to see whether it is excluded
 
@@ -53,6 +60,7 @@ class Grid(Strict):
     metrics: MetricsBlock = Field("all", validate_default=True)  # type: ignore[assignment]
     metric_seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     exclude: list[dict[str, Any]] = Field([])
+    sample: Annotated[Sample, BeforeValidator(as_sample)] | None = None
     save_models: bool = True
     resources: ResourcesBlock = ResourcesBlock()
 
@@ -87,11 +95,18 @@ def _expand_method(
     method: str, entry: Strict, shared: TrainingBlock
 ) -> Iterable[tuple[dict[str, float], Settings, int]]:
     """The product of a method's axes, with the training settings and the version that hold."""
+    axes = shared.model_dump()
     if method in REFERENCES:
-        yield {}, Settings(**shared.model_dump())._replace(steps=0), 1
+        first = Settings(**{name: values[0] for name, values in axes.items()})
+        for num_latents in axes["num_latents"]:
+            yield {}, first._replace(steps=0, num_latents=num_latents), 1
         return
     own = {name: getattr(entry, name) for name in Settings._fields}
-    settings = shared.model_dump() | {key: own[key] for key in own if own[key] is not None}
+    chosen = {name: own[name] or values for name, values in axes.items()}
+    settings = [
+        Settings(*values)
+        for values in itertools.product(*(chosen[name] for name in Settings._fields))
+    ]
     found = METHODS[method]
     axes = {name: getattr(entry, name) for name in found.parameters}
     for values in itertools.product(*axes.values()):
@@ -103,17 +118,24 @@ def _expand_method(
             given = ", ".join(f"{name} {value:g}" for name, value in hyperparameters.items())
             what = f"{method} with {given or 'no hyper-parameters'}"
             raise ConfigError(f"{what} cannot be made: {type(error).__name__}: {error}") from error
-        # A method that isn't trained takes no steps, whatever the grid gives the others.
-        steps = settings["steps"] if trainable else 0
-        yield hyperparameters, Settings(**settings)._replace(steps=steps), version
+        if trainable:
+            yield from ((hyperparameters, each, version) for each in settings)
+            continue
+        # It takes no steps, whatever the grid gives the others, and has no need of a rate.
+        still = {name: chosen[name][0] for name in _OF_STEPS} | {"steps": 0}
+        for each in dict.fromkeys(each._replace(**still) for each in settings):
+            yield hyperparameters, each, version
 
 
 def _size_faults(grid: Grid) -> list[Fault]:
     """What is too large to be built: the axes are multiplied, and nothing is made."""
     cells = {
-        name: math.prod(len(getattr(entry, axis)) for axis in METHODS[name].parameters)
+        name: math.prod(
+            len(getattr(entry, axis, None) or getattr(grid.training, axis, None) or [1])
+            for axis in (*METHODS[name].parameters, *Settings._fields)
+        )
         if name in METHODS
-        else 1
+        else len(cast(Any, grid.training).num_latents)
         for name, entry in grid.chosen_methods.items()
     }
     num = len(grid.datasets) * len(grid.seeds) * sum(cells.values())
@@ -129,10 +151,44 @@ def _size_faults(grid: Grid) -> list[Fault]:
     return []
 
 
+def _model_faults(grid: Grid) -> list[Fault]:
+    """Data sets whose images a network, a likelihood or a method of the grid cannot take."""
+    cells = {
+        (name, training._replace(learning_rate=1.0))
+        for name, entry in grid.chosen_methods.items()
+        if name not in REFERENCES
+        for _, training, _ in _expand_method(name, entry, grid.training)
+    }
+    found = []
+    for place, entry in enumerate(grid.datasets):
+        try:
+            file = entry.npz and entry.sha256
+            data = find_npz(entry.name, [entry.npz], entry.sha256) if file else DATASETS[entry.name]
+        except TeaselError:
+            continue  # which a look at the data sets says better
+        for method, training in sorted(cells):
+            if what := _misfit(data, METHODS[method], training):
+                found.append(Fault(("datasets", place), f"{entry.name}: {what}"))
+    return list(dict.fromkeys(found))
+
+
+def _misfit(data: Definition, method: MethodEntry, training: Settings) -> str:
+    """Why a model of these settings cannot be trained on a data set; empty if it can."""
+    try:
+        Model.of(training, data.image_shape)
+    except ValueError as error:
+        return str(error)
+    if data.appearance and LIKELIHOODS[training.likelihood].levels:
+        return f"its pixels have other levels than the 256 that {training.likelihood} is of"
+    if method.batch != "images" and all(factor.hidden for factor in data.grid):
+        return f"it has no factors, and {method.name} asks for {method.batch}"
+    return ""
+
+
 def _exclude_faults(value: Any) -> list[Fault]:
     """Keys in `exclude` that no trial has: such a rule would silently exclude nothing."""
     rules = value.get("exclude") if isinstance(value, dict) else None
-    known = ["dataset", "method", "seed"]
+    known = ["dataset", "method", "seed", *Settings._fields]
     known += sorted({name for method in METHODS.values() for name in method.parameters})
     found = (
         Fault(("exclude", index, key), f"unknown key '{key}'{hint(key, known)}", at_key=True)
@@ -155,6 +211,13 @@ def _idle_exclusions(grid: Grid) -> list[Fault]:
         for index, rule in enumerate(grid.exclude)
         if not any(meets(trial, rule) for trial in every)
     ]
+
+
+def _sample(cells: list[tuple[str, Any]], sample: Sample) -> list[tuple[str, Any]]:
+    """Some of the cells of methods, drawn at random; references stay."""
+    drawn = [place for place, (name, _) in enumerate(cells) if name not in REFERENCES]
+    chosen = {*random.Random(sample.seed).sample(drawn, min(sample.num, len(drawn)))}
+    return [c for place, c in enumerate(cells) if place in chosen or c[0] in REFERENCES]
 
 
 def packaged_grids() -> dict[str, str]:
@@ -204,7 +267,7 @@ def check_grid(source: Source) -> Grid:
     if grid and not grid.chosen_methods:
         found.append(Fault(("methods",), f"no method is named{hint('', list(METHODS))}"))
     elif grid and not found:
-        found += _size_faults(grid) or _idle_exclusions(grid)
+        found += _size_faults(grid) or _model_faults(grid) or _idle_exclusions(grid)
     if grid is None or found:
         raise source.error(found)
     return grid
@@ -216,6 +279,14 @@ def resolve(grid: Grid) -> dict[str, Any]:
     `requests_of` has the places in `metrics` of the scores of a method that does not get all.
     """
     requests = grid.requests()
+    cells = [
+        (name, {"hyperparameters": values, "training": training._asdict()} | made)
+        for name, entry in grid.chosen_methods.items()
+        for values, training, version in _expand_method(name, entry, grid.training)
+        for made in [{"version": version} if version > 1 else {}]
+    ]
+    if grid.sample is not None:
+        cells = _sample(cells, grid.sample)
     wanted_of = {name: select_requests(name, requests) for name in grid.chosen_methods}
     return {
         "study": grid.study,
@@ -223,14 +294,12 @@ def resolve(grid: Grid) -> dict[str, Any]:
         "datasets": [entry.model_dump(exclude_none=True) for entry in grid.datasets],
         "seeds": grid.seeds,
         "methods": {
-            name: [
-                {"hyperparameters": values, "training": training._asdict()}
-                | ({"version": version} if version > 1 else {})
-                for values, training, version in _expand_method(name, entry, grid.training)
-            ]
-            for name, entry in grid.chosen_methods.items()
+            name: [cell for owner, cell in cells if owner == name] for name in grid.chosen_methods
         },
-        "training": grid.training.model_dump(),
+        "training": {
+            name: values[0] if len(values) == 1 else values
+            for name, values in grid.training.model_dump().items()
+        },
         "exclude": grid.exclude,
         "representations": grid.representations,
         "metrics": [asdict(request) for request in requests],

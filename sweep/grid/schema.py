@@ -1,10 +1,12 @@
 """The shape of a grid: which keys it may have, and which values, read off the catalogues."""
 
+import math
 import re
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
+import numpy as np
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -20,7 +22,7 @@ from ...catalogue import LARGEST, Parameter, read_parameters
 from ...datasets import DATASETS, hash_npz
 from ...errors import INSTALL, TeaselError, hint
 from ...metrics import METRICS, PAPER_PARAMETERS
-from ...models import METHODS, MethodEntry
+from ...models import LIKELIHOODS, METHODS, NETWORKS, MethodEntry
 from ...settings import Settings
 from ..store.tables import TRIALS
 from ..trials.references import REFERENCES
@@ -55,6 +57,31 @@ def as_list(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
+def _spread(value: Any) -> Any:
+    """`{log: [1, 100], num: 5}` and `{linear: [0, 1], num: 3}` as lists, to six digits.
+
+    >>> _spread({"log": [1, 100], "num": 3})
+    [1, 10, 100]
+    """
+    if not isinstance(value, dict):
+        return as_list(value)
+    (kind, ends), num = next(iter(value.items()), ("", None)), value.get("num")
+    numbers = ends if isinstance(ends, list) else []
+    numbers = [each for each in numbers if type(each) in (int, float) and math.isfinite(each)]
+    good = value.keys() in ({"log", "num"}, {"linear", "num"}) and type(num) is int
+    good = good and len(numbers) == 2 and isinstance(ends, list) and len(ends) == 2
+    if not good or not 2 <= num <= MOST_TRIALS or (kind == "log" and min(numbers) <= 0):
+        raise PydanticCustomError(
+            "axis",
+            "expected a value, a list, or a mapping such as {form}, log of numbers above 0, got "
+            "{given}",
+            {"form": "{log: [1, 100], num: 5} or {linear: [0, 1], num: 3}", "given": repr(value)},
+        )
+    places = (np.geomspace if "log" in value else np.linspace)(*numbers, num)
+    rounded = [float(f"{place:.6g}") for place in places]
+    return [int(place) if place.is_integer() else place for place in rounded]
+
+
 def _check_distinct(values: list[Any]) -> list[Any]:
     seen: set[Any] = set()
     for value in values:
@@ -75,13 +102,13 @@ def _check_name(value: str) -> str:
     return value
 
 
-def _axis(annotation: Any) -> Any:
-    """One value, or a list of distinct ones."""
+def _axis(annotation: Any, before: Callable[[Any], Any] = as_list) -> Any:
+    """One value, or a list of distinct ones; or what `before` makes a list of."""
     return Annotated[
         list[annotation],
         Field(min_length=1),
         AfterValidator(_check_distinct),
-        BeforeValidator(as_list),
+        BeforeValidator(before),
     ]
 
 
@@ -194,6 +221,18 @@ class ResourcesBlock(Strict):
     deterministic: bool = False
 
 
+def as_sample(value: Any) -> Any:
+    """A count stands for that many settings."""
+    return {"num": value} if type(value) is int else value
+
+
+class Sample(Strict):
+    """A random part of a grid: so many of its settings, each with all data sets and seeds."""
+
+    num: Count
+    seed: Seed = 0
+
+
 class DatasetEntry(Strict):
     """A data set of the catalogue, or the user's own: a file and what to call it."""
 
@@ -218,6 +257,22 @@ def _field(parameter: Parameter) -> tuple[Any, Any]:
     return (Annotated[kind, Field(**limits)] if limits else kind), default
 
 
+def _setting(parameter: Parameter) -> tuple[Any, Any]:
+    """A training setting as a field; the names of a catalogue are looked up in it."""
+    kind, default = _field(parameter)
+    known = {"network": NETWORKS, "likelihood": LIKELIHOODS}.get(parameter.name)
+    if known is None:
+        return kind, default
+
+    def look_up(name: str) -> str:
+        if name not in known:
+            what = f"unknown {parameter.name} '{name}'{hint(name, list(known), INSTALL)}"
+            raise PydanticCustomError("unknown_name", "{what}", {"what": what})
+        return name
+
+    return Annotated[kind, AfterValidator(look_up)], default
+
+
 def _method_entry(name: str, method: MethodEntry) -> type[Strict]:
     """What a grid may say of a method: an axis per hyper-parameter, and settings of its own.
 
@@ -235,9 +290,15 @@ def _method_entry(name: str, method: MethodEntry) -> type[Strict]:
     axes = {}
     for argument, parameter in method.parameters.items():
         annotation, default = _field(parameter)
-        axes[argument] = _axis(annotation), Field(default, validate_default=default is not ...)
-    own = {name: (_field(each)[0] | None, None) for name, each in _SETTINGS.items()}
+        axes[argument] = (
+            _axis(annotation, _spread),
+            Field(default, validate_default=default is not ...),
+        )
+    own = {name: (_axis(kind, _spread) | None, None) for name, (kind, _) in _SETTING_FIELDS.items()}
     return _model(name, own | axes)
+
+
+_SETTING_FIELDS = {name: _setting(parameter) for name, parameter in _SETTINGS.items()}
 
 
 def _optional(name: str, entries: dict[str, type[Strict]]) -> type[Strict]:
@@ -261,7 +322,11 @@ else:
     ]
     Representations = _axis(Literal["mean", "sampled"])
     TrainingBlock = _model(
-        "TrainingBlock", {key: _field(value) for key, value in _SETTINGS.items()}
+        "TrainingBlock",
+        {
+            key: (_axis(kind, _spread), [default])
+            for key, (kind, default) in _SETTING_FIELDS.items()
+        },
     )
     MethodsBlock = Annotated[
         _optional(

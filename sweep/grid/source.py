@@ -90,6 +90,9 @@ _Loader.add_implicit_resolver(
 )
 
 
+_MERGE = "tag:yaml.org,2002:merge"
+
+
 def read_yaml(text: str, name: str) -> Source:
     """Parses `text`; `name` stands for the file in messages.
 
@@ -142,10 +145,13 @@ def _construct(
         except (ValueError, LookupError, AttributeError) as error:
             faults.append(Fault(path, f"not YAML: no {node.tag.rpartition(':')[2]}: {error}"))
             return None
+    merged = _merge(loader, node, path, source, faults)
     mapping: dict[str, Any] = {}
     for key_node, value_node in node.value:
         key = str(key_node.value)
         inner = (*path, key)
+        if key_node.tag == _MERGE or (not path and key.startswith("x-")):
+            continue  # a key that begins with x- is a place for anchors
         if key in mapping:
             first = source.keys[inner].line
             again = (*inner, "again")
@@ -155,7 +161,28 @@ def _construct(
             continue
         source.keys[inner] = _position(key_node)
         mapping[key] = _construct(loader, value_node, inner, source, faults)
-    return mapping
+    return merged | mapping
+
+
+def _merge(
+    loader: _Loader, node: yaml.MappingNode, path: KeyPath, source: Source, faults: list[Fault]
+) -> dict[str, Any]:
+    """What the keys `<<` of a mapping bring in; of several mappings the first wins."""
+    merged: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        if key_node.tag != _MERGE:
+            continue
+        several = isinstance(value_node, yaml.SequenceNode)
+        for other in reversed(value_node.value if several else [value_node]):
+            if isinstance(other, yaml.MappingNode):
+                merged |= _construct(loader, other, path, source, faults)
+            else:
+                at = (*path, "<<")
+                source.keys[at] = _position(key_node)
+                what = "not YAML: '<<' takes a mapping, or a list of mappings"
+                faults.append(Fault(at, what, at_key=True))
+    source.values[path] = _position(node)
+    return merged
 
 
 def _say(fault: Fault) -> str:

@@ -175,7 +175,7 @@ def read_rows(parquet: pq.ParquetFile, file: str, columns: list[str] | None = No
     stored = None
     if columns is not None:
         stored = [name for name in stored_columns(table, version, columns) if name in schema.names]
-    rows = upgrade_table(table, version, parquet.read(stored, use_threads=False), file)
+    rows = upgrade_table(table, version, parquet.read(stored, use_threads=False), file, columns)
     rows = _as_known(rows, table).replace_schema_metadata({"schema_version": str(SCHEMA_VERSION)})
     if columns is None:
         return rows

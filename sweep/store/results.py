@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ...errors import TeaselError
+from ...settings import Settings
 from ..trials.request import RequestKey
 from .files import (
     FACTORS,
@@ -24,6 +26,7 @@ from .tables import (
     IDENTITY,
     REQUEST_KEY,
     SCHEMA_VERSION,
+    TRIALS,
     Row,
     conform,
     study_columns,
@@ -31,6 +34,9 @@ from .tables import (
     to_table,
 )
 from .versions import upgrade_study
+
+if TYPE_CHECKING:
+    from ...models import TrainedModel
 
 CODES_FORMAT: dict[str, Any] = {
     "use_dictionary": ["trial_id"],
@@ -271,6 +277,51 @@ class Results:
     def parameters_name(self, attempt_id: str) -> str:
         """The file of a pack's trained parameters."""
         return f"models/{attempt_id}.safetensors"
+
+    def model(self, trial_id: str) -> "TrainedModel":
+        """The trained model of a trial, in the hand: it encodes, decodes, and is saved as one file.
+
+        Raises:
+            ResultsError: If there is no such model, its parameters were not kept, or its method is
+                not installed.
+            StoreError: If its file is damaged.
+        """
+        from ...datasets import DATASETS
+        from ...models import (
+            METHODS,
+            Model,
+            TrainedModel,
+            image_shape_of,
+            parameters_from_bytes,
+        )
+
+        attempt_id = self.attempt_id_of(trial_id)
+        table = self.table("trials")
+        (row,) = table.filter(pc.field("trial_id") == trial_id).slice(0, 1).to_pylist()
+        settings = Settings(**{name: row[name] for name in Settings._fields})
+        own = {name: row[name] for name in row if name not in TRIALS and row[name] is not None}
+        if row["method"] not in METHODS:
+            raise ResultsError(
+                f"{self.uri}: trial {trial_id} is of {row['method']}, which is no method that is "
+                "installed"
+            )
+        try:
+            content = self.store.read(self.parameters_name(attempt_id))
+        except MissingFileError as error:
+            raise ResultsError(
+                f"{self.uri}: the parameters of trial {trial_id} were not kept (save_models is "
+                "false)"
+            ) from error
+        shape = image_shape_of(content)
+        if shape is None and row["dataset"] in DATASETS:
+            shape = DATASETS[row["dataset"]].image_shape
+        if shape is None:
+            raise ResultsError(
+                f"{self.uri}: nobody knows the images that trial {trial_id} is for; {row['dataset']} "
+                "is not installed"
+            )
+        model, parameters = Model.of(settings, shape), parameters_from_bytes(content)[trial_id]
+        return TrainedModel(METHODS[row["method"]], own, model, parameters, trial_id)
 
 
 def _vectors(matrix: np.ndarray) -> pa.FixedSizeListArray:

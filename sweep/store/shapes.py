@@ -14,7 +14,9 @@ class Only(dict[str, Any]):
 
 _SETTINGS = Only(
     {"steps": int, "batch_size": int, "learning_rate": float, "num_latents": int}
-    | {"evaluation_batches?": int, "precision?": str}
+    | {"evaluation_batches?": int, "precision?": str, "network?": str, "width?": float}
+    | {"activation?": str, "likelihood?": str, "likelihood_scale?": float, "optimizer?": str}
+    | {"schedule?": str, "warmup_steps?": int}
 )
 _REQUEST = Only(
     {"representation": str, "metric": str, "parameters": {str: object}}

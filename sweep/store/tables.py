@@ -28,6 +28,8 @@ class TrialRow(NamedTuple):
 
     Attributes:
         hyperparameters: No column of its own: each hyper-parameter is a column of floats.
+        bits_per_dimension: Minus the bound in bits, for each pixel of each channel; null where the
+            likelihood is none.
         status: "done" or "failed", and `error` says why.
         train_seconds: The model's share of what its pack took to train, the attempts included that
             it went on from; until it broke, if it did.
@@ -48,12 +50,21 @@ class TrialRow(NamedTuple):
     num_latents: int | None = None
     evaluation_batches: int | None = None
     precision: str | None = None
+    network: str | None = None
+    width: float | None = None
+    activation: str | None = None
+    likelihood: str | None = None
+    likelihood_scale: float | None = None
+    optimizer: str | None = None
+    schedule: str | None = None
+    warmup_steps: int | None = None
     status: str | None = None
     error: str | None = None
     loss: float | None = None
     reconstruction: float | None = None
     kl: float | None = None
     elbo: float | None = None
+    bits_per_dimension: float | None = None
     kl_per_latent: list[float] | None = None
     train_seconds: float | None = None
     encode_seconds: float | None = None

@@ -20,7 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
+from ...settings import Settings
 from ...words import readable
+from .tables import TRIALS
 
 _EXCEPTION = re.compile(r"([A-Za-z_][\w.]*): (.*)", re.DOTALL)
 
@@ -48,6 +50,8 @@ _RAW_PIXELS_METRICS = ("beta_vae_score", "factor_vae_score")
 _DRIVER_FACTS = {"share": "shard", "pids": "pid_namespace"}
 
 
+_LATER_SETTINGS = {*Settings._fields[Settings._fields.index("network") :]}
+
 ADDED = {(1, "points")}
 """Versions, and columns that tell rows apart and that their files lack."""
 
@@ -60,7 +64,9 @@ def stored_columns(table: str, version: int, columns: Iterable[str]) -> list[str
     return list(dict.fromkeys(sources))
 
 
-def upgrade_table(table: str, version: int, rows: pa.Table, file: str) -> pa.Table:
+def upgrade_table(
+    table: str, version: int, rows: pa.Table, file: str, columns: Iterable[str] | None = None
+) -> pa.Table:
     """The rows of a file of this version, with today's columns.
 
     Args:
@@ -68,15 +74,28 @@ def upgrade_table(table: str, version: int, rows: pa.Table, file: str) -> pa.Tab
         version: Of the file.
         rows: As they are stored, or some of their columns.
         file: Its name: that of the attempt that wrote it, unless it was compacted.
+        columns: Those that are asked for; None for all.
     """
-    if version >= 2:
-        return rows
     if table == "trials":
-        return _upgrade_trials(rows)
+        rows = _fill_settings(rows if version >= 2 else _upgrade_trials(rows), columns)
+    if version >= 2 or table == "trials":
+        return rows
     if table == "failures":
         return _upgrade_failures(rows, file)
     if table == "scores":
         return rows.append_column("points", pa.array([1] * len(rows), pa.int64()))
+    return rows
+
+
+def _fill_settings(rows: pa.Table, columns: Iterable[str] | None) -> pa.Table:
+    """Rows with the settings that there were none of when they were written: at their defaults."""
+    for name in _LATER_SETTINGS if columns is None else _LATER_SETTINGS & {*columns}:
+        default = pa.scalar(Settings._field_defaults[name], TRIALS[name])
+        if name not in rows.column_names:
+            rows = rows.append_column(name, pa.repeat(default, len(rows)))
+        elif rows[name].null_count:
+            filled = pc.call_function("coalesce", [rows[name].cast(TRIALS[name]), default])
+            rows = rows.set_column(rows.column_names.index(name), name, filled)
     return rows
 
 

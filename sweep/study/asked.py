@@ -45,7 +45,7 @@ def study_order(study: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> 
     methods = _places(method for method, _ in cells)
     settings = _places(
         (
-            *(method, cell.get("version", 1), *map(cell["training"].get, Settings._fields)),
+            *(method, cell.get("version", 1), *Settings(**cell["training"])),
             frozenset(cell["hyperparameters"].items()),
         )
         for method, cell in cells

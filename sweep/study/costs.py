@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
 
-from ...models import METHODS
+from ...models import METHODS, NETWORKS
 from ..store.results import Results
 from ..trials.data import definition
 from ..trials.references import REFERENCES
@@ -94,10 +94,12 @@ def _score_seconds(trial: Trial, request: MetricRequest) -> float:
 
 
 def relative_step(trial: Trial) -> float:
-    """The cost of an update, as a multiple of beta-VAE's at batch 64 and one channel."""
-    channels = THREE_CHANNELS_COST if definition(trial).image_shape[-1] == 3 else 1.0
-    known = METHODS.get(trial.method)
-    return (known.cost if known else 1.0) * channels * trial.training.batch_size / 64
+    """The cost of an update, as a multiple of beta-VAE's at batch 64, one channel and 64 x 64."""
+    side, _, num_channels = definition(trial).image_shape
+    channels = 1 + (THREE_CHANNELS_COST - 1) * (num_channels - 1) / 2
+    known, network = METHODS.get(trial.method), NETWORKS.get(trial.training.network)
+    cost = (known.cost if known else 1.0) * (network.cost if network else 1.0)
+    return cost * channels * (side / 64) ** 2 * trial.training.batch_size / 64
 
 
 def num_encoded(trial: Trial) -> int:

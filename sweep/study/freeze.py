@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
+from ...settings import Settings
 from ...version import __version__
 from ..grid.grid import Grid, resolve
 from ..grid.source import Source
@@ -202,13 +203,20 @@ def _list_differences(
         for method, cells in entry["methods"].items():
             old = known["methods"].get(method)
             if old:
-                own, other = old[0]["training"], cells[0]["training"]
+                own, other = _fixed_settings(old), _fixed_settings(cells)
                 found += [
                     f"{method}, {name}: {this} has {own[name]}, {that} {other[name]}"
-                    for name in other
+                    for name in own.keys() & other.keys()
                     if own[name] != other[name]
                 ]
     return list(dict.fromkeys(found))
+
+
+def _fixed_settings(cells: list[dict[str, Any]]) -> dict[str, Any]:
+    """The training settings that all cells of a method have in common; the others are swept."""
+    columns = zip(*(Settings(**cell["training"]) for cell in cells), strict=True)
+    values = dict(zip(Settings._fields, map(set, columns), strict=True))
+    return {name: found.pop() for name, found in values.items() if len(found) == 1}
 
 
 def _cells(entry: dict[str, Any]) -> dict[str, Any]:

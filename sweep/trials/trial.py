@@ -58,12 +58,12 @@ class Trial:
     @property
     def setting(self) -> tuple[Any, ...]:
         """What trials that differ only in their seed have in common."""
-        return (*self.program, *sorted(self.hyperparameters.items()))
+        return (*self.program, self.training, *sorted(self.hyperparameters.items()))
 
     @property
     def program(self) -> tuple[Any, ...]:
         """What trials that run in one compiled program have in common."""
-        return (self.dataset, self.file, self.method, self.method_version, self.training)
+        return (self.dataset, self.file, self.method, self.method_version, self.training.program)
 
     @cached_property
     def trial_id(self) -> str:

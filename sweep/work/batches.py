@@ -9,7 +9,30 @@ import numpy as np
 
 from ...datasets import Dataset
 from ...datasets.feed import fits, windows
-from ...models import Pack, Purpose, Trainer
+from ...models import Batch, Pack, Purpose, Trainer
+from ...models.program import SampleBatch
+
+
+def sample_of(dataset: Dataset, kind: str) -> SampleBatch:
+    """The function that draws a method's batches.
+
+    Args:
+        dataset: What is drawn from.
+        kind: What the method's entry says that its loss needs.
+    """
+
+    def sample_pairs(data: Any, key: jax.Array, batch_size: int) -> Batch:
+        first, second, shared = dataset.sample_pair_indices(key, batch_size)
+        images = dataset.observe(data, first, jax.random.fold_in(key, 1))
+        views = dataset.observe(data, second, jax.random.fold_in(key, 3))
+        return Batch(images, views=views, shared=shared)
+
+    def sample_labelled(data: Any, key: jax.Array, batch_size: int) -> Batch:
+        indices = dataset.sample_batch_indices(key, batch_size)
+        images = dataset.sample_batch(data, key, batch_size)
+        return Batch(images, labels=dataset.labels(indices), indices=indices)
+
+    return {"pairs": sample_pairs, "labels": sample_labelled}.get(kind, dataset.sample_batch)
 
 
 class Batches:
@@ -21,18 +44,20 @@ class Batches:
     Args:
         dataset: What is drawn from.
         batch_size: Images a step.
+        kind: What the method's entry says that its loss needs.
     """
 
-    def __init__(self, dataset: Dataset, batch_size: int) -> None:
+    def __init__(self, dataset: Dataset, batch_size: int, kind: str = "images") -> None:
         self._dataset = dataset
         self._batch_size = batch_size
+        self._pairs = kind == "pairs"
         self._device = jax.local_devices()[0]
         memory = (self._device.memory_stats() or {}).get("bytes_limit")
         self.whole = fits(dataset.device_data().nbytes, memory)
         if self.whole:
             self.data = jax.device_put(dataset.device_data())
         else:
-            self.data = dataset.window(np.zeros(batch_size, np.int64))
+            self.data = dataset.window(np.zeros((1 + self._pairs) * batch_size, np.int64))
 
     def for_chunks(
         self,
@@ -58,4 +83,4 @@ class Batches:
             trainer.batch_keys(pack, start, num, purpose)
             for start, num in zip(starts, chunks, strict=False)
         )
-        return windows(self._dataset, keys, self._batch_size, self._device)
+        return windows(self._dataset, keys, self._batch_size, self._device, pairs=self._pairs)

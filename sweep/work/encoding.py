@@ -1,20 +1,15 @@
 """What a trained model makes of its data set: codes of all images, codes to keep, pictures."""
 
-from typing import Any
-
-import jax
 import numpy as np
 
 from ...datasets import Dataset
-from ...models import decode, encode, encode_all
+from ...models import TrainedModel, pictures
 from ..store import code_tables
 from ..store.results import Results
-from . import pictures
 from .batches import Batches
 
 NUM_TRAIN_POINTS, NUM_TEST_POINTS = 10_000, 5_000
 _NUM_PICTURES, _NUM_INTERPOLATED = 16, 8  # Differs from the original: 64, of sampled codes.
-_BATCH = 500
 
 
 def fixed_points(dataset: Dataset) -> np.ndarray:
@@ -27,56 +22,34 @@ def fixed_points(dataset: Dataset) -> np.ndarray:
 
 
 def codes_of_points(
-    parameters: Any, results: Results, trial_id: str, dataset: Dataset, batches: Batches
+    model: TrainedModel, results: Results, dataset: Dataset, batches: Batches
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and log variance, (15,000, D) each, of the fixed points.
 
-    Where an observation is a function of its index, each image is encoded once, into a table that
-    is kept until all metrics have looked their codes up; so are these.
+    Each image is encoded once, into a table that is kept until all metrics have looked their codes
+    up; so are these.
 
     Args:
-        parameters: The model's.
+        model: Named after its trial.
         results: Where the table is kept.
-        trial_id: The model's name there.
         dataset: What is observed.
         batches: How the device gets it.
     """
+    data = batches.data if batches.whole else dataset.window
+    mean, log_variance = model.encode_all(dataset.observe, data, len(dataset))
+    code_tables.save(results, model.name, mean, log_variance)
     points = fixed_points(dataset)
-    if not dataset.stochastic:
-        if batches.whole:
-            table = encode_all(parameters, dataset.observe, batches.data, len(dataset))
-        else:
-            table = _encode_from_host(parameters, dataset, np.arange(len(dataset)))
-        code_tables.save(results, trial_id, *table)
-        return table[0][points], table[1][points]
-    return _encode_from_host(parameters, dataset, points)
+    return mean[points], log_variance[points]
 
 
-def _encode_from_host(
-    parameters: Any, dataset: Dataset, indices: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and log variance, (N, D) each, of one observation of each index."""
-    rng = np.random.default_rng(0)
-    posteriors = [
-        encode(parameters, dataset.images(indices[first : first + _BATCH], rng))
-        for first in range(0, len(indices), _BATCH)
-    ]
-    mean, log_variance = (np.concatenate(parts) for parts in zip(*posteriors, strict=True))
-    return mean, log_variance
-
-
-def render_pictures(parameters: Any, dataset: Dataset) -> dict[str, bytes]:
+def render_pictures(model: TrainedModel, dataset: Dataset) -> dict[str, bytes]:
     """PNGs by kind, of the first fixed points; none if the codes are no numbers."""
-    images = dataset.images(fixed_points(dataset)[:_NUM_PICTURES], np.random.default_rng(0))
-    means = np.asarray(encode(parameters, images)[0])
+    images = dataset.images(fixed_points(dataset)[:_NUM_PICTURES])
+    means = np.asarray(model.encode(images).mean)
     if not np.isfinite(means).all():
         return {}
-
-    def to_images(codes: np.ndarray) -> np.ndarray:
-        return np.asarray(jax.nn.sigmoid(decode(parameters, codes)))
-
     return {
-        "reconstructions": pictures.reconstructions(images, to_images(means)),
-        "traversals": pictures.traversals(means[0], to_images),
-        "interpolations": pictures.interpolations(means[:_NUM_INTERPOLATED], to_images),
+        "reconstructions": pictures.reconstructions(images, model.decode(means)),
+        "traversals": pictures.traversals(pictures.traverse(means[0], model.decode)),
+        "interpolations": pictures.interpolations(means[:_NUM_INTERPOLATED], model.decode),
     }

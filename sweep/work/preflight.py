@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ...datasets import DATASETS
 from ...errors import TeaselError
-from ...models import METHODS
+from ...models import LIKELIHOODS, METHODS, NETWORKS
 from ..trials.data import definition
 from ..trials.trial import Trial
 
@@ -48,10 +48,17 @@ def what_to_look_at(untrained: Sequence[Trial], unscored: Sequence[Trial], open_
     programs = {trial.program: trial for trial in reversed(untrained)}
     datasets = {(t.dataset, t.file): t for t in reversed([*untrained, *unscored])}
     return Look(
-        tuple(t for t in programs.values() if t.method in METHODS and t.method not in METHODS.own),
+        tuple(t for t in programs.values() if t.method in METHODS and _has_own_code(t)),
         tuple(t for t in datasets.values() if _is_own(t) or definition(t).needs_files),
         open_data,
     )
+
+
+def _has_own_code(trial: Trial) -> bool:
+    """Whether the method, its network or its likelihood is of the user's own."""
+    names = (trial.method, trial.training.network, trial.training.likelihood)
+    known = (METHODS.own, NETWORKS.own, LIKELIHOODS.own)
+    return not all(name in own for name, own in zip(names, known, strict=True))
 
 
 def _is_own(trial: Trial) -> bool:

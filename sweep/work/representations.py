@@ -1,13 +1,13 @@
 """A trained trial as metrics see it: codes of images with given factors."""
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...datasets import Dataset
 from ...metrics import Representation, Rng, TableRepresentation
-from ...metrics.representation import DrawnInTurns, sample_codes
+from ...metrics.representation import DrawnInTurns
 from ..store import code_tables
 from ..store.results import Results, ResultsError
 from ..store.store import MissingFileError
@@ -15,25 +15,24 @@ from ..trials.data import definition
 from ..trials.references import REFERENCES, Encode, encoder_of
 from ..trials.trial import Trial
 
+if TYPE_CHECKING:
+    from ...models import TrainedModel
 
-class FreshRepresentation(DrawnInTurns):
-    """Codes of a fresh observation at every visit, as the original study made them.
 
-    Needed where an observation is more than its image's index (colour, noise); elsewhere a table
-    of all codes gives the same numbers for far less work.
+class ComputedRepresentation(DrawnInTurns):
+    """Codes that are computed when they are asked for: of references, which have no table.
 
     Args:
         dataset: What is observed.
-        encode: Image indices (N,) and a generator to the codes (N, D) of one observation of each,
-            or to means and log variances (N, 2, D), to be sampled from.
+        encode: Image indices (N,) to codes (N, D).
     """
 
     def __init__(self, dataset: Dataset, encode: Encode) -> None:
         self.factor_sizes = dataset.factor_sizes
-        self._observe = lambda factors, rng: encode(dataset.sample_indices(factors, rng), rng)
+        self._observe = lambda factors, rng: encode(dataset.sample_indices(factors, rng))
 
     def _codes(self, seen: np.ndarray, rng: Rng) -> np.ndarray:
-        return sample_codes(seen[:, 0], seen[:, 1], rng) if seen.ndim == 3 else seen
+        return seen
 
 
 class KeptPoints:
@@ -97,13 +96,7 @@ def open_representations(
         return {}
     dataset = definition(trial)()
     if trial.method in REFERENCES:
-        return {"mean": FreshRepresentation(dataset, encoder_of(trial, dataset))}
-    if dataset.stochastic:
-        model = stored_parameters(results, trial)
-        return {
-            kind: FreshRepresentation(dataset, _encoder(dataset, model, kind == "sampled"))
-            for kind in kinds
-        }
+        return {"mean": ComputedRepresentation(dataset, encoder_of(trial, dataset))}
     mean, log_variance = code_table(results, trial, dataset)
     sizes, indices_of = dataset.factor_sizes, dataset.sample_indices
     return {
@@ -114,16 +107,6 @@ def open_representations(
     }
 
 
-def _encoder(dataset: Dataset, parameters: Any, sampled: bool) -> Encode:
-    from ...models import encode
-
-    def observe(indices: np.ndarray, rng: Rng) -> np.ndarray:
-        posterior = encode(parameters, dataset.images(indices, rng))
-        return np.stack(posterior, axis=1) if sampled else np.asarray(posterior.mean)
-
-    return observe
-
-
 def code_table(results: Results, trial: Trial, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
     """Mean and log variance of all images: as kept since the training, or made again."""
     kept = code_tables.load(results, trial.trial_id)
@@ -131,18 +114,28 @@ def code_table(results: Results, trial: Trial, dataset: Dataset) -> tuple[np.nda
         return kept
     import jax
 
-    from ...models import encode_all
-
     data = jax.device_put(dataset.device_data())
-    return encode_all(stored_parameters(results, trial), dataset.observe, data, len(dataset))
+    model = stored_model(results, trial, dataset.image_shape)
+    return model.encode_all(dataset.observe, data, len(dataset))
 
 
-def stored_parameters(results: Results, trial: Trial) -> Any:
-    """The trained parameters of a trial.
+def stored_model(results: Results, trial: Trial, image_shape: tuple[int, ...]) -> "TrainedModel":
+    """The trained model of a trial.
 
     Raises:
-        ResultsError: If they were not kept.
+        ResultsError: If its parameters were not kept, or its method is not installed.
     """
+    from ...models import METHODS, Model, TrainedModel
+
+    if trial.method not in METHODS:
+        raise ResultsError(f"the method {trial.method} is not installed; its model needs it")
+    parameters = _stored_parameters(results, trial)
+    model = Model.of(trial.training, image_shape)
+    method = METHODS[trial.method]
+    return TrainedModel(method, trial.hyperparameters, model, parameters, trial.trial_id)
+
+
+def _stored_parameters(results: Results, trial: Trial) -> Any:
     try:
         return _parameters_of_pack(results, results.attempt_id_of(trial.trial_id))[trial.trial_id]
     except MissingFileError as error:

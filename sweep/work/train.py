@@ -29,7 +29,7 @@ from ..store.tables import CurveRow, PictureRow, TrialRow
 from ..trials.data import definition
 from ..trials.references import REFERENCES, encode_to_keep
 from ..trials.trial import Trial
-from .batches import Batches
+from .batches import Batches, sample_of
 from .control import Control
 from .encoding import codes_of_points, fixed_points, render_pictures
 from .machine import check_accelerator, is_leaving
@@ -153,9 +153,10 @@ def _encode_references(task: TrainPack, dataset: Dataset) -> Trained:
 
 def _train_models(task: TrainPack, results: Results, dataset: Dataset, broken: Broken) -> Trained:
     settings = task.trials[0].training
-    batches = Batches(dataset, settings.batch_size)
     method = METHODS[task.trials[0].method]
-    trainer = Trainer(method, settings, dataset.image_shape, dataset.sample_batch, batches.data)
+    batches = Batches(dataset, settings.batch_size, method.batch)
+    draw = sample_of(dataset, method.batch)
+    trainer = Trainer(method, settings, dataset.image_shape, draw, batches.data)
     pack, own, whole = _train(trainer, batches, task, results, broken)
     trained = time.monotonic()
     if len(broken.trial_ids) == len(task.trials):
@@ -163,27 +164,28 @@ def _train_models(task: TrainPack, results: Results, dataset: Dataset, broken: B
     found = zip(
         pack.replicas,
         _evaluate(trainer, batches, pack, settings.evaluation_batches),
-        trainer.parameters(pack),
+        trainer.models(pack),
         strict=True,
     )
-    sound = {who.trial_id: model for who, *model in found if who not in broken}
-    evaluations = {trial_id: evaluation for trial_id, (evaluation, _) in sound.items()}
-    parameters = {trial_id: model for trial_id, (_, model) in sound.items()}
-    trial_ids = list(sound)
+    sound = [(evaluation, model) for who, evaluation, model in found if who not in broken]
+    evaluations = {model.name: evaluation for evaluation, model in sound}
+    parameters = {model.name: model.parameters for _, model in sound}
+    trial_ids = list(parameters)
     if task.save_models:
         results.store.write(
-            results.parameters_name(task.attempt_id), parameters_to_bytes(parameters)
+            results.parameters_name(task.attempt_id),
+            parameters_to_bytes(parameters, dataset.image_shape),
         )
     control = Control(results.store, task.run_id)
     codes: list[tuple[str, np.ndarray, np.ndarray]] = []
     sheets: list[PictureRow] = []
-    for trial_id, model in parameters.items():
+    for _, model in sound:
         if control.draining:
             raise InterruptedPackError
         control.report(task.attempt_id, step=pack.step, steps=trainer.steps, trials=trial_ids)
-        codes.append((trial_id, *codes_of_points(model, results, trial_id, dataset, batches)))
+        codes.append((model.name, *codes_of_points(model, results, dataset, batches)))
         sheets += [
-            PictureRow(trial_id, kind, png, task.attempt)
+            PictureRow(model.name, kind, png, task.attempt)
             for kind, png in render_pictures(model, dataset).items()
         ]
     results.add("pictures", task.attempt_id, sheets)
@@ -215,7 +217,10 @@ def _train(
         share = len(trial_ids) / len(task.checkpoint.trial_ids)
         started -= task.checkpoint.train_seconds * share
     else:
-        replicas = [Replica(t.hyperparameters, t.seed, t.trial_id) for t in task.trials]
+        replicas = [
+            Replica(t.hyperparameters, t.seed, t.trial_id, t.training.learning_rate)
+            for t in task.trials
+        ]
         pack = trainer.start(replicas)
     every = max(1, trainer.steps // NUM_CURVE_POINTS)
     curves: list[CurveRow] = []
@@ -351,7 +356,7 @@ def _trial_row(
     error: str | None = None,
 ) -> TrialRow:
     """Identity, losses and provenance; a model whose loss is no number has failed."""
-    losses = ("loss", "reconstruction", "kl", "elbo", "kl_per_latent")
+    losses = ("loss", "reconstruction", "kl", "elbo", "bits_per_dimension", "kl_per_latent")
     loss = evaluation.get("loss", 0.0)
     if error is None and not np.isfinite(loss):
         error = f"the final loss is {loss}"

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from teasel.models import METHODS
+from teasel.models import METHODS, Batch, Model
 from teasel.models.factor_vae import (
     Adversary,
     adversary_loss,
@@ -14,6 +14,7 @@ from teasel.models.networks import shapes_of
 
 IMAGES = np.random.default_rng(0).integers(0, 2, (4, 64, 64, 1)).astype(np.float32)
 STEP = jnp.int32(0)
+MODEL = Model((64, 64, 1), num_latents=3)
 
 
 def _adversary(bias: tuple[float, float]):
@@ -73,13 +74,14 @@ def test_every_latent_is_shuffled_by_itself_within_the_batch() -> None:
 @pytest.fixture(scope="module")
 def parameters():
     method = METHODS["factor_vae"](gamma=10.0)
-    return method.initial_parameters(jax.random.key(0), (64, 64, 1), 3)
+    return method.initial_parameters(MODEL, jax.random.key(0))
 
 
 @jax.jit
 def _gradient(parameters, gamma):
     loss = METHODS["factor_vae"](gamma=gamma).loss
-    return jax.grad(lambda p: loss(p, IMAGES, jax.random.key(1), STEP)[0])(parameters)
+    batch = Batch(jnp.asarray(IMAGES))
+    return jax.grad(lambda p: loss(MODEL, p, batch, jax.random.key(1), STEP)[0])(parameters)
 
 
 def test_the_adversarys_loss_never_reaches_the_networks(parameters) -> None:

@@ -5,20 +5,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from teasel.models import METHODS
+from teasel.models import METHODS, Batch, Model
 
 IMAGES = np.random.default_rng(0).integers(0, 2, (4, 64, 64, 1)).astype(np.float32)
 KEY = jax.random.key(1)
+MODEL = Model((64, 64, 1), num_latents=3)
 
 
 @pytest.fixture(scope="module")
 def parameters():
     method = METHODS["beta_vae"](beta=1.0)
-    return method.initial_parameters(jax.random.key(0), (64, 64, 1), 3)
+    return method.initial_parameters(MODEL, jax.random.key(0))
 
 
 def _loss(name, parameters, step=0, **values):
-    loss, info = jax.jit(METHODS[name](**values).loss)(parameters, IMAGES, KEY, jnp.int32(step))
+    compiled = jax.jit(METHODS[name](**values).loss, static_argnums=0)
+    loss, info = compiled(MODEL, parameters, Batch(IMAGES), KEY, jnp.int32(step))
     return float(loss), info
 
 

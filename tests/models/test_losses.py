@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from teasel.catalogue import REQUIRED
-from teasel.models import METHODS
+from teasel.models import METHODS, Batch, Model
 from teasel.models.factor_vae import adversary_loss
 from teasel.models.networks import Posterior
 from teasel.models.objective import Forward
@@ -174,10 +174,11 @@ def loss(monkeypatch):
 
     def compute(name, values, key=None):
         params = {"adversary": jax.tree.map(jnp.asarray, ADVERSARY)}
-        images = jnp.zeros((B, 64, 64, 1))
+        batch = Batch(jnp.zeros((B, 64, 64, 1)))
         key = jax.random.key(1) if key is None else key
-        (value, info), gradient = jax.value_and_grad(METHODS[name](**values).loss, has_aux=True)(
-            params, images, key, jnp.int32(STEP)
+        method = METHODS[name](**values)
+        (value, info), gradient = jax.value_and_grad(method.loss, 1, has_aux=True)(
+            Model((64, 64, 1), D), params, batch, key, jnp.int32(STEP)
         )
         return value, info, gradient["adversary"]
 

@@ -8,7 +8,7 @@ import pytest
 
 from teasel.models import METHODS, Settings
 from teasel.models.convolution import form_for
-from teasel.models.program import Program
+from teasel.models.program import RATE, Program
 
 TRITON = "__gpu$xla.gpu.triton"
 NUM_LAYERS = 8
@@ -24,7 +24,7 @@ def lowered(name: str, platform: str) -> str:
 
     entry, form = METHODS[name], form_for("gpu" if platform == "cuda" else platform)
     program = Program(entry, Settings(batch_size=2), (64, 64, 1), draw, form)
-    values, seeds = dict.fromkeys(entry.parameters, jnp.ones(2)), jnp.zeros(2, jnp.uint32)
+    values, seeds = dict.fromkeys((*entry.parameters, RATE), jnp.ones(2)), jnp.zeros(2, jnp.uint32)
     states = jax.eval_shape(jax.vmap(program.start), seeds, values)
     export = jax.export.export(
         jax.jit(program.advance_all, donate_argnums=0),

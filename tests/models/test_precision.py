@@ -8,16 +8,18 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from teasel.models import METHODS, Settings, Trainer, decode, encode, networks
+from teasel.models import METHODS, Model, Settings, Trainer
 from teasel.models.convolution import arithmetic
-from teasel.models.encoding import _encode_indices
 from teasel.models.forms import FORMS
 from teasel.models.kernels import interpreted
-from teasel.models.networks import Posterior, initial_parameters
-from teasel.models.program import Program
+from teasel.models.networks import Posterior
+from teasel.models.program import RATE, Program
+from teasel.models.trained import _decode, _encode, _encode_indices
 
 SHAPE = (64, 64, 1)
-PARAMETERS = initial_parameters(jax.random.key(0), SHAPE, 3)
+MODEL = Model(SHAPE, num_latents=3)
+PARAMETERS = MODEL.initial_parameters(jax.random.key(0))
+ENTRY = METHODS["untrained"]
 IMAGES = jnp.zeros((2, *SHAPE))
 BATCH = 4
 TOTAL = jnp.zeros(4)
@@ -34,7 +36,7 @@ def draw(data: Any, key: jax.Array, batch_size: int) -> jax.Array:
     return jnp.zeros((batch_size, *SHAPE))
 
 
-def observe(data: jax.Array, indices: jax.Array, key: jax.Array) -> jax.Array:
+def observe(data: jax.Array, indices: jax.Array) -> jax.Array:
     return data[indices]
 
 
@@ -42,7 +44,8 @@ def program(name: str, precision: Any) -> tuple[Program, Any, tuple[Any, ...]]:
     """A method's program for a GPU, its state, and what a step takes after that."""
     settings = Settings(steps=1, batch_size=BATCH, num_latents=3, precision=precision)
     made = Program(METHODS[name], settings, SHAPE, draw, "products")
-    seed, values = jnp.uint32(0), {name: jnp.float32(1) for name in METHODS[name].parameters}
+    seed, names = jnp.uint32(0), (*METHODS[name].parameters, RATE)
+    values = {name: jnp.float32(1) for name in names}
     state = jax.eval_shape(made.start, seed, values)
     return made, state, ((), seed, values, jnp.int32(0))
 
@@ -52,11 +55,17 @@ def are_full(found: list[str]) -> bool:
 
 
 def test_codes_and_pictures_are_computed_in_full_float32() -> None:
-    assert are_full(products(encode, PARAMETERS, IMAGES))
-    assert are_full(products(decode, PARAMETERS, jnp.zeros((2, 3))))
+    def encode(parameters: Any, images: jax.Array) -> Posterior:
+        return _encode(ENTRY, MODEL, {}, parameters, images)
+
+    def decode(parameters: Any, codes: jax.Array) -> jax.Array:
+        return _decode(ENTRY, MODEL, {}, parameters, codes)
 
     def encode_some(parameters: Any, data: jax.Array, indices: jax.Array) -> jax.Array:
-        return _encode_indices(observe, parameters, data, indices)
+        return _encode_indices(ENTRY, MODEL, observe, {}, parameters, data, indices)
+
+    assert are_full(products(encode, PARAMETERS, IMAGES))
+    assert are_full(products(decode, PARAMETERS, jnp.zeros((2, 3))))
 
     assert are_full(products(encode_some, PARAMETERS, IMAGES, jnp.arange(2)))
     with jax.default_matmul_precision("tensorfloat32"):  # whatever the process has set
@@ -67,7 +76,7 @@ def test_codes_and_pictures_are_computed_in_full_float32() -> None:
 def test_every_form_of_convolution_is_in_full_float32(form: str) -> None:
     def encode_so(parameters: Any, images: jax.Array) -> Posterior:
         with arithmetic(form), interpreted():
-            return networks.encode(parameters, images)
+            return MODEL.encode(parameters, images)
 
     assert are_full(products(encode_so, PARAMETERS, IMAGES))
 

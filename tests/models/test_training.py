@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from teasel.models import METHODS, Pack, Replica, Settings, Trainer, training
+from teasel.models.checkpoint import to_bytes
 from teasel.models.program import State
 
 FORMS = ["direct", pytest.param("products", marks=pytest.mark.slow)]
@@ -152,7 +153,8 @@ def test_training_interrupted_and_resumed_elsewhere_is_bit_identical(trainer) ->
     first = trainer.restore(saved, ["c"])
     second = trainer.restore(saved, ["b", "a"])
     assert first.step == 2
-    assert second.replicas == (REPLICAS[1], REPLICAS[0])
+    expected = [REPLICAS[place]._replace(learning_rate=1e-3) for place in (1, 0)]
+    assert list(second.replicas) == expected
     resumed, _ = trainer.advance(trainer.join([first, second]), 1)
     resumed, _ = trainer.advance(resumed, 3)
     assert [replica.trial_id for replica in resumed.replicas] == ["c", "b", "a"]
@@ -232,6 +234,84 @@ def test_a_checkpoint_says_which_trials_it_lacks_and_of_what_it_is(trainer) -> N
         other.restore(saved)
     with pytest.raises(ValueError, match="not a checkpoint"):
         trainer.restore(b"nonsense")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"schedule": "cosine"},
+        {"warmup_steps": 5},
+        {"activation": "elu"},
+        {"likelihood": "gaussian"},
+        {"likelihood_scale": 0.5},
+        {"optimizer": "adamw"},
+        {"network": "mlp"},
+        {"precision": "tensorfloat32"},
+    ],
+)
+def test_a_checkpoint_of_other_settings_is_refused_both_ways(change) -> None:
+    paper = Settings(batch_size=4, num_latents=3, width=0.1)
+    ((name, value),) = change.items()
+    trainers = [
+        Trainer(METHODS["beta_vae"], settings, SHAPE, _draw, DATA)
+        for settings in (paper, paper._replace(**change))
+    ]
+    for one, other in (trainers, trainers[::-1]):
+        saved = to_bytes(one._training, [], 0, [])
+        assert one.restore(saved).step == 0
+        with pytest.raises(ValueError, match=f"of another training: {name} is") as raised:
+            other.restore(saved)
+        assert repr(value) in str(raised.value)
+
+
+def test_how_long_a_checkpoint_trains_may_change_unless_the_learning_rate_depends_on_it() -> None:
+    def trainer(**changes):
+        settings = SETTINGS._replace(width=0.1, **changes)
+        return Trainer(METHODS["beta_vae"], settings, SHAPE, _draw, DATA)
+
+    saved = to_bytes(trainer()._training, [], 0, [])
+    trainer(steps=20, evaluation_batches=2, learning_rate=0.5).restore(saved)
+    older = to_bytes(trainer()._training | {"learning_rate": 1e-3}, [], 0, [])
+    assert trainer().restore(older).replicas == ()
+    saved = to_bytes(trainer(schedule="cosine")._training, [], 0, [])
+    with pytest.raises(ValueError, match="another training: steps is 10, expected 20"):
+        trainer(schedule="cosine", steps=20).restore(saved)
+
+
+def test_models_of_two_learning_rates_train_in_one_program_as_each_does_alone() -> None:
+    def draw(data, key, batch_size):
+        return data[jax.random.randint(key, (batch_size,), 0, len(data))]
+
+    settings = SETTINGS._replace(width=0.25, warmup_steps=2, schedule="cosine")
+    data = np.random.default_rng(0).random((8, 16, 16, 1), np.float32)
+    trainer = Trainer(METHODS["beta_vae"], settings, (16, 16, 1), draw, data)
+    replicas = [Replica({"beta": 1.0}, 0, str(rate), rate) for rate in (1e-2, None, 1e-4)]
+    packed, _ = trainer.advance(trainer.start(replicas), 4)
+    trained = trainer.parameters(packed)
+    assert [replica.learning_rate for replica in packed.replicas] == [1e-2, 1e-3, 1e-4]
+    for replica, expected in zip(replicas, trained, strict=True):
+        alone, _ = trainer.advance(trainer.start([replica]), 4)
+        _alike(trainer.parameters(alone)[0], expected)
+    own = Trainer(
+        METHODS["beta_vae"], settings._replace(learning_rate=1e-4), (16, 16, 1), draw, data
+    )
+    alone, _ = own.advance(own.start([Replica({"beta": 1.0}, 0)]), 4)
+    _alike(own.parameters(alone)[0], trained[2])
+    assert trainer.num_programs == 1
+    kernels = [params["encoder"]["dense"]["kernel"] for params in trained]
+    start = trainer.parameters(trainer.start(replicas[:1]))[0]["encoder"]["dense"]["kernel"]
+    moved = [float(np.abs(kernel - start).mean()) for kernel in kernels]
+    assert moved[0] > 3 * moved[1] > 9 * moved[2] > 0
+    restored = trainer.restore(trainer.save(packed))
+    assert restored.replicas == packed.replicas
+
+
+@pytest.mark.parametrize("rate", [0, -1e-3, float("nan"), float("inf"), "1e-4"])
+def test_a_bad_learning_rate_of_one_model_is_named(trainer, rate) -> None:
+    with pytest.raises(
+        ValueError, match=f"learning_rate is {rate!r}; it must be a finite number a"
+    ):
+        trainer.start([Replica({"beta": 1.0}, 0, learning_rate=rate)])
 
 
 def test_a_model_that_breaks_does_not_touch_the_others(trainer) -> None:
@@ -322,6 +402,13 @@ def test_the_untrained_reference_takes_no_steps() -> None:
         ({"batch_size": True}, "batch_size is True"),
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"learning_rate": "1e-4"}, "learning_rate is '1e-4'; it must be a finite number above 0"),
+        ({"network": "vit"}, "network is 'vit'; expected one of conv, mlp"),
+        ({"width": 0}, "width is 0; it must be a finite number above 0 and of at most 16"),
+        ({"activation": "swish"}, "activation is 'swish'; expected one of default, relu, leaky"),
+        ({"likelihood_scale": -1.0}, "likelihood_scale is -1.0; it must be a finite number above"),
+        ({"optimizer": "lion"}, "optimizer is 'lion'; expected one of adam, adamw, rmsprop, sgd"),
+        ({"schedule": "step"}, "schedule is 'step'; expected one of constant, cosine"),
+        ({"warmup_steps": 0.5}, "warmup_steps is 0.5; it must be a whole number of at least 0"),
     ],
 )
 def test_bad_settings_are_named(change, message) -> None:

@@ -19,7 +19,7 @@ from jax.sharding import SingleDeviceSharding
 from ...datasets.dataset import Dataset, Factor
 from ...models import METHODS, Memory, Settings, pack_memory
 from ...models.convolution import form_for
-from ...models.program import Program
+from ...models.program import RATE, Program
 
 STORES = {1: (737_280, 512), 3: (17_568, 64, 64, 3)}
 """Shapes of the stored images by channels: dSprites and Cars3D."""
@@ -70,7 +70,7 @@ def compile_pack(
     dataset = Dataset("stored", (Factor("image", store[0]),), np.empty(0), shape, "", "")
     settings, entry = Settings(precision=precision), METHODS[method]
     program = Program(entry, settings, shape, dataset.sample_batch, form_for(platform))
-    values = dict.fromkeys(entry.parameters, jnp.ones(size))
+    values = dict.fromkeys((*entry.parameters, RATE), jnp.ones(size))
     seeds = jnp.zeros(size, jnp.uint32)
     states = jax.eval_shape(jax.vmap(program.start), seeds, values)
     data = jax.ShapeDtypeStruct(store, jnp.uint8)

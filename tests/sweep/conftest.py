@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from teasel.datasets import Dataset
-from teasel.models import MethodEntry, Settings, Trainer, encode_all
+from teasel.models import MethodEntry, Settings, TrainedModel, Trainer
 from teasel.models.allocator import keep_freed_memory
 from teasel.sweep.commands.run import run
 from teasel.sweep.schedule.in_process import InProcess
@@ -63,12 +63,14 @@ def _share_programs() -> Iterator[None]:
             trainers[key] = Trainer(method, settings, shape, sample_batch, data)
         return trainers[key]
 
-    def encode(parameters: Any, observe: Any, data: Any, num_images: int) -> Any:
-        return encode_all(parameters, same(observe, ())[0], data, num_images)
+    encode_all = TrainedModel.encode_all
+
+    def encode(model: TrainedModel, observe: Any, data: Any, num_images: int) -> Any:
+        return encode_all(model, same(observe, ())[0], data, num_images)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("teasel.sweep.work.train.Trainer", trainer)
-        patch.setattr("teasel.sweep.work.encoding.encode_all", encode)
+        patch.setattr(TrainedModel, "encode_all", encode)
         # Nor is what was compiled in less than half a second to be compiled again.
         patch.setattr("teasel.sweep.work.train._set_up_jax", keep_freed_memory)
         yield

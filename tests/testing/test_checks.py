@@ -21,7 +21,11 @@ def method_of(loss) -> MethodEntry:
 
     def mine(weight: Weight) -> Method:
         """The method of a test."""
-        return Method(lambda params, images, key, step: loss(weight, forward(params, images, key)))
+        return Method(
+            lambda model, params, batch, key, step: loss(
+                weight, forward(model, params, batch.images, key)
+            )
+        )
 
     return MethodEntry(mine, reference=REFERENCE, example={"weight": 2.0})
 
@@ -76,14 +80,43 @@ def test_a_loss_that_is_wrong_in_one_way_is_found(loss, message: str) -> None:
         check_method(method_of(loss))
 
 
+def _pairs(weight, model, params, batch, key):
+    passed = forward(model, params, batch.images, key)
+    means = model.encode(params, batch.views).mean
+    apart = jnp.mean(jnp.sum(jnp.square(passed.posterior.mean - means), axis=1))
+    return regularized(passed, passed.kl + weight * apart)
+
+
+def _labels(weight, model, params, batch, key):
+    passed = forward(model, params, batch.images, key)
+    first = batch.labels[:, 0].astype(passed.codes.dtype)
+    return regularized(
+        passed, passed.kl + weight * jnp.mean(jnp.square(passed.codes[:, 0] - first))
+    )
+
+
+@pytest.mark.parametrize(
+    ("batch", "loss"), [("pairs", _pairs), pytest.param("labels", _labels, marks=pytest.mark.slow)]
+)
+def test_a_loss_of_pairs_or_labels_passes(batch, loss) -> None:
+    def mine(weight: Weight) -> Method:
+        """The method of a test."""
+        return Method(
+            lambda model, params, given, key, step: loss(weight, model, params, given, key)
+        )
+
+    entry = MethodEntry(mine, reference=REFERENCE, example={"weight": 2.0}, batch=batch)
+    check_method(entry, plain={"weight": 0.0})
+
+
 def test_weights_of_its_own_are_refused() -> None:
     made = METHODS["beta_vae"](1.0)
 
     def mine() -> Method:
         """The method of a test."""
         return made._replace(
-            initial_parameters=lambda key, shape, num: jax.tree.map(
-                lambda leaf: 2 * leaf, made.initial_parameters(key, shape, num)
+            initial_parameters=lambda model, key: jax.tree.map(
+                lambda leaf: 2 * leaf, made.initial_parameters(model, key)
             )
         )
 

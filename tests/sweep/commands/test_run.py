@@ -29,7 +29,7 @@ from teasel.sweep.store.store import MissingFileError, StoreError
 from teasel.sweep.study.freeze import freeze
 from teasel.sweep.work import train as worker
 from teasel.sweep.work.control import Control
-from teasel.sweep.work.representations import stored_parameters
+from teasel.sweep.work.representations import stored_model
 from teasel.sweep.work.tasks import Demand, TrainPack
 
 NUMBERS = ["loss", "reconstruction", "kl", "elbo", "kl_per_latent"]
@@ -494,7 +494,7 @@ def test_scoring_reads_a_packs_parameters_once(
     monkeypatch.setattr(results.store, "read", lambda name: read.append(name) or of_store(name))
     packs = {results.attempt_id_of(trial.trial_id) for trial in trials}
     for trial in sorted(trials, key=lambda trial: results.attempt_id_of(trial.trial_id)):
-        stored_parameters(results, trial)
+        stored_model(results, trial, (64, 64, 1))
     assert sum(name.startswith("models/") for name in read) == len(packs) < len(trials)
 
 

@@ -150,7 +150,8 @@ def test_all_faults_come_at_once_each_with_its_place_and_a_suggestion() -> None:
         "(did you mean 'beta'?)",
         "study.yaml:5:30: methods.beta_vae.beta: input should be a valid number, got 'ten'",
         "study.yaml:6:3: unknown method 'betavae' (did you mean 'beta_vae'?)",
-        "study.yaml:7:19: training.steps: input should be a valid integer, got []",
+        "study.yaml:7:19: training.steps: list should have at least 1 item after validation, not 0, "
+        "got []",
         "study.yaml:7:35: training.batch_size: input should be a valid integer, got 1.5",
         "study.yaml:8:17: unknown parameter of mig 'num_trian' (did you mean 'num_train'?)",
     ]
@@ -227,7 +228,7 @@ def test_a_duplicate_key_is_a_fault_that_names_both_lines() -> None:
 
 def test_a_number_may_be_written_1e_4() -> None:
     grid = grid_of(GOOD.replace("steps: 20", "learning_rate: 1e-4"))
-    assert grid.training.learning_rate == 1e-4
+    assert grid.training.learning_rate == [1e-4]
 
 
 @pytest.mark.parametrize(

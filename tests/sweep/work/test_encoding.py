@@ -4,7 +4,6 @@ import io
 from typing import Any
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from teasel.datasets import load
@@ -12,19 +11,19 @@ from teasel.models.networks import Posterior
 from teasel.sweep.work import encoding
 
 
-def test_pictures_show_16_images_by_their_means(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pictures_show_16_images_by_their_means() -> None:
     seen: list[np.ndarray] = []
 
-    def encode(parameters: Any, images: np.ndarray) -> Posterior:
-        return Posterior(np.full((len(images), 2), 0.25), np.full((len(images), 2), 80.0))  # type: ignore[arg-type]
+    class Model:
+        def encode(self, images: np.ndarray) -> Posterior:
+            return Posterior(np.full((len(images), 2), 0.25), np.full((len(images), 2), 80.0))  # type: ignore[arg-type]
 
-    def decode(parameters: Any, codes: np.ndarray) -> np.ndarray:
-        seen.append(codes)
-        return np.zeros((len(codes), 64, 64, 1), np.float32)
+        def decode(self, codes: np.ndarray) -> np.ndarray:
+            seen.append(codes)
+            return np.zeros((len(codes), 64, 64, 1), np.float32)
 
-    monkeypatch.setattr(encoding, "encode", encode)
-    monkeypatch.setattr(encoding, "decode", decode)
-    sheet = encoding.render_pictures({}, load("dsprites_mini"))["reconstructions"]
+    model: Any = Model()
+    sheet = encoding.render_pictures(model, load("dsprites_mini"))["reconstructions"]
     np.testing.assert_array_equal(seen[0], np.full((16, 2), 0.25))
     # Four rows of four pairs, 64 pixels each, with gaps of 2 between them.
     assert Image.open(io.BytesIO(sheet)).size == (8 * 66 - 2, 4 * 66 - 2)

@@ -3,7 +3,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from teasel.sweep.work.pictures import interpolations, traversals
+from teasel.models.pictures import interpolations, traversals, traverse
 
 
 def grey(codes: np.ndarray) -> np.ndarray:
@@ -23,6 +23,6 @@ def test_an_interpolation_goes_straight_from_one_code_to_the_next() -> None:
 
 
 def test_a_traversal_moves_one_latent_and_keeps_the_others() -> None:
-    shown = levels(traversals(np.array([0.6, 0.0], np.float32), grey))
+    shown = levels(traversals(traverse(np.array([0.6, 0.0], np.float32), grey)))
     np.testing.assert_array_equal(shown[0], np.round(255 * np.clip(np.linspace(-2, 2, 9), 0, 1)))
     np.testing.assert_array_equal(shown[1], np.full(9, 153))  # .6 of 255

@@ -30,18 +30,27 @@ def reconstructions(images: np.ndarray, reconstructed: np.ndarray) -> bytes:
     return _png([np.concatenate(row) for row in rows])
 
 
-def traversals(code: np.ndarray, decode: Decode) -> bytes:
-    """One row per latent: what the decoder makes of a code as that latent goes from -2 to 2.
+def traverse(code: np.ndarray, decode: Decode, values: np.ndarray = TRAVERSAL) -> np.ndarray:
+    """What the decoder makes of a code as each latent in turn takes some values.
 
     Args:
         code: (D,), the code the other latents keep.
         decode: The decoder.
+        values: (V,).
+
+    Returns:
+        (D, V, H, W, C) images in [0, 1].
     """
-    codes = np.repeat(code[None], len(code) * len(TRAVERSAL), axis=0)
+    codes = np.tile(code, (len(code), len(values), 1))
     for latent in range(len(code)):
-        codes[latent * len(TRAVERSAL) : (latent + 1) * len(TRAVERSAL), latent] = TRAVERSAL
-    images = decode(codes)
-    return _png(list(images.reshape(len(code), len(TRAVERSAL), *images.shape[1:])))
+        codes[latent, :, latent] = values
+    images = decode(codes.reshape(-1, len(code)))
+    return images.reshape(len(code), len(values), *images.shape[1:])
+
+
+def traversals(images: np.ndarray) -> bytes:
+    """One row per latent of what `traverse` gave."""
+    return _png(list(images))
 
 
 def interpolations(codes: np.ndarray, decode: Decode) -> bytes:
@@ -57,10 +66,28 @@ def interpolations(codes: np.ndarray, decode: Decode) -> bytes:
     return _png(list(images.reshape(*between.shape[:2], *images.shape[1:])))
 
 
-def _png(rows: Sequence[np.ndarray]) -> bytes:
-    """Rows of images (N, H, W, C) in [0, 1], with white gaps between them, as one PNG."""
+def animation(frames: np.ndarray) -> bytes:
+    """A GIF that shows images (frames, N, H, W, C) in [0, 1], N side by side, there and back."""
     from PIL import Image
 
+    there = [Image.fromarray(_levels(_sheet([row]))) for row in frames]
+    first, *others = there + there[-2:0:-1]
+    buffer = io.BytesIO()
+    first.save(buffer, "GIF", save_all=True, append_images=others, duration=120, loop=0)
+    return buffer.getvalue()
+
+
+def _png(rows: Sequence[np.ndarray]) -> bytes:
+    """Rows of images (N, H, W, C) in [0, 1] as one PNG."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(_levels(_sheet(rows))).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _sheet(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """Rows of images (N, H, W, C), with white gaps between them, as one image."""
     _, height, width, channels = rows[0].shape
     columns = max(len(row) for row in rows)
     sheet = np.ones(
@@ -70,7 +97,10 @@ def _png(rows: Sequence[np.ndarray]) -> bytes:
         for left, image in enumerate(row):
             y, x = top * (height + _GAP), left * (width + _GAP)
             sheet[y : y + height, x : x + width] = image
-    levels = np.round(255 * np.clip(sheet, 0, 1)).astype(np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(levels[..., 0] if channels == 1 else levels).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
+    return sheet
+
+
+def _levels(image: np.ndarray) -> np.ndarray:
+    """An image (H, W, C) in [0, 1] as bytes: grey, if it has neither one channel nor three."""
+    grey = image if image.shape[2] == 3 else image.mean(axis=2)
+    return np.round(255 * np.clip(grey, 0, 1)).astype(np.uint8)

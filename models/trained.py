@@ -1,0 +1,252 @@
+"""A trained model in the hand: images to codes and back, on any backend."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from safetensors.numpy import load, save
+
+from ..storage import UNSEALED, is_sound, read_tensors_header, replace_file, seal
+from . import pictures
+from .checkpoint import flatten, unflatten
+from .convolution import arithmetic
+from .method import MethodEntry
+from .model import Model
+from .networks import Parameters, Posterior
+
+Observe = Callable[[Any, jax.Array], jax.Array]
+"""(data, indices (B,)) -> (B, H, W, C) images: pure, and fit for jit."""
+
+_BATCH = 256
+_LAYOUT = (
+    "NHWC images; convolution kernels (height, width, in, out), stride 2, SAME padding; transposed "
+    "ones are the gradient of the convolution with the kernel (height, width, out, in); dense "
+    "kernels (in, out); 4 x 4 maps are flattened row by row, channels last"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A model and its parameters.
+
+    Attributes:
+        entry: Its method.
+        hyperparameters: Of the method, by name.
+        model: The networks and the likelihood.
+        parameters: What `Trainer.parameters` gave.
+        name: What it was called: its trial id.
+    """
+
+    entry: MethodEntry
+    hyperparameters: Mapping[str, float]
+    model: Model
+    parameters: Parameters
+    name: str = ""
+
+    def encode(self, images: np.ndarray) -> Posterior:
+        """Mean and log variance, (B, D) float32 each, of images (B, H, W, C).
+
+        Args:
+            images: uint8, or numbers in [0, 1]. Without its axis, one channel will do.
+
+        Raises:
+            ValueError: If they are neither, or of another shape than the model's.
+        """
+        images = _unit_interval(images, self.model.image_shape)
+        found = [
+            _encode(*self._static, images[first : first + _BATCH])
+            for first in range(0, len(images), _BATCH)
+        ]
+        return Posterior(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """The images (B, H, W, C), float32 in [0, 1], of codes (B, D).
+
+        Raises:
+            ValueError: If the codes have another D.
+        """
+        codes = np.asarray(codes, np.float32)
+        if codes.ndim != 2 or codes.shape[1] != self.model.num_latents or not len(codes):
+            raise ValueError(
+                f"codes are of shape {codes.shape}; expected (B, {self.model.num_latents}), B of "
+                "at least 1"
+            )
+        found = [
+            _decode(*self._static, codes[first : first + _BATCH])
+            for first in range(0, len(codes), _BATCH)
+        ]
+        return np.concatenate(found)
+
+    def reconstruct(self, images: np.ndarray) -> np.ndarray:
+        """What the decoder makes of the means of images: (B, H, W, C), float32 in [0, 1]."""
+        return self.decode(np.asarray(self.encode(images).mean))
+
+    def sample(self, num: int, seed: int = 0) -> np.ndarray:
+        """Images (num, H, W, C), float32 in [0, 1], of codes drawn from the prior."""
+        return np.asarray(_sample(*self._static, num, jax.random.key(seed)))
+
+    def traverse(
+        self, image: np.ndarray, path: Path | str | None = None, *, span: float = 2.0, num: int = 9
+    ) -> np.ndarray:
+        """What the decoder makes of an image's mean as each latent goes from -span to span.
+
+        Args:
+            image: (H, W, C), or one of a batch, as for `encode`.
+            path: Where a picture goes: a .png with a row for each latent, or a .gif with all side
+                by side.
+            span: How far.
+            num: Of steps.
+
+        Returns:
+            (D, num, H, W, C), float32 in [0, 1].
+
+        Raises:
+            ValueError: If `path` ends otherwise, or as `encode` does.
+        """
+        suffix = Path(path).suffix.lower() if path is not None else ""
+        if path is not None and suffix not in (".png", ".gif"):
+            raise ValueError(f"the picture is {path}; expected a name that ends with .png or .gif")
+        code = np.asarray(self.encode(np.asarray(image)[None]).mean)[0]
+        values = np.linspace(-span, span, num, dtype=np.float32)
+        images = pictures.traverse(code, self.decode, values)
+        if path is not None:
+            made = (
+                pictures.traversals(images)
+                if suffix == ".png"
+                else pictures.animation(images.swapaxes(0, 1))
+            )
+            with replace_file(Path(path)) as file:
+                file.write(made)
+        return images
+
+    def save(self, path: Path | str) -> None:
+        """Writes one safetensors file, whose header says all that it takes to rebuild the model."""
+        about = {
+            "method": self.entry.name,
+            "hyperparameters": dict(self.hyperparameters),
+            "model": asdict(self.model),
+            "layout": _LAYOUT,
+            "name": self.name,
+        }
+        content = save(flatten(self.parameters), {"digest": UNSEALED, "teasel": json.dumps(about)})
+        with replace_file(Path(path)) as file:
+            file.write(seal(content))
+
+    @classmethod
+    def load(cls, path: Path | str, methods: Mapping[str, MethodEntry]) -> "TrainedModel":
+        """The model that `save` wrote.
+
+        Args:
+            path: The file.
+            methods: Where its method is looked up.
+
+        Raises:
+            ValueError: If the file is none of these or damaged, or its method is unknown.
+        """
+        content = Path(path).read_bytes()
+        try:
+            metadata = read_tensors_header(lambda num: content[:num], len(content)).metadata
+            if not is_sound(content):
+                raise ValueError("it is damaged")
+            about = json.loads(metadata["teasel"])
+            found = dict(about["model"])
+            model = Model(**found | {"image_shape": tuple(found["image_shape"])})
+            method, values = about["method"], about["hyperparameters"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} is not a model that TrainedModel.save wrote") from error
+        if method not in methods:
+            raise ValueError(f"{path} is of the method {method}, which is not installed")
+        return cls(methods[method], values, model, unflatten(load(content)), about.get("name", ""))
+
+    def encode_all(
+        self, observe: Observe, data: Any, num_images: int, *, batch: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and log variance, (N, D) float32 each, of images 0 to N - 1, each seen once.
+
+        Args:
+            observe: Gives the images of some indices, whatever is beside them.
+            data: What `observe` reads, or a function that gives it for the indices of a batch.
+            num_images: N.
+            batch: How many images at a time; by default 256 on a CPU and 2,048 elsewhere.
+
+        Raises:
+            ValueError: If num_images or batch is under 1.
+        """
+        if batch is None:
+            batch = 256 if jax.default_backend() == "cpu" else 2048
+        if num_images < 1 or batch < 1:
+            raise ValueError(
+                f"num_images is {num_images} and batch {batch}; both must be at least 1"
+            )
+        entry, model, values, parameters = self._static
+        parameters = jax.tree.map(jnp.asarray, parameters)
+        if not callable(data):
+            data = jax.tree.map(jnp.asarray, data)
+        codes = np.empty((2, num_images, model.num_latents), np.float32)
+        for first in range(0, num_images, batch):
+            # The last batch overlaps the one before, so that one program serves all.
+            start = max(0, min(first, num_images - batch))
+            indices = np.arange(start, start + min(batch, num_images), dtype=np.int32)
+            read = data(indices) if callable(data) else data
+            posterior = _encode_indices(entry, model, observe, values, parameters, read, indices)
+            codes[:, start : start + len(indices)] = posterior
+        return codes[0], codes[1]
+
+    @property
+    def _static(self) -> tuple[Any, ...]:
+        """The arguments of the compiled functions, the first two of which are static."""
+        values = {name: np.float32(value) for name, value in self.hyperparameters.items()}
+        return self.entry, self.model, values, self.parameters
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+@arithmetic()
+def _encode(entry, model, values, parameters, images) -> Posterior:
+    return entry(**values).encode(model, parameters, images)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+@arithmetic()
+def _decode(entry, model, values, parameters, codes) -> jax.Array:
+    return entry(**values).decode(model, parameters, codes)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 4))
+@arithmetic()
+def _sample(entry, model, values, parameters, num, key) -> jax.Array:
+    return entry(**values).sample(model, parameters, key, num)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+@arithmetic()
+def _encode_indices(entry, model, observe, values, parameters, data, indices) -> jax.Array:
+    return jnp.stack(entry(**values).encode(model, parameters, observe(data, indices)))
+
+
+def _unit_interval(images: Any, shape: tuple[int, int, int]) -> np.ndarray:
+    """Images (B, H, W, C) as float32 in [0, 1].
+
+    Raises:
+        ValueError: If they are neither uint8 nor in [0, 1], or of another shape.
+    """
+    images = np.asarray(images)
+    if images.shape[1:] == shape[:2] and shape[2] == 1:
+        images = images[..., None]
+    if images.ndim != 4 or images.shape[1:] != shape or not len(images):
+        raise ValueError(
+            f"images are of shape {images.shape}; expected (B, {', '.join(map(str, shape))}), B of "
+            "at least 1"
+        )
+    if images.dtype == np.uint8:
+        return images.astype(np.float32) / np.float32(255)
+    within = images.dtype.kind in "fb" and images.min() >= 0 and images.max() <= 1
+    if not within:
+        spread = f"from {images.min():g} to {images.max():g}" if images.dtype.kind in "iuf" else ""
+        raise ValueError(f"images are {images.dtype} {spread}; expected uint8, or floats in [0, 1]")
+    return images.astype(np.float32)

@@ -1,0 +1,167 @@
+"""Axes of any setting, spread by their ends, drawn at random, written with anchors."""
+
+import numpy as np
+import pytest
+
+from teasel.datasets import from_function
+from teasel.errors import ConfigError
+from teasel.models import MethodEntry
+from teasel.settings import Settings
+from teasel.sweep.grid.grid import Grid, check_grid, resolve
+from teasel.sweep.grid.source import read_yaml
+from teasel.sweep.study.freeze import _list_differences
+
+BASE = "study: mine\ndatasets: dsprites_mini\nseeds: 2\n"
+
+
+def grid_of(text: str) -> Grid:
+    return check_grid(read_yaml(BASE + text, "g.yaml"))
+
+
+def faults_of(text: str, base: str = BASE) -> str:
+    with pytest.raises(ConfigError) as caught:
+        check_grid(read_yaml(base + text, "g.yaml"))
+    return str(caught.value)
+
+
+def test_every_setting_of_training_is_an_axis() -> None:
+    grid = grid_of(
+        "methods: {beta_vae: {beta: [1, 4], num_latents: [2, 3]}, dip_vae_i: {lambda_od: 5}}\n"
+        "training: {learning_rate: [1e-4, 1e-3], network: [conv, mlp], steps: 7}\n"
+    )
+    trials = grid.trials()
+    of_beta = [trial for trial in trials if trial.method == "beta_vae"]
+    assert len(of_beta) == 2 * 2 * 2 * 2 * 2 and len(trials) - len(of_beta) == 2 * 2 * 2
+    assert {trial.training.num_latents for trial in of_beta} == {2, 3}
+    # The learning rate is an input of the program; the others are compiled into it.
+    assert len({trial.program for trial in of_beta}) == 2 * 2
+    assert len({trial.setting for trial in of_beta}) == 2 * 2 * 2 * 2
+
+
+def test_what_is_not_trained_has_no_settings_of_steps() -> None:
+    grid = grid_of(
+        "methods: {untrained: , pca: }\n"
+        "training: {learning_rate: [1e-4, 1e-3], network: [conv, mlp], num_latents: [2, 3]}\n"
+    )
+    methods = resolve(grid)["methods"]
+    assert len(methods["untrained"]) == 4 and len(methods["pca"]) == 2
+
+
+def test_an_axis_is_spread_between_its_ends() -> None:
+    grid = grid_of(
+        "methods: {beta_vae: {beta: {log: [1, 100], num: 5}}}\n"
+        "training: {batch_size: {linear: [8, 24], num: 3}}\n"
+    )
+    (cells,) = resolve(grid)["methods"].values()
+    found = [cell["hyperparameters"]["beta"] for cell in cells[::3]]
+    assert found == pytest.approx([10 ** (place / 2) for place in range(5)], rel=1e-5)
+    assert [cell["training"]["batch_size"] for cell in cells[:3]] == [8, 16, 24]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "{log: [0, 1], num: 3}",
+        "{log: [1, 2]}",
+        "{linear: [1, 2], num: 1}",
+        "{linear: 3, num: 2}",
+        "{log: [1, two], num: 2}",
+        "{cubic: [1, 2], num: 2}",
+        "{linear: [1, 2], num: 999999999}",
+        "{}",
+    ],
+)
+def test_a_spread_that_is_none_is_refused_with_its_place(given: str) -> None:
+    said = faults_of(f"methods: {{beta_vae: {{beta: {given}}}}}\n")
+    assert said.startswith("g.yaml:4:28: methods.beta_vae.beta: expected a value, a list, or a map")
+
+
+def test_a_sample_takes_settings_and_keeps_data_sets_seeds_and_references() -> None:
+    text = (
+        "methods: {beta_vae: {beta: {log: [1, 16], num: 9}}, dip_vae_i: {lambda_od: [1, 5]}, pca: }"
+        "\ntraining: {learning_rate: [1e-4, 1e-3]}\n"
+    )
+    few = grid_of(text + "sample: 5\n").trials()
+    learned = [trial for trial in few if trial.method != "pca"]
+    assert len(learned) == 5 * 2 and len(few) - len(learned) == 2
+    everything = {trial.trial_id for trial in grid_of(text).trials()}
+    assert {trial.trial_id for trial in few} < everything
+    assert few == grid_of(text + "sample: {num: 5, seed: 0}\n").trials()
+    assert few != grid_of(text + "sample: {num: 5, seed: 1}\n").trials()
+    assert len(grid_of(text + "sample: 500\n").trials()) == len(everything)
+    assert "g.yaml:6:9: sample: " in faults_of(text + "sample: none\n")
+
+
+def test_merge_keys_and_anchors_are_filled_in() -> None:
+    grid = grid_of(
+        "x-short: &short {steps: 5, batch_size: 8}\n"
+        "x-wide: &wide {width: 2, steps: 6}\n"
+        "methods: {untrained: }\n"
+        "training:\n"
+        "  <<: [*short, *wide]\n"
+        "  batch_size: 4\n"
+    )
+    training = grid.training.model_dump()
+    assert (training["steps"], training["batch_size"], training["width"]) == ([5], [4], [2.0])
+    merged = "x-a: &a {stepps: 5}\nmethods: {untrained: }\ntraining:\n  <<: *a\n"
+    assert "g.yaml:4:10: unknown key 'stepps'" in faults_of(merged)
+    assert "'<<' takes a mapping" in faults_of("methods: {<<: [1], untrained: }\n")
+    assert "unknown key 'y-a'" in faults_of("methods: {untrained: }\ny-a: 1\n")
+
+
+def test_names_of_networks_and_likelihoods_are_looked_up() -> None:
+    said = faults_of("methods: {untrained: }\ntraining: {network: convv, likelihood: normal}\n")
+    assert "g.yaml:5:21: training.network: unknown network 'convv' (did you mean 'conv'?" in said
+    assert "g.yaml:5:40: training.likelihood: unknown likelihood 'normal'" in said
+
+
+def test_a_model_that_a_data_set_does_not_fit_is_told_with_the_data_sets_place(monkeypatch) -> None:
+    base = "study: mine\ndatasets: [dsprites_mini, {}]\nseeds: 1\n"
+    text = "methods: {beta_vae: {beta: 1}}\ntraining: {likelihood: [l2, discretized_logistic]}\n"
+    assert faults_of(text, base.format("noisy_dsprites_mini")) == (
+        "g.yaml:2:27: noisy_dsprites_mini: its pixels have other levels than the 256 that "
+        "discretized_logistic is of"
+    )
+    odd = from_function("odd", {"level": 4}, lambda f: np.zeros((len(f), 64, 64, 1), np.uint8))
+    monkeypatch.setattr(type(odd), "image_shape", (48, 48, 1))
+    assert "g.yaml:2:12: dsprites_mini: image_shape is (48, 48, 1); the networks take" in faults_of(
+        "methods: {untrained: }\n", base.format("dsprites")
+    )
+
+
+def test_labels_of_data_without_factors_are_refused(monkeypatch) -> None:
+    from teasel.sweep.grid import grid as module
+
+    entry = MethodEntry(lambda: None, batch="labels")  # pyright: ignore
+    data = module.DATASETS["dsprites_mini"]
+    hidden = [factor._replace(hidden=True) for factor in data.grid]
+    object.__setattr__(data, "grid", tuple(hidden))
+    try:
+        said = module._misfit(data, entry, Settings())
+    finally:
+        object.__setattr__(data, "grid", tuple(f._replace(hidden=False) for f in data.grid))
+    assert said == "it has no factors, and <lambda> asks for labels"
+
+
+def test_grids_join_where_what_they_sweep_differs_and_not_where_it_is_fixed() -> None:
+    def entry(training: str) -> dict:
+        return resolve(grid_of(f"methods: {{beta_vae: {{beta: 1}}}}\ntraining: {training}\n"))
+
+    def differences(old: str, new: str) -> list[str]:
+        study = {"study": "mine", "protocol": 1, "grids": [entry(old)]}
+        return _list_differences(study, entry(new), 1)
+
+    assert differences("{steps: 5}", "{steps: 6}") == [
+        "beta_vae, steps: the study has 5, the grid 6"
+    ]
+    assert differences("{steps: [5, 6]}", "{steps: 6}") == []
+    assert differences("{learning_rate: [1e-4, 1e-3]}", "{learning_rate: 1e-2}") == []
+
+
+def test_settings_at_their_defaults_leave_a_trials_name_as_it_was() -> None:
+    given = Settings()
+    assert list(given.identity()) == list(Settings._fields[:5])
+    assert given._replace(network="mlp", warmup_steps=3).identity().keys() - given.identity() == {
+        "network",
+        "warmup_steps",
+    }
