@@ -93,8 +93,8 @@ class Training:
         """Returns what became of each model: losses, scores, total correlations, curve."""
         evaluations = self.trainer.evaluate(self.pack, NUM_EVALUATION_BATCHES)
         rows = []
-        for place, parameters in enumerate(self.trainer.parameters(self.pack)):
-            scores, correlations = _scores(parameters, self._dataset, self._data)
+        for place, model in enumerate(self.trainer.models(self.pack)):
+            scores, correlations = _scores(model, self._dataset, self._data)
             curve = {
                 key: [(point["step"], point[key][place]) for point in self.curve]
                 for key in ("reconstruction", "kl")

@@ -41,7 +41,7 @@ SCORES = (
 
 
 def train(dataset: Dataset, steps: int, num_seeds: int) -> list:
-    """Returns the parameters of a beta-VAE for each seed."""
+    """Returns a beta-VAE for each seed."""
     data = jax.device_put(dataset.device_data())
     settings = Settings(steps=steps, learning_rate=1e-3)  # in few steps, further than the paper's
     trainer = Trainer(
@@ -50,7 +50,7 @@ def train(dataset: Dataset, steps: int, num_seeds: int) -> list:
     pack = trainer.start([Replica({"beta": 1.0}, seed) for seed in range(num_seeds)])
     pack, curves = trainer.advance(pack, steps)
     print("reconstruction, mean over all steps:", curves["reconstruction"].round(1), flush=True)
-    return trainer.parameters(pack)
+    return trainer.models(pack)
 
 
 def as_the_original(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -80,9 +80,9 @@ def main() -> None:
     arguments = parser.parse_args()
     dataset = load("noisy_dsprites_mini")
     values = {way: {score: [] for score in SCORES} for way in WAYS}
-    for number, parameters in enumerate(train(dataset, arguments.steps, arguments.seeds)):
+    for number, model in enumerate(train(dataset, arguments.steps, arguments.seeds)):
         for way in WAYS:
-            codes = codes_of(dataset, parameters, way)
+            codes = codes_of(dataset, model, way)
             found = {
                 name: METRICS[name](
                     FreshRepresentation(dataset, codes), np.random.RandomState(0), **given

@@ -25,7 +25,7 @@ from training_common import EXAMPLES, SETTINGS, product_rate, table
 from teasel.datasets.dataset import Dataset, Factor
 from teasel.models import METHODS, Model, Replica, TrainedModel, Trainer
 from teasel.models.convolution import form_for
-from teasel.models.program import Program, RATE
+from teasel.models.program import RATE, Program
 from teasel.tests.support.ahead_of_time import STORES, kernels
 
 CHUNK = 25

@@ -69,7 +69,7 @@ def from_bytes(
     """
     found, members, step = header(data)
     found.pop("learning_rate", None)  # each member has its own; older files have it here too
-    for name in training | found:
+    for name in {**training, **found}:
         if found.get(name) != training.get(name):
             raise ValueError(
                 f"the checkpoint is of another training: {name} is {found.get(name)!r}, "
@@ -128,7 +128,7 @@ def flatten(tree: Mapping[str, Any], above: str = "") -> dict[str, np.ndarray]:
     leaves: dict[str, np.ndarray] = {}
     for name, value in tree.items():
         if isinstance(value, Mapping):
-            leaves |= flatten(value, f"{above}{name}/")
+            leaves.update(flatten(value, f"{above}{name}/"))
         else:
             leaves[above + name] = np.asarray(value)
     return leaves

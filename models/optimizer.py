@@ -69,6 +69,7 @@ def learning_rate_at(settings: Settings, highest: Any, step: Any) -> Any:
     """
     if not settings.warmup_steps and settings.schedule == "constant":
         return highest
+    step = jnp.asarray(step, jnp.float32)
     left = max(1, settings.steps - settings.warmup_steps)
     after = {
         "constant": optax.constant_schedule(1.0),

@@ -155,8 +155,9 @@ class TrainedModel:
             if not is_sound(content):
                 raise ValueError("it is damaged")
             about = json.loads(metadata["teasel"])
-            found = dict(about["model"])
-            model = Model(**found | {"image_shape": tuple(found["image_shape"])})
+            found: dict[str, Any] = dict(about["model"])
+            found["image_shape"] = tuple(found["image_shape"])
+            model = Model(**found)
             method, values = about["method"], about["hyperparameters"]
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a model that TrainedModel.save wrote") from error

@@ -347,9 +347,10 @@ class Trainer:
     def _training(self) -> dict[str, Any]:
         """What a checkpoint must be of: all but how long it trains, and how it is evaluated."""
         settings = self._program.settings.identity()
-        falls = self._program.settings.schedule == "cosine"  # to 0 at the last step
-        for name in ("evaluation_batches", RATE, *(() if falls else ("steps",))):
+        for name in ("steps", "evaluation_batches", RATE):
             del settings[name]
+        if self._program.settings.schedule == "cosine":
+            settings["steps"] = self._program.settings.steps  # at the last of which it is at 0
         return {"method": self._program.entry.name} | settings
 
     def _count_programs(self, function: Callable) -> Callable:

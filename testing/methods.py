@@ -128,7 +128,7 @@ def _check_optimizer(entry: MethodEntry, made: Method, params: dict[str, Any]) -
 
 def _check_shapes(entry: MethodEntry, made: Method, params: dict[str, Any]) -> None:
     loss, info = jax.eval_shape(
-        lambda params, batch: made.loss(_MODEL, params, batch, jax.random.key(0), _STEP),
+        lambda params, batch: made.loss(_MODEL, params, batch, jax.random.key(0), jnp.int32(_STEP)),
         params,
         _batch(entry, np.zeros((4, *_SHAPE), np.float32)),
     )

@@ -80,7 +80,8 @@ def test_its_grid_and_its_selection_are_valid(tmp_path: Path) -> None:
     )
     text, swept = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     found = check_grid(read_yaml(swept, "rates.yaml")).trials()
-    assert len(found) == 3 * 40 and len({trial.setting for trial in found}) == 40
+    assert len(found) == 3 * 40
+    assert len({trial.setting for trial in found}) == 40
     trials = check_grid(read_yaml(text, str(tmp_path / "colour.yaml"))).trials()
     (said,) = re.findall(r"This one has (\d+) trials", PAGE)
     assert len(trials) == int(said) == 2 * 9 * 10 - 10

@@ -11,7 +11,7 @@ import pytest
 from teasel.models import METHODS, Model, TrainedModel
 
 PAGE = (Path(__file__).parents[1] / "docs" / "model.md").read_text()
-CODE = {kind: text for kind, text in re.findall(r"```python\n# (\w+)\n(.*?)```", PAGE, re.DOTALL)}
+CODE = dict(re.findall(r"```python\n# (\w+)\n(.*?)```", PAGE, re.DOTALL))
 
 
 @pytest.fixture(scope="module", params=[(64, 64, 3), (32, 32, 1)], ids=str)

@@ -69,7 +69,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_text(text)
     grid = FILES["study.yaml"]
-    few = grid.replace("steps: 5000", "steps: 3, batch_size: 8, evaluation_batches: 2")
+    few = grid.replace("steps: 5000", "steps: 3, batch_size: 8, evaluation_batches: 2, width: 0.2")
     metrics = "{active_units: {num_train: 200}, mig: {num_train: 200}}"
     few = few.replace("{active_units: {}, mig: {}}", metrics)
     (folder / "study.yaml").write_text(grid)

@@ -162,8 +162,8 @@ def _model_faults(grid: Grid) -> list[Fault]:
     found = []
     for place, entry in enumerate(grid.datasets):
         try:
-            file = entry.npz and entry.sha256
-            data = find_npz(entry.name, [entry.npz], entry.sha256) if file else DATASETS[entry.name]
+            own = entry.npz and entry.sha256 and find_npz(entry.name, [entry.npz], entry.sha256)
+            data = own or DATASETS[entry.name]
         except TeaselError:
             continue  # which a look at the data sets says better
         for method, training in sorted(cells):

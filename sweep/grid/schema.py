@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args, get_origin
 
 import numpy as np
 from pydantic import (
@@ -65,19 +65,20 @@ def _spread(value: Any) -> Any:
     """
     if not isinstance(value, dict):
         return as_list(value)
-    (kind, ends), num = next(iter(value.items()), ("", None)), value.get("num")
-    numbers = ends if isinstance(ends, list) else []
+    kind = "log" if "log" in value else "linear"
+    ends, num = value.get(kind), value.get("num")
+    numbers = ends if isinstance(ends, list) and len(ends) == 2 else []
     numbers = [each for each in numbers if type(each) in (int, float) and math.isfinite(each)]
-    good = value.keys() in ({"log", "num"}, {"linear", "num"}) and type(num) is int
-    good = good and len(numbers) == 2 and isinstance(ends, list) and len(ends) == 2
-    if not good or not 2 <= num <= MOST_TRIALS or (kind == "log" and min(numbers) <= 0):
+    good = value.keys() == {kind, "num"} and type(num) is int and 2 <= num <= MOST_TRIALS
+    if not good or len(numbers) < 2 or (kind == "log" and min(numbers) <= 0):
         raise PydanticCustomError(
             "axis",
             "expected a value, a list, or a mapping such as {form}, log of numbers above 0, got "
             "{given}",
             {"form": "{log: [1, 100], num: 5} or {linear: [0, 1], num: 3}", "given": repr(value)},
         )
-    places = (np.geomspace if "log" in value else np.linspace)(*numbers, num)
+    spread = np.geomspace if kind == "log" else np.linspace
+    places = spread(numbers[0], numbers[1], cast(int, num))
     rounded = [float(f"{place:.6g}") for place in places]
     return [int(place) if place.is_integer() else place for place in rounded]
 

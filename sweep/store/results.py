@@ -317,8 +317,8 @@ class Results:
             shape = DATASETS[row["dataset"]].image_shape
         if shape is None:
             raise ResultsError(
-                f"{self.uri}: nobody knows the images that trial {trial_id} is for; {row['dataset']} "
-                "is not installed"
+                f"{self.uri}: nobody knows the images that trial {trial_id} is for: "
+                f"{row['dataset']} is not installed"
             )
         model, parameters = Model.of(settings, shape), parameters_from_bytes(content)[trial_id]
         return TrainedModel(METHODS[row["method"]], own, model, parameters, trial_id)

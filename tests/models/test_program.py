@@ -104,7 +104,8 @@ def test_views_and_labels_reach_the_loss(form) -> None:
     def draw(data, key, batch_size):
         del data, key
         images = jnp.full((batch_size, 16, 16, 1), 0.5)
-        return Batch(images, images / 2, jnp.full((batch_size, 2), 7, jnp.int32))
+        labels = jnp.full((batch_size, 2), 7, jnp.int32)
+        return Batch(images, views=images / 2, labels=labels)
 
     trainer = Trainer(MethodEntry(seen, batch="pairs"), SETTINGS, (16, 16, 1), draw, (), form=form)
     pack, curves = trainer.advance(trainer.start([Replica({}, 0), Replica({}, 1)]), 2)

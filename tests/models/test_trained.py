@@ -13,6 +13,7 @@ from teasel.models import (
     parameters_from_bytes,
     parameters_to_bytes,
 )
+from teasel.models.checkpoint import image_shape_of
 from teasel.storage import is_sound, read_tensors_header
 
 MODEL = Model((16, 16, 3), num_latents=3, width=0.25)
@@ -44,8 +45,10 @@ def test_an_empty_request_is_refused() -> None:
 
 
 def test_stored_parameters_encode_and_decode_as_they_did() -> None:
-    stored = parameters_from_bytes(parameters_to_bytes({"t1": PARAMETERS, "t2": PARAMETERS}))
+    saved = parameters_to_bytes({"t1": PARAMETERS, "t2": PARAMETERS}, (16, 16, 3))
+    stored = parameters_from_bytes(saved)
     assert set(stored) == {"t1", "t2"}
+    assert image_shape_of(saved) == (16, 16, 3)
     jax.tree.map(np.testing.assert_array_equal, stored["t2"], PARAMETERS)
 
 
@@ -179,7 +182,7 @@ def test_what_is_no_saved_model_is_refused(tmp_path) -> None:
     (tmp_path / "text").write_text("nonsense")
     (tmp_path / "empty").write_bytes(b"")
     (tmp_path / "half").write_bytes(content[: len(content) // 2])
-    (tmp_path / "others").write_bytes(parameters_to_bytes({"t1": PARAMETERS}))
+    (tmp_path / "others").write_bytes(parameters_to_bytes({"t1": PARAMETERS}, (16, 16, 3)))
     for name in ("text", "empty", "half", "others"):
         with pytest.raises(ValueError, match=f"{name} is not a model that TrainedModel.save wrote"):
             TrainedModel.load(tmp_path / name, METHODS)

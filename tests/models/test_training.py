@@ -191,7 +191,7 @@ def test_a_factor_vae_has_a_bound_too(monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = Trainer(METHODS["factor_vae"], SETTINGS, SHAPE, _draw, DATA)
     row = np.array([10.0, 3.0, 2.0, 7.0, 1.0, 0.5, 0.5])  # `CURVES`, and the KL of three latents
     monkeypatch.setattr(trainer, "_evaluate", lambda *given: row)
-    pack = Pack((Replica({"gamma": 1.0}, 0),), 0, [State({}, ())])
+    pack = Pack((Replica({"gamma": 1.0}, 0, learning_rate=1e-3),), 0, [State({}, ())])
     (found,) = trainer.evaluate(pack, 1)
     assert found["elbo"] == -(3 + 2)
 

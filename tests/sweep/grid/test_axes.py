@@ -31,7 +31,8 @@ def test_every_setting_of_training_is_an_axis() -> None:
     )
     trials = grid.trials()
     of_beta = [trial for trial in trials if trial.method == "beta_vae"]
-    assert len(of_beta) == 2 * 2 * 2 * 2 * 2 and len(trials) - len(of_beta) == 2 * 2 * 2
+    assert len(of_beta) == 2 * 2 * 2 * 2 * 2
+    assert len(trials) - len(of_beta) == 2 * 2 * 2
     assert {trial.training.num_latents for trial in of_beta} == {2, 3}
     # The learning rate is an input of the program; the others are compiled into it.
     assert len({trial.program for trial in of_beta}) == 2 * 2
@@ -44,7 +45,8 @@ def test_what_is_not_trained_has_no_settings_of_steps() -> None:
         "training: {learning_rate: [1e-4, 1e-3], network: [conv, mlp], num_latents: [2, 3]}\n"
     )
     methods = resolve(grid)["methods"]
-    assert len(methods["untrained"]) == 4 and len(methods["pca"]) == 2
+    assert len(methods["untrained"]) == 4
+    assert len(methods["pca"]) == 2
 
 
 def test_an_axis_is_spread_between_its_ends() -> None:
@@ -83,7 +85,8 @@ def test_a_sample_takes_settings_and_keeps_data_sets_seeds_and_references() -> N
     )
     few = grid_of(text + "sample: 5\n").trials()
     learned = [trial for trial in few if trial.method != "pca"]
-    assert len(learned) == 5 * 2 and len(few) - len(learned) == 2
+    assert len(learned) == 5 * 2
+    assert len(few) - len(learned) == 2
     everything = {trial.trial_id for trial in grid_of(text).trials()}
     assert {trial.trial_id for trial in few} < everything
     assert few == grid_of(text + "sample: {num: 5, seed: 0}\n").trials()

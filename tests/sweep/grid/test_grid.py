@@ -150,8 +150,8 @@ def test_all_faults_come_at_once_each_with_its_place_and_a_suggestion() -> None:
         "(did you mean 'beta'?)",
         "study.yaml:5:30: methods.beta_vae.beta: input should be a valid number, got 'ten'",
         "study.yaml:6:3: unknown method 'betavae' (did you mean 'beta_vae'?)",
-        "study.yaml:7:19: training.steps: list should have at least 1 item after validation, not 0, "
-        "got []",
+        "study.yaml:7:19: training.steps: list should have at least 1 item after "
+        "validation, not 0, got []",
         "study.yaml:7:35: training.batch_size: input should be a valid integer, got 1.5",
         "study.yaml:8:17: unknown parameter of mig 'num_trian' (did you mean 'num_train'?)",
     ]
