@@ -21,7 +21,7 @@ def color(data_dir: Path | None) -> Appearance:
     def paint(images: Any, words: Any) -> Any:
         return images * (0.5 + _uniform(words)[:, None, None, :] / 2)
 
-    return Appearance("color", (3,), paint, lambda rng, num: _words(rng.random_sample((num, 3))))
+    return Appearance("color", (3,), paint)
 
 
 def noise(data_dir: Path | None) -> Appearance:
@@ -38,11 +38,7 @@ def noise(data_dir: Path | None) -> Appearance:
             images, (levels.astype(np.float32) + 0.5) / 1024
         )
 
-    def words(rng: np.random.RandomState, num: int) -> np.ndarray:
-        levels = (rng.random_sample((num, 64, 64, 3)) * 1024).astype(np.uint32)
-        return levels[..., 0] | levels[..., 1] << np.uint32(10) | levels[..., 2] << np.uint32(20)
-
-    return Appearance("noise", (64, 64), paint, words)
+    return Appearance("noise", (64, 64), paint)
 
 
 def scream(data_dir: Path | None) -> Appearance:
@@ -66,23 +62,13 @@ def scream(data_dir: Path | None) -> Appearance:
         background = (patches + uniforms[:, None, None, 2:]) / 2
         return xp.where(images > 0, 1 - background, background)
 
-    def words(rng: np.random.RandomState, num: int) -> np.ndarray:
-        room = np.array([height, width]) - 64
-        drawn = [((rng.randint(room) + 0.5) / room, rng.random_sample(3)) for _ in range(num)]
-        return _words(np.array([np.concatenate(both) for both in drawn]))
-
     identity = f"scream {hashlib.sha256(painting.tobytes()).hexdigest()}"
-    return Appearance(identity, (5,), paint, words)
+    return Appearance(identity, (5,), paint)
 
 
 def _uniform(words: Any) -> Any:
     """Uniform float32 numbers in [0, 1) from the upper 24 of 32 random bits."""
     return (words >> np.uint32(8)).astype(np.float32) / 2**24
-
-
-def _words(uniforms: np.ndarray) -> np.ndarray:
-    """The words of which `_uniform` makes these numbers in [0, 1), to 24 bits."""
-    return (uniforms * 2**32).astype(np.uint32)
 
 
 def _painting(data_dir: Path | None) -> np.ndarray:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -33,14 +34,12 @@ class Appearance(NamedTuple):
 
     `paint(images, words)` maps stored images (B, H, W, 1) and random 32-bit words
     (B, *noise_shape), uint32, to observations (B, H, W, 3). It takes NumPy and JAX arrays alike.
-    `identity` says for the fingerprint what is added. `words` gives B images the words by which
-    they show what a RandomState drew in the original; by default it is taken word by word.
+    `identity` says for the fingerprint what is added.
     """
 
     identity: str
     noise_shape: tuple[int, ...]
     paint: Callable[[Any, Any], Any]
-    words: Callable[[np.random.RandomState, int], np.ndarray] | None = None
 
 
 class Window(NamedTuple):
@@ -141,19 +140,19 @@ class Dataset:
         return np.ravel_multi_index(columns, self._sizes)
 
     def images(self, indices: np.ndarray, rng: Rng | None = None) -> np.ndarray:
-        """Observations (N, H, W, C), float32 in [0, 1]; a fresh draw of the noise every time.
+        """Observations (N, H, W, C), float32 in [0, 1].
 
         Args:
             indices: (N,) integers in [0, len(self)).
-            rng: Needed if the data set is stochastic. From a RandomState the original's noise.
+            rng: Draws fresh noise. Without one an image shows its own, as in `observe`.
         """
-        rows = self.store[self._check_indices(indices)]
+        indices = self._check_indices(indices)
         words, added = None, self.appearance
-        if added and added.words and isinstance(rng, np.random.RandomState):
-            words = added.words(rng, len(rows))
+        if added and rng is not None:
+            words = self._sample(rng, 2**32, len(indices), *added.noise_shape)
         elif added:
-            words = self._sample(rng, 2**32, len(rows), *added.noise_shape)
-        return self._show(rows, words)
+            words = np.asarray(_own_words(added.noise_shape, jnp.asarray(indices, jnp.int32)))
+        return self._show(self.store[indices], words)
 
     def device_data(self) -> np.ndarray:
         """The compact array in which `observe` and `sample_batch` look images up, on a device."""
@@ -164,7 +163,7 @@ class Dataset:
         indices = np.sort(self._check_indices(np.ravel(indices))).astype(np.int32)
         return Window(indices, self.store[indices])
 
-    def observe(self, data: Any, indices: jax.Array, key: jax.Array) -> jax.Array:
+    def observe(self, data: Any, indices: jax.Array, key: jax.Array | None = None) -> jax.Array:
         """Observations (B, H, W, C), float32 in [0, 1], of images (B,): pure, for a jitted step.
 
         Without noise they equal `images(indices)` to the last bit and `key` is unused.
@@ -172,11 +171,14 @@ class Dataset:
         Args:
             data: `device_data()`, or a `window` that holds the images.
             indices: (B,) integers in [0, len(self)).
-            key: Where the noise comes from.
+            key: Draws fresh noise. Without one an image shows its own: the same at every visit, in
+                any batch and on any device.
         """
-        words = None
-        if self.appearance:
-            words = jax.random.bits(key, (len(indices), *self.appearance.noise_shape))
+        words, added = None, self.appearance
+        if added and key is not None:
+            words = jax.random.bits(key, (len(indices), *added.noise_shape))
+        elif added:
+            words = _own_words(added.noise_shape, indices)
         if isinstance(data, Window):
             rows = data.rows[jnp.searchsorted(data.indices, indices)]
         else:
@@ -227,6 +229,17 @@ class Dataset:
             raise ValueError(f"{self.name} draws at random here: give rng, a numpy Generator")
         integers = rng.randint if isinstance(rng, np.random.RandomState) else rng.integers
         return integers(high, size=shape, dtype=np.uint32 if high == 2**32 else np.int64)
+
+
+@partial(jax.jit, static_argnums=0)
+def _own_words(shape: tuple[int, ...], indices: jax.Array) -> jax.Array:
+    """The random words (B, *shape) by which each image shows its own noise.
+
+    Differs from the original: scores see this one observation of each image, and not a fresh one at
+    every visit.
+    """
+    key = jax.random.key(0, impl="threefry2x32")
+    return jax.vmap(lambda index: jax.random.bits(jax.random.fold_in(key, index), shape))(indices)
 
 
 def _unit_interval(levels: Any) -> Any:

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...datasets import Dataset
-from ...metrics import Rng
 from .request import MetricRequest
 from .trial import Trial
 
-Encode = Callable[[np.ndarray, Rng], np.ndarray]
-"""(image indices (N,), rng) -> codes (N, D) of one observation of each."""
+Encode = Callable[[np.ndarray], np.ndarray]
+"""(image indices (N,)) -> codes (N, D) of each image, with its own noise."""
 
 NUM_FITTED = 10_000
 """Observations that PCA and ICA are fitted to."""
@@ -50,18 +49,18 @@ def _ground_truth(dataset: Dataset, seed: int, num_latents: int) -> Encode:
     """The factors themselves, standardised: what a perfect representation would be."""
     sizes = np.array(dataset.factor_sizes)
     centre, spread = (sizes - 1) / 2, np.sqrt((sizes**2 - 1) / 12)
-    return lambda indices, rng: ((dataset.factors(indices) - centre) / spread).astype(np.float32)
+    return lambda indices: ((dataset.factors(indices) - centre) / spread).astype(np.float32)
 
 
 def _raw_pixels(dataset: Dataset, seed: int, num_latents: int) -> Encode:
     """Every pixel of every channel."""
-    return lambda indices, rng: dataset.images(indices, rng).reshape(len(indices), -1)
+    return lambda indices: dataset.images(indices).reshape(len(indices), -1)
 
 
 def _random_codes(dataset: Dataset, seed: int, num_latents: int) -> Encode:
     """Standard normal numbers, the same for an image at every visit, that know nothing of it."""
     codes = np.random.default_rng(seed).standard_normal((len(dataset), num_latents), np.float32)
-    return lambda indices, rng: codes[indices]
+    return lambda indices: codes[indices]
 
 
 def _pca(dataset: Dataset, seed: int, num_latents: int) -> Encode:
@@ -85,8 +84,8 @@ def _ica(dataset: Dataset, seed: int, num_latents: int) -> Encode:
 def _fit(model, dataset: Dataset, seed: int) -> Encode:
     """The encoder of a model of scikit-learn, fitted to images of the data set."""
     rng, pixels = np.random.default_rng(seed), _raw_pixels(dataset, seed, num_latents=0)
-    model.fit(pixels(rng.integers(len(dataset), size=min(NUM_FITTED, len(dataset))), rng))
-    return lambda indices, rng: model.transform(pixels(indices, rng)).astype(np.float32)
+    model.fit(pixels(rng.integers(len(dataset), size=min(NUM_FITTED, len(dataset)))))
+    return lambda indices: model.transform(pixels(indices)).astype(np.float32)
 
 
 REFERENCES: dict[str, Reference] = {
@@ -116,7 +115,7 @@ def encode_to_keep(trial: Trial, dataset: Dataset, indices: np.ndarray) -> np.nd
     """Codes (N, D) of images (N,), to be kept; None where the data set has them."""
     if not REFERENCES[trial.method].keeps_codes:
         return None
-    return encoder_of(trial, dataset)(indices, np.random.default_rng(trial.seed))
+    return encoder_of(trial, dataset)(indices)
 
 
 def encoder_of(trial: Trial, dataset: Dataset) -> Encode:

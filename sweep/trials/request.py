@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 from ...metrics import PAPER_SEEDS, find_metric
 from .trial import short_hash
 
-_DRAWN = ("color_dsprites", "noisy_dsprites", "scream_dsprites")
-POINTS = dict.fromkeys(["smallnorb", *_DRAWN, *(f"{name}_mini" for name in _DRAWN)], 2)
+_NOISY = ("color_dsprites", "noisy_dsprites", "scream_dsprites")
+POINTS = {"smallnorb": 2} | dict.fromkeys([*_NOISY, *(f"{name}_mini" for name in _NOISY)], 3)
 """The version of the points that a metric seed stands for, by data set; 1 if it isn't here.
 
-2: hidden factors and noise are drawn as the original draws them.
+2: hidden factors are drawn as the original draws them. 3: an image shows its own noise.
 """
 
 

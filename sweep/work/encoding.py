@@ -14,7 +14,6 @@ from .batches import Batches
 
 NUM_TRAIN_POINTS, NUM_TEST_POINTS = 10_000, 5_000
 _NUM_PICTURES, _NUM_INTERPOLATED = 16, 8  # Differs from the original: 64, of sampled codes.
-_BATCH = 500
 
 
 def fixed_points(dataset: Dataset) -> np.ndarray:
@@ -31,8 +30,8 @@ def codes_of_points(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and log variance, (15,000, D) each, of the fixed points.
 
-    Where an observation is a function of its index, each image is encoded once, into a table that
-    is kept until all metrics have looked their codes up; so are these.
+    Each image is encoded once, into a table that is kept until all metrics have looked their codes
+    up; so are these.
 
     Args:
         parameters: The model's.
@@ -41,33 +40,16 @@ def codes_of_points(
         dataset: What is observed.
         batches: How the device gets it.
     """
+    data = batches.data if batches.whole else dataset.window
+    mean, log_variance = encode_all(parameters, dataset.observe, data, len(dataset))
+    code_tables.save(results, trial_id, mean, log_variance)
     points = fixed_points(dataset)
-    if not dataset.stochastic:
-        if batches.whole:
-            table = encode_all(parameters, dataset.observe, batches.data, len(dataset))
-        else:
-            table = _encode_from_host(parameters, dataset, np.arange(len(dataset)))
-        code_tables.save(results, trial_id, *table)
-        return table[0][points], table[1][points]
-    return _encode_from_host(parameters, dataset, points)
-
-
-def _encode_from_host(
-    parameters: Any, dataset: Dataset, indices: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and log variance, (N, D) each, of one observation of each index."""
-    rng = np.random.default_rng(0)
-    posteriors = [
-        encode(parameters, dataset.images(indices[first : first + _BATCH], rng))
-        for first in range(0, len(indices), _BATCH)
-    ]
-    mean, log_variance = (np.concatenate(parts) for parts in zip(*posteriors, strict=True))
-    return mean, log_variance
+    return mean[points], log_variance[points]
 
 
 def render_pictures(parameters: Any, dataset: Dataset) -> dict[str, bytes]:
     """PNGs by kind, of the first fixed points; none if the codes are no numbers."""
-    images = dataset.images(fixed_points(dataset)[:_NUM_PICTURES], np.random.default_rng(0))
+    images = dataset.images(fixed_points(dataset)[:_NUM_PICTURES])
     means = np.asarray(encode(parameters, images)[0])
     if not np.isfinite(means).all():
         return {}

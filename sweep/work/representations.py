@@ -7,7 +7,7 @@ import numpy as np
 
 from ...datasets import Dataset
 from ...metrics import Representation, Rng, TableRepresentation
-from ...metrics.representation import DrawnInTurns, sample_codes
+from ...metrics.representation import DrawnInTurns
 from ..store import code_tables
 from ..store.results import Results, ResultsError
 from ..store.store import MissingFileError
@@ -16,24 +16,20 @@ from ..trials.references import REFERENCES, Encode, encoder_of
 from ..trials.trial import Trial
 
 
-class FreshRepresentation(DrawnInTurns):
-    """Codes of a fresh observation at every visit, as the original study made them.
-
-    Needed where an observation is more than its image's index (colour, noise); elsewhere a table
-    of all codes gives the same numbers for far less work.
+class ComputedRepresentation(DrawnInTurns):
+    """Codes that are computed when they are asked for: of references, which have no table.
 
     Args:
         dataset: What is observed.
-        encode: Image indices (N,) and a generator to the codes (N, D) of one observation of each,
-            or to means and log variances (N, 2, D), to be sampled from.
+        encode: Image indices (N,) to codes (N, D).
     """
 
     def __init__(self, dataset: Dataset, encode: Encode) -> None:
         self.factor_sizes = dataset.factor_sizes
-        self._observe = lambda factors, rng: encode(dataset.sample_indices(factors, rng), rng)
+        self._observe = lambda factors, rng: encode(dataset.sample_indices(factors, rng))
 
     def _codes(self, seen: np.ndarray, rng: Rng) -> np.ndarray:
-        return sample_codes(seen[:, 0], seen[:, 1], rng) if seen.ndim == 3 else seen
+        return seen
 
 
 class KeptPoints:
@@ -97,13 +93,7 @@ def open_representations(
         return {}
     dataset = definition(trial)()
     if trial.method in REFERENCES:
-        return {"mean": FreshRepresentation(dataset, encoder_of(trial, dataset))}
-    if dataset.stochastic:
-        model = stored_parameters(results, trial)
-        return {
-            kind: FreshRepresentation(dataset, _encoder(dataset, model, kind == "sampled"))
-            for kind in kinds
-        }
+        return {"mean": ComputedRepresentation(dataset, encoder_of(trial, dataset))}
     mean, log_variance = code_table(results, trial, dataset)
     sizes, indices_of = dataset.factor_sizes, dataset.sample_indices
     return {
@@ -112,16 +102,6 @@ def open_representations(
         )
         for kind in kinds
     }
-
-
-def _encoder(dataset: Dataset, parameters: Any, sampled: bool) -> Encode:
-    from ...models import encode
-
-    def observe(indices: np.ndarray, rng: Rng) -> np.ndarray:
-        posterior = encode(parameters, dataset.images(indices, rng))
-        return np.stack(posterior, axis=1) if sampled else np.asarray(posterior.mean)
-
-    return observe
 
 
 def code_table(results: Results, trial: Trial, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:

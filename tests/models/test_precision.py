@@ -34,7 +34,7 @@ def draw(data: Any, key: jax.Array, batch_size: int) -> jax.Array:
     return jnp.zeros((batch_size, *SHAPE))
 
 
-def observe(data: jax.Array, indices: jax.Array, key: jax.Array) -> jax.Array:
+def observe(data: jax.Array, indices: jax.Array) -> jax.Array:
     return data[indices]
 
 
