@@ -42,7 +42,8 @@ VOTES = {"num_train": 1_000, "num_test": 2_000}  # of 10,000 and 5,000
 SIZES: dict[str, dict[str, Any]] = {
     **{name: {} for name in ("mig", "modularity", "unsupervised", "explicitness", "sap")},
     "dci": {"num_train": 2_000, "num_test": 1_000},
-    **{name: {"num_train": (1_000,)} for name in ("downstream_gbt", "downstream_lr")},
+    "downstream_gbt": {"num_train": (1_000,)},
+    "downstream_lr": {"num_train": (1_000,), "one_vs_rest": False},  # a tenth of the paper's time
     **dict.fromkeys(("beta_vae_score", "factor_vae_score"), VOTES),
 }
 SCORES = (
@@ -128,7 +129,7 @@ def scores(representation: TableRepresentation, kind: str) -> dict[str, float]:
     found = {}
     for metric, sizes in SIZES.items():
         rng = np.random.RandomState(PAPER_SEEDS[kind][metric])
-        given = METRICS[metric](representation, rng, **PAPER_PARAMETERS[metric], **sizes)
+        given = METRICS[metric](representation, rng, **(PAPER_PARAMETERS[metric] | sizes))
         found |= {f"{metric}: {score}": given[score] for name, score in SCORES if name == metric}
     return found
 
