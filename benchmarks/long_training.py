@@ -25,7 +25,7 @@ from teasel.datasets.cache import cache_dir
 from teasel.metrics import METRICS, PAPER_SEEDS
 from teasel.models import METHODS, Replica, Settings, TrainedModel, Trainer, keep_freed_memory
 from teasel.models.annealed_vae import capacity
-from teasel.sweep.work.representations import FreshRepresentation
+from teasel.sweep.work.representations import ComputedRepresentation
 
 # The paper's weakest and strongest values; AnnealedVAE constrains most where c_max is small.
 SETTINGS = {
@@ -118,19 +118,20 @@ def _scores(model: TrainedModel, dataset: Dataset, data: Any) -> tuple[Row, dict
     @jax.jit
     def posterior(indices: jax.Array) -> tuple[jax.Array, jax.Array]:
         return model.entry(**model.hyperparameters).encode(
-            model.model, model.parameters, dataset.observe(data, indices, jax.random.key(0))
+            model.model, model.parameters, dataset.observe(data, indices)
         )
 
-    def means(indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        del rng
+    noise = np.random.default_rng(0)
+
+    def means(indices: np.ndarray) -> np.ndarray:
         return np.asarray(posterior(jnp.asarray(indices, jnp.int32))[0])
 
-    def samples(indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def samples(indices: np.ndarray) -> np.ndarray:
         mean, log_variance = map(np.asarray, posterior(jnp.asarray(indices, jnp.int32)))
-        return mean + np.exp(log_variance / 2) * rng.normal(size=mean.shape)
+        return mean + np.exp(log_variance / 2) * noise.normal(size=mean.shape)
 
     def score(kind: str, metric: str) -> dict[str, float]:
-        representation = FreshRepresentation(dataset, {"mean": means, "sampled": samples}[kind])
+        representation = ComputedRepresentation(dataset, {"mean": means, "sampled": samples}[kind])
         rng = np.random.RandomState(PAPER_SEEDS[kind][metric])
         return METRICS[metric](representation, rng, **METRIC_PARAMETERS[metric])
 

@@ -11,7 +11,6 @@ the difference, and the spread of the score over the training seeds.
 """
 
 import argparse
-from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -19,7 +18,8 @@ import numpy as np
 from teasel.datasets import Dataset, load
 from teasel.metrics import METRICS
 from teasel.models import METHODS, Replica, Settings, TrainedModel, Trainer
-from teasel.sweep.work.representations import FreshRepresentation
+from teasel.sweep.trials.references import Encode
+from teasel.sweep.work.representations import ComputedRepresentation
 
 WAYS = ("ours", "the original's")
 LEVELS = 1024  # of our noise
@@ -59,12 +59,11 @@ def as_the_original(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.where(images == 1, 1, images + lower_bits)  # sprites are 1, noise is below
 
 
-def codes_of(dataset: Dataset, model: TrainedModel, way: str) -> Callable[..., np.ndarray]:
-    """Returns what draws and encodes observations, a function of image indices."""
+def codes_of(dataset: Dataset, model: TrainedModel, way: str) -> Encode:
+    """Returns what draws and encodes fresh observations, a function of image indices."""
     noise, lower = np.random.default_rng(0), np.random.default_rng(1)
 
-    def codes(indices: np.ndarray, rng: object) -> np.ndarray:
-        del rng  # has drawn the factors
+    def codes(indices: np.ndarray) -> np.ndarray:
         images = dataset.images(indices, noise)
         if way == WAYS[1]:
             images = as_the_original(images, lower)
@@ -85,7 +84,7 @@ def main() -> None:
             codes = codes_of(dataset, model, way)
             found = {
                 name: METRICS[name](
-                    FreshRepresentation(dataset, codes), np.random.RandomState(0), **given
+                    ComputedRepresentation(dataset, codes), np.random.RandomState(0), **given
                 )
                 for name, given in PARAMETERS.items()
             }

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.schedule.scheduler import Options, Scheduler
 from teasel.sweep.store.results import Results
-from teasel.sweep.study.costs import cost, num_encoded, relative_step
+from teasel.sweep.study.costs import ON_ACCELERATOR, after_seconds, cost, relative_step
 from teasel.sweep.study.remaining import WantedTrial, remaining
 from teasel.sweep.study.study import wanted_trials
 from teasel.sweep.trials.trial import Trial
@@ -67,7 +67,8 @@ def model_step(trial: Trial, rates: Rates) -> float:
 
 def model_seconds(everything: list[WantedTrial], rates: Rates) -> float:
     """Seconds of one accelerator, if nothing but the models' own work took time."""
-    return sum(trial.training.steps * model_step(trial, rates) for trial, _ in everything)
+    steps = sum(trial.training.steps * model_step(trial, rates) for trial, _ in everything)
+    return steps + sum(after_seconds(trial, ON_ACCELERATOR) for trial, _ in everything)
 
 
 def durations(rates: Rates) -> Durations:
@@ -77,10 +78,7 @@ def durations(rates: Rates) -> Durations:
         return rates.launch_seconds + len(task.trials) * model_step(task.trials[0], rates)
 
     def encode(task: TrainPack) -> float:
-        # A third of a step's work on each batch of the evaluation and of what is kept.
-        trial = task.trials[0]
-        batches = trial.training.evaluation_batches + num_encoded(trial) / 64
-        return len(task.trials) * batches * model_step(trial, rates) / 3
+        return sum(after_seconds(trial, ON_ACCELERATOR) for trial in task.trials)
 
     def start(task: Task) -> float:
         return rates.start_seconds

@@ -13,7 +13,7 @@ from ..schedule.preflight import look_before
 from ..schedule.progress import duration
 from ..store.checkpoints import furthest_by_trial
 from ..store.results import Results
-from ..study.costs import Cost, cost, measured_seconds
+from ..study.costs import ON_ACCELERATOR, ON_CPU, Cost, cost, measured_seconds
 from ..study.devices import DEVICES, plan_device
 from ..study.freeze import join_study
 from ..study.packing import Slots, make_packs, memory_of
@@ -130,7 +130,8 @@ def print_plan(
         _print_device(device, [trial for pack in trained for trial in pack])
     print(f"{sum(len(requests) for _, requests in wanted):,} metric runs")
     measured = measured_seconds(results, on_cpu=not demand.gpus) if results is not None else {}
-    bill = cost(left.untrained, left.unscored, first.save_models, measured)
+    rates = ON_ACCELERATOR if demand.gpus else ON_CPU
+    bill = cost(left.untrained, left.unscored, first.save_models, measured, rates)
     cells = {(t.dataset, t.method) for t in untrained if t.training.steps}
     if demand.gpus and not cells <= measured.keys():
         print(f"about {_hours(bill.score_seconds)} core-hours to score; to train, not known before")

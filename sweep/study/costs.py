@@ -20,14 +20,21 @@ STEPS_PER_SECOND = 9.8
 """Updates of beta-VAE, batch 64, one channel, on one CPU core."""
 
 THREE_CHANNELS_COST = 1.7
-EVALUATIONS_PER_SECOND = 30.0
-ENCODINGS_PER_SECOND = 4000.0
+
+
+class Rates(NamedTuple):
+    """Batches that are evaluated a second, and images that are encoded."""
+
+    evaluations: float
+    encodings: float
+
+
+ON_CPU = Rates(evaluations=30.0, encodings=4000.0)
+ON_ACCELERATOR = Rates(evaluations=900.0, encodings=171_600.0)
+"""Encoding as measured on one H200, 256 images at a time; evaluation as three times its work."""
 
 SCORE_SECONDS = {"downstream_lr": 14.0, "downstream_gbt": 7.4, "dci": 4.8, "beta_vae_score": 1.7}
 """CPU seconds of a metric at the study's size; 1 where nothing else is said."""
-
-SCORE_OBSERVATIONS = {"beta_vae_score": 15_000 * 64 * 2, "factor_vae_score": 15_000 * 64 + 10_000}
-"""Images that a metric visits at the study's size; 15,000 where nothing else is said."""
 
 _PAPER_POINTS = 10_000
 _STORED_POINTS = 15_000
@@ -48,6 +55,7 @@ def cost(
     unscored: Sequence[WantedTrial],
     save_models: bool,
     measured: dict[tuple[str, str], float],
+    rates: Rates = ON_CPU,
 ) -> Cost:
     """The cost of what is left to do.
 
@@ -56,12 +64,11 @@ def cost(
         unscored: To be scored.
         save_models: Whether parameters are kept.
         measured: Seconds a model-step by (data set, method), from `measured_seconds`.
+        rates: Of what follows the last step.
     """
-    train = sum(train_seconds(trial, measured) for trial, _ in untrained)
+    train = sum(train_seconds(trial, measured, rates) for trial, _ in untrained)
     score = sum(
-        _score_seconds(trial, request)
-        for trial, requests in (*untrained, *unscored)
-        for request in requests
+        _score_seconds(request) for _, requests in (*untrained, *unscored) for request in requests
     )
     kept = sum(
         2 * 4 * _STORED_POINTS * trial.training.num_latents
@@ -84,13 +91,9 @@ def measured_seconds(results: Results, on_cpu: bool) -> dict[tuple[str, str], fl
     return {cell: median(values) for cell, values in seconds.items()}
 
 
-def _score_seconds(trial: Trial, request: MetricRequest) -> float:
+def _score_seconds(request: MetricRequest) -> float:
     share = (request.num_points or _PAPER_POINTS) / _PAPER_POINTS
-    seconds = SCORE_SECONDS.get(request.metric, 1.0)
-    if definition(trial).appearance:  # each visit is a new observation, to be encoded
-        visits = SCORE_OBSERVATIONS.get(request.metric, _STORED_POINTS)
-        seconds += visits / ENCODINGS_PER_SECOND
-    return share * seconds
+    return share * SCORE_SECONDS.get(request.metric, 1.0)
 
 
 def relative_step(trial: Trial) -> float:
@@ -102,19 +105,19 @@ def relative_step(trial: Trial) -> float:
     return cost * channels * (side / 64) ** 2 * trial.training.batch_size / 64
 
 
-def num_encoded(trial: Trial) -> int:
-    """How many images are encoded after training: all, or where each is new only those kept."""
-    data = definition(trial)
-    return _STORED_POINTS if data.appearance else data.num_images
-
-
-def train_seconds(trial: Trial, measured: dict[tuple[str, str], float]) -> float:
-    """Seconds of one training, and of encoding what it learned."""
+def train_seconds(
+    trial: Trial, measured: dict[tuple[str, str], float], rates: Rates = ON_CPU
+) -> float:
+    """Seconds of one training, and of evaluating it and encoding every image afterwards."""
     if trial.method in REFERENCES:
         return 0.0
     step = measured.get((trial.dataset, trial.method))
     if step is None:
         step = relative_step(trial) / STEPS_PER_SECOND
-    evaluation = trial.training.evaluation_batches / EVALUATIONS_PER_SECOND
-    encoding = num_encoded(trial) / ENCODINGS_PER_SECOND
-    return trial.training.steps * step + evaluation + encoding
+    return trial.training.steps * step + after_seconds(trial, rates)
+
+
+def after_seconds(trial: Trial, rates: Rates) -> float:
+    """Seconds from the last step of one training until every image is encoded."""
+    evaluation = trial.training.evaluation_batches / rates.evaluations
+    return evaluation + definition(trial).num_images / rates.encodings

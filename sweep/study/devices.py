@@ -7,6 +7,7 @@ from ...models import METHODS
 from ...models.memory import step_bytes
 from ..trials.data import definition
 from ..trials.trial import Trial
+from .costs import ON_ACCELERATOR, after_seconds
 from .packing import largest_pack, memory_of
 
 
@@ -43,8 +44,8 @@ class DevicePlan(NamedTuple):
         pack_size: Models of the largest pack.
         pack_bytes: Its memory.
         step_bytes: What a model's step moves, on average over all steps.
-        seconds_at_best: Of one device, at its bandwidth.
-        seconds_as_measured: The same at the share that was reached; None if none was measured.
+        seconds_at_best: Of one device, at its bandwidth, until every image is encoded.
+        seconds_as_measured: The same at the rates that were reached; None if none was measured.
     """
 
     pack_size: int
@@ -60,12 +61,14 @@ def plan_device(device: Device, trials: Sequence[Trial]) -> DevicePlan:
     moved = {program: _step_bytes(device, trial) for program, trial in programs.items()}
     steps = sum(trial.training.steps for trial in trials)
     total = sum(trial.training.steps * moved[trial.program] for trial in trials)
-    at_best = total / device.bandwidth
+    after = sum(_steps_after(trial) * moved[trial.program] for trial in trials)
+    at_best = (total + after) / device.bandwidth
     shares = [device.reached.get(trial.training.precision) for trial in trials]
     measured = None
     if all(shares):
         measured = sum(
             trial.training.steps * moved[trial.program] / (share * device.bandwidth)
+            + after_seconds(trial, ON_ACCELERATOR)
             for trial, share in zip(trials, shares, strict=True)
             if share
         )
@@ -80,3 +83,10 @@ def plan_device(device: Device, trials: Sequence[Trial]) -> DevicePlan:
 def _step_bytes(device: Device, trial: Trial) -> float:
     shape = definition(trial).image_shape
     return step_bytes(METHODS[trial.method], trial.training, shape, platform=device.platform)
+
+
+def _steps_after(trial: Trial) -> float:
+    """The steps that evaluation and encoding are worth: a third and a sixth for each batch."""
+    training = trial.training
+    encoded = definition(trial).num_images / training.batch_size
+    return training.evaluation_batches / 3 + encoded / 6

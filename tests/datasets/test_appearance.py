@@ -10,6 +10,7 @@ from PIL import Image
 
 from teasel.datasets import DataError, Dataset, load
 from teasel.datasets.appearance import color, noise, scream
+from teasel.datasets.dataset import _own_words
 
 SPRITE = np.zeros((1, 64, 64, 1), np.float32)
 SPRITE[:, 10:20, 30:40] = 1
@@ -59,6 +60,7 @@ def test_noise_is_uniform_on_the_background_and_the_sprite_stays_white() -> None
     assert (images[:, 10:20, 30:40] == 1).all()
     background = images[:, 30:]
     assert background.max() < 1
+    np.testing.assert_array_equal(background * 1024 % 1, 0.5)  # 1,024 levels
     assert background.mean() == pytest.approx(0.5, abs=0.002)
     assert background.var() == pytest.approx(1 / 12, abs=0.001)
     assert np.abs(np.corrcoef(background[..., 0].ravel(), background[..., 1].ravel())[0, 1]) < 0.01
@@ -97,6 +99,29 @@ def test_another_painting_is_another_data_set(
     first, second = (load("scream_dsprites_mini", folder) for folder in (painted_folder, other))
     assert first.fingerprint != second.fingerprint
     assert first.fingerprint != load("dsprites_mini").fingerprint
+
+
+@pytest.mark.parametrize("name", ["color", "noisy", "scream"])
+def test_without_a_seed_an_image_shows_its_own_noise_wherever_it_stands(
+    name: str, painted_folder: Path
+) -> None:
+    dataset = load(f"{name}_dsprites_mini", painted_folder)
+    indices = np.array([7, 46_079, 7, 300])
+    images = dataset.images(indices)
+    np.testing.assert_array_equal(images[0], images[2])
+    np.testing.assert_array_equal(images[3:], dataset.images(indices[3:]))
+    observe = jax.jit(dataset.observe)
+    seen = np.asarray(observe(dataset.device_data(), indices))
+    np.testing.assert_array_equal(seen, observe(dataset.window(indices), indices))
+    np.testing.assert_allclose(seen, images, atol=1e-6)
+
+
+def test_the_noise_of_an_image_is_uniform_and_stays_what_it_is() -> None:
+    words = np.asarray(_own_words((2,), np.arange(4000)))
+    # Uniform on [0, 2^32): standard deviation of a mean .289 / sqrt(4000); 5 standard errors.
+    np.testing.assert_allclose(words.mean(axis=0) / 2**32, 0.5, atol=0.023)
+    assert abs(np.corrcoef(words[:-1, 0], words[1:, 0])[0, 1]) < 0.08
+    assert words[[0, 3999]].tolist() == [[3617712097, 783310428], [3586394102, 3978412680]]
 
 
 @pytest.fixture

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.store.results import Results
 from teasel.sweep.store.tables import TrialRow
-from teasel.sweep.study.costs import measured_seconds
+from teasel.sweep.study.costs import cost, measured_seconds
+from teasel.sweep.study.study import wanted_trials
 
 
 def test_the_seconds_of_a_step_are_the_median_of_the_models_own(tmp_path: Path) -> None:
@@ -26,3 +28,9 @@ def test_the_seconds_of_a_step_are_the_median_of_the_models_own(tmp_path: Path) 
     results.add("trials", "a", rows)
     assert measured_seconds(results, on_cpu=True) == {("d", "m"): 0.5}
     assert measured_seconds(results, on_cpu=False) == {}
+
+
+def test_the_papers_scores_take_at_most_300_core_hours() -> None:
+    everything = wanted_trials([load_grid("locatello2019")[0]])
+    bill = cost((), everything, save_models=False, measured={})
+    assert 100 < bill.score_seconds / 3600 < 300

@@ -1,21 +1,15 @@
-"""The points that are scored: the original's, in its order, of hidden factors and noise too."""
-
-from collections.abc import Callable
-from pathlib import Path
+"""The points that are scored: the original's, in its order, of hidden factors too."""
 
 import numpy as np
-import pytest
-from PIL import Image
 
 from teasel.datasets import DATASETS, Dataset, Factor, load
 from teasel.datasets.smallnorb import SMALLNORB
-from teasel.metrics import PAPER_SEEDS, Rng, TableRepresentation
+from teasel.metrics import PAPER_SEEDS, TableRepresentation
 from teasel.sweep.trials.request import POINTS
-from teasel.sweep.work.representations import FreshRepresentation
+from teasel.sweep.work.representations import ComputedRepresentation
 
 NUM = 10_000
 SEED = PAPER_SEEDS["mean"]["mig"]
-PROBES = ([0, 20, 31, 40, 63], [0, 50, 32, 30, 63])  # rows and columns of pixels
 
 
 def by_sixteen(num: int) -> list[int]:
@@ -42,77 +36,21 @@ def test_smallnorbs_points_are_the_originals_instances_too() -> None:
     np.testing.assert_array_equal(found[:, 0], rows)
 
 
-Draw = Callable[[np.random.RandomState, np.ndarray], np.ndarray]
-"""What the original draws on sprites (N, 64, 64, 3), in its order, and what it shows."""
-
-
-def in_colour(rng: np.random.RandomState, sprites: np.ndarray) -> np.ndarray:
-    return sprites * rng.uniform(0.5, 1, [len(sprites), 1, 1, 3])
-
-
-def in_noise(rng: np.random.RandomState, sprites: np.ndarray) -> np.ndarray:
-    return np.minimum(sprites + rng.uniform(0, 1, [len(sprites), 64, 64, 3]), 1.0)
-
-
-def on_a_painting(painting: np.ndarray) -> Draw:
-    def draw(rng: np.random.RandomState, sprites: np.ndarray) -> np.ndarray:
-        shown = sprites.copy()
-        for image in shown:
-            top = rng.randint(0, painting.shape[0] - 64)
-            left = rng.randint(0, painting.shape[1] - 64)
-            patch = painting[top : top + 64, left : left + 64]
-            background = (patch + rng.uniform(0, 1, size=3)) / 2
-            image[:] = np.where(image == 1, 1 - background, background)
-        return shown
-
-    return draw
-
-
-def check_points(noisy: Dataset, draw: Draw, atol: float, num_points: int) -> None:
-    """Every point of the data set has the original's factors, and shows its noise."""
-    plain = load("dsprites_mini")
-
-    def posterior(indices: np.ndarray, rng: Rng) -> np.ndarray:
-        seen = noisy.images(indices, rng)[:, *PROBES].reshape(len(indices), -1)
-        means = np.concatenate([indices[:, None], seen], axis=1)
-        return np.stack([means, np.full_like(means, -np.inf)], axis=1)
-
-    representation = FreshRepresentation(noisy, posterior)
-    found, factors = representation.sample(np.random.RandomState(SEED), num_points)
-
-    rng, drawn, shown = np.random.RandomState(SEED), [], []
-    for num in by_sixteen(num_points):
-        drawn.append(np.stack([rng.randint(n, size=num) for n in plain.factor_sizes], axis=1))
-        sprites = np.repeat(plain.images(plain.sample_indices(drawn[-1])), 3, axis=3)
-        shown.append(draw(rng, sprites)[:, *PROBES].reshape(num, -1))
-    np.testing.assert_array_equal(factors, np.concatenate(drawn))
+def test_a_noisy_sets_points_are_drawn_by_the_seed_and_shown_by_their_index() -> None:
+    noisy, plain = load("noisy_dsprites_mini"), load("dsprites_mini")
+    table = np.arange(len(noisy))[:, None]
+    looked_up = TableRepresentation(table, None, noisy.factor_sizes, noisy.sample_indices)
+    found, factors = looked_up.sample(np.random.RandomState(SEED), 100)
     np.testing.assert_array_equal(found[:, 0], plain.sample_indices(factors))
-    np.testing.assert_allclose(found[:, 1:], np.concatenate(shown), atol=atol)
 
+    def first_row(indices: np.ndarray) -> np.ndarray:
+        return noisy.images(indices)[:, 0].reshape(len(indices), -1)
 
-@pytest.mark.parametrize(
-    "num_points", [pytest.param(1_000, id="first"), pytest.param(NUM, marks=pytest.mark.slow)]
-)
-class TestNoisySets:
-    """Noise is drawn at each point, so that a point shows all that were drawn before it."""
-
-    def test_color_dsprites_has_the_originals_points_and_colours(self, num_points: int) -> None:
-        check_points(load("color_dsprites_mini"), in_colour, 2**-24, num_points)
-
-    def test_noisy_dsprites_has_the_originals_points_and_its_noise_to_1024_levels(
-        self, num_points: int
-    ) -> None:
-        check_points(load("noisy_dsprites_mini"), in_noise, 2**-11, num_points)
-
-    def test_scream_dsprites_has_the_originals_points_and_patches(
-        self, num_points: int, tmp_path: Path
-    ) -> None:
-        pixels = np.random.default_rng(1).integers(256, size=(274, 219, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(tmp_path / "scream.jpg")
-        scream = load("scream_dsprites_mini", tmp_path)
-        with Image.open(tmp_path / "scream.jpg") as painting:
-            draw = on_a_painting(np.asarray(painting) / 255)
-        check_points(scream, draw, 2**-22, num_points)
+    computed = ComputedRepresentation(noisy, first_row)
+    codes, same = computed.sample(np.random.RandomState(SEED), 100)
+    np.testing.assert_array_equal(same, factors)
+    np.testing.assert_array_equal(codes, first_row(found[:, 0]))
+    np.testing.assert_array_equal(computed.encode(factors, np.random.RandomState(0)), codes)
 
 
 def test_a_generator_draws_hidden_factors_and_noise_as_it_did() -> None:
@@ -130,11 +68,9 @@ def test_a_generator_draws_hidden_factors_and_noise_as_it_did() -> None:
     np.testing.assert_allclose(color.images(np.array([0]), given).max(axis=(1, 2)), tones, 1e-7)
 
 
-def test_the_data_sets_with_hidden_factors_or_noise_have_points_of_version_2() -> None:
-    drawing = {
-        name
-        for name, entry in DATASETS.items()
-        if entry.appearance or any(factor.hidden for factor in entry.grid)
+def test_the_data_sets_with_hidden_factors_or_noise_have_versions_of_their_points() -> None:
+    hidden = {
+        name: 2 for name, entry in DATASETS.items() if any(factor.hidden for factor in entry.grid)
     }
-    assert drawing == set(POINTS)
-    assert set(POINTS.values()) == {2}
+    noisy = {name: 3 for name, entry in DATASETS.items() if entry.appearance}
+    assert hidden | noisy == POINTS

@@ -1,0 +1,191 @@
+"""Does one observation of each image change a score? A table of codes against fresh observations.
+
+    TEASEL_DATA_DIR=FOLDER .venv/bin/python benchmarks/observations.py --folder models
+
+A score looks codes up in a table that holds one observation of each image (`Dataset.observe`); the
+original observed an image anew at every visit. Trains a beta-VAE with three seeds on the small
+version of each noisy data set, keeps them in the folder, and scores each in both ways with the same
+draws of factors and of sampled codes. A fresh observation is one of two others of the image, chosen
+at every visit. Prints the mean size of the difference beside the spread of the score over the
+trainings; and for the mean codes the difference between two tables, which is the chance of the
+observations alone. Scored are a quarter of the small sets' images, every second position, a 64th of
+the study's: so an observation returns 64 times as often as there.
+"""
+
+import argparse
+import json
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from teasel.datasets import Dataset, load
+from teasel.metrics import METRICS, PAPER_PARAMETERS, PAPER_SEEDS, Rng, TableRepresentation
+from teasel.models import (
+    METHODS,
+    Model,
+    Replica,
+    Settings,
+    TrainedModel,
+    Trainer,
+    parameters_from_bytes,
+    parameters_to_bytes,
+)
+
+SETS = ("color_dsprites_mini", "noisy_dsprites_mini", "scream_dsprites_mini")
+VOTES = {"num_train": 1_000, "num_test": 2_000}  # of 10,000 and 5,000
+SIZES: dict[str, dict[str, Any]] = {
+    **{name: {} for name in ("mig", "modularity", "unsupervised", "explicitness", "sap")},
+    "dci": {"num_train": 2_000, "num_test": 1_000},
+    "downstream_gbt": {"num_train": (1_000,)},
+    "downstream_lr": {"num_train": (1_000,), "one_vs_rest": False},  # a tenth of the paper's time
+    **dict.fromkeys(("beta_vae_score", "factor_vae_score"), VOTES),
+}
+SCORES = (
+    *(("beta_vae_score", "beta_vae_score"), ("factor_vae_score", "factor_vae_score")),
+    *(("mig", "mig"), ("modularity", "modularity"), ("dci", "disentanglement")),
+    *(("dci", "completeness"), ("explicitness", "test"), ("sap", "sap")),
+    *(("unsupervised", "gaussian_total_correlation"), ("unsupervised", "mutual_info_score")),
+    *(("downstream_lr", "1000"), ("downstream_gbt", "1000")),
+)
+NUM_OTHERS = 2
+
+Table = tuple[np.ndarray, np.ndarray]
+
+
+def trained(dataset: Dataset, folder: Path, steps: int, num_seeds: int) -> list:
+    """Returns a beta-VAE for each seed, from the folder if it is there."""
+    path = folder / f"{dataset.name}-{steps}-{num_seeds}.safetensors"
+    settings = Settings(steps=steps, learning_rate=1e-3)  # in few steps, further than 1e-4
+    if not path.exists():
+        data = jax.device_put(dataset.device_data())
+        trainer = Trainer(
+            METHODS["beta_vae"], settings, dataset.image_shape, dataset.sample_batch, data
+        )
+        pack = trainer.start([Replica({"beta": 1.0}, seed) for seed in range(num_seeds)])
+        pack, curves = trainer.advance(pack, steps)
+        print(dataset.name, "reconstruction", curves["reconstruction"].round(1), flush=True)
+        models = {str(seed): model for seed, model in enumerate(trainer.parameters(pack))}
+        path.write_bytes(parameters_to_bytes(models, dataset.image_shape))
+    stored = parameters_from_bytes(path.read_bytes())
+    method, model = METHODS["beta_vae"], Model.of(settings, dataset.image_shape)
+    return [
+        TrainedModel(method, {"beta": 1.0}, model, stored[str(seed)]) for seed in range(num_seeds)
+    ]
+
+
+def thinned(dataset: Dataset) -> Dataset:
+    """Returns every second position of a small data set."""
+    *others, x, y = dataset.grid
+    rows = dataset.store.reshape(*dataset.factor_sizes, -1)[..., ::2, ::2, :]
+    grid = (*others, x._replace(size=x.size // 2), y._replace(size=y.size // 2))
+    return replace(dataset, grid=grid, store=rows.reshape(-1, rows.shape[-1]))
+
+
+def tables(dataset: Dataset, model: TrainedModel) -> list[Table]:
+    """Returns the posteriors of the images' own observations, and of some others of each."""
+    data = jax.device_put(dataset.device_data())
+
+    def other(number: int) -> Callable[..., jax.Array]:
+        def observe(data: Any, indices: jax.Array) -> jax.Array:
+            key = jax.random.fold_in(jax.random.key(number), indices[0])
+            return dataset.observe(data, indices, key)
+
+        return observe
+
+    return [
+        model.encode_all(observe, data, len(dataset))
+        for observe in (dataset.observe, *map(other, range(NUM_OTHERS)))
+    ]
+
+
+def ways(dataset: Dataset, made: list[Table], kind: str) -> dict[str, TableRepresentation]:
+    """Returns the representations to be scored, which take the same draws of a metric's seed."""
+    choice, num_images = np.random.default_rng(0), len(dataset)
+    mean, log_variance = (np.concatenate(parts) for parts in zip(*made, strict=True))
+
+    def one(number: int) -> Callable[[np.ndarray, Rng], np.ndarray]:
+        return lambda factors, rng: dataset.sample_indices(factors) + number * num_images
+
+    def fresh(factors: np.ndarray, rng: Rng) -> np.ndarray:
+        del rng  # draws what it draws for a table
+        chosen = choice.integers(1, len(made), size=len(factors))
+        return dataset.sample_indices(factors) + num_images * chosen
+
+    looks = {"table": one(0), "fresh": fresh}
+    if kind == "mean":
+        looks["other table"] = one(1)
+    spread = log_variance if kind == "sampled" else None
+    return {
+        way: TableRepresentation(mean, spread, dataset.factor_sizes, look)
+        for way, look in looks.items()
+    }
+
+
+def scores(representation: TableRepresentation, kind: str) -> dict[str, float]:
+    """Returns the scores of a representation by name."""
+    found = {}
+    for metric, sizes in SIZES.items():
+        rng = np.random.RandomState(PAPER_SEEDS[kind][metric])
+        given = METRICS[metric](representation, rng, **(PAPER_PARAMETERS[metric] | sizes))
+        found |= {f"{metric}: {score}": given[score] for name, score in SCORES if name == metric}
+    return found
+
+
+def measured(name: str, folder: Path, steps: int, num_seeds: int) -> dict[str, Any]:
+    """Returns the scores of a data set's models by kind, way and score, kept in the folder."""
+    path = folder / f"{name}-{steps}-{num_seeds}.json"
+    if path.exists():
+        return json.loads(path.read_text())
+    dataset = load(name)
+    fewer = thinned(dataset)
+    found: dict[str, Any] = {"mean": {}, "sampled": {}}
+    for number, parameters in enumerate(trained(dataset, folder, steps, num_seeds)):
+        made = tables(fewer, parameters)
+        for kind, by_way in found.items():
+            for way, representation in ways(fewer, made, kind).items():
+                for score, value in scores(representation, kind).items():
+                    by_way.setdefault(way, {}).setdefault(score, []).append(value)
+        print(f"{name}: model {number}, {time.process_time():.0f} CPU-s so far", flush=True)
+    path.write_text(json.dumps(found))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--folder", type=Path, required=True, help="of the trained models")
+    parser.add_argument("--sets", nargs="+", default=list(SETS))
+    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--seeds", type=int, default=3, help="trainings of each data set")
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    by_set = {
+        name: measured(name, arguments.folder, arguments.steps, arguments.seeds)
+        for name in arguments.sets
+    }
+    print("| data set | codes | score | table | fresh | difference | spread | ratio | two tables |")
+    print("|" + " --- |" * 9)
+    for name, by_kind in by_set.items():
+        for kind, by_way in by_kind.items():
+            for score, values in by_way["table"].items():
+                ours, fresh = np.array(values), np.array(by_way["fresh"][score])
+                difference, spread = np.abs(ours - fresh).mean(), fresh.std(ddof=1)
+                chance = ""
+                if "other table" in by_way:
+                    other = np.abs(ours - by_way["other table"][score]).mean()
+                    chance = f"{other / spread:.3f}"
+                print(
+                    f"| {name} | {kind} | {score} | {ours.mean():.4f} | {fresh.mean():.4f} "
+                    f"| {difference:.5f} | {spread:.4f} | {difference / spread:.3f} | {chance} |"
+                )
+    print(f"jax {version('jax')}, numpy {version('numpy')}, Python {platform.python_version()}")
+
+
+if __name__ == "__main__":
+    main()
