@@ -146,8 +146,8 @@ def measured(name: str, folder: Path, steps: int, num_seeds: int) -> dict[str, A
     dataset = load(name)
     fewer = thinned(dataset)
     found: dict[str, Any] = {"mean": {}, "sampled": {}}
-    for number, parameters in enumerate(trained(dataset, folder, steps, num_seeds)):
-        made = tables(fewer, parameters)
+    for number, model in enumerate(trained(dataset, folder, steps, num_seeds)):
+        made = tables(fewer, model)
         for kind, by_way in found.items():
             for way, representation in ways(fewer, made, kind).items():
                 for score, value in scores(representation, kind).items():

@@ -7,10 +7,11 @@ from typing import Any
 
 import jax
 import numpy as np
+import pytest
 from PIL import Image
 
 from teasel.datasets import Dataset, Factor, load
-from teasel.models.networks import Posterior, initial_parameters
+from teasel.models import METHODS, Model, Posterior, TrainedModel
 from teasel.sweep.store import code_tables
 from teasel.sweep.store.results import Results
 from teasel.sweep.work import encoding
@@ -45,16 +46,18 @@ def test_a_noisy_sets_codes_are_the_same_from_the_device_and_from_the_host(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noisy, results = first_images("noisy_dsprites_mini"), Results(tmp_path)
-    parameters = initial_parameters(jax.random.key(0), noisy.image_shape, 3)
+    made = Model(noisy.image_shape, 3)
+    parameters = made.initial_parameters(jax.random.key(0))
+    model = TrainedModel(METHODS["untrained"], {}, made, parameters)
     whole = Batches(noisy, 4)
     monkeypatch.setattr("teasel.sweep.work.batches.fits", lambda *_: False)
     from_host = Batches(noisy, 4)
     assert whole.whole
     assert not from_host.whole
-    kept = encoding.codes_of_points(parameters, results, "device", noisy, whole)
+    kept = encoding.codes_of_points(replace(model, name="device"), results, noisy, whole)
     table = code_tables.load(results, "device")
     assert table is not None
     assert table[0].shape == (300, 3)
     np.testing.assert_array_equal(kept, np.array(table)[:, encoding.fixed_points(noisy)])
-    encoding.codes_of_points(parameters, results, "host", noisy, from_host)
+    encoding.codes_of_points(replace(model, name="host"), results, noisy, from_host)
     np.testing.assert_array_equal(code_tables.load(results, "host"), table)
