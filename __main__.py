@@ -33,7 +33,6 @@ from .sweep.commands.command_line import (
 )
 from .sweep.schedule.display import Display
 from .version import __version__
-from .words import printable
 
 DRIVERS = ("run", "rescore")
 """The commands whose work matters more than what they print."""
@@ -54,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for word in words:
         option = word.partition("=")[0]
         if option in RENAMED_OPTIONS:
-            print(f"{option} is now called {RENAMED_OPTIONS[option]}", file=sys.stderr)
+            show(f"{option} is now called {RENAMED_OPTIONS[option]}", sys.stderr)
             return BAD_INPUT
     out, errors = Display(sys.stdout), Display(sys.stderr)
     with contextlib.redirect_stdout(cast(IO[str], out)), redirect_stderr(cast(IO[str], errors)):
@@ -63,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         finally:
             out.flush()
         if out.error and not isinstance(out.error, BrokenPipeError):
-            print(f"The output cannot be written: {out.error}", file=sys.stderr)
+            show(f"The output cannot be written: {out.error}", sys.stderr)
             return code if words[0] in DRIVERS else BAD_INPUT
         return code
 
@@ -76,10 +75,10 @@ def _carry_out(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except TeaselError as error:
-        print(printable(str(error)), file=sys.stderr)
+        show(str(error), sys.stderr)
         return BAD_INPUT
     except Exception as error:
-        print(_describe_bug(error), file=sys.stderr)
+        show(_describe_bug(error), sys.stderr)
         return BUG
 
 
@@ -124,7 +123,7 @@ class _Top:
             metric_seed=arguments.metric_seed,
         )
         if table.empty:
-            print("No model has this score yet.")
+            show("No model has this score yet.")
         else:
             show(table.to_string(index=False, float_format="{:.4f}".format))
         return DONE
@@ -154,7 +153,7 @@ class _Report:
             page = export(arguments.results, arguments.export, *choice)
         else:
             page = write_report(arguments.results, arguments.output, *choice)
-        print(f"The report is at {page}")
+        show(f"The report is at {page}")
         return DONE
 
 
@@ -190,7 +189,7 @@ class _Submit:
         from .cluster import example, submit
 
         if arguments.example:
-            print(example(arguments.target), end="")
+            show(example(arguments.target).removesuffix("\n"))
             return DONE
         if not arguments.grid or not arguments.cluster:
             arguments.parser.error(
@@ -205,7 +204,7 @@ class _Submit:
             show=arguments.print,
             dry_run=arguments.dry_run,
         )
-        print(said)
+        show(said)
         return DONE
 
 
@@ -280,11 +279,11 @@ class _Terminal(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Prints a message."""
-        text = printable(record.getMessage())
+        text = record.getMessage()
         if record.levelno >= logging.WARNING:
-            print(f"{record.levelname.lower()}: {text}", file=sys.stderr, flush=True)
+            show(f"{record.levelname.lower()}: {text}", sys.stderr)
         else:
-            print(text, flush=True)
+            show(text, sys.stdout)
 
 
 @contextlib.contextmanager

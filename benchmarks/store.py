@@ -2,6 +2,7 @@
 
 python benchmarks/store.py              # makes the study (2 GB), reads it, compacts it, reads it
 python benchmarks/store.py --keep DIR   # the same, and leaves the study at DIR
+python benchmarks/store.py --digests    # what digests and checksums cost a run, and scores()
 
 Each reading is a process of its own, timed after its imports.
 """
@@ -14,16 +15,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from teasel.analysis import scores
+from teasel.storage import is_sound, seal
 from teasel.sweep.commands.plan import print_plan
+from teasel.sweep.commands.run import run
 from teasel.sweep.commands.status import print_status
 from teasel.sweep.grid.grid import load_grid
+from teasel.sweep.schedule.in_process import InProcess
+from teasel.sweep.store import store
 from teasel.sweep.store.results import Results
 from teasel.sweep.store.tables import PictureRow, ScoreRow, TrialRow, to_table
 from teasel.sweep.study.freeze import freeze
@@ -36,12 +44,15 @@ NUM_CODES = 500
 STEPS = 300_000
 
 
-def make(folder: str) -> None:
-    """The study, done: one file of scores for each trial, the other tables one for each pack."""
+def make(folder: str, most: int | None = None) -> None:
+    """The study, done: one file of scores for each trial, the other tables one for each pack.
+
+    Of its first trials only, if `most` says how many.
+    """
     results, rng = Results(folder), np.random.default_rng(0)
     loaded = load_grid("locatello2019")
     freeze(results, [loaded])
-    everything = wanted_trials([loaded[0]])
+    everything = wanted_trials([loaded[0]])[:most]
     results.add_points("dsprites", np.arange(15_000), rng.integers(0, 40, (15_000, 5)))
     for first in range(0, len(everything), PACK):
         add_pack(results, f"{first:012x}-run-train-1", everything[first : first + PACK], rng)
@@ -164,6 +175,74 @@ def read_all(folder: str) -> None:
         subprocess.run([sys.executable, __file__, "--read", name, "--keep", folder], check=True)
 
 
+@contextlib.contextmanager
+def without_digests() -> Iterator[None]:
+    """Makes, compares and verifies nothing."""
+    with (
+        mock.patch.object(store, "seal", lambda content: content),
+        mock.patch.object(store, "is_sound", return_value=True),
+        mock.patch.object(pq, "ParquetFile", partial(plain_file, pq.ParquetFile)),
+    ):
+        yield
+
+
+def plain_file(kind: type, source: object, **options: object) -> object:
+    """An opened Parquet file whose pages are not verified."""
+    return kind(source, **options | {"page_checksum_verification": False})
+
+
+def busy(do: Callable[[], object]) -> float:
+    """CPU seconds of this process, all threads."""
+    started = time.process_time()
+    with contextlib.redirect_stdout(io.StringIO()):
+        do()
+    return time.process_time() - started
+
+
+def share_of_digests(do: Callable[[], object]) -> tuple[float, float]:
+    """CPU seconds, and those of them that go into making and comparing digests."""
+    spent = [0.0]
+
+    def timed(function: Callable[[bytes], object], content: bytes) -> object:
+        started = time.thread_time()
+        try:
+            return function(content)
+        finally:
+            spent[0] += time.thread_time() - started
+
+    with (
+        mock.patch.object(store, "seal", partial(timed, seal)),
+        mock.patch.object(store, "is_sound", partial(timed, is_sound)),
+    ):
+        return busy(do), spent[0]
+
+
+def print_cost_of_digests() -> None:
+    """The share of a run, and what `scores` takes with and without them, in turns."""
+    print("| | CPU seconds | digests and checksums |\n| --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as name:
+
+        def train() -> None:  # ten updates, the least training beside what is written
+            run(["smoke"], f"{name}/run", select="method=beta_vae", executor=InProcess())
+
+        seconds, share = share_of_digests(train)
+        print(f"| run smoke | {seconds:.2f} | {share / seconds:.2%} |", flush=True)
+        make(f"{name}/study", 1200)
+
+        def read() -> None:
+            scores(f"{name}/study", wide=True)
+
+        read()
+        seconds, share = share_of_digests(read)
+        print(f"| scores(wide=True), digests | {seconds:.2f} | {share / seconds:.2%} |", flush=True)
+        taken: dict[bool, list[float]] = {False: [], True: []}
+        for number in range(20):
+            with without_digests() if number % 2 else contextlib.nullcontext():
+                taken[number % 2 == 0].append(busy(read))
+        without, seconds = np.median(taken[False]), np.median(taken[True])
+        print(f"| scores(wide=True), all | {seconds:.2f} | {1 - without / seconds:.2%} |")
+
+
 def main(folder: str) -> None:
     if not Results(folder).exists():
         make(folder)
@@ -181,10 +260,13 @@ def main(folder: str) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", metavar="DIR")
+    parser.add_argument("--digests", action="store_true")
     parser.add_argument("--read", choices=READINGS, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.read:
         read(given.read, given.keep)
+    elif given.digests:
+        print_cost_of_digests()
     elif given.keep:
         main(given.keep)
     else:

@@ -66,7 +66,7 @@ drive() {
 drive &
 driver=$!
 # Once: warned again, the driver would stop without saving.
-trap 'kill -TERM "$driver" 2>/dev/null; trap : TERM' TERM
+trap 'warned=yes; kill -TERM "$driver" 2>/dev/null; trap : TERM' TERM
 [[ -n $warned ]] && kill -TERM "$driver"
 while kill -0 "$driver" 2>/dev/null && kill -0 "$ray" 2>/dev/null; do
     sleep 1 &
@@ -75,8 +75,8 @@ done
 kill -KILL "$driver" 2>/dev/null
 wait "$driver"
 code=$?
-# 1 is also how a driver ends that has lost the head of its Ray, 137 how one does that was killed here.
-if ((code == 1 || code == 137)) && ! listening; then
+# A driver that has lost the head of its Ray ends with 1 or 3, one that was killed here with 137.
+if ((code == 1 || code == 3 || code == 137)) && [[ -z $warned ]] && ! listening; then
     echo "teasel: Ray has ended before the study" >&2
     # In the first ten minutes, before anything is saved, it would only do so again.
     code=$((SECONDS > 600 ? 3 : 1))

@@ -3,7 +3,7 @@
 import argparse
 import contextlib
 from collections.abc import Callable
-from typing import Protocol
+from typing import IO, Protocol
 
 from ...words import printable
 
@@ -14,9 +14,9 @@ EXIT_CODES = (
 )
 
 
-def show(text: str) -> None:
-    """Prints a text that may be a stranger's: it cannot steer the terminal."""
-    print(printable(text))
+def show(text: str, stream: IO[str] | None = None) -> None:
+    """Prints a text that may be a stranger's: it cannot steer the terminal. Nobody else prints."""
+    print(printable(text), file=stream, flush=stream is not None)
 
 
 class Command(Protocol):

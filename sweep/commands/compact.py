@@ -6,7 +6,7 @@ from ..store.compact import compact
 from ..store.files import list_files
 from ..store.results import Results
 from ..store.tables import COLUMNS
-from .command_line import DONE, add_results
+from .command_line import DONE, add_results, show
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,4 +34,4 @@ def print_compacted(uri: str) -> None:
         compact(results, folder)
         after = len(list_files(results.store, folder).files)
         if before:
-            print(f"{folder}: {before:,} files, {after:,} now")
+            show(f"{folder}: {before:,} files, {after:,} now")

@@ -4,7 +4,7 @@ import argparse
 
 from ...datasets import DATASETS
 from ...errors import UnknownNameError
-from .command_line import DONE
+from .command_line import DONE, show
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,10 +29,10 @@ def print_datasets() -> None:
     for name, dataset in DATASETS.items():
         status = dataset.status()
         size = f"{status.num_images:,} images, {status.num_bytes / 1e6:,.0f} MB"
-        print(f"{name}: {status.state}; {size}; {status.licence}")
+        show(f"{name}: {status.state}; {size}; {status.licence}")
         for line in (status.homepage, status.advice):
             if line:
-                print(f"  {line}")
+                show(f"  {line}")
 
 
 def prepare(name: str) -> None:
@@ -44,4 +44,4 @@ def prepare(name: str) -> None:
     """
     if name not in DATASETS:
         raise UnknownNameError("data set", name, DATASETS)
-    print(DATASETS[name].prepare())
+    show(DATASETS[name].prepare())

@@ -16,7 +16,7 @@ from ..store.store import MissingFileError
 from ..store.tables import COLUMNS, IDENTITY
 from ..study.freeze import check_writable, unite_studies
 from .checks import NUMBERS, compare_repeated
-from .command_line import DONE
+from .command_line import DONE, show
 from .run import new_run_id
 
 _MOST_LINES = 10
@@ -38,7 +38,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Unites the folders, and prints what has become of them."""
     num_trials = merge(arguments.results, arguments.into)
     folders = format_count(len(arguments.results), "folder")
-    print(f"{arguments.into}: {format_count(num_trials, 'trained trial')} of {folders}")
+    show(f"{arguments.into}: {format_count(num_trials, 'trained trial')} of {folders}")
     return DONE
 
 

@@ -5,7 +5,7 @@ import inspect
 
 from ...models import METHODS
 from ..trials.references import REFERENCES
-from .command_line import DONE
+from .command_line import DONE, show
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,13 +15,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Prints every method with its hyper-parameters, then the references."""
     for name, method in METHODS.items():
-        print(f"{name}: {_first_line(method.factory)}")
+        show(f"{name}: {_first_line(method.factory)}")
         for argument, parameter in method.parameters.items():
             by_default = "" if parameter.required else f"; by default {parameter.default:g}"
-            print(f"  {argument}: {parameter.bounds}{by_default}")
-        print(f"  {method.label}; {method.reference}" if method.reference else f"  {method.label}")
+            show(f"  {argument}: {parameter.bounds}{by_default}")
+        show(f"  {method.label}; {method.reference}" if method.reference else f"  {method.label}")
     for name, reference in REFERENCES.items():
-        print(f"{name} (reference): {_first_line(reference.function)}")
+        show(f"{name} (reference): {_first_line(reference.function)}")
     return DONE
 
 

@@ -3,7 +3,7 @@
 import argparse
 
 from ...metrics import METRICS
-from .command_line import DONE
+from .command_line import DONE, show
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,6 +14,6 @@ def main(arguments: argparse.Namespace) -> int:
     """Prints every metric: its version, its parameters and who defined it."""
     for name, metric in METRICS.items():
         values = ", ".join(f"{key}={value}" for key, value in metric.defaults.items())
-        print(f"{name} (version {metric.version}): {values}")
-        print(f"  {metric.label}; {metric.reference}")
+        show(f"{name} (version {metric.version}): {values}")
+        show(f"  {metric.label}; {metric.reference}")
     return DONE

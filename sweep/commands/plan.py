@@ -23,7 +23,7 @@ from ..trials.references import REFERENCES
 from ..trials.trial import Trial, seeds_first
 from ..work.preflight import Look, MissingFilesError
 from ..work.tasks import Demand
-from .command_line import DONE, add_grids, add_ray
+from .command_line import DONE, add_grids, add_ray, show
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -100,12 +100,12 @@ def print_plan(
     untrained = [trial for trial, _ in left.untrained]
     share = first.resources.gpus_per_pack
     cluster = _here(left) if ray_address is None else _cluster(ray_address, left, share)
-    print(f"{first.study}: {first.description}" if first.description else first.study)
+    show(f"{first.study}: {first.description}" if first.description else first.study)
     settings = format_count(len({trial.setting for trial in trials}), "setting")
-    print(f"{format_count(len(trials), 'trial')}, {settings}")
+    show(f"{format_count(len(trials), 'trial')}, {settings}")
     if results is not None:
         tally = left.tally
-        print(
+        show(
             f"  {tally.done:,} done, {tally.unscored:,} trained but not scored, "
             f"{tally.failed:,} failed, {tally.untrained:,} to train"
         )
@@ -121,24 +121,24 @@ def print_plan(
     # On an accelerator a pack of another size is another program.
     programs = {(pack.trials[0].program, memory and len(pack.trials)) for pack in packs}
     counts = format_count(len(packs), "pack"), format_count(len(programs), "program")
-    print(f"{', '.join(counts)} to compile")
+    show(f"{', '.join(counts)} to compile")
     _print_places(cluster.machines, demand, slots)
     trained = [pack.trials for pack in packs if pack.trials[0].method not in REFERENCES]
     if trained:
         _print_memory(max(trained, key=len))
     if trained and device:
         _print_device(device, [trial for pack in trained for trial in pack])
-    print(f"{sum(len(requests) for _, requests in wanted):,} metric runs")
+    show(f"{sum(len(requests) for _, requests in wanted):,} metric runs")
     measured = measured_seconds(results, on_cpu=not demand.gpus) if results is not None else {}
     rates = ON_ACCELERATOR if demand.gpus else ON_CPU
     bill = cost(left.untrained, left.unscored, first.save_models, measured, rates)
     cells = {(t.dataset, t.method) for t in untrained if t.training.steps}
     if demand.gpus and not cells <= measured.keys():
-        print(f"about {_hours(bill.score_seconds)} core-hours to score; to train, not known before")
-        print("  each data set and method has trained a pack on an accelerator here")
+        show(f"about {_hours(bill.score_seconds)} core-hours to score; to train, not known before")
+        show("  each data set and method has trained a pack on an accelerator here")
     else:
         _print_hours(bill, bool(measured), max(1, slots) if demand.gpus else None, max(1, cores))
-    print(f"about {bill.num_bytes / 1e9:,.2f} GB of results")
+    show(f"about {bill.num_bytes / 1e9:,.2f} GB of results")
     if cluster.missing:
         raise cluster.missing
 
@@ -177,7 +177,7 @@ def _print_places(machines: Sequence[Demand], demand: Demand, slots: int) -> Non
     offer = f"{len(machines)} machine{'s' * (len(machines) != 1)} with {cpus:g} CPUs"
     offer += f" and {gpus:g} accelerators" if gpus else ""
     answer = f"{slots:,} at a time" if slots else "no machine can place one"
-    print(f"  a pack needs {need}: {answer}, on {offer}")
+    show(f"  a pack needs {need}: {answer}, on {offer}")
 
 
 def _print_hours(bill: Cost, measured: bool, slots: int | None, cores: int) -> None:
@@ -189,21 +189,21 @@ def _print_hours(bill: Cost, measured: bool, slots: int | None, cores: int) -> N
         unit, where = "pack-hours", f"accelerators, {slots} packs at a time, and {cores} cores"
         seconds = max(bill.train_seconds / slots, bill.score_seconds / cores)
     origin = "medians of this results folder" if measured else "rates of one CPU core"
-    print(
+    show(
         f"about {_hours(bill.train_seconds)} {unit} to train, {_hours(bill.score_seconds)} "
         f"core-hours to score ({origin}): {duration(seconds)} on {where}"
     )
 
 
 def _print_counts(what: str, counts: Counter[str]) -> None:
-    print(f"  by {what}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
+    show(f"  by {what}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
 
 
 def _print_memory(trials: Sequence[Trial]) -> None:
     """What the largest pack needs here, and what it would need on an accelerator."""
     for where, platform in (("a CPU", "cpu"), ("an accelerator", "gpu")):
         memory = memory_of(trials[0], len(trials), platform)
-        print(
+        show(
             f"memory on {where}: data {_mib(memory.data)}; a model "
             f"{_mib(memory.parameters + memory.optimizer)}, its step {_mib(memory.activations)}"
             f"{', one at a time' if platform == 'cpu' else ''}; "
@@ -215,14 +215,14 @@ def _print_device(name: str, trials: Sequence[Trial]) -> None:
     """What training takes of an accelerator that need not be there."""
     device = DEVICES[name]
     found = plan_device(device, trials)
-    print(
+    show(
         f"on one {name}: packs of up to {found.pack_size}, which take {_mib(found.pack_bytes)} of "
         f"{_mib(device.memory)}; a model-step moves {found.step_bytes / 1e6:,.0f} MB"
     )
     rate = "no such device was measured"
     if found.seconds_as_measured is not None:
         rate = f"{_hours(found.seconds_as_measured)} at the rate that was measured on one"
-    print(
+    show(
         f"  {_hours(found.seconds_at_best)} hours to train at its bandwidth of "
         f"{device.bandwidth / 1e12:g} TB/s; {rate}"
     )

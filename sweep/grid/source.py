@@ -11,7 +11,7 @@ from ...errors import ConfigError
 
 KeyPath = tuple[str | int, ...]
 
-MOST_CHARACTERS, MOST_VALUES = 200_000, 100_000
+MOST_CHARACTERS = MOST_VALUES = 100_000
 """Of a file; the values when aliases are filled in."""
 
 MOST_FAULTS = 100
@@ -141,8 +141,11 @@ def _construct(
         ]
     if not isinstance(node, yaml.MappingNode):
         try:
-            return loader.construct_object(node, deep=True)
-        except (ValueError, LookupError, AttributeError) as error:
+            value = loader.construct_object(node, deep=True)
+            if isinstance(value, int):
+                float(value)  # raises if nothing could show it, or compute with it
+            return value
+        except (ValueError, ArithmeticError, LookupError, AttributeError) as error:
             faults.append(Fault(path, f"not YAML: no {node.tag.rpartition(':')[2]}: {error}"))
             return None
     merged = _merge(loader, node, path, source, faults)

@@ -51,7 +51,7 @@ def guard(task: Task) -> Outcome:
                 child.kill()
                 why = f"no step and no score in {task.patience_seconds / 60:g} min (task_minutes)"
         return answer.recv()
-    except EOFError:
+    except (EOFError, OSError):  # it has not answered, or only half
         child.join()
         report = _report(task)
         why = why or _describe_end(child.exitcode or 0)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import IO, NamedTuple, cast
 
-from ...words import format_count
+from ...words import format_count, printable
 from ..store import checkpoints
 from ..store.results import Results
 from ..trials.trial import Trial
@@ -48,7 +48,7 @@ class Progress:
     """
 
     def __init__(self, title: str, stream: IO[str]) -> None:
-        self._title = title
+        self._title = printable(title)
         self._stream = cast(IO[str], Display(stream))
         self._live = None
         self._began = self._printed = time.monotonic()

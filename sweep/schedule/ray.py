@@ -54,11 +54,14 @@ _OBJECT_STORE_BYTES = 128 * 2**20  # what passes through it is small: rows go to
 def _attempt(task: Task) -> Outcome:
     try:
         prepare(task.demand.cpus, task.demand.gpus, task.deterministic)
-        return replace(guard(task), node=ray.get_runtime_context().get_node_id())
+        outcome = guard(task)
     except ClusterError as error:
-        return Outcome(task, failure=Failure.of("cluster", error))
+        outcome = Outcome(task, failure=Failure.of("cluster", error))
+    except OSError as error:  # no process, no pipe, no space for a lock: nothing has begun
+        outcome = Outcome(task, failure=Failure.of("machine", error))
     finally:
         release_cpus()
+    return replace(outcome, node=ray.get_runtime_context().get_node_id())
 
 
 @ray.remote(max_calls=1, max_retries=0)

@@ -125,15 +125,18 @@ def _put(
         results.store.remove(file)
 
 
-def _forget_parameters(results: Results, file: str, size: int, gone: Collection[str]) -> None:
+def _forget_parameters(results: Results, file: str, size: int, gone: frozenset[str]) -> None:
+    """Takes trials out of a file of models, which is checked if its header names one of them."""
     store = results.store
     try:
         header = read_tensors_header(lambda num: store.read(file, num), size)
     except ValueError as error:
         raise store.damaged(file, str(error)) from error
-    left = [name for name in header.names if name.partition("/")[0] not in gone]
-    if not left:
+    if gone.isdisjoint(name.partition("/")[0] for name in header.names):
+        return
+    tensors = load(store.read(file))
+    left = {name: tensors[name] for name in tensors if name.partition("/")[0] not in gone}
+    if left:
+        store.write(file, save(left, {"digest": UNSEALED}))
+    else:
         store.remove(file)
-    elif len(left) < len(header.names):
-        tensors = load(store.read(file))
-        store.write(file, save({name: tensors[name] for name in left}, {"digest": UNSEALED}))

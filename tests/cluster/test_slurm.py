@@ -178,7 +178,9 @@ def test_a_warning_that_comes_too_early_puts_the_job_back_too(
     assert calls[-1] == f"scontrol requeue {os.getpid()}"
 
 
-@pytest.mark.parametrize("driver", ["sleep 30", "kill $(cat srun.pid); exit 1"])
+@pytest.mark.parametrize(
+    "driver", ["sleep 30", "kill $(cat srun.pid); exit 1", "kill $(cat srun.pid); exit 3"]
+)
 @pytest.mark.parametrize("seconds", [0, 600])
 def test_a_ray_that_is_lost_puts_the_job_back_unless_it_would_only_circle(
     driver: str, seconds: int, play: Callable[..., tuple[int, list[str]]]

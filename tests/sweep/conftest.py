@@ -1,5 +1,6 @@
 """A data set of 64 small pictures and a grid of four tiny trainings on it."""
 
+import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,3 +104,34 @@ def finished(grid_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Resul
 def results_copy(finished: Results, tmp_path: Path) -> Results:
     """The grid's results in a folder of the test's own."""
     return Results(shutil.copytree(finished.uri, tmp_path / "results"))
+
+
+SECRETS = ("a-key", "a-secret")
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    """The address of moto's server, on this machine, which stands for S3; it has one bucket."""
+    boto3, moto = pytest.importorskip("boto3"), pytest.importorskip("moto.server")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    _, port = server.get_host_and_port()
+    client = boto3.client(
+        "s3",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        aws_access_key_id=SECRETS[0],
+        aws_secret_access_key=SECRETS[1],
+        region_name="us-east-1",
+    )
+    client.create_bucket(Bucket="studies")
+    yield f"127.0.0.1:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def query(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What a URI needs there; the credentials are in the environment."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", SECRETS[0])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRETS[1])
+    return f"endpoint_override={endpoint}&scheme=http"

@@ -69,6 +69,18 @@ def test_a_forgotten_trial_is_nowhere_and_its_packmates_are_as_they_were(
     assert "clean" in capsys.readouterr().out
 
 
+def test_a_damaged_file_of_models_is_neither_written_anew_nor_removed(
+    results_copy: Results, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [Path(results_copy.uri, file) for file in results_copy.store.files("models")]
+    harmed = {file: file.read_bytes()[:-1] + b"\xff" for file in files}
+    for file, content in harmed.items():
+        file.write_bytes(content)
+    assert main(["forget", results_copy.uri, "--select", "seed<9", "--yes"]) == 2
+    assert "it is not what was written" in capsys.readouterr().err
+    assert {file: file.read_bytes() for file in files} == harmed
+
+
 def test_what_is_forgotten_is_made_anew_with_the_same_numbers(
     finished: Results, results_copy: Results, grid_file: Path
 ) -> None:

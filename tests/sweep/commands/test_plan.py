@@ -1,5 +1,8 @@
 """A plan says what fits where, and what is done already."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ from teasel.sweep.commands import plan
 from teasel.sweep.commands.plan import Cluster, print_plan
 from teasel.sweep.store.results import Results, ResultsError
 from teasel.sweep.work.tasks import Demand
+from teasel.tests.support.bad_grids import BAD
 
 
 @pytest.mark.parametrize(
@@ -78,3 +82,32 @@ def test_it_says_what_training_takes_of_a_device_that_is_not_there(
     assert "hours to train at its bandwidth of 4.8 TB/s; 0.0 at the rate that was" in shown
     print_plan(["quickstart"], "method=beta_vae", None, device="v5e")
     assert "0.82 TB/s; no such device was measured" in capsys.readouterr().out
+
+
+MEASURED = """
+import json, os, subprocess, sys
+command = "import sys; from teasel.__main__ import main; sys.exit(main())"
+for grid in sys.argv[1:]:  # from a small process: a child's peak is never below its parent's
+    child = subprocess.Popen([sys.executable, "-c", command, "plan", grid], stdout=-3, stderr=-3)
+    _, status, used = os.wait4(child.pid, 0)
+    seconds = used.ru_utime + used.ru_stime
+    print(json.dumps([os.waitstatus_to_exitcode(status), seconds, 1024 * used.ru_maxrss]))
+"""
+
+
+@pytest.mark.slow
+def test_a_bad_grid_takes_little_time_and_memory(tmp_path: Path) -> None:
+    files = []
+    for name, text in BAD.items():
+        files.append(str(tmp_path / f"{name}.yaml"))
+        Path(files[-1]).write_text(text)
+    run = [sys.executable, "-c", MEASURED, "smoke", *files]
+    said = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    (code, seconds, num_bytes), *others = map(json.loads, said.splitlines())
+    assert code == 0
+    for name, (its_code, its_seconds, its_bytes) in zip(BAD, others, strict=True):
+        more = f"{name}: {its_seconds - seconds:+.1f} s, {(its_bytes - num_bytes) / 1e6:+.0f} MB"
+        print(more)
+        assert its_code == 2, more
+        assert its_seconds < seconds + 5, more
+        assert its_bytes < num_bytes + 100e6, more

@@ -23,6 +23,7 @@ from teasel.sweep.grid.grid import check_grid, load_grid, packaged_grids, resolv
 from teasel.sweep.grid.source import read_dict, read_yaml
 from teasel.sweep.study.catalogue import describe_grid
 from teasel.sweep.work.preflight import MissingFilesError
+from teasel.tests.support.bad_grids import LAUGHS, NESTED, ONE, UNKNOWN
 
 GOOD = """\
 study: mine
@@ -424,25 +425,18 @@ def test_a_dict_without_keys_says_all_that_is_missing() -> None:
         load_grid({})
 
 
-ONE = "study: s\ndatasets: dsprites\nseeds: {}\nmethods: {{beta_vae: {{beta: {}}}}}\n"
-LAUGHS = "".join(
-    f"l{level}: &l{level} [{', '.join(9 * [f'*l{level - 1}' if level else '1'])}]\n"
-    for level in range(9)
-)
-NESTED = "exclude: " + 5_000 * "["
-UNKNOWN = "exclude: [{" + ", ".join(f"k{n}: 1" for n in range(8_000)) + "}]\n"
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         (LAUGHS, "more than 100,000 values, aliases filled in"),
         (ONE.format(1, 1) + NESTED, "nested too deeply"),
         (ONE.format(1, 1) + "exclude: &a [*a]\n", "inside its own anchor"),
-        (ONE.format(1, 1) + "#" * 200_000, "more than 200,000 characters"),
+        (ONE.format(1, 1) + "#" * 100_000, "more than 100,000 characters"),
         (ONE.format(20_000, list(range(2_000))), "40,000,000 trials, beta_vae 2,000 settings"),
         (ONE.format(100_000, [1, 2, 3]), "300,000 trials"),
         (ONE.format([0, *range(9_999)], 1), "0 stands twice"),
+        (ONE.format(1, f"0x{'f' * 50_000}"), "no int: int too large to convert to float"),
+        (ONE.format(1, f"1{':59' * 20_000}"), "no int: int too large to convert to float"),
         (
             ONE.format(100, list(range(100))) + f"exclude: [{{seed: {[*range(999)]}}}]",
             "9,990,000 values",

@@ -35,6 +35,18 @@ save_models: false
 resources: {pack: PACK, checkpoint_minutes: 0.1}
 """
 
+ASIDE = """\
+study: aside
+datasets: dsprites_mini
+seeds: 4
+methods: {beta_vae: {beta: 1}}
+training: {steps: 10, batch_size: 4, evaluation_batches: 2}
+representations: mean
+metrics: {mig: {num_train: 60}}
+save_models: false
+resources: {pack: 1}
+"""
+
 TRIAL = ["trial_id", "dataset", "method", "seed", "steps", "batch_size", "learning_rate"]
 TRIAL += ["num_latents", "beta", "c_max", "gamma", "iteration_threshold", "status", "error"]
 TRIAL += ["loss", "reconstruction", "kl", "elbo", "kl_per_latent", "data_fingerprint"]
@@ -100,21 +112,27 @@ def num_trained(results: Results) -> int:
 
 
 def disturb(
-    command: subprocess.Popen[str], results: Results, until: int, number: int, lot: random.Random
+    command: subprocess.Popen[str],
+    results: Results,
+    until: int,
+    number: int,
+    lot: random.Random,
+    apart: tuple[int, int] = (20, 60),
 ) -> int:
     """Kills a worker now and then until so many trials are trained; then signals the driver.
 
     It is progress that is waited for, not time: on a slow machine the study goes on all the same.
+    Between two kills there are so many trained or scored trials as `apart` says.
 
     Returns:
         How many workers were killed.
     """
-    killed, kill_at = 0, progress(results) + 10
+    killed, kill_at = 0, progress(results) + apart[0] // 2
     while command.poll() is None and num_trained(results) < until:
         if progress(results) >= kill_at and (workers := workers_of(command.pid)):
             os.kill(lot.choice(workers), signal.SIGKILL)
             killed += 1
-            kill_at = progress(results) + lot.randint(20, 60)
+            kill_at = progress(results) + lot.randint(*apart)
         time.sleep(0.5)
     command.send_signal(number)
     command.communicate()
@@ -164,6 +182,26 @@ def test_600_trainings_end_the_same_whatever_is_killed_on_the_way(
     assert_equal(undisturbed, disturbed)
 
 
+def test_kills_change_no_number_on_an_object_store(
+    grid_file: Path, tmp_path: Path, query: str
+) -> None:
+    grid = str(study_of(grid_file, tmp_path, num_seeds=1, pack=2))
+    undisturbed, disturbed = (
+        Results(tmp_path / "undisturbed"),
+        Results(f"s3://studies/kills?{query}"),
+    )
+    run(grid, "--results", undisturbed.uri)
+    lot = random.Random(0)
+    killed = 0
+    for until in (4, 8):
+        command = teasel("run", grid, "--results", disturbed.uri)
+        killed += disturb(command, disturbed, until, signal.SIGKILL, lot, apart=(2, 3))
+        assert command.returncode == -signal.SIGKILL
+    run(grid, "--results", disturbed.uri)
+    assert killed > 0
+    assert_equal(undisturbed, disturbed)
+
+
 def test_a_node_that_goes_and_one_that_comes_change_no_number(
     grid_file: Path, tmp_path: Path
 ) -> None:
@@ -188,3 +226,27 @@ def test_a_node_that_goes_and_one_that_comes_change_no_number(
     finally:
         cluster.shutdown()
     assert_equal(undisturbed, disturbed)
+
+
+def test_a_node_with_a_fault_of_its_own_is_set_aside_and_the_study_is_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ray.cluster_utils import Cluster
+
+    grid, results = tmp_path / "aside.yaml", Results(tmp_path / "results")
+    grid.write_text(ASIDE)
+    (tmp_path / "file").write_text("in which no cache can be")
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        bad = {"TEASEL_CACHE_DIR": str(tmp_path / "file" / "cache")}
+        cluster.add_node(num_cpus=1, env_vars=bad)
+        cluster.wait_for_nodes()
+        monkeypatch.delenv("TEASEL_CACHE_DIR")  # the driver's would be that of all nodes
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        run(str(grid), "--results", results.uri, "--address", cluster.address)
+    finally:
+        cluster.shutdown()
+    failures = results.table("failures").to_pylist()
+    assert [(row["cause"], row["given_up"]) for row in failures] == [("machine", [])]
+    assert "can't make the cache folder" in failures[0]["message"]
+    assert list(results.statuses().values()) == 4 * ["done"]

@@ -1,5 +1,6 @@
 """Whole studies in virtual time, while everything that can go wrong does."""
 
+import gc
 import itertools
 import os
 from collections import Counter, defaultdict
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from teasel.models import Settings
+from teasel.sweep.schedule.progress import Progress, Snapshot
 from teasel.sweep.schedule.scheduler import Options, Scheduler, Summary
 from teasel.sweep.store.results import Results
 from teasel.sweep.study.remaining import WantedTrial, remaining
@@ -166,3 +168,35 @@ def test_the_study_of_12600_trials_survives_whatever_happens_to_it(
     trials = study(num_seeds=300)
     summary, simulation = carry_through(results, trials, seed, mean_life=8 * HOUR)
     check(results, trials, summary, simulation)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc")
+def test_the_drivers_memory_and_files_stay_the_same_over_a_thousand_packs(
+    results: Results,
+) -> None:
+    wanted = [WantedTrial(trial, REQUESTS) for trial in study(num_seeds=25)]  # 1,050 trials
+    simulation = Simulation(results, MACHINES, DURATIONS)
+    seen: dict[int, tuple[float, int]] = {}
+
+    with Path(os.devnull).open("w") as nowhere:
+        progress = Progress("s", nowhere)
+
+        def show(snapshot: Snapshot) -> None:
+            progress.show(snapshot)
+            for packs in {200, 1000} - seen.keys():
+                if snapshot.done >= packs:
+                    gc.collect()
+                    pages = int(Path("/proc/self/statm").read_text().split()[1])
+                    megabytes = pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+                    seen[packs] = megabytes, len(os.listdir("/proc/self/fd"))
+
+        left, options = remaining(results, wanted), Options(pack=1)
+        Scheduler(
+            results, "s", left, simulation, options, "r", show=show, clock=simulation.clock
+        ).run()
+    assert sum(isinstance(task, TrainPack) for task in simulation.begun) == 1050
+    (before, files_before), (after, files_after) = seen[200], seen[1000]
+    print(f"{before:.1f} MB after 200 packs, {after:.1f} MB after 1,000")
+    assert after - before < 20
+    assert files_after == files_before

@@ -1,21 +1,65 @@
 """What the tasks' own processes do, without a Ray."""
 
 import errno
+import pickle
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from teasel.models import Settings
 from teasel.sweep.schedule import ray as ray_executor
 from teasel.sweep.schedule.ray import RayExecutor
+from teasel.sweep.trials.trial import Trial
 from teasel.sweep.work.machine import ClusterError
-from teasel.sweep.work.tasks import Demand, ScoreTrials
+from teasel.sweep.work.tasks import Demand, ScoreTrials, TrainPack
 
 
 def test_a_worker_is_prepared_before_jax_is_imported() -> None:
     code = "import sys\nimport teasel.sweep.schedule.ray\nassert 'jax' not in sys.modules\n"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+FORKED = """
+import pickle, sys
+from types import SimpleNamespace
+
+from teasel.sweep.schedule import guarded, ray
+
+ray.ray.get_runtime_context = lambda: SimpleNamespace(get_node_id=lambda: "n")
+
+
+def look(task):  # in the child, in place of the work
+    value = {"jax": "jax" in sys.modules, "driver": "libcuda" in open("/proc/self/maps").read()}
+    return guarded.Outcome(task, value=value)
+
+
+guarded.carry_out = look
+task = pickle.load(sys.stdin.buffer)
+found = ray._attempt._function(task).value
+found["parent"] = "jax" in sys.modules
+print(found)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is forked")
+@pytest.mark.parametrize("kind", [TrainPack, ScoreTrials])
+def test_an_attempt_is_forked_from_a_process_without_jax_and_without_a_device(
+    kind: type, tmp_path: Path
+) -> None:
+    trials = (Trial("dsprites", "beta_vae", {"beta": 1.0}, 0, Settings(steps=1)),)
+    task = kind(str(tmp_path), "s", "r", trials, 1, Demand(1, 1))
+    said = subprocess.run(
+        [sys.executable, "-c", FORKED], input=pickle.dumps(task), capture_output=True, check=True
+    )
+    assert said.stdout.split(b"\n")[0] == b"{'jax': False, 'driver': False, 'parent': False}"
+
+
+def test_no_worker_of_ray_that_has_used_a_device_begins_an_attempt() -> None:
+    for function in (ray_executor._attempt, ray_executor._device_memory, ray_executor._faults):
+        assert function._default_options["max_calls"] == 1
 
 
 @pytest.mark.parametrize(
@@ -56,15 +100,24 @@ def test_a_share_of_a_tpu_is_refused_before_anything_begins(tpus: RayExecutor) -
         tpus.accelerator_bytes(0.5)
 
 
-def test_a_node_whose_environment_is_wrong_ends_the_run_and_not_a_trial(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (ClusterError("node x: two names of one thing"), "cluster"),
+        (OSError(errno.EMFILE, "Too many open files"), "machine"),
+    ],
+)
+def test_a_node_on_which_no_attempt_can_begin_is_to_blame_and_no_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, cause: str
 ) -> None:
     def refuse(cpus: float, gpus: float, deterministic: bool) -> None:
         assert deterministic
-        raise ClusterError("node x: two names of one thing")
+        raise error
 
+    here = SimpleNamespace(get_node_id=lambda: "n1")
     monkeypatch.setattr(ray_executor, "prepare", refuse)
+    monkeypatch.setattr(ray_executor.ray, "get_runtime_context", lambda: here)
     task = ScoreTrials(str(tmp_path), "s", "r", (), 1, Demand(1, 0.5), deterministic=True)
     outcome = ray_executor._attempt._function(task)
-    assert outcome.failure.cause == "cluster"
-    assert outcome.failure.message == "node x: two names of one thing"
+    assert (outcome.failure.cause, outcome.failure.message) == (cause, str(error))
+    assert outcome.node == "n1"

@@ -1,8 +1,5 @@
 """A results folder on an object store: moto's server, on this machine, stands for S3."""
 
-import logging
-from collections.abc import Iterator
-
 import pandas as pd
 import pytest
 from pyarrow import fs
@@ -14,36 +11,7 @@ from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store.results import Results
 from teasel.sweep.store.store import MissingFileError, Store, StoreError
 
-boto3 = pytest.importorskip("boto3")
-moto = pytest.importorskip("moto.server")
-
 SECRETS = ("a-key", "a-secret")
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    client = boto3.client(
-        "s3",
-        endpoint_url=f"http://127.0.0.1:{port}",
-        aws_access_key_id=SECRETS[0],
-        aws_secret_access_key=SECRETS[1],
-        region_name="us-east-1",
-    )
-    client.create_bucket(Bucket="studies")
-    yield f"127.0.0.1:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def query(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What a URI needs here; the credentials are in the environment."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", SECRETS[0])
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRETS[1])
-    return f"endpoint_override={endpoint}&scheme=http"
 
 
 def test_files_are_written_read_listed_and_removed(query: str) -> None:
