@@ -198,7 +198,7 @@ def _pack(case: Case) -> tuple[Callable[[], Any], int, Row]:
     entry = METHODS[case.method]
     program = Program(entry, settings, dataset.image_shape, dataset.sample_batch, case.by)
     seeds = jnp.arange(case.size, dtype=jnp.uint32)
-    traced = EXAMPLES[case.method] | {RATE: settings.learning_rate}
+    traced = {**EXAMPLES[case.method], RATE: settings.learning_rate}
     values = {name: jnp.full(case.size, v, jnp.float32) for name, v in traced.items()}
     states = jax.jit(jax.vmap(program.start))(seeds, values)
     advance = jax.jit(program.advance_all, donate_argnums=0)

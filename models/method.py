@@ -13,6 +13,7 @@ import jax
 import optax
 
 from ..catalogue import REQUIRED, Bounds, Parameter, read_parameters, round_to_float32
+from ..settings import Settings
 from ..words import readable
 from .model import Model
 from .networks import Parameters, Posterior
@@ -136,10 +137,12 @@ class MethodEntry:
         """The hyper-parameters by name, in the order of the factory's signature.
 
         Raises:
-            TypeError: If one of the arguments is not annotated as a float.
+            TypeError: If one of the arguments is not annotated as a float, or has a setting's name.
         """
         parameters = read_parameters(self.factory)
         for name, parameter in parameters.items():
+            if name in Settings._fields:
+                raise TypeError(f"the argument {name} has the name of a training setting")
             if parameter.kind is not float:
                 raise TypeError(
                     f"the argument {name} is annotated as {parameter.kind}; a hyper-parameter is a "

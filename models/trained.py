@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -16,9 +16,10 @@ from ..storage import UNSEALED, is_sound, read_tensors_header, replace_file, sea
 from . import pictures
 from .checkpoint import flatten, unflatten
 from .convolution import arithmetic
+from .likelihoods import LIKELIHOODS
 from .method import MethodEntry
 from .model import Model
-from .networks import Parameters, Posterior
+from .networks import NETWORKS, Parameters, Posterior
 
 Observe = Callable[[Any, jax.Array], jax.Array]
 """(data, indices (B,)) -> (B, H, W, C) images: pure, and fit for jit."""
@@ -63,7 +64,8 @@ class TrainedModel:
             _encode(*self._static, images[first : first + _BATCH])
             for first in range(0, len(images), _BATCH)
         ]
-        return Posterior(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+        means, log_variances = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return Posterior(cast(Any, means), cast(Any, log_variances))
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """The images (B, H, W, C), float32 in [0, 1], of codes (B, D).
@@ -147,7 +149,7 @@ class TrainedModel:
             methods: Where its method is looked up.
 
         Raises:
-            ValueError: If the file is none of these or damaged, or its method is unknown.
+            ValueError: If the file is none of these or damaged, or what it names is not installed.
         """
         content = Path(path).read_bytes()
         try:
@@ -161,8 +163,13 @@ class TrainedModel:
             method, values = about["method"], about["hyperparameters"]
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a model that TrainedModel.save wrote") from error
-        if method not in methods:
-            raise ValueError(f"{path} is of the method {method}, which is not installed")
+        for kind, name, known in (
+            ("method", method, methods),
+            ("network", model.network, NETWORKS),
+            ("likelihood", model.likelihood, LIKELIHOODS),
+        ):
+            if name not in known:
+                raise ValueError(f"{path} is of the {kind} {name}, which is not installed")
         return cls(methods[method], values, model, unflatten(load(content)), about.get("name", ""))
 
     def encode_all(
