@@ -44,4 +44,4 @@ def prepare(name: str) -> None:
     """
     if name not in DATASETS:
         raise UnknownNameError("data set", name, DATASETS)
-    show(DATASETS[name].prepare())
+    show(repr(DATASETS[name].prepare()))
