@@ -137,6 +137,8 @@ def from_file(
 
     def rows() -> Iterator[np.ndarray]:
         try:
+            if (now := hash_file(path)) != found:
+                raise DataError(f"{path} is another data set now, with the SHA-256 {now[:16]}...")
             yield from _read_rows(path, pixels, row_shape, channels_first)
         except UNREADABLE as error:
             raise DataError(f"cannot read images of {path}: {error}") from error

@@ -65,9 +65,9 @@ def test_a_study_on_partial_and_bare_data_has_the_scores_that_can_be(
     assert table["mig"].loc["partial", "ground_truth"].min() > 0.7
     summary = rescore(results, ["modularity", "factor_vae_score"], executor=InProcess())
     assert (summary.failed, summary.missing) == (0, 0)
-    found = Results(results).table("scores", ["dataset", "metric"]).to_pylist()
-    assert {row["dataset"] for row in found if row["metric"] == "modularity"} == {"partial"}
-    assert not [row for row in found if row["metric"] == "factor_vae_score"]
+    table = scores(results, wide=True, representation="mean")
+    assert set(table["dataset"][table["modularity"].notna()]) == {"partial"}
+    assert "factor_vae_score" not in table
     _, _, factors = Results(results).representation(load_grid(grid)[0].trials()[-1].trial_id)
     assert factors.shape == (15_000, 0)
     assert main(["report", str(results)]) == 0
