@@ -8,7 +8,9 @@ from ...metrics import PAPER_SEEDS, find_metric
 from .trial import short_hash
 
 _DRAWN = ("color_dsprites", "noisy_dsprites", "scream_dsprites")
-POINTS = dict.fromkeys(["smallnorb", *_DRAWN, *(f"{name}_mini" for name in _DRAWN)], 2)
+POINTS = dict.fromkeys(
+    ["smallnorb", "dsprites_noshape", *_DRAWN, *(f"{name}_mini" for name in _DRAWN)], 2
+)
 """The version of the points that a metric seed stands for, by data set; 1 if it isn't here.
 
 2: hidden factors and noise are drawn as the original draws them.
