@@ -58,10 +58,11 @@ class Job(NamedTuple):
         for source in self.sources:
             entries = source.value["datasets"]
             for entry in entries if isinstance(entries, list) else [entries]:
-                path = entry.get("npz") if isinstance(entry, dict) else None
-                if path and not Path(path).is_absolute():
-                    what = "expected an absolute path, the same here and on every node"
-                    raise SubmitError(f"{source.name}: npz: {path}: {what}")
+                for key in ("file", "npz"):
+                    path = entry.get(key) if isinstance(entry, dict) else None
+                    if path and not Path(path).is_absolute():
+                        what = "expected an absolute path, the same here and on every node"
+                        raise SubmitError(f"{source.name}: {key}: {path}: {what}")
         return files
 
 

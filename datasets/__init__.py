@@ -1,8 +1,8 @@
-"""Ground-truth data: images as a function of factors.
+"""Images and the factors that made them.
 
-A data set is a grid of factors over one memory-mapped file of images. The same few lines observe
-it in NumPy and inside a jitted step, where batches are drawn from a key. `DATASETS` names what
-there is, `load` opens it, preparing it first if need be.
+A data set is a grid or a table of factors over one memory-mapped file of images. The same few lines
+observe it in NumPy and inside a jitted step, where batches are drawn from a key. `DATASETS` names
+what there is, `load` opens it, preparing it first if need be.
 """
 
 from collections.abc import Callable
@@ -14,11 +14,12 @@ from ..errors import UnknownNameError
 from .appearance import SCREAM, color, noise, scream
 from .cache import cache_dir
 from .cars3d import CARS3D
-from .custom import find_npz, from_function, from_npz, hash_npz
+from .custom import find_file, from_file, from_function, from_npz, hash_file
 from .dataset import Appearance, DataError, Dataset, Factor
 from .definition import Definition, Status, adopt_definition
-from .dsprites import DSPRITES, DSPRITES_MINI
+from .dsprites import DSPRITES, DSPRITES_MINI, DSPRITES_NOSHAPE
 from .files import PublishedFile
+from .mpi3d import MPI3D_REAL, MPI3D_REALISTIC, MPI3D_TOY
 from .shapes3d import SHAPES3D
 from .shapes3d_synthetic import SHAPES3D_SYNTHETIC
 from .smallnorb import SMALLNORB
@@ -32,10 +33,11 @@ __all__ = [
     "Factor",
     "Status",
     "cache_dir",
-    "find_npz",
+    "find_file",
+    "from_file",
     "from_function",
     "from_npz",
-    "hash_npz",
+    "hash_file",
     "load",
 ]
 
@@ -68,6 +70,10 @@ DATASETS: Catalogue[Definition] = Catalogue(
         "cars3d": CARS3D,
         "shapes3d": SHAPES3D,
         "shapes3d_synthetic": SHAPES3D_SYNTHETIC,
+        "dsprites_noshape": DSPRITES_NOSHAPE,
+        "mpi3d_toy": MPI3D_TOY,
+        "mpi3d_realistic": MPI3D_REALISTIC,
+        "mpi3d_real": MPI3D_REAL,
         "dsprites_mini": DSPRITES_MINI,
         "color_dsprites_mini": _variant(DSPRITES_MINI, "color", "Color", color),
         "noisy_dsprites_mini": _variant(DSPRITES_MINI, "noisy", "Noisy", noise),

@@ -10,7 +10,7 @@ import shutil
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,8 @@ class Recipe:
             is kept even when only another source is left; anything else is made again.
         chunks: Starts making: runs of consecutive images, (n, *row_shape) uint8.
         version: To be raised when the same source gives other images.
+        table: The factors (N, K) of each image, kept beside them, where they make no grid.
+        places: The place (N,) of each image as it comes; None if they come in order.
     """
 
     name: str
@@ -52,11 +54,14 @@ class Recipe:
     source: str
     chunks: Callable[[], Iterable[np.ndarray]]
     version: int | str = 1
+    table: np.ndarray | None = field(default=None, compare=False)
+    places: np.ndarray | None = field(default=None, compare=False)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of all stored images."""
-        return (math.prod(factor.size for factor in self.grid), *self.row_shape)
+        grid = math.prod(factor.size for factor in self.grid)
+        return (grid if self.table is None else len(self.table), *self.row_shape)
 
 
 def open_prepared(recipe: Recipe) -> tuple[np.ndarray, dict[str, Any]]:
@@ -98,6 +103,31 @@ def description(name: str) -> dict[str, Any] | None:
         return None
 
 
+def prepared_table(name: str) -> np.ndarray | None:
+    """The table (N, K) of factors beside the prepared data set `name`; None if there is none.
+
+    Raises:
+        DataError: If it is not what was written.
+    """
+    path, notes = cache_dir() / "datasets" / f"{name}.factors.npy", description(name) or {}
+    if "factors_sha256" not in notes:
+        return None
+    try:
+        table = np.load(path)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"cannot read {path}: {error}") from error
+    if hashlib.sha256(table.tobytes()).hexdigest() != notes["factors_sha256"]:
+        raise DataError(f"{path} is corrupt: remove it, and open the data set from its file")
+    return table
+
+
+def _hash_images(path: Path, start: int) -> str:
+    """The SHA-256 of what follows a file's header, read in pieces."""
+    with open(path, "rb") as file:
+        file.seek(start)
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _open(
     folder: Path, recipe: Recipe, complain: bool = False
 ) -> tuple[np.ndarray, dict[str, Any]] | None:
@@ -110,9 +140,11 @@ def _open(
         status = path.stat()
         images = np.load(path, mmap_mode="r")
         intact = images.shape == recipe.shape and images.dtype == np.uint8
+        if recipe.table is not None:
+            intact = intact and (folder / f"{recipe.name}.factors.npy").exists()
         if intact and [status.st_size, status.st_mtime_ns] != info["stamp"]:
             # Copied or written to since: only the content can tell which.
-            intact = hashlib.sha256(images.data).hexdigest() == info["sha256"]
+            intact = _hash_images(path, images.offset) == info["sha256"]
             if intact:
                 info["stamp"] = [status.st_size, status.st_mtime_ns]
                 with contextlib.suppress(OSError):  # a cache shared read-only is hashed each time
@@ -128,7 +160,7 @@ def _open(
 
 def _sweep(folder: Path, name: str) -> None:
     """Removes what a killed process left half made."""
-    half = (f".{name}.npy.", f".{name}.json.")
+    half = (f".{name}.npy.", f".{name}.json.", f".{name}.factors.npy.")
     for path in folder.iterdir():
         if path.name.startswith(half) and is_half_written(path.name):
             path.unlink()
@@ -148,7 +180,7 @@ def _make(folder: Path, recipe: Recipe) -> None:
                 os.posix_fallocate(file.fileno(), 0, size)
             header = {"descr": "|u1", "fortran_order": False, "shape": recipe.shape}
             np.lib.format.write_array_header_1_0(file, header)
-            num_images = 0
+            start, num_images = file.tell(), 0
             for chunk in _with_progress(recipe, recipe.chunks()):
                 if chunk.shape[1:] != recipe.row_shape or chunk.dtype != np.uint8:
                     raise DataError(
@@ -156,21 +188,32 @@ def _make(folder: Path, recipe: Recipe) -> None:
                         f"not uint8 {recipe.row_shape}"
                     )
                 chunk = np.ascontiguousarray(chunk)
-                file.write(chunk.data)
-                digest.update(chunk.data)
+                if recipe.places is None:
+                    file.write(chunk.data)
+                    digest.update(chunk.data)
+                else:
+                    places = recipe.places[num_images : num_images + len(chunk)]
+                    for place, row in zip(places.tolist(), chunk, strict=True):
+                        file.seek(start + place * row.nbytes)
+                        file.write(row.data)
                 num_images += len(chunk)
             if num_images != recipe.shape[0]:
                 raise DataError(f"{recipe.name}: {num_images} images, not {recipe.shape[0]}")
         status = path.stat()
+        in_order = recipe.places is None
         info = {
             "name": recipe.name,
             "version": recipe.version,
             "source": recipe.source,
             "factors": [factor._asdict() for factor in recipe.grid],
             "shape": recipe.shape,
-            "sha256": digest.hexdigest(),
+            "sha256": digest.hexdigest() if in_order else _hash_images(path, start),
             "stamp": [status.st_size, status.st_mtime_ns],
         }
+        if recipe.table is not None:
+            with replace_file(folder / f"{recipe.name}.factors.npy") as file:
+                np.save(file, recipe.table)
+            info["factors_sha256"] = hashlib.sha256(recipe.table.tobytes()).hexdigest()
         _write_json(folder / f"{recipe.name}.json", info)
     except OSError as error:
         free = shutil.disk_usage(folder).free

@@ -1,9 +1,8 @@
-"""The one type of a ground-truth data set: a grid of factors over stored images."""
+"""The one type of a ground-truth data set: stored images, and their factors."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import TeaselError
+from .combinations import Combinations, what_is_offered
 
 
 class DataError(TeaselError):
@@ -58,18 +58,20 @@ class Window(NamedTuple):
 class Dataset:
     """Images as a function of factors.
 
-    An image index is the row-major position of its combination in the grid, last factor fastest,
-    and `store[index]` is its image: bits packed as `np.packbits` does if `store` has two axes,
-    else uint8 of shape (H, W, C).
+    `store[index]` is an image: bits packed as `np.packbits` does if `store` has two axes, else
+    uint8 of shape (H, W, C). Without a table its index is the row-major position of its combination
+    in the grid, last factor fastest; with one, `table[index]` has its factors.
 
     Attributes:
         name: The name in the catalogue.
-        grid: All factors, the hidden ones too.
+        grid: All factors, the hidden ones too. A table has a column for each, and none is hidden.
         store: (N, H * W / 8) or (N, H, W, C), uint8, usually memory-mapped.
         image_shape: (H, W, C) of an observation.
         source: Where the images come from, for the results.
         fingerprint: A hash of the content.
         appearance: What observing adds; None if the stored image is the observation.
+        table: (N, K), K from 0, of images that do not fill a grid equally often: int64 ranks of
+            each factor's values, or float64 with a continuous factor's values as they are.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Dataset:
     source: str
     fingerprint: str
     appearance: Appearance | None = None
+    table: np.ndarray | None = None
 
     @property
     def factor_names(self) -> tuple[str, ...]:
@@ -95,38 +98,51 @@ class Dataset:
         """Whether an observation is more than a function of its image index."""
         return self.appearance is not None
 
+    @cached_property
+    def complete(self) -> bool:
+        """Whether each combination of the factors' values has an image."""
+        return what_is_offered(self.factor_sizes, self.table) == "all combinations"
+
     def __len__(self) -> int:
-        return math.prod(factor.size for factor in self.grid)
+        return len(self.store)
 
     def __repr__(self) -> str:
-        factors = ", ".join(f"{factor.name} {factor.size}" for factor in self.grid)
+        factors = ", ".join(f"{factor.name} {factor.size}" for factor in self.grid) or "no factors"
         return f"<{self.name}: {len(self):,} images {self.image_shape}, {factors}; {self.source}>"
 
     def factors(self, indices: np.ndarray) -> np.ndarray:
-        """The reported factors (N, K), int64, of images (N,)."""
-        columns = np.unravel_index(self._check_indices(indices), self._sizes)
+        """The reported factors (N, K) of images (N,): int64, float64 if one is continuous."""
+        indices = self._check_indices(indices)
+        if self.table is not None:
+            return self.table[indices]
+        columns = np.unravel_index(indices, self._sizes)
         shown = [c for c, factor in zip(columns, self.grid, strict=True) if not factor.hidden]
         return np.stack(shown, axis=-1).astype(np.int64)
 
     def sample_indices(self, factors: np.ndarray, rng: Rng | None = None) -> np.ndarray:
-        """Image indices (N,) with these factors; hidden factors are drawn uniformly.
+        """Image indices (N,) with these factors; of several images one is drawn uniformly.
 
         Args:
-            factors: (N, K) integers, factor k in [0, factor_sizes[k]).
-            rng: Needed if the grid has a hidden factor. From a RandomState the original's draws.
+            factors: (N, K), as `factors` gives them: integers, factor k in [0, factor_sizes[k]).
+            rng: Needed if a combination has several images. From a RandomState the original's
+                draws.
 
         Raises:
-            ValueError: If `factors` has another shape or a value out of range, or if there are
-                hidden factors to draw and no `rng`.
+            ValueError: If `factors` has another shape or a value out of range, if no image has
+                them, or if there are several to choose from and no `rng`.
         """
         factors = np.asarray(factors)
         sizes = self.factor_sizes
         shaped = factors.ndim == 2 and factors.shape[1] == len(sizes)
-        if not shaped or factors.dtype.kind not in "iu":
+        continuous = self.table is not None and self.table.dtype.kind == "f"
+        if not shaped or factors.dtype.kind not in ("iuf" if continuous else "iu"):
             raise ValueError(
-                f"{self.name}: factors are {factors.dtype} {factors.shape}, not integers "
-                f"(N, {len(sizes)}): one column for each of {', '.join(self.factor_names)}"
+                f"{self.name}: factors are {factors.dtype} {factors.shape}, not "
+                f"{'numbers' if continuous else 'integers'} (N, {len(sizes)}): one column for each "
+                f"of {', '.join(self.factor_names)}"
             )
+        if self.table is not None:
+            return self._find(factors, rng)
         if factors.size and ((factors < 0) | (factors >= sizes)).any():
             raise ValueError(
                 f"{self.name}: factors from {factors.min(axis=0)} to {factors.max(axis=0)} are "
@@ -186,7 +202,7 @@ class Dataset:
         return self._show(rows, words)
 
     def sample_batch(self, data: Any, key: jax.Array, batch_size: int) -> jax.Array:
-        """A batch (B, H, W, C) of observations of factors drawn uniformly, with replacement."""
+        """A batch (B, H, W, C) of observations of images drawn uniformly, with replacement."""
         indices = self.sample_batch_indices(key, batch_size)
         return self.observe(data, indices, jax.random.fold_in(key, 1))
 
@@ -223,9 +239,28 @@ class Dataset:
 
     def labels(self, indices: jax.Array) -> jax.Array:
         """The reported factors (B, K), int32, of images (B,): pure, for a jitted step."""
+        if self.table is not None:
+            return jnp.asarray(self.table, jnp.int32)[indices]
         columns = jnp.unravel_index(indices, self._sizes)
         shown = [c for c, factor in zip(columns, self.grid, strict=True) if not factor.hidden]
         return jnp.stack(shown, axis=-1).astype(jnp.int32)
+
+    @cached_property
+    def _combinations(self) -> Combinations:
+        return Combinations(np.empty((0, 0)) if self.table is None else self.table)
+
+    def _find(self, factors: np.ndarray, rng: Rng | None) -> np.ndarray:
+        """Image indices (N,) whose rows of the table are these."""
+        numbers = self._combinations.find(factors)
+        if numbers.size and numbers.min() < 0:
+            row = zip(self.factor_names, factors[numbers.argmin()].tolist(), strict=True)
+            raise ValueError(
+                f"{self.name}: no image has the factors "
+                f"{', '.join(f'{name} {value:g}' for name, value in row)}"
+            )
+        counts = self._combinations.counts[numbers]
+        several = bool((counts > 1).any())
+        return self._combinations.image(numbers, self._draw(rng, counts) if several else 0)
 
     @property
     def _sizes(self) -> tuple[int, ...]:
@@ -258,10 +293,14 @@ class Dataset:
         return indices
 
     def _sample(self, rng: Rng | None, high: int, *shape: int) -> np.ndarray:
+        return self._draw(rng, high, size=shape, dtype=np.uint32 if high == 2**32 else np.int64)
+
+    def _draw(self, rng: Rng | None, high: Any, **form: Any) -> np.ndarray:
+        """Integers drawn uniformly from [0, high)."""
         if rng is None:
             raise ValueError(f"{self.name} draws at random here: give rng, a numpy Generator")
         integers = rng.randint if isinstance(rng, np.random.RandomState) else rng.integers
-        return integers(high, size=shape, dtype=np.uint32 if high == 2**32 else np.int64)
+        return integers(high, **form)
 
 
 @partial(jax.jit, static_argnums=0)

@@ -3,7 +3,8 @@
 import hashlib
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from ..words import readable
 from .cache import PUBLISHED, Recipe, description, open_prepared
+from .combinations import what_is_offered
 from .dataset import Appearance, DataError, Dataset, Factor
 from .files import PublishedFile, download, find, where_to_put
 from .published import Publication
@@ -36,7 +38,7 @@ class Definition:
     Attributes:
         name: The name in the catalogue.
         grid: All factors, the last one fastest.
-        row_shape: One stored image: (512,) as bits, else (64, 64, C).
+        row_shape: One stored image, square: (512,) as bits, else (H, W, C).
         publication: The publisher's files, preferred to rendering.
         render: The images in the grid's order, in chunks, drawn by us.
         appearance: Gives what observing adds, from the folder of publishers' files.
@@ -45,6 +47,8 @@ class Definition:
         stored_as: The cache file's name, where data sets share one.
         version: Change it when rendering or reading gives other images.
         label: What to call the data set in tables and figures; by default its name.
+        table: The factors of each image where they make no grid; see `Dataset`.
+        places: Where in the store the rendered images belong, (N,); None if they come in order.
     """
 
     name: str
@@ -58,6 +62,8 @@ class Definition:
     stored_as: str = ""
     version: int | str = 1
     label: str = ""
+    table: np.ndarray | None = field(default=None, compare=False)
+    places: np.ndarray | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "label", self.label or readable(self.name))
@@ -71,6 +77,8 @@ class Definition:
         appearance = self.appearance(data_dir) if self.appearance else None
         store, info = open_prepared(self._recipe(data_dir))
         content = (self.grid, self.row_shape, appearance and appearance.identity, info["sha256"])
+        if self.table is not None:
+            content = (*content, str(self.table.dtype), info["factors_sha256"])
         return Dataset(
             name=self.name,
             grid=self.grid,
@@ -79,6 +87,7 @@ class Definition:
             source=info["source"],
             fingerprint=hashlib.sha256(repr(content).encode()).hexdigest(),
             appearance=appearance,
+            table=self.table,
         )
 
     def prepare(self, data_dir: Path | None = None) -> Dataset:
@@ -133,13 +142,21 @@ class Definition:
     @property
     def num_images(self) -> int:
         """How many images there are, of hidden factors too."""
-        return math.prod(factor.size for factor in self.grid)
+        grid = math.prod(factor.size for factor in self.grid)
+        return grid if self.table is None else len(self.table)
+
+    @cached_property
+    def offers(self) -> str:
+        """What a metric can ask of it: a word of `teasel.metrics.NEEDS`."""
+        return what_is_offered([f.size for f in self.grid if not f.hidden], self.table)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(H, W, C) of an observation; what is painted on an image has three channels."""
-        stored = self.row_shape[2] if len(self.row_shape) == 3 else 1
-        return (64, 64, 3 if self.appearance else stored)
+        packed = len(self.row_shape) == 1
+        height = math.isqrt(8 * self.row_shape[0]) if packed else self.row_shape[0]
+        stored = 1 if packed else self.row_shape[2]
+        return (height, height, 3 if self.appearance else stored)
 
     @property
     def num_bytes(self) -> int:
@@ -167,7 +184,8 @@ class Definition:
         name, grid, row_shape, version = self._file, self.grid, self.row_shape, self.version
         publication, render = self.publication, self.render
         if render and not self._find_files(data_dir):
-            return Recipe(name, grid, row_shape, self.source, render, version)
+            place = self.table, self.places
+            return Recipe(name, grid, row_shape, self.source, render, version, *place)
         if publication is None:
             raise ValueError(f"{self.name} has neither a publication nor a way to render it")
 
@@ -186,7 +204,7 @@ def adopt_definition(name: str, offered: object) -> Definition:
     del name
     if not isinstance(offered, Definition):
         raise TypeError(
-            f"a {type(offered).__name__}; expected a teasel.datasets.Definition, such as from_npz "
+            f"a {type(offered).__name__}; expected a teasel.datasets.Definition, such as from_file "
             f"and from_function return"
         )
     return offered

@@ -1,12 +1,13 @@
 """dSprites (Matthey et al. 2017): drawn here, exactly as published but for about 100 pixels."""
 
-import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 
+from .arrays import UNREADABLE, open_npz
 from .dataset import DataError, Example, Factor
 from .definition import Definition
 from .files import PublishedFile
@@ -67,15 +68,14 @@ def read(paths: list[Path]) -> Iterator[Example]:
     """The images of the published file, which holds them in this order, a byte a pixel."""
     path = paths[0]
     try:
-        with zipfile.ZipFile(path) as archive, archive.open("imgs.npy") as file:
-            np.lib.format.read_magic(file)
-            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-            if shape != (737280, 64, 64) or dtype != np.uint8:
-                raise DataError(f"{path}: imgs is {dtype} {shape}, not uint8 (737280, 64, 64)")
-            for factors in product(*FULL):
-                pixels = np.frombuffer(file.read(4096), np.uint8)
-                yield pixels.reshape(64, 64, 1), factors
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        images = open_npz(path)["imgs"]()
+        if images.shape != (737280, 64, 64) or images.dtype != np.uint8:
+            raise DataError(
+                f"{path}: imgs is {images.dtype} {images.shape}, not uint8 (737280, 64, 64)"
+            )
+        pixels = (image[..., None] for piece in images.pieces() for image in piece)
+        yield from zip(pixels, product(*FULL), strict=True)
+    except UNREADABLE as error:
         raise DataError(f"{path} is not the published dSprites file: {error}") from error
 
 
@@ -101,4 +101,12 @@ DSPRITES_MINI = Definition(
     grid=tuple(factor._replace(size=len(axis)) for factor, axis in zip(GRID, MINI, strict=True)),
     row_shape=(512,),
     render=lambda: render(MINI),
+)
+
+DSPRITES_NOSHAPE = replace(
+    DSPRITES,
+    name="dsprites_noshape",
+    label="dSprites (no shape)",
+    grid=(GRID[0]._replace(hidden=True), *GRID[1:]),
+    stored_as="dsprites",
 )

@@ -14,7 +14,7 @@ from .downstream import DOWNSTREAM_GBT, DOWNSTREAM_LR
 from .explicitness import EXPLICITNESS, Explicitness, explicitness
 from .factor_vae_score import FACTOR_VAE_SCORE
 from .irs import IRS, irs, irs_matrix
-from .metric import Count, Metric, adopt_metric
+from .metric import NEEDS, Count, Metric, adopt_metric, is_enough
 from .mig import MIG, mig
 from .modularity import MODULARITY, modularity
 from .mutual_information import discretize, mutual_information_matrix
@@ -66,6 +66,7 @@ __all__ = [
     "COMPARISONS",
     "DCI",
     "METRICS",
+    "NEEDS",
     "PAPER_PARAMETERS",
     "PAPER_SEEDS",
     "Bounds",
@@ -87,6 +88,7 @@ __all__ = [
     "find_metric",
     "irs",
     "irs_matrix",
+    "is_enough",
     "mig",
     "modularity",
     "mutual_information_matrix",

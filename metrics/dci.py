@@ -113,6 +113,7 @@ DCI_SCORES = Metric(
     score_dci,
     "Eastwood and Williams 2018, openreview.net/forum?id=By-7dz-AZ",
     version=2,
+    needs="discrete factors",
     label="DCI",
     labels={
         "disentanglement": "DCI disent.",

@@ -105,6 +105,7 @@ def _accuracy(
 DOWNSTREAM_LR = Metric(
     score_downstream_lr,
     "Locatello et al. 2019, arXiv:1811.12359",
+    needs="discrete factors",
     label="Logistic regression",
     labels={f"{size}": f"LR {size}" for size in (10, 100, 1000, 10000)},
 )
@@ -113,6 +114,7 @@ DOWNSTREAM_GBT = Metric(
     score_downstream_gbt,
     "Locatello et al. 2019, arXiv:1811.12359",
     version=2,
+    needs="discrete factors",
     label="Boosted trees",
     labels={f"{size}": f"GBT {size}" for size in (10, 100, 1000, 10000)},
 )

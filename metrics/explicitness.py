@@ -112,6 +112,7 @@ def score_explicitness(
 EXPLICITNESS = Metric(
     score_explicitness,
     "Ridgeway and Mozer 2018, arXiv:1802.05312",
+    needs="discrete factors",
     label="Explicitness",
     labels={"test": "Explicitness"},
 )

@@ -71,4 +71,10 @@ def score_irs(
     return {"irs": irs(codes, factors, quantile), "num_active_dims": float(num_active_dims)}
 
 
-IRS = Metric(score_irs, "Suter et al. 2019, arXiv:1811.00007", version=2, label="IRS")
+IRS = Metric(
+    score_irs,
+    "Suter et al. 2019, arXiv:1811.00007",
+    version=2,
+    needs="discrete factors",
+    label="IRS",
+)

@@ -12,6 +12,19 @@ from .representation import Representation, Rng
 Count = Annotated[int, Bounds(ge=1)]
 
 
+NEEDS = ("nothing", "factors", "discrete factors", "all combinations")
+"""What a metric may need of a data set beside its images, each more than the one before.
+
+"factors" may be any numbers, of "discrete factors" each value is a class, and of "all combinations"
+of their values there is an image.
+"""
+
+
+def is_enough(offered: str, needs: str) -> bool:
+    """Whether a data set that offers a word of `NEEDS` has what another says."""
+    return NEEDS.index(needs) <= NEEDS.index(offered)
+
+
 @dataclass(frozen=True)
 class Metric:
     """A function from a representation to named scores, and what tables and figures say of them.
@@ -25,6 +38,8 @@ class Metric:
         samples_points: Whether it gets points drawn for it. If not, it can only `sample`, and gets
             the points that are kept of every model, in order: 10,000 and then 5,000 more. A
             finished study is then scored by it without encoding an image.
+        needs: What it needs of a data set, of `NEEDS`: all combinations if it asks for images by
+            their factors (`encode`). It is not computed where a data set offers less.
         label: What to call the metric; by default its name.
         labels: What to call its scores in tables and figures, by score. Where there are none, the
             score of the metric's own name has the metric's label.
@@ -35,6 +50,7 @@ class Metric:
     version: int = 1
     lower_is_better: tuple[str, ...] = ()
     samples_points: bool = True
+    needs: str = "all combinations"
     label: str = ""
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
 
@@ -67,6 +83,8 @@ def adopt_metric(name: str, offered: object) -> Metric:
     """
     if not isinstance(offered, Metric):
         raise TypeError(f"a {type(offered).__name__}; expected a teasel.metrics.Metric")
+    if offered.needs not in NEEDS:
+        raise TypeError(f"it needs {offered.needs!r}; expected one of {', '.join(NEEDS)}")
     for parameter in offered.parameters.values():
         if parameter.kind is None:
             raise TypeError(

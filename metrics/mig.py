@@ -56,4 +56,4 @@ def score_mig(
     return {"mig": mig(codes, factors, num_bins)}
 
 
-MIG = Metric(score_mig, "Chen et al. 2018, arXiv:1802.04942", label="MIG")
+MIG = Metric(score_mig, "Chen et al. 2018, arXiv:1802.04942", needs="discrete factors", label="MIG")

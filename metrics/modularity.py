@@ -46,5 +46,8 @@ def score_modularity(
 
 
 MODULARITY = Metric(
-    score_modularity, "Ridgeway and Mozer 2018, arXiv:1802.05312", label="Modularity"
+    score_modularity,
+    "Ridgeway and Mozer 2018, arXiv:1802.05312",
+    needs="discrete factors",
+    label="Modularity",
 )

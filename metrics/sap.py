@@ -82,4 +82,6 @@ def score_sap(
     return {"sap": sap(*train, *test)}
 
 
-SAP = Metric(score_sap, "Kumar et al. 2018, arXiv:1711.00848", label="SAP")
+SAP = Metric(
+    score_sap, "Kumar et al. 2018, arXiv:1711.00848", needs="discrete factors", label="SAP"
+)

@@ -142,6 +142,7 @@ UDR = Metric(
     score_udr,
     "Duan et al. 2020, arXiv:1905.12614",
     samples_points=False,
+    needs="nothing",
     label="UDR",
     labels={"udr": "UDR (later work)"},
 )

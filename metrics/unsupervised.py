@@ -101,6 +101,7 @@ def score_unsupervised(
 UNSUPERVISED = Metric(
     score_unsupervised,
     "Locatello et al. 2019, arXiv:1811.12359",
+    needs="nothing",
     label="Unsupervised scores",
     labels={
         "gaussian_total_correlation": "Total corr.",

@@ -88,13 +88,14 @@ def _check_images(data: Dataset, indices: np.ndarray) -> None:
 
 def _check_factors(data: Dataset, indices: np.ndarray) -> None:
     factors, sizes = data.factors(indices), np.array(data.factor_sizes)
+    kind = np.dtype(np.int64) if data.table is None else data.table.dtype
     require(
-        factors.shape == (len(indices), len(sizes)) and factors.dtype == np.int64,
-        f"{data.name} gives factors {factors.dtype} {factors.shape}; expected int64 "
+        factors.shape == (len(indices), len(sizes)) and factors.dtype == kind,
+        f"{data.name} gives factors {factors.dtype} {factors.shape}; expected {kind} "
         f"({len(indices)}, {len(sizes)})",
     )
     require(
-        not factors[0].any() and bool((factors[1] == sizes - 1).all()),
+        data.table is not None or (not factors[0].any() and bool((factors[1] == sizes - 1).all())),
         f"the first and the last image of {data.name} have the factors {factors[0]} and "
         f"{factors[1]}; expected zeros and {sizes - 1}: the images are in the grid's order",
     )
@@ -103,7 +104,7 @@ def _check_factors(data: Dataset, indices: np.ndarray) -> None:
         bool((data.factors(sampled) == factors).all()),
         f"images of {data.name} sampled for given factors have others",
     )
-    if len(data) == np.prod(sizes):
+    if data.table is None and len(data) == np.prod(sizes):
         require(
             bool((sampled == indices).all()),
             f"{data.name} has no hidden factor, but several images of the same factors",
@@ -167,6 +168,7 @@ def _check_batches(data: Dataset) -> None:
 
 def _check_refusals(data: Dataset) -> None:
     sizes = data.factor_sizes
+    lacks = "not all in" if data.table is None else "no image has the factors"
     cases: list[tuple[str, str, Callable[[], object]]] = [
         (
             "not all in [0, ",
@@ -176,21 +178,21 @@ def _check_refusals(data: Dataset) -> None:
         ("from -1 to 0", "a negative index", lambda: data.factors(np.array([0, -1]))),
         ("vector of integers", "fractional indices", lambda: data.images(np.array([0.5]), _rng())),
         (
-            "not all in",
-            "factors beyond their sizes",
-            lambda: data.sample_indices(np.array([sizes]), _rng()),
-        ),
-        (
             "one column for each of",
             "factors of another number",
             lambda: data.sample_indices(np.zeros((2, len(sizes) + 1), int), _rng()),
         ),
         (
-            "factors are float64",
-            "fractional factors",
-            lambda: data.sample_indices(np.zeros((2, len(sizes))), _rng()),
+            "factors are complex128",
+            "complex factors",
+            lambda: data.sample_indices(np.zeros((2, len(sizes)), complex), _rng()),
         ),
     ]
+    if sizes:
+        beyond = np.array([sizes]) if data.table is None else data.table[:1] + 10**6
+        cases.append(
+            (lacks, "factors that there are not", lambda: data.sample_indices(beyond, _rng()))
+        )
     for reason, what, call in cases:
         try:
             call()

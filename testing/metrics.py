@@ -14,6 +14,7 @@ from ..metrics import (
     TableRepresentation,
     UndefinedScoreError,
     adopt_metric,
+    sample_integers,
 )
 from .require import require, require_pieces
 
@@ -56,6 +57,7 @@ def check_metric(metric: str | Metric) -> None:
     _check_seed(name, entry)
     if not entry.samples_points:
         _check_kept_points(name, entry)
+    _check_needs(name, entry)
 
 
 def missing_pieces(metric: Metric) -> list[str]:
@@ -172,6 +174,40 @@ def _check_seed(name: str, metric: Metric) -> None:
             f"{name} gave {first} and then {second} from the same {kind.__name__}(3): draw from "
             f"the rng that is given, and from nothing else",
         )
+
+
+class _OtherFactors(TableRepresentation):
+    """A representation of data that offers no more than a metric says it needs."""
+
+    def __init__(self, needs: str) -> None:
+        super().__init__(_STANDARD, None, _SIZES, lambda which, rng: which)
+        self._factors = {
+            "nothing": np.empty((12, 0), np.int64),
+            "factors": _GRID / 7,
+            "discrete factors": _GRID,
+        }[needs]
+        self.factor_sizes = _SIZES[: self._factors.shape[1]]
+
+    def sample(self, rng: Rng, num: int) -> tuple[np.ndarray, np.ndarray]:
+        which = sample_integers(rng, 12, num)
+        return _STANDARD[which], self._factors[which]
+
+    def encode(self, factors: np.ndarray, rng: Rng) -> np.ndarray:
+        raise AssertionError("it calls encode, for which it needs all combinations")
+
+
+def _check_needs(name: str, metric: Metric) -> None:
+    """That it can do with what it says it needs."""
+    if metric.needs == "all combinations":
+        return
+    try:
+        scores = _score(metric, _OtherFactors(metric.needs))
+    except Exception as error:
+        raise AssertionError(
+            f"{name} says that it needs {metric.needs!r}, and raised {error!r} on such data; "
+            f"expected scores, or needs='all combinations'"
+        ) from error
+    _check_scores(name, scores, f"of data that offer {metric.needs}")
 
 
 class _KeptPoints:

@@ -9,9 +9,9 @@ from typing import IO
 
 from ...datasets import DATASETS
 from ...errors import UnknownNameError
-from ...metrics import COMPARISONS, METRICS
+from ...metrics import COMPARISONS, METRICS, is_enough
 from ...words import format_count
-from ..grid.expand import Resolved, trials_of
+from ..grid.expand import Cell, Resolved, trials_of
 from ..schedule.drivers import at_work
 from ..schedule.executor import Executor
 from ..schedule.scheduler import Options, Summary
@@ -21,8 +21,10 @@ from ..study.comparisons import FEWEST_PARTNERS, add_comparisons
 from ..study.freeze import check_writable, freeze_metrics
 from ..study.remaining import Remaining, WantedTrial, remaining
 from ..study.study import merge, read_study
+from ..trials.data import offers
 from ..trials.references import REFERENCES, select_requests
 from ..trials.request import MetricRequest
+from ..trials.trial import DataFile
 from .command_line import add_ray, add_results
 from .run import carry_out, exit_code, look_and_start, new_run_id
 
@@ -124,15 +126,24 @@ def _unscored(folder: Results, everything: Sequence[WantedTrial]) -> Remaining:
     return left._replace(untrained=[], given_up=left.given_up - untrained)
 
 
-def _requests_of(grid: Resolved, names: Sequence[str]) -> dict[str, list[MetricRequest]]:
-    """The scores by these metrics that each method's models are to have."""
+def _requests_of(grid: Resolved, names: Sequence[str]) -> dict[Cell, list[MetricRequest]]:
+    """The scores by these metrics that the models of each data set and method are to have."""
     requests = [
         MetricRequest.of(kind, name, METRICS[name].defaults, grid["metric_seed"])
         for kind in grid["representations"]
         for name in METRICS
         if name in names
     ]
-    return {method: list(select_requests(method, requests)) for method in grid["methods"]}
+    found: dict[Cell, list[MetricRequest]] = {}
+    for data in grid["datasets"]:
+        offered = offers(data["name"], DataFile.of(data))
+        possible = [r for r in requests if is_enough(offered, METRICS[r.metric].needs)]
+        lacking = sorted({r.metric for r in requests} - {r.metric for r in possible})
+        if lacking:
+            logger.warning("%s: not on %s: it offers %s", ", ".join(lacking), data["name"], offered)
+        for method in grid["methods"]:
+            found[data["name"], method] = list(select_requests(method, possible))
+    return found
 
 
 def _check_installed(unscored: Iterable[WantedTrial], names: CatalogueSection) -> None:

@@ -14,6 +14,9 @@ from ..trials.trial import DataFile, Trial
 Resolved = Mapping[str, Any]
 """A resolved grid."""
 
+Cell = tuple[str, str]
+"""The names of a data set and a method."""
+
 
 def trials_of(grid: Resolved) -> list[Trial]:
     """All trials, outermost first: data set, method, setting, seed; exclusions left out."""
@@ -24,7 +27,7 @@ def trials_of(grid: Resolved) -> list[Trial]:
             cell["hyperparameters"],
             seed,
             Settings(**cell["training"]),
-            DataFile(dataset["npz"], dataset["sha256"]) if dataset.get("npz") else None,
+            DataFile.of(dataset),
             cell.get("version", 1),
         )
         for dataset in grid["datasets"]
@@ -35,15 +38,18 @@ def trials_of(grid: Resolved) -> list[Trial]:
     return [trial for trial in every if not any(meets(trial, rule) for rule in grid["exclude"])]
 
 
-def requests_of(grid: Resolved) -> dict[str, list[MetricRequest]]:
-    """The scores wanted of each method's models."""
+def requests_of(grid: Resolved) -> dict[Cell, list[MetricRequest]]:
+    """The scores wanted of the models of each data set and method."""
     everything = [
         MetricRequest(**request | {"parameters": _with_tuples(request["parameters"])})
         for request in grid["metrics"]
     ]
-    some = grid["requests_of"]
+    every = range(len(everything))
+    of, on = grid["requests_of"], grid.get("requests_on", {})
+    chosen = {data["name"]: set(on.get(data["name"], every)) for data in grid["datasets"]}
     return {
-        method: [everything[place] for place in some.get(method, range(len(everything)))]
+        (name, method): [everything[place] for place in of.get(method, every) if place in places]
+        for name, places in chosen.items()
         for method in grid["methods"]
     }
 

@@ -11,15 +11,16 @@ from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from ...datasets import DATASETS, Definition, find_npz
-from ...errors import ConfigError, TeaselError, hint
-from ...metrics import METRICS
+from ...datasets import DataError, Definition
+from ...errors import ConfigError, hint
+from ...metrics import METRICS, is_enough
 from ...models import LIKELIHOODS, METHODS, MethodEntry, Model
 from ...settings import Settings
+from ..trials.data import find_definition, offers
 from ..trials.references import REFERENCES, select_requests
 from ..trials.request import MetricRequest
-from ..trials.trial import Trial
-from .expand import meets, requests_of, trials_of
+from ..trials.trial import DataFile, Trial
+from .expand import Cell, meets, requests_of, trials_of
 from .faults import faults
 from .schema import (
     MOST_TRIALS,
@@ -43,6 +44,13 @@ GridName = str | Path | Mapping[str, Any]
 
 _OF_STEPS = ("batch_size", "learning_rate", "optimizer", "schedule", "warmup_steps")
 """Settings that mean nothing to a method that isn't trained."""
+
+_LACKS = {
+    "nothing": "has no factors",
+    "factors": "has continuous factors",
+    "discrete factors": "lacks some combinations of factors",
+}
+"""What keeps metrics from a data set, by what it offers."""
 
 _MOST_LOOKS = 5_000_000  # at a trial, to see whether it is excluded
 
@@ -86,9 +94,24 @@ class Grid(Strict):
             if (parameters := getattr(self.metrics, name)) is not None
         ]
 
-    def requests_by_method(self) -> dict[str, list[MetricRequest]]:
-        """The scores wanted of each method's models."""
+    def requests_by_cell(self) -> dict[Cell, list[MetricRequest]]:
+        """The scores wanted of the models of each data set and method."""
         return requests_of(resolve(self))
+
+    def offers(self) -> dict[str, str]:
+        """What each data set offers to metrics."""
+        files = {entry.name: DataFile.of(entry.model_dump()) for entry in self.datasets}
+        return {name: offers(name, file) for name, file in files.items()}
+
+    def left_out(self) -> list[str]:
+        """A line for each data set that cannot have all scores: which metrics, and why."""
+        names = dict.fromkeys(request.metric for request in self.requests())
+        found = []
+        for data, offered in self.offers().items():
+            lacking = [name for name in names if not is_enough(offered, METRICS[name].needs)]
+            if lacking:
+                found.append(f"{data} {_LACKS[offered]}: no {', '.join(lacking)}")
+        return found
 
 
 def _expand_method(
@@ -162,10 +185,9 @@ def _model_faults(grid: Grid) -> list[Fault]:
     found = []
     for place, entry in enumerate(grid.datasets):
         try:
-            own = entry.npz and entry.sha256 and find_npz(entry.name, [entry.npz], entry.sha256)
-            data = own or DATASETS[entry.name]
-        except TeaselError:
-            continue  # which a look at the data sets says better
+            data = find_definition(entry.name, DataFile.of(entry.model_dump()))
+        except DataError:
+            continue  # which `_data_faults` says
         for method, training in sorted(cells):
             if what := _misfit(data, METHODS[method], training):
                 found.append(Fault(("datasets", place), f"{entry.name}: {what}"))
@@ -180,9 +202,40 @@ def _misfit(data: Definition, method: MethodEntry, training: Settings) -> str:
         return str(error)
     if data.appearance and LIKELIHOODS[training.likelihood].levels:
         return f"its pixels have other levels than the 256 that {training.likelihood} is of"
-    if method.batch != "images" and all(factor.hidden for factor in data.grid):
-        return f"it has no factors, and {method.name} asks for {method.batch}"
+    needs = {"pairs": "all combinations", "labels": "discrete factors"}.get(method.batch, "nothing")
+    if not is_enough(data.offers, needs):
+        return f"it {_LACKS[data.offers]}, and {method.name} asks for {method.batch}"
     return ""
+
+
+def _data_faults(grid: Grid, given: Any) -> list[Fault]:
+    """Files that are here and cannot be read; metrics and references that data sets cannot have."""
+    found, offered = [], grid.offers()
+    for place, entry in enumerate(grid.datasets):
+        file = DataFile.of(entry.model_dump())
+        try:
+            find_definition(entry.name, file)
+        except DataError as error:
+            if file is not None and Path(file.npz).exists():
+                found.append(Fault(("datasets", place), str(error)))
+    named = given.get("metrics")
+    for place, name in enumerate(named if isinstance(named, list | dict) else ()):
+        needs = METRICS[name].needs
+        if not any(is_enough(each, needs) for each in offered.values()):
+            what = f"{name} needs {needs}, and {_say_lacks(offered)}"
+            by_key = isinstance(named, dict)
+            found.append(Fault(("metrics", name if by_key else place), what, at_key=by_key))
+    for name in grid.chosen_methods.keys() & REFERENCES.keys():
+        needs = REFERENCES[name].needs
+        poor = {data: each for data, each in offered.items() if not is_enough(each, needs)}
+        if poor and any(t.method == name and t.dataset in poor for t in grid.trials()):
+            what = f"{name} needs {needs}, and {_say_lacks(poor)}: exclude it there"
+            found.append(Fault(("methods", name), what, at_key=True))
+    return found
+
+
+def _say_lacks(offered: Mapping[str, str]) -> str:
+    return " and ".join(f"{name} {_LACKS[each]}" for name, each in offered.items())
 
 
 def _exclude_faults(value: Any) -> list[Fault]:
@@ -268,6 +321,7 @@ def check_grid(source: Source) -> Grid:
         found.append(Fault(("methods",), f"no method is named{hint('', list(METHODS))}"))
     elif grid and not found:
         found += _size_faults(grid) or _model_faults(grid) or _idle_exclusions(grid)
+        found = found or _data_faults(grid, source.value)
     if grid is None or found:
         raise source.error(found)
     return grid
@@ -276,7 +330,8 @@ def check_grid(source: Source) -> Grid:
 def resolve(grid: Grid) -> dict[str, Any]:
     """What determines the grid's trials and scores, in plain JSON values, defaults filled in.
 
-    `requests_of` has the places in `metrics` of the scores of a method that does not get all.
+    `requests_of` has the places in `metrics` of the scores of a method that does not get all,
+    `requests_on` those of a data set.
     """
     requests = grid.requests()
     cells = [
@@ -287,11 +342,19 @@ def resolve(grid: Grid) -> dict[str, Any]:
     ]
     if grid.sample is not None:
         cells = _sample(cells, grid.sample)
+    possible = {
+        name: [
+            place
+            for place, request in enumerate(requests)
+            if is_enough(offered, METRICS[request.metric].needs)
+        ]
+        for name, offered in grid.offers().items()
+    }
     wanted_of = {name: select_requests(name, requests) for name in grid.chosen_methods}
     return {
         "study": grid.study,
         "description": grid.description,
-        "datasets": [entry.model_dump(exclude_none=True) for entry in grid.datasets],
+        "datasets": [entry.model_dump(exclude_defaults=True) for entry in grid.datasets],
         "seeds": grid.seeds,
         "methods": {
             name: [cell for owner, cell in cells if owner == name] for name in grid.chosen_methods
@@ -308,6 +371,9 @@ def resolve(grid: Grid) -> dict[str, Any]:
             name: [place for place, request in enumerate(requests) if request in chosen]
             for name, chosen in wanted_of.items()
             if len(chosen) < len(requests)
+        },
+        "requests_on": {
+            name: places for name, places in possible.items() if len(places) < len(requests)
         },
         "save_models": grid.save_models,
     }

@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ...catalogue import LARGEST, Parameter, read_parameters
-from ...datasets import DATASETS, hash_npz
+from ...datasets import DATASETS, hash_file
 from ...errors import INSTALL, TeaselError, hint
 from ...metrics import METRICS, PAPER_PARAMETERS
 from ...models import LIKELIHOODS, METHODS, NETWORKS, MethodEntry
@@ -183,8 +183,14 @@ def _as_entry(value: Any) -> Any:
 
 
 def _look_up(entry: "DatasetEntry", info: ValidationInfo) -> "DatasetEntry":
-    """Looks the name up in the catalogue, or the file up on disk."""
-    if entry.npz is None:
+    """Looks the name up in the catalogue, or the file up on disk, which is `npz` from here on."""
+    given = entry.file or entry.npz
+    if entry.file and entry.npz:
+        what = f"expected file or npz, which mean the same, got {entry.file} and {entry.npz}"
+        raise PydanticCustomError("taken", "{what}", {"what": what})
+    if given is None:
+        if entry.model_fields_set - {"name"}:
+            raise PydanticCustomError("taken", "'file' is missing, of which the other keys tell")
         if entry.name not in DATASETS:
             what = f"unknown data set '{entry.name}'{hint(entry.name, list(DATASETS), INSTALL)}"
             raise PydanticCustomError("unknown_name", "{what}", {"what": what})
@@ -192,15 +198,15 @@ def _look_up(entry: "DatasetEntry", info: ValidationInfo) -> "DatasetEntry":
     if entry.name in DATASETS:
         what = f"'{entry.name}' is a data set of the catalogue: call the file something else"
         raise PydanticCustomError("taken", "{what}", {"what": what})
-    path = Path((info.context or {}).get("folder", "."), entry.npz).expanduser().absolute()
+    path = Path((info.context or {}).get("folder", "."), given).expanduser().absolute()
     if entry.sha256 is None:
         try:
-            sha256 = hash_npz(path)
+            sha256 = hash_file(path)
         except OSError as error:
             what = f"cannot read {path}: {error.strerror}"
             raise PydanticCustomError("unreadable", "{what}", {"what": what}) from error
         entry = entry.model_copy(update={"sha256": sha256})
-    return entry.model_copy(update={"npz": str(path)})
+    return entry.model_copy(update={"npz": str(path), "file": None})
 
 
 Name = Annotated[str, AfterValidator(_check_name)]
@@ -238,8 +244,15 @@ class DatasetEntry(Strict):
     """A data set of the catalogue, or the user's own: a file and what to call it."""
 
     name: Name
+    file: str | None = None
     npz: str | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    images: str | None = None
+    factors: str | None = None
+    factor_names: Annotated[list[str], AfterValidator(_check_distinct)] = Field([])
+    continuous: Annotated[list[str], AfterValidator(_check_distinct)] | bool = False
+    resize: Literal[16, 32, 64, 128, 256] | None = None
+    channels_first: bool = False
 
 
 def _field(parameter: Parameter) -> tuple[Any, Any]:

@@ -222,7 +222,8 @@ class Results:
         """Keeps the fixed points of a data set once: image index (N,) and factors (N, K)."""
         name = f"representations/{dataset}/{FACTORS}"
         if not self.store.exists(name):
-            self.store.write_table(name, pa.table({"index": indices, "factors": _vectors(factors)}))
+            kept = {"factors": _vectors(factors)} if factors.shape[1] else {}
+            self.store.write_table(name, pa.table({"index": indices} | kept))
 
     def representation(self, trial_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Means (N, D), log variances (N, D) and factors (N, K) of a trial's fixed points.
@@ -337,7 +338,9 @@ def _matrix(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def read_factors(parquet: pq.ParquetFile) -> np.ndarray:
-    """The factors (N, K) of the fixed points."""
+    """The factors (N, K) of the fixed points; without a column of them, K is 0."""
+    if parquet.schema_arrow.names == ["index"]:
+        return np.empty((parquet.metadata.num_rows, 0), np.int64)
     return _matrix(parquet.read(["factors"])["factors"])
 
 
@@ -365,7 +368,8 @@ def _misplaced(study: dict[str, Any]) -> str | None:
             return "a grid lacks requests_of"
         if not all({"trained", "keeps"} <= known.get(name, {}).keys() for name in grid["methods"]):
             return "the catalogue lacks a method"
-        for places in grid["requests_of"].values():
-            if any(not 0 <= place < len(grid["metrics"]) for place in places):
-                return "requests_of has the place of no score"
+        for key in ("requests_of", "requests_on"):
+            for places in grid.get(key, {}).values():
+                if any(not 0 <= place < len(grid["metrics"]) for place in places):
+                    return f"{key} has the place of no score"
     return None

@@ -26,12 +26,17 @@ _CELL = {"hyperparameters": {str: float}, "training": _SETTINGS, "version?": int
 _GRID = {
     "study": str,
     "description?": (str, None),
-    "datasets": [{"name": str, "npz?": str, "sha256?": str}],
+    "datasets": [
+        {"name": str, "npz?": str, "sha256?": str, "images?": str, "factors?": str}
+        | {"factor_names?": [str], "continuous?": (bool, [str]), "resize?": int}
+        | {"channels_first?": bool}
+    ],
     "seeds": [int],
     "methods": {str: [_CELL]},
     "exclude": [{str: object}],
     "metrics": [_REQUEST],
-    "requests_of?": {str: [int]},  # the places in `metrics`; since version 2
+    "requests_of?": {str: [int]},  # by method the places in `metrics`; since version 2
+    "requests_on?": {str: [int]},  # the same by data set, of those that do not get all
     "save_models": bool,
 }
 _CATALOGUE = {  # of a study without grids it may be short

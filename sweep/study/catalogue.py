@@ -7,13 +7,15 @@ method, a metric or a data set is not installed, and as it was meant where it ha
 from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
-from ...datasets import DATASETS, DataError, find_npz
+from ...datasets import DataError
 from ...metrics import find_metric
 from ...models import METHODS
 from ...words import readable
 from ..grid.expand import Resolved
 from ..store.tables import score_column
+from ..trials.data import find_definition
 from ..trials.references import REFERENCES
+from ..trials.trial import DataFile
 
 
 class MethodFacts(TypedDict):
@@ -111,7 +113,7 @@ def _describe_dataset(data: Mapping[str, Any]) -> DatasetFacts:
     """What is known of a data set of the catalogue, or of a user's file, which may be elsewhere."""
     name = data["name"]
     try:
-        entry = find_npz(name, [data["npz"]], data["sha256"]) if "npz" in data else DATASETS[name]
+        entry = find_definition(name, DataFile.of(data))
     except DataError:
         return {"label": readable(name), "factors": []}
     factors = [factor.name for factor in entry.grid if not factor.hidden]

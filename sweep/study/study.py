@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..grid.expand import Resolved, requests_of, trials_of
+from ..grid.expand import Cell, Resolved, requests_of, trials_of
 from ..store.results import Results
 from ..trials.request import MetricRequest, RequestKey
 from ..trials.trial import Trial
@@ -58,29 +58,28 @@ def read_study(results: Results) -> Study:
 
 def wanted_trials(grids: "Iterable[Grid]") -> list[WantedTrial]:
     """Every trial of several grids once, in order, with the scores that those naming it want."""
-    return merge((grid.trials(), grid.requests_by_method()) for grid in grids)
+    return merge((grid.trials(), grid.requests_by_cell()) for grid in grids)
 
 
 def merge(
-    parts: "Iterable[tuple[Iterable[Trial], dict[str, list[MetricRequest]]]]",
+    parts: "Iterable[tuple[Iterable[Trial], dict[Cell, list[MetricRequest]]]]",
 ) -> list[WantedTrial]:
     """Every trial once, in order, with all scores wanted of it.
 
     Args:
-        parts: Trials, and the scores wanted of each method's models.
+        parts: Trials, and the scores wanted of the models of each data set and method.
     """
     found: dict[str, Trial] = {}
     requests: dict[str, dict[RequestKey, MetricRequest]] = {}
-    for trials, by_method in parts:
+    for trials, by_cell in parts:
         keyed = {
-            method: {request.key: request for request in asked}
-            for method, asked in by_method.items()
+            cell: {request.key: request for request in asked} for cell, asked in by_cell.items()
         }
         for trial in trials:
             known = found.setdefault(trial.trial_id, trial)
             if trial.file and known.file and trial.file.npz != known.file.npz:
                 found[trial.trial_id] = replace(trial, file=trial.file.moved_from(known.file))
-            requests.setdefault(trial.trial_id, {}).update(keyed[trial.method])
+            requests.setdefault(trial.trial_id, {}).update(keyed[trial.dataset, trial.method])
     return [
         WantedTrial(trial, tuple(requests[trial_id].values())) for trial_id, trial in found.items()
     ]

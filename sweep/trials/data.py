@@ -2,8 +2,8 @@
 
 from functools import cache
 
-from ...datasets import DATASETS, Definition, find_npz
-from .trial import Trial
+from ...datasets import DATASETS, DataError, Definition, find_file
+from .trial import DataFile, Trial
 
 
 def definition(trial: Trial) -> Definition:
@@ -12,12 +12,24 @@ def definition(trial: Trial) -> Definition:
     Raises:
         DataError: If the user's file is nowhere, or cannot be read.
     """
-    if trial.file is None:
-        return DATASETS[trial.dataset]
-    paths = (trial.file.npz, *trial.file.earlier)
-    return _open_file(trial.dataset, paths, trial.file.sha256)
+    return find_definition(trial.dataset, trial.file)
+
+
+def find_definition(name: str, file: DataFile | None) -> Definition:
+    """The definition of a data set of the catalogue, or of the user's file; as `definition`."""
+    if file is None:
+        return DATASETS[name]
+    return _open_file(name, (file.npz, *file.earlier), file)
 
 
 @cache
-def _open_file(name: str, paths: tuple[str, ...], sha256: str) -> Definition:
-    return find_npz(name, paths, sha256)
+def _open_file(name: str, paths: tuple[str, ...], file: DataFile) -> Definition:
+    return find_file(name, paths, file.sha256, **dict(file.options))
+
+
+def offers(name: str, file: DataFile | None) -> str:
+    """What a data set offers to metrics; all of it where the file cannot be read, or not here."""
+    try:
+        return find_definition(name, file).offers
+    except (DataError, KeyError):
+        return "all combinations"

@@ -34,6 +34,7 @@ class Reference:
         reference: Who defined it, where somebody did.
         colour: Its colour in figures, "#rrggbb"; empty if any will do.
         metrics: All that it can be scored by; empty for every metric.
+        needs: What it needs of a data set, a word of `teasel.metrics.NEEDS`.
         keeps_codes: Whether its codes are kept; if not, the data set has them.
     """
 
@@ -43,12 +44,15 @@ class Reference:
     colour: str = ""
     metrics: tuple[str, ...] = ()
     keeps_codes: bool = True
+    needs: str = "nothing"
 
 
 def _ground_truth(dataset: Dataset, seed: int, num_latents: int) -> Encode:
     """The factors themselves, standardised: what a perfect representation would be."""
     sizes = np.array(dataset.factor_sizes)
     centre, spread = (sizes - 1) / 2, np.sqrt((sizes**2 - 1) / 12)
+    if dataset.table is not None:
+        centre, spread = dataset.table.mean(axis=0), dataset.table.std(axis=0)
     return lambda indices: ((dataset.factors(indices) - centre) / spread).astype(np.float32)
 
 
@@ -89,7 +93,7 @@ def _fit(model, dataset: Dataset, seed: int) -> Encode:
 
 
 REFERENCES: dict[str, Reference] = {
-    "ground_truth": Reference(_ground_truth, label="Ground truth"),
+    "ground_truth": Reference(_ground_truth, label="Ground truth", needs="factors"),
     "raw_pixels": Reference(
         _raw_pixels, label="Raw pixels", metrics=PAIRWISE_METRICS, keeps_codes=False
     ),

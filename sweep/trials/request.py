@@ -8,7 +8,9 @@ from ...metrics import PAPER_SEEDS, find_metric
 from .trial import short_hash
 
 _NOISY = ("color_dsprites", "noisy_dsprites", "scream_dsprites")
-POINTS = {"smallnorb": 2} | dict.fromkeys([*_NOISY, *(f"{name}_mini" for name in _NOISY)], 3)
+POINTS = dict.fromkeys(["smallnorb", "dsprites_noshape"], 2) | dict.fromkeys(
+    [*_NOISY, *(f"{name}_mini" for name in _NOISY)], 3
+)
 """The version of the points that a metric seed stands for, by data set; 1 if it isn't here.
 
 2: hidden factors are drawn as the original draws them. 3: an image shows its own noise.

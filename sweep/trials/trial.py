@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,9 @@ from ...settings import Settings
 
 PROTOCOL = 1
 """Raised when the same trial would give other numbers than before."""
+
+OPTIONS = ("images", "factors", "factor_names", "continuous", "resize", "channels_first")
+"""What a grid may say of how a file is read."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +24,22 @@ class DataFile:
         npz: Where the study has last said that it is.
         sha256: Of its content.
         earlier: Where it was before, the last place first.
+        options: How it is read, by the names of `OPTIONS`; what is by default isn't here.
     """
 
     npz: str = field(compare=False)
     sha256: str
     earlier: tuple[str, ...] = field(default=(), compare=False)
+    options: tuple[tuple[str, Any], ...] = ()
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> "DataFile | None":
+        """The file of a data set in a resolved grid, if it is one."""
+        if not entry.get("npz"):
+            return None
+        given = [(name, entry[name]) for name in OPTIONS if entry.get(name)]
+        options = [(name, tuple(v) if isinstance(v, list) else v) for name, v in given]
+        return cls(entry["npz"], entry["sha256"], options=tuple(options))
 
     def moved_from(self, before: "DataFile") -> "DataFile":
         """The same file, with the places that were known before."""
@@ -76,6 +90,8 @@ class Trial:
             "seed": self.seed,
             "training": self.training.identity(),
         }
+        if self.file and self.file.options:  # absent where all are the defaults
+            identity["data_options"] = dict(self.file.options)
         if self.method_version > 1:  # absent at first: what has no versions keeps its names
             identity["method_version"] = self.method_version
         return hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:16]

@@ -1,12 +1,13 @@
 """A trained trial as metrics see it: codes of images with given factors."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...datasets import Dataset
-from ...metrics import Representation, Rng, TableRepresentation
+from ...metrics import Representation, Rng, TableRepresentation, sample_integers
 from ...metrics.representation import DrawnInTurns
 from ..store import code_tables
 from ..store.results import Results, ResultsError
@@ -28,11 +29,38 @@ class ComputedRepresentation(DrawnInTurns):
     """
 
     def __init__(self, dataset: Dataset, encode: Encode) -> None:
-        self.factor_sizes = dataset.factor_sizes
-        self._observe = lambda factors, rng: encode(dataset.sample_indices(factors, rng))
+        self.factor_sizes, indices_of = dataset.factor_sizes, _indices_of(dataset)
+        self._observe = lambda factors, rng: encode(indices_of(factors, rng))
 
     def _codes(self, seen: np.ndarray, rng: Rng) -> np.ndarray:
         return seen
+
+
+class DrawnImages:
+    """Points of a data set in which not every combination of factors has an image: images drawn.
+
+    Args:
+        dataset: What is observed.
+        by_index: Gives the codes (N, D) of images, whose indices (N,) stand in for factors.
+    """
+
+    def __init__(self, dataset: Dataset, by_index: Representation) -> None:
+        self.factor_sizes = dataset.factor_sizes
+        self._dataset, self._by_index = dataset, by_index
+
+    def sample(self, rng: Rng, num: int) -> tuple[np.ndarray, np.ndarray]:
+        """Codes (num, D) and factors (num, K) of images drawn uniformly."""
+        which = sample_integers(rng, len(self._dataset), num)
+        return self._by_index.encode(which, rng), self._dataset.factors(which)
+
+    def encode(self, factors: np.ndarray, rng: Rng) -> np.ndarray:
+        """Codes (N, D) of images with these factors; a ValueError says which no image has."""
+        return self._by_index.encode(self._dataset.sample_indices(factors, rng), rng)
+
+
+def _indices_of(dataset: Dataset) -> Callable[[np.ndarray, Rng], np.ndarray]:
+    """From what stands for points to image indices (N,): factors, or in `DrawnImages` the same."""
+    return dataset.sample_indices if dataset.complete else lambda which, rng: which
 
 
 class KeptPoints:
@@ -95,10 +123,19 @@ def open_representations(
     if not kinds:
         return {}
     dataset = definition(trial)()
+    found = _open_representations(results, trial, kinds, dataset)
+    if dataset.complete:
+        return found
+    return {kind: DrawnImages(dataset, by_index) for kind, by_index in found.items()}
+
+
+def _open_representations(
+    results: Results, trial: Trial, kinds: set[str], dataset: Dataset
+) -> dict[str, Representation]:
     if trial.method in REFERENCES:
         return {"mean": ComputedRepresentation(dataset, encoder_of(trial, dataset))}
     mean, log_variance = code_table(results, trial, dataset)
-    sizes, indices_of = dataset.factor_sizes, dataset.sample_indices
+    sizes, indices_of = dataset.factor_sizes, _indices_of(dataset)
     return {
         kind: TableRepresentation(
             mean, log_variance if kind == "sampled" else None, sizes, indices_of

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from teasel.datasets import DATASETS, DataError, from_function, from_npz
+from teasel.datasets import DATASETS, DataError, from_file, from_function, from_npz
 from teasel.testing import check_dataset
 from teasel.testing.datasets import missing_pieces
 from teasel.testing.require import require_pieces
 from teasel.words import readable
 
 DSPRITES, MINI = (3, 6, 40, 32, 32), (3, 6, 10, 16, 16)
+MPI3D = (6, 6, 2, 3, 3, 40, 40)
 
 PUBLISHED = {
     "dsprites": (737_280, DSPRITES, (64, 64, 1)),
@@ -25,6 +26,10 @@ PUBLISHED = {
     "cars3d": (17_568, (4, 24, 183), (64, 64, 3)),
     "shapes3d": (480_000, (10, 10, 10, 8, 4, 15), (64, 64, 3)),
     "shapes3d_synthetic": (480_000, (10, 10, 10, 8, 4, 15), (64, 64, 3)),
+    "dsprites_noshape": (737_280, DSPRITES, (64, 64, 1)),  # the first, the shape, is hidden
+    "mpi3d_toy": (1_036_800, MPI3D, (64, 64, 3)),
+    "mpi3d_realistic": (1_036_800, MPI3D, (64, 64, 3)),
+    "mpi3d_real": (1_036_800, MPI3D, (64, 64, 3)),
     "dsprites_mini": (46_080, MINI, (64, 64, 1)),
     "color_dsprites_mini": (46_080, MINI, (64, 64, 3)),
     "noisy_dsprites_mini": (46_080, MINI, (64, 64, 3)),
@@ -81,3 +86,14 @@ def test_a_users_file_does_what_every_data_set_must(tmp_path: Path) -> None:
     factors = np.array([[steepness, colour] for steepness in range(4) for colour in range(3)] * 2)
     np.savez(tmp_path / "mine.npz", images=ramps(factors), factors=factors)
     check_dataset(from_npz("mine", tmp_path / "mine.npz"))
+
+
+@pytest.mark.parametrize("kind", ["ranked", "continuous", "without factors"])
+def test_a_users_table_of_factors_does_what_every_data_set_must(tmp_path: Path, kind: str) -> None:
+    grid = np.array([[steepness, colour] for steepness in range(4) for colour in range(3)])
+    chosen = np.random.default_rng(0).integers(11, size=40)  # the last is missing, others repeated
+    factors = {} if kind == "without factors" else {"factors": grid[chosen] / 4}
+    np.savez(tmp_path / "mine.npz", images=ramps(grid[chosen]), **factors)
+    mine = from_file("mine", tmp_path / "mine.npz", continuous=kind == "continuous")
+    assert mine.table is not None
+    check_dataset(mine)

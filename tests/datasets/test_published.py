@@ -21,8 +21,9 @@ from scipy.io import savemat
 
 from teasel.datasets import DataError, Dataset, Definition, load
 from teasel.datasets.cars3d import ARCHIVE, CARS3D
-from teasel.datasets.dsprites import FILE, GRID, read
+from teasel.datasets.dsprites import DSPRITES_MINI, DSPRITES_NOSHAPE, FILE, GRID, read
 from teasel.datasets.files import PublishedFile, download, find
+from teasel.datasets.mpi3d import MPI3D_REAL, define
 from teasel.datasets.shapes3d import SHAPES3D
 from teasel.datasets.smallnorb import FILES, SMALLNORB, read_matrix, shrink
 
@@ -434,3 +435,44 @@ def test_no_network_is_said_at_once_with_the_way_out() -> None:
     file = PublishedFile("data.bin", ("http://127.0.0.1:9/data.bin",))
     with pytest.raises(DataError, match=r"can't download data.bin .*refused.*Put data.bin into"):
         download(file)
+
+
+# MPI3D: the publisher's file holds nothing but images, in the grid's order.
+
+MPI3D_SIZES = (2, 1, 2, 1, 1, 2, 3)
+
+
+def test_mpi3d_is_read_in_the_order_of_its_file(folder: Path) -> None:
+    images = RNG.integers(256, size=(24, 64, 64, 3), dtype=np.uint8)
+    np.savez_compressed(folder / "mpi3d_real.npz", images=images)
+    small = resized(MPI3D_REAL, *MPI3D_SIZES)
+    dataset = define("real", "real.npz", small.grid)(folder)
+    np.testing.assert_array_equal(dataset.store, images)
+    assert dataset.factor_names[-2:] == ("horizontal_axis", "vertical_axis")
+    assert dataset.factors(np.array([23])).tolist() == [[1, 0, 1, 0, 0, 1, 2]]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"images": np.zeros((23, 64, 64, 3), "u1")}, r"images is uint8 \(23, 64, 64, 3\), not"),
+        ({"images": np.zeros((24, 64, 64, 3), "f4")}, "images is float32"),
+        ({"imgs": np.zeros((24, 64, 64, 3), "u1")}, "is not the published MPI3D file: 'images'"),
+    ],
+)
+def test_a_wrong_mpi3d_file_is_refused(
+    folder: Path, cache: Path, arrays: dict[str, np.ndarray], message: str
+) -> None:
+    np.savez_compressed(folder / "mpi3d_toy.npz", **arrays)
+    with pytest.raises(DataError, match=message):
+        define("toy", "mpi3d_toy.npz", resized(MPI3D_REAL, *MPI3D_SIZES).grid)(folder)
+    assert leaves_nothing(cache)
+
+
+def test_dsprites_without_its_shape_draws_it_at_random(cache: Path) -> None:
+    small = replace(DSPRITES_MINI, grid=DSPRITES_NOSHAPE.grid[:1] + DSPRITES_MINI.grid[1:])
+    dataset, whole = small(), DSPRITES_MINI()
+    assert dataset.factor_names == ("scale", "orientation", "position_x", "position_y")
+    drawn = dataset.sample_indices(np.tile([5, 0, 1, 2], (50, 1)), np.random.default_rng(0))
+    assert set(whole.factors(drawn)[:, 0]) == {0, 1, 2}
+    assert DSPRITES_NOSHAPE.stored_as == "dsprites"

@@ -244,6 +244,10 @@ STUDIES = {
     "steps a text": change(grids__0__training="x", grids__0__seeds=["one"]),
     "latest too high": change(latest=7),
     "requests of no score": change(grids__0__requests_of={"beta_vae": [99]}),
+    "requests of no score on a data set": change(grids__0__requests_on={"squares": [99]}),
+    "an option of another kind": change(
+        grids__0__datasets=[{"name": "squares", "npz": "a.npz", "sha256": "0", "resize": "x"}]
+    ),
     "requests gone": change(grids__0__requests_of=None),
     "catalogue a list": change(catalogue=[]),
     "a metric with more": change(grids__0__metrics=[{"metric": "mig", "new": 1}]),

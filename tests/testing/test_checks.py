@@ -132,6 +132,26 @@ def spread(representation, rng, *, num_train: Count = 100) -> dict[str, float]:
 
 def test_a_metric_that_is_right_passes() -> None:
     check_metric(Metric(spread, REFERENCE, samples_points=False))
+    check_metric(Metric(spread, REFERENCE, needs="nothing"))
+
+
+def _looking(representation, rng, *, num_train: Count = 100):
+    """The mean of the first factor, of images that it asks for."""
+    codes, factors = representation.sample(rng, num_train)
+    check_codes(codes)
+    first = float(factors[:, 0].mean())
+    representation.encode(factors, rng)
+    return {"first": first}
+
+
+def test_a_metric_that_needs_more_than_it_says_is_refused() -> None:
+    check_metric(Metric(_looking, REFERENCE))
+    with pytest.raises(AssertionError, match="says that it needs 'nothing', and raised IndexError"):
+        check_metric(Metric(_looking, REFERENCE, needs="nothing"))
+    with pytest.raises(AssertionError, match=r"it calls encode.* expected scores, or needs='all"):
+        check_metric(Metric(_looking, REFERENCE, needs="discrete factors"))
+    with pytest.raises(TypeError, match="it needs 'classes'; expected one of nothing, factors, "):
+        check_metric(Metric(spread, REFERENCE, needs="classes"))
 
 
 def _integer(representation, rng, *, num_train: Count = 100):

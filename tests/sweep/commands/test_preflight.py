@@ -129,12 +129,12 @@ def test_a_missing_data_set_ends_a_command_with_one_error_and_nothing_is_written
     assert not (tmp_path / "results").exists()
 
 
-def write_squares(file: Path, num: int = 16) -> None:
+def write_squares(file: Path, side: int = 64) -> None:
     factors = np.stack(np.unravel_index(np.arange(16), (4, 4)), axis=1)
     images = np.zeros((16, 64, 64), np.uint8)
     for image, (row, column) in zip(images, factors, strict=True):
         image[16 * row : 16 * row + 16, 16 * column : 16 * column + 16] = 255
-    np.savez(file, images=images[:num], factors=factors[:num])
+    np.savez(file, images=images[:, :side], factors=factors)
 
 
 GRID = """\
@@ -152,11 +152,11 @@ def test_a_wrong_file_is_refused_before_anything_is_frozen_and_the_mended_one_is
 ) -> None:
     grid, folder = tmp_path / "grid.yaml", tmp_path / "results"
     grid.write_text(GRID)
-    write_squares(tmp_path / "squares.npz", num=15)
-    with pytest.raises(PreflightError, match="every combination of factors has to come equally"):
+    write_squares(tmp_path / "squares.npz", side=48)
+    with pytest.raises(ConfigError, match=r"grid.yaml:2:12: .* images are 48 x 64 with 1 channels"):
         run(grid, results=folder, executor=InProcess())
     assert not folder.exists()
-    with pytest.raises(PreflightError, match="every combination of factors"):
+    with pytest.raises(ConfigError, match="images are 48 x 64 with 1 channels"):
         print_plan([str(grid)], None, None)
     assert capsys.readouterr().out == ""
     write_squares(tmp_path / "squares.npz")

@@ -204,12 +204,12 @@ def test_a_share_that_leaves_much_of_an_accelerator_unused_is_a_fault(
         (
             "[dsprites, dsprites_mini]",
             "{a: b}",
-            "2:11: unknown key 'a' (one of: name, npz, sha256)",
+            "2:11: unknown key 'a' (one of: name, file, npz, sha256, ",
         ),
         (
             "[dsprites, dsprites_mini]",
             "[{name: dsprites, foo: 1}]",
-            "2:29: unknown key 'foo' (one of: name, npz, sha256)",
+            "2:29: unknown key 'foo' (one of: name, file, npz, sha256, ",
         ),
         ("3", "100000000000000", "3:8: seeds: expected at most 200,000 seeds"),
         ("3", "'\x07'", "3:9: not YAML: character"),

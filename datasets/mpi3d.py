@@ -1,0 +1,68 @@
+"""MPI3D (Gondal et al. 2019): a robot's arm holds an object, drawn in two ways and filmed."""
+
+from collections.abc import Iterator
+from functools import partial
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from .arrays import UNREADABLE, open_npz
+from .dataset import DataError, Example, Factor
+from .definition import Definition
+from .files import PublishedFile
+from .published import Publication
+
+_PLACE = "https://storage.googleapis.com/mpi3d_disentanglement_dataset/data/"
+GRID = (
+    Factor("object_color", 6),
+    Factor("object_shape", 6),
+    Factor("object_size", 2),
+    Factor("camera_height", 3),
+    Factor("background_color", 3),
+    Factor("horizontal_axis", 40),
+    Factor("vertical_axis", 40),
+)
+
+
+def read(paths: list[Path], grid: tuple[Factor, ...] = GRID) -> Iterator[Example]:
+    """The images of a published file, which holds them in the grid's order."""
+    path, sizes = paths[0], [factor.size for factor in grid]
+    expected = (int(np.prod(sizes)), 64, 64, 3)
+    try:
+        images = open_npz(path)["images"]()
+        if images.shape != expected or images.dtype != np.uint8:
+            raise DataError(
+                f"{path}: images is {images.dtype} {images.shape}, not uint8 {expected}"
+            )
+        rows = (image for piece in images.pieces() for image in piece)
+        yield from zip(rows, product(*map(range, sizes)), strict=True)
+    except UNREADABLE as error:
+        raise DataError(f"{path} is not the published MPI3D file: {error}") from error
+
+
+def define(kind: str, served_as: str, grid: tuple[Factor, ...] = GRID) -> Definition:
+    """One of the three data sets, all on the same grid.
+
+    Args:
+        kind: "toy", "realistic" or "real".
+        served_as: The name of the file where it is served.
+        grid: Its factors.
+    """
+    return Definition(
+        name=f"mpi3d_{kind}",
+        label=f"MPI3D ({kind})",
+        grid=grid,
+        row_shape=(64, 64, 3),
+        publication=Publication(
+            files=(PublishedFile(f"mpi3d_{kind}.npz", (_PLACE + served_as,)),),
+            licence="CC BY 4.0",
+            homepage="https://github.com/rr-learning/disentanglement_dataset",
+            read=partial(read, grid=grid),
+        ),
+    )
+
+
+MPI3D_TOY = define("toy", "mpi3d_toy.npz")
+MPI3D_REALISTIC = define("realistic", "mpi3d_realistic.npz")
+MPI3D_REAL = define("real", "real.npz")
