@@ -213,6 +213,8 @@ def make_codes(report: Report) -> Element:
     except (ResultsError, StoreError):
         why = f"The codes of the best model, {best['trial_id']}, are not stored."
         return empty_section(name, title, why)
+    if not stored.factors.shape[1]:
+        return empty_section(name, title, f"{best['dataset']} has no factors to colour codes by.")
     try:
         summary = embedding(stored)
     except ValueError as error:

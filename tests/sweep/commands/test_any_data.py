@@ -74,6 +74,15 @@ def test_a_study_on_partial_and_bare_data_has_the_scores_that_can_be(
     assert main(["verify", str(results)]) == 0
 
 
+@pytest.mark.slow
+def test_a_study_without_any_factors_is_reported(folder: Path) -> None:
+    text = "datasets: {name: bare, file: bare.npz, resize: 64}\nmethods: {untrained: {}}\n"
+    grid = grid_of(folder, text + "representations: mean\nmetrics: paper\n")
+    assert run(grid, results=folder / "results", executor=InProcess()).done == 1
+    assert main(["report", str(folder / "results")]) == 0
+    assert "mutual_info_score" in scores(folder / "results", wide=True)
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
