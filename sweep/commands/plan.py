@@ -112,7 +112,7 @@ def print_plan(
     _print_counts("data set", Counter(trial.dataset for trial in trials))
     _print_counts("method", Counter(trial.method for trial in trials))
     for line in dict.fromkeys(line for grid in grids for line in grid.left_out()):
-        print(f"  {line}")
+        show(f"  {line}")
     cores = int(sum(machine.cpus for machine in cluster.machines))
     demand = Demand(gpus=share if any(machine.gpus for machine in cluster.machines) else 0.0)
     slots = sum(machine.holds(demand) for machine in cluster.machines)

@@ -27,8 +27,8 @@ def conv_ae(nats: Annotated[float, Bounds(ge=0)]) -> Method:
     """The mistake that everybody makes first."""
     weight = 2.0 if nats > 0.2 else 1.0
 
-    def loss(params, images, key, step):
-        passed = forward(params, images, key)
+    def loss(model, params, batch, key, step):
+        passed = forward(model, params, batch.images, key)
         return regularized(passed, weight * passed.kl)
 
     return Method(loss)
@@ -37,8 +37,8 @@ def conv_ae(nats: Annotated[float, Bounds(ge=0)]) -> Method:
 def numpy_ae(nats: Annotated[float, Bounds(ge=0)]) -> Method:
     """NumPy on a traced array."""
 
-    def loss(params, images, key, step):
-        passed = forward(params, images, key)
+    def loss(model, params, batch, key, step):
+        passed = forward(model, params, batch.images, key)
         return regularized(passed, jnp.sum(np.asarray(passed.codes)) + nats)
 
     return Method(loss)
@@ -47,8 +47,8 @@ def numpy_ae(nats: Annotated[float, Bounds(ge=0)]) -> Method:
 def misspelled_ae(nats: Annotated[float, Bounds(ge=0)]) -> Method:
     """Any other mistake."""
 
-    def loss(params, images, key, step):
-        return regularized(forward(params, images, key), nats.nothing)
+    def loss(model, params, batch, key, step):
+        return regularized(forward(model, params, batch.images, key), nats.nothing)
 
     return Method(loss)
 

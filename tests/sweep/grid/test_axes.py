@@ -1,12 +1,15 @@
 """Axes of any setting, spread by their ends, drawn at random, written with anchors."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from teasel.datasets import from_function
+from teasel.datasets import DATASETS, from_function
 from teasel.errors import ConfigError
 from teasel.models import MethodEntry
 from teasel.settings import Settings
+from teasel.sweep.grid import grid as module
 from teasel.sweep.grid.grid import Grid, check_grid, resolve
 from teasel.sweep.grid.source import read_yaml
 from teasel.sweep.study.freeze import _list_differences
@@ -132,18 +135,12 @@ def test_a_model_that_a_data_set_does_not_fit_is_told_with_the_data_sets_place(m
     )
 
 
-def test_labels_of_data_without_factors_are_refused(monkeypatch) -> None:
-    from teasel.sweep.grid import grid as module
-
+def test_labels_of_data_without_factors_are_refused() -> None:
     entry = MethodEntry(lambda: None, batch="labels")  # pyright: ignore
-    data = module.DATASETS["dsprites_mini"]
-    hidden = [factor._replace(hidden=True) for factor in data.grid]
-    object.__setattr__(data, "grid", tuple(hidden))
-    try:
-        said = module._misfit(data, entry, Settings())
-    finally:
-        object.__setattr__(data, "grid", tuple(f._replace(hidden=False) for f in data.grid))
-    assert said == "it has no factors, and <lambda> asks for labels"
+    data = replace(DATASETS["dsprites_mini"], grid=())
+    assert module._misfit(data, entry, Settings()) == (
+        "it has no factors, and <lambda> asks for labels"
+    )
 
 
 def test_grids_join_where_what_they_sweep_differs_and_not_where_it_is_fixed() -> None:
