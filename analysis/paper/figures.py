@@ -69,12 +69,11 @@ def figure_1_changes(mean: DataFrame, sampled: DataFrame) -> DataFrame:
     for kind, table in (("samples", sampled), ("means", mean)):
         given = drop_references(check_models(table)).reindex(columns=[*SETTING, "seed", score])
         given = given.assign(rest=other_settings(given)).dropna(subset=[score])
-        given = given[
-            [
-                name in swept.get(method, ())
-                for method, name in zip(given["method"], given["hyperparameter"], strict=True)
-            ]
+        known = [
+            name in swept.get(method, ())
+            for method, name in zip(given["method"], given["hyperparameter"], strict=True)
         ]
+        given = given[np.array(known, bool)]  # an empty list would choose columns
         for (dataset, method, rest), rows in sort_as_paper(given).groupby(
             ["dataset", "method", "rest"], sort=False
         ):
