@@ -9,7 +9,7 @@ from teasel.datasets import Dataset, from_file
 from teasel.metrics import TableRepresentation
 from teasel.sweep.store.results import Results, read_factors
 from teasel.sweep.trials.references import REFERENCES
-from teasel.sweep.work.representations import DrawnImages, FreshRepresentation
+from teasel.sweep.work.representations import ComputedRepresentation, DrawnImages
 
 FACTORS = np.array([[0, 0], [0, 1], [2, 1], [2, 1], [1, 0]])
 
@@ -37,7 +37,7 @@ def test_images_are_drawn_uniformly_with_their_factors(dataset: Dataset) -> None
 
 def test_the_ground_truth_of_a_table_is_standardised_by_it(dataset: Dataset) -> None:
     encode = REFERENCES["ground_truth"].function(dataset, 0, 0)
-    drawn = DrawnImages(dataset, FreshRepresentation(dataset, encode))
+    drawn = DrawnImages(dataset, ComputedRepresentation(dataset, encode))
     codes = drawn.encode(FACTORS[[0, 1, 4]], np.random.RandomState(0))
     expected = (FACTORS - FACTORS.mean(axis=0)) / FACTORS.std(axis=0)
     np.testing.assert_allclose(codes, expected[[0, 1, 4]], rtol=1e-6)
