@@ -44,16 +44,24 @@ class BetaVAE(nn.Module):
 class Training:
     """One model in training; `step` takes a batch of (B, C, H, W) images."""
 
-    def __init__(self, num_channels: int, num_latents: int, learning_rate: float, beta: float):
+    def __init__(
+        self,
+        num_channels: int,
+        num_latents: int,
+        learning_rate: float,
+        beta: float,
+        compiled: bool = False,
+    ):
         torch.manual_seed(0)
         self.model = BetaVAE(num_channels, num_latents)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=learning_rate)
+        self.loss = torch.compile(self.model.loss) if compiled else self.model.loss
         self.beta = beta
 
     def step(self, images: torch.Tensor) -> None:
         """Takes one step on a batch."""
         self.optimizer.zero_grad()
-        self.model.loss(images, self.beta).backward()
+        self.loss(images, self.beta).backward()
         self.optimizer.step()
 
 

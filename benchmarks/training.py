@@ -85,21 +85,30 @@ def packed(
     return Contestant(label or name, steps, take, num_models)
 
 
-def torch_contestant(images: np.ndarray, steps: int = 8) -> Contestant | None:
+def torch_contestants(images: np.ndarray, steps: int = 8) -> list[Contestant]:
+    """PyTorch eager, and compiled; nothing where it is not installed."""
     if importlib.util.find_spec("torch") is None:
-        return None
+        return []
     import torch
     from torch_peer import Training
 
     torch.set_num_threads(1)
-    training = Training(images.shape[-1], SETTINGS.num_latents, SETTINGS.learning_rate, beta=4.0)
     data = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
 
-    def take(num_steps: int) -> None:
-        for _ in range(num_steps):
-            training.step(data[torch.randint(0, len(data), (SETTINGS.batch_size,))])
+    def contestant(how: str) -> Contestant:
+        training = Training(
+            *(images.shape[-1], SETTINGS.num_latents, SETTINGS.learning_rate),
+            beta=4.0,
+            compiled=how == "compiled",
+        )
 
-    return Contestant(f"PyTorch {torch.__version__} eager", steps, take)
+        def take(num_steps: int) -> None:
+            for _ in range(num_steps):
+                training.step(data[torch.randint(0, len(data), (SETTINGS.batch_size,))])
+
+        return Contestant(f"PyTorch {torch.__version__} {how}", steps, take)
+
+    return [contestant("eager"), contestant("compiled")]
 
 
 def cpu_tables(rounds: int) -> str:
@@ -123,8 +132,9 @@ def cpu_tables(rounds: int) -> str:
         ),
         packed("beta_vae", draw, colour, (64, 64, 3), label="direct, 3 channels"),
     ]
-    peer = torch_contestant(images)
-    contestants += [peer] if peer else []
+    peers = torch_contestants(images)
+    contestants += peers
+    peer = peers[0] if peers else None
     limits = []
     for _ in range(rounds):
         limits.append(product_rate(time.process_time, 2048))

@@ -50,11 +50,12 @@ assert 0.1 < apart and np.isclose(regularizer(lambda_mmd=9.0, alpha=0.5), 0.5 * 
 """
 
 RUN = """
+import sys
 from teasel.__main__ import main
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.commands.run import run
 
-select = "dataset=xy_squares,method=info_vae,lambda_mmd=10,seed=0,network=residual"
+select = "dataset=xy_squares,method=info_vae,lambda_mmd=10,seed=0,network=" + sys.argv[1]
 run(["few.yaml"], results="results", select=select, executor=InProcess())
 assert main("top results --metric active_units".split()) == 0
 """
@@ -84,10 +85,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def output(folder: Path, code: str) -> str:
+def output(folder: Path, code: str, *arguments: str) -> str:
     """What a program prints where the package is installed."""
     environment = os.environ | {"PYTHONPATH": str(folder / "site")}
-    command = [sys.executable, "-c", code]
+    command = [sys.executable, "-c", code, *arguments]
     done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -103,8 +104,9 @@ def test_its_entries_are_in_the_catalogues_and_do_what_they_say(folder: Path) ->
     assert "# 40 trials, and" in PAGE
 
 
-def test_its_study_trains_and_is_scored(folder: Path) -> None:
-    printed = output(folder, RUN)
+@pytest.mark.parametrize("network", ["conv", pytest.param("residual", marks=pytest.mark.slow)])
+def test_its_study_trains_and_is_scored(folder: Path, network: str) -> None:
+    printed = output(folder, RUN, network)
     assert re.search(r"xy_squares +info_vae", printed), printed
 
 

@@ -104,7 +104,9 @@ def test_forms_agree_in_float32_mapped_over_replicas_inside_a_loop(form, layer) 
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "form", [pytest.param(n, marks=pytest.mark.slow) if n == "kernels" else n for n in FORMS]
+)
 @pytest.mark.parametrize("layer", LAYERS)
 def test_a_relu_stands_between_layers_and_biases_have_their_gradients(form, layer) -> None:
     rng = np.random.default_rng(1)

@@ -143,9 +143,11 @@ def test_a_method_lacks_nothing(name) -> None:
     require_pieces(f"the method {name}", missing)
 
 
-# Their formulas are held below. Of gradients two will do: one of a method that adds networks of
-# its own, and one of a loss that mixes the images of a batch. A new method's is checked at once.
-GRADIENTS_LATER = ("beta_vae", "annealed_vae", "dip_vae_i", "dip_vae_ii", "untrained")
+# Their formulas are held below. Of gradients one will do: of the method that adds networks of its
+# own. A new method's is checked at once.
+GRADIENTS_LATER = {*METHODS.own} & {
+    *("beta_vae", "annealed_vae", "dip_vae_i", "dip_vae_ii", "beta_tc_vae", "untrained")
+}
 
 
 @pytest.mark.parametrize(

@@ -95,9 +95,8 @@ def _labels(weight, model, params, batch, key):
     )
 
 
-@pytest.mark.parametrize(
-    ("batch", "loss"), [("pairs", _pairs), pytest.param("labels", _labels, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("batch", "loss"), [("pairs", _pairs), ("labels", _labels)])
 def test_a_loss_of_pairs_or_labels_passes(batch, loss) -> None:
     def mine(weight: Weight) -> Method:
         """The method of a test."""

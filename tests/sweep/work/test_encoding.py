@@ -42,6 +42,7 @@ def first_images(name: str) -> Dataset:
     return replace(data, grid=(Factor("image", 300),), store=np.asarray(data.store[:300]))
 
 
+@pytest.mark.slow
 def test_a_noisy_sets_codes_are_the_same_from_the_device_and_from_the_host(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
