@@ -137,7 +137,14 @@ def test_a_relu_stands_between_layers_and_biases_have_their_gradients(form, laye
         jax.tree.map(compare, found(form, together), found("lax", one_by_one))
 
 
-@pytest.mark.parametrize("form", [name for name in FORMS if FORMS[name].packs])
+@pytest.mark.parametrize(
+    "form",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name == "kernels" else name
+        for name in FORMS
+        if FORMS[name].packs
+    ],
+)
 def test_gradients_of_kernels_stay_float32_when_activations_are_bfloat16(form) -> None:
     inputs, kernel = _arrays("convolve", 4, (6, 5), "float32")
 

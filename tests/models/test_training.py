@@ -165,7 +165,7 @@ def test_training_interrupted_and_resumed_elsewhere_is_bit_identical(trainer) ->
 @pytest.mark.parametrize(
     "name",
     [
-        name if name == "factor_vae" else pytest.param(name, marks=pytest.mark.slow)
+        name if name == "beta_vae" else pytest.param(name, marks=pytest.mark.slow)
         for name in METHODS
         if name != "untrained"
     ],
