@@ -4,6 +4,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from .catalogue import Bounds
 
+SIDES = (16, 32, 64, 128, 256)
+"""Pixels that an image may have on each side: what the networks halve down to 4."""
+
 
 class Settings(NamedTuple):
     """How a model is made, trained and evaluated; the defaults are the paper's.

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import hint
+from ..settings import SIDES
 from .arrays import (
     UNREADABLE,
     Arrays,
@@ -28,9 +29,6 @@ from .dataset import DataError, Factor
 from .definition import Definition
 
 _LOG = logging.getLogger("teasel")
-
-SIDES = (16, 32, 64, 128, 256)
-"""Pixels that an image may have on each side."""
 
 IMAGES = ("images", "imgs", "image", "x", "data")
 FACTORS = ("factors", "labels", "latents_classes", "latents_values", "y", "targets")

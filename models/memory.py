@@ -13,7 +13,7 @@ import jax
 from ..settings import Settings
 from .convolution import form_for
 from .method import MethodEntry
-from .program import RATE, Program
+from .program import RATE, Program, draw_blanks
 
 COPIES = {"direct": (2.4, 11.5, 1.0), "kernels": (1.2, 2.8, 1.25), "lax": (1.85, 1.0, 2.0)}
 """Bytes that a step needs at once, by form: how often those of all layers' outputs, of the batch's
@@ -143,11 +143,7 @@ def _sizes(
     method: MethodEntry, settings: Settings, image_shape: tuple[int, int, int]
 ) -> tuple[int, int, int]:
     """Bytes of the parameters and of the optimiser's state, and all outputs for one image."""
-
-    def sample_batch(data: Any, key: jax.Array, batch_size: int) -> jax.Array:
-        raise NotImplementedError  # only the start of a training is looked at
-
-    program = Program(method, settings, image_shape, sample_batch, "direct")
+    program = Program(method, settings, image_shape, draw_blanks(image_shape), "direct")
     values = dict.fromkeys((*method.parameters, RATE), 1.0)
     state = jax.eval_shape(lambda: program.start(0, values))
     outputs = _outputs_per_image(state.parameters, image_shape)

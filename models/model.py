@@ -9,13 +9,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from ..settings import Settings
+from ..settings import SIDES, Settings
 from .convolution import activation_dtype
 from .forms import wide
 from .likelihoods import LIKELIHOODS, Likelihood, own_parameters
 from .networks import (
     ACTIVATIONS,
-    IMAGE_SIZES,
     NETWORKS,
     Parameters,
     Posterior,
@@ -49,14 +48,14 @@ class Model:
         """The model of these settings.
 
         Raises:
-            ValueError: If images are not square, or their side is none of `IMAGE_SIZES`; or if
+            ValueError: If images are not square, or their side is none of `SIDES`; or if
                 num_latents is under 1.
         """
         square = len(image_shape) == 3 and image_shape[0] == image_shape[1]
-        if not square or image_shape[0] not in IMAGE_SIZES or image_shape[2] < 1:
+        if not square or image_shape[0] not in SIDES or image_shape[2] < 1:
             raise ValueError(
                 f"image_shape is {tuple(image_shape)}; the networks take (S, S, channels) with S "
-                f"one of {', '.join(map(str, IMAGE_SIZES))}"
+                f"one of {', '.join(map(str, SIDES))}"
             )
         if settings.num_latents < 1:
             raise ValueError(f"num_latents is {settings.num_latents}; it must be at least 1")

@@ -20,9 +20,6 @@ Parameters = dict[str, Any]
 
 Activation = Callable[[jax.Array], jax.Array]
 
-IMAGE_SIZES = (16, 32, 64, 128, 256)
-"""Sides that the networks take."""
-
 ACTIVATIONS: dict[str, Activation] = {
     "relu": nn.relu,
     "leaky_relu": nn.leaky_relu,
@@ -46,7 +43,7 @@ class Sizes(NamedTuple):
     """What a network is made for.
 
     Attributes:
-        image_shape: (H, W, C); H and W are equal, one of `IMAGE_SIZES`.
+        image_shape: (H, W, C); H and W are equal, one of `SIDES`.
         num_latents: D.
         width: Every hidden layer has this many times the units of the paper's.
         activation: Of hidden layers; None is the network's own.

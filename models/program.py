@@ -37,6 +37,16 @@ class State(NamedTuple):
     optimizer: optax.OptState
 
 
+def draw_blanks(image_shape: tuple[int, ...]) -> SampleBatch:
+    """Batches of black images: for whoever asks what a program is like, and runs none."""
+
+    def sample_batch(data: Any, key: jax.Array, batch_size: int) -> jax.Array:
+        del data, key
+        return jnp.zeros((batch_size, *image_shape))
+
+    return sample_batch
+
+
 @dataclass(frozen=True)
 class Program:
     """The functions of one method, data set and settings.

@@ -1,14 +1,12 @@
 """A method's program, traced without a device's work: whether it can be compiled at all."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
 from ..settings import Settings
 from .convolution import backend_form
 from .method import MethodEntry
-from .program import CURVES, RATE, Program
+from .program import CURVES, RATE, Program, draw_blanks
 
 
 def trace(entry: MethodEntry, settings: Settings, image_shape: tuple[int, ...]) -> None:
@@ -22,11 +20,7 @@ def trace(entry: MethodEntry, settings: Settings, image_shape: tuple[int, ...]) 
     Raises:
         Exception: Whatever the method raises.
     """
-
-    def sample_batch(data: Any, key: jax.Array, batch_size: int) -> jax.Array:
-        return jnp.zeros((batch_size, *image_shape))
-
-    program = Program(entry, settings, image_shape, sample_batch, backend_form())
+    program = Program(entry, settings, image_shape, draw_blanks(image_shape), backend_form())
     number, whole = jax.ShapeDtypeStruct((), jnp.float32), jax.ShapeDtypeStruct((), jnp.uint32)
     step = jax.ShapeDtypeStruct((), jnp.int32)
     values = dict.fromkeys((*entry.parameters, RATE), number)

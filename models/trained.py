@@ -59,11 +59,7 @@ class TrainedModel:
         Raises:
             ValueError: If they are neither, or of another shape than the model's.
         """
-        images = _unit_interval(images, self.model.image_shape)
-        found = [
-            _encode(*self._static, images[first : first + _BATCH])
-            for first in range(0, len(images), _BATCH)
-        ]
+        found = self._in_batches(_encode, _unit_interval(images, self.model.image_shape))
         means, log_variances = (np.concatenate(parts) for parts in zip(*found, strict=True))
         return Posterior(cast(Any, means), cast(Any, log_variances))
 
@@ -79,11 +75,7 @@ class TrainedModel:
                 f"codes are of shape {codes.shape}; expected (B, {self.model.num_latents}), B of "
                 "at least 1"
             )
-        found = [
-            _decode(*self._static, codes[first : first + _BATCH])
-            for first in range(0, len(codes), _BATCH)
-        ]
-        return np.concatenate(found)
+        return np.concatenate(self._in_batches(_decode, codes))
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
         """What the decoder makes of the means of images: (B, H, W, C), float32 in [0, 1]."""
@@ -91,7 +83,7 @@ class TrainedModel:
 
     def sample(self, num: int, seed: int = 0) -> np.ndarray:
         """Images (num, H, W, C), float32 in [0, 1], of codes drawn from the prior."""
-        return np.asarray(_sample(*self._static, num, jax.random.key(seed)))
+        return np.asarray(_sample(*self._arguments(), num, jax.random.key(seed)))
 
     def traverse(
         self, image: np.ndarray, path: Path | str | None = None, *, span: float = 2.0, num: int = 9
@@ -192,8 +184,7 @@ class TrainedModel:
             raise ValueError(
                 f"num_images is {num_images} and batch {batch}; both must be at least 1"
             )
-        entry, model, values, parameters = self._static
-        parameters = jax.tree.map(jnp.asarray, parameters)
+        entry, model, *traced = self._arguments()
         if not callable(data):
             data = jax.tree.map(jnp.asarray, data)
         codes = np.empty((2, num_images, model.num_latents), np.float32)
@@ -202,15 +193,22 @@ class TrainedModel:
             start = max(0, min(first, num_images - batch))
             indices = np.arange(start, start + min(batch, num_images), dtype=np.int32)
             read = data(indices) if callable(data) else data
-            posterior = _encode_indices(entry, model, observe, values, parameters, read, indices)
+            posterior = _encode_indices(entry, model, observe, *traced, read, indices)
             codes[:, start : start + len(indices)] = posterior
         return codes[0], codes[1]
 
-    @property
-    def _static(self) -> tuple[Any, ...]:
-        """The arguments of the compiled functions, the first two of which are static."""
+    def _in_batches(self, function: Callable[..., Any], inputs: np.ndarray) -> list[Any]:
+        """What a compiled function makes of some inputs at a time."""
+        arguments = self._arguments()
+        return [
+            function(*arguments, inputs[first : first + _BATCH])
+            for first in range(0, len(inputs), _BATCH)
+        ]
+
+    def _arguments(self) -> tuple[Any, ...]:
+        """The arguments of the compiled functions: two static ones, and two put on the device."""
         values = {name: np.float32(value) for name, value in self.hyperparameters.items()}
-        return self.entry, self.model, values, self.parameters
+        return self.entry, self.model, *jax.device_put((values, self.parameters))
 
 
 @partial(jax.jit, static_argnums=(0, 1))

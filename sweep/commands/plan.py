@@ -13,7 +13,7 @@ from ..schedule.preflight import look_before
 from ..schedule.progress import duration
 from ..store.checkpoints import furthest_by_trial
 from ..store.results import Results
-from ..study.costs import ON_ACCELERATOR, ON_CPU, Cost, cost, measured_seconds
+from ..study.costs import ON_ACCELERATOR, ON_CPU, Cost, cell_of, cost, measured_seconds
 from ..study.devices import DEVICES, plan_device
 from ..study.freeze import join_study
 from ..study.packing import Slots, make_packs, memory_of
@@ -134,7 +134,7 @@ def print_plan(
     measured = measured_seconds(results, on_cpu=not demand.gpus) if results is not None else {}
     rates = ON_ACCELERATOR if demand.gpus else ON_CPU
     bill = cost(left.untrained, left.unscored, first.save_models, measured, rates)
-    cells = {(t.dataset, t.method) for t in untrained if t.training.steps}
+    cells = {cell_of(trial) for trial in untrained if trial.training.steps}
     if demand.gpus and not cells <= measured.keys():
         show(f"about {_hours(bill.score_seconds)} core-hours to score; to train, not known before")
         show("  each data set and method has trained a pack on an accelerator here")

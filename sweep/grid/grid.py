@@ -126,10 +126,8 @@ def _expand_method(
         return
     own = {name: getattr(entry, name) for name in Settings._fields}
     chosen = {name: own[name] or values for name, values in axes.items()}
-    settings = [
-        Settings(*values)
-        for values in itertools.product(*(chosen[name] for name in Settings._fields))
-    ]
+    products = itertools.product(*(chosen[name] for name in Settings._fields))
+    settings = list(dict.fromkeys(_drop_scale(Settings(*values)) for values in products))
     found = METHODS[method]
     axes = {name: getattr(entry, name) for name in found.parameters}
     for values in itertools.product(*axes.values()):
@@ -148,6 +146,13 @@ def _expand_method(
         still = {name: chosen[name][0] for name in _OF_STEPS} | {"steps": 0}
         for each in dict.fromkeys(each._replace(**still) for each in settings):
             yield hyperparameters, each, version
+
+
+def _drop_scale(settings: Settings) -> Settings:
+    """The settings without a scale that their likelihood does not have: no model of its own."""
+    if LIKELIHOODS[settings.likelihood].scaled:
+        return settings
+    return settings._replace(likelihood_scale=Settings._field_defaults["likelihood_scale"])
 
 
 def _size_faults(grid: Grid) -> list[Fault]:
@@ -175,7 +180,7 @@ def _size_faults(grid: Grid) -> list[Fault]:
 
 
 def _model_faults(grid: Grid) -> list[Fault]:
-    """Data sets whose images a network, a likelihood or a method of the grid cannot take."""
+    """Settings that mean nothing, and data sets that models of the grid cannot be trained on."""
     cells = {
         (name, training._replace(learning_rate=1.0))
         for name, entry in grid.chosen_methods.items()
@@ -183,6 +188,14 @@ def _model_faults(grid: Grid) -> list[Fault]:
         for _, training, _ in _expand_method(name, entry, grid.training)
     }
     found = []
+    blocks = {("training",): grid.training}
+    blocks |= {("methods", name): entry for name, entry in grid.chosen_methods.items()}
+    for path, block in blocks.items():
+        used = {training.likelihood for name, training in cells if name in path or len(path) == 1}
+        scales = getattr(block, "likelihood_scale", None) or [1.0]
+        if scales != [1.0] and not any(LIKELIHOODS[name].scaled for name in used):
+            what = f"likelihood_scale: {' and '.join(sorted(used)) or 'no likelihood'} has no scale"
+            found.append(Fault((*path, "likelihood_scale"), what, at_key=True))
     for place, entry in enumerate(grid.datasets):
         try:
             data = find_definition(entry.name, DataFile.of(entry.model_dump()))

@@ -73,8 +73,8 @@ def _spread(value: Any) -> Any:
     if not good or len(numbers) < 2 or (kind == "log" and min(numbers) <= 0):
         raise PydanticCustomError(
             "axis",
-            "expected a value, a list, or a mapping such as {form}, log of numbers above 0, got "
-            "{given}",
+            "expected a value, a list, or a mapping such as {form} (the ends of log are above 0), "
+            "got {given}",
             {"form": "{log: [1, 100], num: 5} or {linear: [0, 1], num: 3}", "given": repr(value)},
         )
     spread = np.geomspace if kind == "log" else np.linspace

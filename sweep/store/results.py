@@ -1,6 +1,7 @@
 """The results folder: what is finished, and nothing else, in Parquet, JSON and safetensors."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -288,32 +289,19 @@ class Results:
             StoreError: If its file is damaged.
         """
         from ...datasets import DATASETS
-        from ...models import (
-            METHODS,
-            Model,
-            TrainedModel,
-            image_shape_of,
-            parameters_from_bytes,
-        )
+        from ...models import METHODS, Model, TrainedModel
 
-        attempt_id = self.attempt_id_of(trial_id)
+        self.attempt_id_of(trial_id)  # raises where there is none
         table = self.table("trials")
         (row,) = table.filter(pc.field("trial_id") == trial_id).slice(0, 1).to_pylist()
         settings = Settings(**{name: row[name] for name in Settings._fields})
         own = {name: row[name] for name in row if name not in TRIALS and row[name] is not None}
         if row["method"] not in METHODS:
             raise ResultsError(
-                f"{self.uri}: trial {trial_id} is of {row['method']}, which is no method that is "
+                f"{self.uri}: trial {trial_id} is of the method {row['method']}, which is not "
                 "installed"
             )
-        try:
-            content = self.store.read(self.parameters_name(attempt_id))
-        except MissingFileError as error:
-            raise ResultsError(
-                f"{self.uri}: the parameters of trial {trial_id} were not kept (save_models is "
-                "false)"
-            ) from error
-        shape = image_shape_of(content)
+        parameters, shape = self.parameters(trial_id)
         if shape is None and row["dataset"] in DATASETS:
             shape = DATASETS[row["dataset"]].image_shape
         if shape is None:
@@ -321,8 +309,33 @@ class Results:
                 f"{self.uri}: nobody knows the images that trial {trial_id} is for: "
                 f"{row['dataset']} is not installed"
             )
-        model, parameters = Model.of(settings, shape), parameters_from_bytes(content)[trial_id]
+        model = Model.of(settings, shape)
         return TrainedModel(METHODS[row["method"]], own, model, parameters, trial_id)
+
+    def parameters(self, trial_id: str) -> tuple[Any, tuple[int, ...] | None]:
+        """The trained parameters of a trial, and the (H, W, C) they are for, if that was kept.
+
+        Raises:
+            ResultsError: If the trial was not trained here, or its parameters were not kept.
+            StoreError: If their file is damaged.
+        """
+        try:
+            pack, shape = _read_pack(self, self.attempt_id_of(trial_id))
+        except MissingFileError as error:
+            raise ResultsError(
+                f"{self.uri}: the parameters of trial {trial_id} were not kept (save_models is "
+                "false), so nothing more can be made of it"
+            ) from error
+        return pack[trial_id], shape
+
+
+@lru_cache(maxsize=1)  # trials that are looked at one after the other mostly trained together
+def _read_pack(results: Results, attempt_id: str) -> tuple[dict[str, Any], tuple[int, ...] | None]:
+    """The parameters of a pack by trial id, and the shape of its images."""
+    from ...models import image_shape_of, parameters_from_bytes
+
+    content = results.store.read(results.parameters_name(attempt_id))
+    return parameters_from_bytes(content), image_shape_of(content)
 
 
 def _vectors(matrix: np.ndarray) -> pa.FixedSizeListArray:

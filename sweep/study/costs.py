@@ -4,9 +4,9 @@ The table is of the size of what benchmarks/RESULTS.md measured on one core of a
 encodings, which are assumed, apart. It is there to tell an hour from a month, not 10 hours from 12.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...models import METHODS, NETWORKS
 from ..store.results import Results
@@ -36,6 +36,12 @@ ON_ACCELERATOR = Rates(evaluations=900.0, encodings=171_600.0)
 SCORE_SECONDS = {"downstream_lr": 14.0, "downstream_gbt": 7.4, "dci": 4.8, "beta_vae_score": 1.7}
 """CPU seconds of a metric at the study's size; 1 where nothing else is said."""
 
+_COSTLY = ("batch_size", "network", "width")
+"""Settings on which the seconds of a step depend most."""
+
+Measured = Mapping[tuple[Any, ...], float]
+"""Seconds a model-step, by `cell_of`."""
+
 _PAPER_POINTS = 10_000
 _STORED_POINTS = 15_000
 _PARAMETER_BYTES = 4 * 700_000
@@ -54,7 +60,7 @@ def cost(
     untrained: Sequence[WantedTrial],
     unscored: Sequence[WantedTrial],
     save_models: bool,
-    measured: dict[tuple[str, str], float],
+    measured: Measured,
     rates: Rates = ON_CPU,
 ) -> Cost:
     """The cost of what is left to do.
@@ -63,7 +69,7 @@ def cost(
         untrained: To be trained and scored.
         unscored: To be scored.
         save_models: Whether parameters are kept.
-        measured: Seconds a model-step by (data set, method), from `measured_seconds`.
+        measured: From `measured_seconds`.
         rates: Of what follows the last step.
     """
     train = sum(train_seconds(trial, measured, rates) for trial, _ in untrained)
@@ -79,16 +85,23 @@ def cost(
     return Cost(train, score, kept)
 
 
-def measured_seconds(results: Results, on_cpu: bool) -> dict[tuple[str, str], float]:
-    """The median seconds a model-step by (data set, method), on CPUs or else on accelerators."""
-    columns = ["dataset", "method", "steps", "train_seconds", "device", "status"]
-    seconds: dict[tuple[str, str], list[float]] = {}
+def cell_of(trial: Trial) -> tuple[Any, ...]:
+    """What trials have in common whose steps take as long: data set, method, and some settings."""
+    settings = (getattr(trial.training, name) for name in _COSTLY)
+    return (trial.dataset, trial.method, *settings)
+
+
+def measured_seconds(results: Results, on_cpu: bool) -> Measured:
+    """The median seconds a model-step by `cell_of`, on CPUs or else on accelerators."""
+    cell = ("dataset", "method", *_COSTLY)
+    columns = [*cell, "steps", "train_seconds", "device", "status"]
+    seconds: dict[tuple[Any, ...], list[float]] = {}
     for row in results.table("trials", columns).to_pylist():
         whole = row["steps"] and row["status"] == "done"
         if whole and (row["device"] == "cpu") == on_cpu:
             step = row["train_seconds"] / row["steps"]
-            seconds.setdefault((row["dataset"], row["method"]), []).append(step)
-    return {cell: median(values) for cell, values in seconds.items()}
+            seconds.setdefault(tuple(row[name] for name in cell), []).append(step)
+    return {found: median(values) for found, values in seconds.items()}
 
 
 def _score_seconds(request: MetricRequest) -> float:
@@ -105,13 +118,11 @@ def relative_step(trial: Trial) -> float:
     return cost * channels * (side / 64) ** 2 * trial.training.batch_size / 64
 
 
-def train_seconds(
-    trial: Trial, measured: dict[tuple[str, str], float], rates: Rates = ON_CPU
-) -> float:
+def train_seconds(trial: Trial, measured: Measured, rates: Rates = ON_CPU) -> float:
     """Seconds of one training, and of evaluating it and encoding every image afterwards."""
     if trial.method in REFERENCES:
         return 0.0
-    step = measured.get((trial.dataset, trial.method))
+    step = measured.get(cell_of(trial))
     if step is None:
         step = relative_step(trial) / STEPS_PER_SECOND
     return trial.training.steps * step + after_seconds(trial, rates)

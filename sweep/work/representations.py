@@ -1,8 +1,7 @@
 """A trained trial as metrics see it: codes of images with given factors."""
 
 from collections.abc import Callable
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,7 +10,6 @@ from ...metrics import Representation, Rng, TableRepresentation, sample_integers
 from ...metrics.representation import DrawnInTurns
 from ..store import code_tables
 from ..store.results import Results, ResultsError
-from ..store.store import MissingFileError
 from ..trials.data import definition
 from ..trials.references import REFERENCES, Encode, encoder_of
 from ..trials.trial import Trial
@@ -166,24 +164,7 @@ def stored_model(results: Results, trial: Trial, image_shape: tuple[int, ...]) -
 
     if trial.method not in METHODS:
         raise ResultsError(f"the method {trial.method} is not installed; its model needs it")
-    parameters = _stored_parameters(results, trial)
+    parameters, _ = results.parameters(trial.trial_id)
     model = Model.of(trial.training, image_shape)
     method = METHODS[trial.method]
     return TrainedModel(method, trial.hyperparameters, model, parameters, trial.trial_id)
-
-
-def _stored_parameters(results: Results, trial: Trial) -> Any:
-    try:
-        return _parameters_of_pack(results, results.attempt_id_of(trial.trial_id))[trial.trial_id]
-    except MissingFileError as error:
-        raise ResultsError(
-            f"{results.uri}: the parameters of trial {trial.trial_id} were not kept "
-            "(save_models is false), so nothing more can be scored of it"
-        ) from error
-
-
-@lru_cache(maxsize=1)  # trials that are scored one after the other were mostly trained together
-def _parameters_of_pack(results: Results, attempt_id: str) -> dict[str, Any]:
-    from ...models import parameters_from_bytes
-
-    return parameters_from_bytes(results.store.read(results.parameters_name(attempt_id)))

@@ -8,7 +8,8 @@ from teasel.models import NETWORKS, Model, Settings
 from teasel.models.convolution import arithmetic
 from teasel.models.forms import FORMS
 from teasel.models.kernels import interpreted
-from teasel.models.networks import ACTIVATIONS, IMAGE_SIZES
+from teasel.models.networks import ACTIVATIONS
+from teasel.settings import SIDES
 
 # By side: (kernel's side, features) of the encoder's convolutions, and the features of the
 # decoder's, whose kernels have side 4, before the image. The paper's layer table is 64.
@@ -298,7 +299,7 @@ def test_images_of_another_size_are_refused() -> None:
         assert expected in str(raised.value)
     with pytest.raises(ValueError, match="num_latents is 0; it must be at least 1"):
         Model.of(Settings(num_latents=0), (64, 64, 1))
-    assert tuple(CONVOLUTIONS) == IMAGE_SIZES
+    assert tuple(CONVOLUTIONS) == SIDES
 
 
 def test_a_model_has_what_its_settings_say() -> None:

@@ -66,8 +66,8 @@ def _share_programs() -> Iterator[None]:
 
     encode_all = TrainedModel.encode_all
 
-    def encode(model: TrainedModel, observe: Any, data: Any, num_images: int) -> Any:
-        return encode_all(model, same(observe, ())[0], data, num_images)
+    def encode(model: TrainedModel, observe: Any, *given: Any, **options: Any) -> Any:
+        return encode_all(model, same(observe, ())[0], *given, **options)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("teasel.sweep.work.train.Trainer", trainer)

@@ -49,7 +49,7 @@ def test_accelerators_share_the_training_and_cores_the_scores(
     print_plan(["quickstart"], None, None, "auto")
     assert "core-hours to score; to train, not known before" in capsys.readouterr().out
     # Four models of 600 steps (quickstart.yaml), an hour a step: 2,400 hours on 4 accelerators.
-    measured = {("dsprites_mini", "beta_vae"): 3600.0}
+    measured = {("dsprites_mini", "beta_vae", 64, "conv", 1.0): 3600.0}
     monkeypatch.setattr(plan, "measured_seconds", lambda results, on_cpu: measured)
     print_plan(["quickstart"], None, str(tmp_path), "auto")
     shown = capsys.readouterr().out

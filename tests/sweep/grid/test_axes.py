@@ -135,6 +135,18 @@ def test_a_model_that_a_data_set_does_not_fit_is_told_with_the_data_sets_place(m
     )
 
 
+def test_a_scale_that_no_likelihood_has_is_told_and_makes_no_models_of_its_own() -> None:
+    methods = "methods: {beta_vae: {beta: 1}}\n"
+    said = faults_of(methods + "training: {likelihood_scale: [0.1, 1]}\n")
+    assert said == "g.yaml:5:12: likelihood_scale: bernoulli has no scale"
+    said = faults_of("methods: {beta_vae: {beta: 1, likelihood: l2, likelihood_scale: 2}}\n")
+    assert said == "g.yaml:4:47: likelihood_scale: l2 has no scale"
+    both = "training: {likelihood: [bernoulli, gaussian], likelihood_scale: [0.1, 0.5]}\n"
+    (cells,) = resolve(grid_of(methods + both))["methods"].values()
+    found = [(c["training"]["likelihood"], c["training"]["likelihood_scale"]) for c in cells]
+    assert found == [("bernoulli", 1.0), ("gaussian", 0.1), ("gaussian", 0.5)]
+
+
 def test_labels_of_data_without_factors_are_refused() -> None:
     entry = MethodEntry(lambda: None, batch="labels")  # pyright: ignore
     data = replace(DATASETS["dsprites_mini"], grid=())

@@ -17,16 +17,25 @@ def test_the_seconds_of_a_step_are_the_median_of_the_models_own(tmp_path: Path) 
             dataset="d",
             method="m",
             steps=10,
+            batch_size=64,
+            network=network,
+            width=1.0,
             device="cpu",
             status=status,
             train_seconds=seconds,
             pack_train_seconds=8 * seconds,
             pack_size=8,
         )
-        for seconds, status in ((4.0, "done"), (5.0, "done"), (90.0, "done"), (0.1, "failed"))
+        for seconds, status, network in (
+            *((4.0, "done", "conv"), (5.0, "done", "conv"), (90.0, "done", "conv")),
+            *((0.1, "failed", "conv"), (70.0, "done", "mlp")),
+        )
     ]
     results.add("trials", "a", rows)
-    assert measured_seconds(results, on_cpu=True) == {("d", "m"): 0.5}
+    assert measured_seconds(results, on_cpu=True) == {
+        ("d", "m", 64, "conv", 1.0): 0.5,
+        ("d", "m", 64, "mlp", 1.0): 7.0,
+    }
     assert measured_seconds(results, on_cpu=False) == {}
 
 
