@@ -23,6 +23,7 @@ from .absent import name_absent
 from .elements import Element
 from .parts import (
     MOST_ABREAST,
+    NO_SCORES,
     Report,
     describe_models,
     empty_section,
@@ -59,13 +60,17 @@ def make_progress(report: Report) -> Element:
 
 
 def _count_models(report: Report) -> DataFrame:
-    """A row per data set: models, those with every score, settings, seeds, and the coverage."""
+    """A row per data set: models, those with every score, settings, seeds, and the coverage.
+
+    Every score is what the study asks of a model on its data set; of a made study, what any has.
+    """
     trained = report.drop_references(report.trials)
-    scored = report.mean.loc[report.mean[report.scores].notna().all(axis=1), "trial_id"]
-    rows = trained.assign(
-        cell=trained["method"] + " " + trained["setting"],
-        scored=trained["trial_id"].isin(scored) & bool(report.scores),
-    )
+    whole = report.mean.loc[report.mean[report.scores].notna().all(axis=1), "trial_id"]
+    scored = trained["trial_id"].isin(whole) & bool(report.scores)
+    if report.left is not None:
+        lacking = [*report.left.failed, *(trial for trial, _ in report.left.unscored)]
+        scored = ~trained["trial_id"].isin([trial.trial_id for trial in lacking])
+    rows = trained.assign(cell=trained["method"] + " " + trained["setting"], scored=scored)
     counts = rows.groupby("dataset", sort=False).agg(
         models=("trial_id", "size"),
         scored=("scored", "sum"),
@@ -81,7 +86,7 @@ def make_scores(report: Report) -> Element:
     of_paper = keep_present(report.mean, (*DISENTANGLEMENT, *PREDICTION))
     others = keep_present(report.mean, list_other_scores(report.folder))
     if not of_paper and not others:
-        return empty_section(name, title, "No model has a score yet.")
+        return empty_section(name, title, NO_SCORES)
     summary = score_table(report.mean, [*of_paper, *others], names=report.names)
     several = bool(summary.filter(like="_spread").notna().any(axis=None))
     tables = []

@@ -206,7 +206,7 @@ def test_models_without_scores_curves_or_pictures_still_make_a_report(
     folder = write_folder(made, scores=[], curves=[], pictures=[])
     page = render_page(folder)
     assert re.findall(r'<section id="(\w+)"', page) == list(SECTIONS)
-    assert "No model has a score yet." in section(page, "scores")
+    assert NO_SCORES in section(page, "scores")
     for name in ("agreement", "importance", "selection"):
         assert NO_SCORES in section(page, name)
     assert "No model has its latents' dependence scored" in section(page, "strength")
