@@ -298,7 +298,7 @@ class Results:
         own = {name: row[name] for name in row if name not in TRIALS and row[name] is not None}
         if row["method"] not in METHODS:
             raise ResultsError(
-                f"{self.uri}: trial {trial_id} is of the method {row['method']}, which is not "
+                f"{self.uri}: trial {trial_id} has no model: no method called {row['method']} is "
                 "installed"
             )
         parameters, shape = self.parameters(trial_id)
@@ -326,6 +326,8 @@ class Results:
                 f"{self.uri}: the parameters of trial {trial_id} were not kept (save_models is "
                 "false), so nothing more can be made of it"
             ) from error
+        if trial_id not in pack:
+            raise ResultsError(f"{self.uri}: trial {trial_id} has failed, and has no parameters")
         return pack[trial_id], shape
 
 

@@ -83,7 +83,11 @@ def study(path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Results:
     run([str(path)], results=again.uri, executor=InProcess())
     expected = numbers(results)
     assert numbers(again) == expected
-    assert write_report(results.uri).stat().st_size > 10_000
+    page = write_report(results.uri).read_text()
+    methods = [row["method"] for row in results.table("trials").to_pylist()]
+    if num := len(methods) - methods.count("untrained"):  # which stands among references
+        cell = f'<td class="number " data-sort="{num}.0">{num}</td>'
+        assert 2 * cell in page  # trained, and with every score
     return results
 
 

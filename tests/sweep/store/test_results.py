@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from teasel.models import parameters_to_bytes
 from teasel.sweep.commands.failures import print_failures
 from teasel.sweep.store.results import Results, ResultsError
 from teasel.sweep.store.store import DamagedFileError, NewerVersionError, StoreError
@@ -157,3 +158,22 @@ def test_failures_that_differ_in_the_names_of_their_files_alone_are_shown_as_one
         "2 x score, exception: OSError: ATTEMPT is gone",
         "  last at 2026-01-02, trials t",
     ]
+
+
+def test_a_model_that_is_not_there_is_told_why(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    rows = [
+        TrialRow("a", dataset="dsprites", method="pca", attempt_id="p", num_latents=10),
+        TrialRow("b", dataset="dsprites", method="beta_vae", attempt_id="q", num_latents=10),
+        TrialRow("c", dataset="dsprites", method="beta_vae", attempt_id="r", num_latents=10),
+    ]
+    results.add("trials", "all", rows)
+    results.store.write(results.parameters_name("r"), parameters_to_bytes({}, (64, 64, 1)))
+    for trial_id, why in (
+        ("a", "trial a has no model: no method called pca is installed"),
+        ("b", r"the parameters of trial b were not kept \(save_models is false\)"),
+        ("c", "trial c has failed, and has no parameters"),
+        ("d", "no trained trial 'd'"),
+    ):
+        with pytest.raises(ResultsError, match=why):
+            results.model(trial_id)
