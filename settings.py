@@ -29,6 +29,17 @@ class Settings(NamedTuple):
         schedule: What the learning rate does after its warm-up: it stays, or falls to 0 along half
             a cosine.
         warmup_steps: Steps over which the learning rate grows from 0.
+        prior: A name in `PRIORS`.
+        prior_components: Of a mixture, or pseudo-inputs of a VampPrior.
+        posterior: A diagonal normal, or one that an inverse autoregressive flow follows.
+        flow_layers: Of a prior's or a posterior's flow.
+        kl_estimate: How the KL to the prior is had: by formula where there is one (a diagonal posterior and
+            the standard prior), or from the sampled codes; where there is none, from these anyway.
+        kl_annealing_steps: Steps over which the KL's weight in the objective grows from 0.
+        free_bits: The objective counts at least this KL of each latent, nats; or of all together
+            where it is sampled.
+        importance_samples: Codes that an IWAE draws for each image.
+        code_categories: How many of an InfoGAN's codes are the values of one categorical code.
     """
 
     steps: Annotated[int, Bounds(ge=0)] = 300_000
@@ -45,6 +56,15 @@ class Settings(NamedTuple):
     optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
     schedule: Literal["constant", "cosine"] = "constant"
     warmup_steps: Annotated[int, Bounds(ge=0)] = 0
+    prior: str = "standard"
+    prior_components: Annotated[int, Bounds(ge=1)] = 100
+    posterior: Literal["diagonal", "autoregressive"] = "diagonal"
+    flow_layers: Annotated[int, Bounds(ge=1)] = 2
+    kl_estimate: Literal["analytic", "sampled"] = "analytic"
+    kl_annealing_steps: Annotated[int, Bounds(ge=0)] = 0
+    free_bits: Annotated[float, Bounds(ge=0)] = 0.0
+    importance_samples: Annotated[int, Bounds(ge=1)] = 5
+    code_categories: Annotated[int, Bounds(ge=0)] = 0
 
     def identity(self) -> dict[str, Any]:
         """What names a trial: settings that trials are older than only where they are chosen."""

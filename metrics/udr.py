@@ -8,6 +8,7 @@ import numpy as np
 from .arrays import check_codes
 from .metric import Metric
 from .representation import Rng
+from .undefined import UndefinedScoreError
 
 Model = tuple[np.ndarray, np.ndarray]
 """A model's mean codes (N, D) of some images, and its divergence per latent (D,) in nats."""
@@ -134,7 +135,13 @@ def _rank_correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def score_udr(cell: Cell, rng: Rng, *, partners: tuple[int, ...] = ()) -> dict[str, float]:
-    """`compare_models` of a model and its partners, which `partners` names by their seeds."""
+    """`compare_models` of a model and its partners, which `partners` names by their seeds.
+
+    Raises:
+        UndefinedScoreError: If a model has no KL of each latent, as with a learned prior.
+    """
+    if any(np.isnan(model[1]).any() for model in (cell.model, *cell.partners)):
+        raise UndefinedScoreError("udr needs the KL of each latent, and a model has none")
     return {"udr": compare_models(cell.model, cell.partners)}
 
 

@@ -9,6 +9,7 @@ a function.
 
 from ..catalogue import Bounds, Catalogue
 from ..settings import Settings
+from .ada_vae import ADA_GVAE, ADA_ML_VAE, GVAE, ML_VAE
 from .allocator import keep_freed_memory
 from .annealed_vae import ANNEALED_VAE
 from .beta_tc_vae import BETA_TC_VAE
@@ -16,6 +17,8 @@ from .beta_vae import BETA_VAE
 from .checkpoint import image_shape_of, parameters_from_bytes, parameters_to_bytes
 from .dip_vae import DIP_VAE_I, DIP_VAE_II
 from .factor_vae import FACTOR_VAE
+from .infogan import INFOGAN
+from .iwae import IWAE
 from .likelihoods import LIKELIHOODS, Likelihood
 from .memory import PACK_SIZES, Memory, device_memory, pack_memory, pack_size
 from .method import (
@@ -27,11 +30,14 @@ from .method import (
     Weight,
     adopt_method,
     check_hyperparameters,
+    misfit,
+    unread,
 )
 from .model import Model
 from .networks import NETWORKS, Network, Posterior, Sizes
-from .objective import forward, regularized
+from .objective import forward, pass_on, regularized
 from .optimizer import OPTIMIZERS
+from .priors import PRIORS, Prior
 from .randomness import Purpose
 from .trained import TrainedModel
 from .training import Pack, Replica, Trainer
@@ -46,6 +52,12 @@ METHODS: Catalogue[MethodEntry] = Catalogue(
         "dip_vae_ii": DIP_VAE_II,
         "beta_tc_vae": BETA_TC_VAE,
         "annealed_vae": ANNEALED_VAE,
+        "iwae": IWAE,
+        "ada_gvae": ADA_GVAE,
+        "ada_ml_vae": ADA_ML_VAE,
+        "gvae": GVAE,
+        "ml_vae": ML_VAE,
+        "infogan": INFOGAN,
         "untrained": UNTRAINED,
     },
     adopt=adopt_method,
@@ -57,6 +69,7 @@ __all__ = [
     "NETWORKS",
     "OPTIMIZERS",
     "PACK_SIZES",
+    "PRIORS",
     "Batch",
     "Bounds",
     "Factory",
@@ -69,6 +82,7 @@ __all__ = [
     "Network",
     "Pack",
     "Posterior",
+    "Prior",
     "Purpose",
     "Replica",
     "Settings",
@@ -82,9 +96,12 @@ __all__ = [
     "forward",
     "image_shape_of",
     "keep_freed_memory",
+    "misfit",
     "pack_memory",
     "pack_size",
     "parameters_from_bytes",
     "parameters_to_bytes",
+    "pass_on",
     "regularized",
+    "unread",
 ]

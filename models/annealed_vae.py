@@ -30,7 +30,7 @@ def annealed_vae(
     def loss(
         model: Model, params: Parameters, batch: Batch, key: jax.Array, step: jax.Array
     ) -> tuple[jax.Array, Info]:
-        passed = forward(model, params, batch.images, key)
+        passed = forward(model, params, batch.images, key, step)
         target = capacity(step.astype(passed.kl.dtype), c_max, iteration_threshold)
         return regularized(passed, gamma * jnp.abs(passed.kl - target))
 

@@ -21,8 +21,7 @@ def beta_tc_vae(beta: Weight) -> Method:
     def loss(
         model: Model, params: Parameters, batch: Batch, key: jax.Array, step: jax.Array
     ) -> tuple[jax.Array, Info]:
-        del step
-        passed = forward(model, params, batch.images, key)
+        passed = forward(model, params, batch.images, key, step)
         total = total_correlation(passed.codes, passed.posterior)
         return regularized(passed, passed.kl + (beta - 1.0) * total)
 
@@ -54,5 +53,6 @@ BETA_TC_VAE = MethodEntry(
     label="β-TC-VAE",
     reference="Chen et al. 2018, arXiv:1802.04942",
     colour="#7a5a9e",
+    refuses=("posterior",),
     example={"beta": 4.0},
 )

@@ -18,8 +18,7 @@ def beta_vae(beta: Weight) -> Method:
     def loss(
         model: Model, params: Parameters, batch: Batch, key: jax.Array, step: jax.Array
     ) -> tuple[jax.Array, Info]:
-        del step
-        passed = forward(model, params, batch.images, key)
+        passed = forward(model, params, batch.images, key, step)
         return regularized(passed, beta * passed.kl)
 
     return Method(loss)

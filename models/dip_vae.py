@@ -55,8 +55,7 @@ def _dip_vae(lambda_od: Weight, lambda_d_factor: Weight, covariance) -> Method:
     def loss(
         model: Model, params: Parameters, batch: Batch, key: jax.Array, step: jax.Array
     ) -> tuple[jax.Array, Info]:
-        del step
-        passed = forward(model, params, batch.images, key)
+        passed = forward(model, params, batch.images, key, step)
         penalty = distance_from_identity(
             covariance(passed.posterior), lambda_od, lambda_d_factor * lambda_od
         )
@@ -70,6 +69,7 @@ DIP_VAE_I = MethodEntry(
     label="DIP-VAE-I",
     reference="Kumar et al. 2018, arXiv:1711.00848",
     colour="#4f8a5b",
+    refuses=("posterior",),
     example={"lambda_od": 5.0},
 )
 
@@ -78,5 +78,6 @@ DIP_VAE_II = MethodEntry(
     label="DIP-VAE-II",
     reference="Kumar et al. 2018, arXiv:1711.00848",
     colour="#8fae3f",
+    refuses=("posterior",),
     example={"lambda_od": 5.0},
 )

@@ -42,8 +42,7 @@ def factor_vae(gamma: Weight) -> Method:
     def loss(
         model: Model, params: Parameters, batch: Batch, key: jax.Array, step: jax.Array
     ) -> tuple[jax.Array, Info]:
-        del step
-        passed = forward(model, params, batch.images, key)
+        passed = forward(model, params, batch.images, key, step)
         total = total_correlation(lax.stop_gradient(params["adversary"]), passed.codes)
         value, info = regularized(passed, passed.kl + gamma * total)
         permuted = permute_latents(passed.codes, jax.random.fold_in(key, 1))

@@ -6,6 +6,7 @@
 import math
 import os
 import re
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -142,11 +143,20 @@ def device_memory() -> int:
 def _sizes(
     method: MethodEntry, settings: Settings, image_shape: tuple[int, int, int]
 ) -> tuple[int, int, int]:
-    """Bytes of the parameters and of the optimiser's state, and all outputs for one image."""
+    """Bytes of the parameters and of the optimiser's state, and all outputs for one image.
+
+    For an image of a batch, that is: with those for what else the networks see in a step.
+    """
     program = Program(method, settings, image_shape, draw_blanks(image_shape), "direct")
     values = dict.fromkeys((*method.parameters, RATE), 1.0)
     state = jax.eval_shape(lambda: program.start(0, values))
-    outputs = _outputs_per_image(state.parameters, image_shape)
+    seen: dict[str, float] = {}
+    seen["encoder"], seen["decoder"] = method.passes
+    if "importance_samples" in method.reads:
+        seen["decoder"] *= settings.importance_samples
+    if "pseudo_inputs" in state.parameters.get("prior", {}):
+        seen["encoder"] += settings.prior_components / settings.batch_size
+    outputs = round(_outputs_per_image(state.parameters, image_shape, seen))
     return _bytes(state.parameters), _bytes(state.optimizer), outputs
 
 
@@ -154,13 +164,17 @@ def _width(settings: Settings) -> int:
     return 2 if settings.precision == "bfloat16" else 4
 
 
-def _outputs_per_image(parameters: Any, image_shape: tuple[int, int, int]) -> int:
+def _outputs_per_image(
+    parameters: Any, image_shape: tuple[int, int, int], seen: Mapping[str, float]
+) -> float:
     """Numbers that all layers put out for one image: every bias, at every place it is added.
+
+    `seen` says how many images or codes a network sees for each image of a batch.
 
     Layers of our own networks say by their names where they are; a convolution of somebody else's
     counts as if its outputs had the side of the image.
     """
-    total = 0
+    total = 0.0
     for path, leaf in jax.tree_util.tree_leaves_with_path(parameters):
         name = jax.tree_util.keystr(path, simple=True, separator="/")
         if not name.endswith("/kernel"):
@@ -170,7 +184,7 @@ def _outputs_per_image(parameters: Any, image_shape: tuple[int, int, int]) -> in
         if own:
             index = int(own[2])
             side = side >> index if own[1] == "encoder" else 4 << index
-        total += side**2 * leaf.shape[-1]
+        total += seen.get(name.partition("/")[0], 1.0) * side**2 * leaf.shape[-1]
     return total
 
 

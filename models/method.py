@@ -15,8 +15,10 @@ import optax
 from ..catalogue import REQUIRED, Bounds, Parameter, read_parameters, round_to_float32
 from ..settings import Settings
 from ..words import readable
+from .likelihoods import LIKELIHOODS
 from .model import Model
 from .networks import Parameters, Posterior
+from .priors import PRIORS
 
 Weight = Annotated[float, Bounds(ge=0)]
 """A weight in an objective."""
@@ -27,9 +29,11 @@ class Info(NamedTuple):
 
     Attributes:
         reconstruction: Minus the log likelihood of the images.
-        kl: KL(q(z | x) || N(0, I)), without any weight.
+        kl: KL(q(z | x) || p(z)), without any weight.
         regularizer: What the loss adds to the reconstruction, weights included.
-        kl_per_latent: (D,), summing to `kl`.
+        kl_per_latent: (D,), summing to `kl`; NaN where it is no sum over the latents.
+
+    What a method does not have is NaN, such as a GAN's reconstruction and KL.
     """
 
     reconstruction: jax.Array
@@ -111,8 +115,12 @@ class MethodEntry:
         reference: Who defined it, and where.
         colour: Its colour in figures, "#rrggbb"; empty if any will do.
         cost: How long a step of training takes, relative to one of beta-VAE.
+        passes: How often an image of the batch goes through the encoder, and one of its codes
+            through the decoder, in a step.
         batch: What the loss needs: "images" alone, "pairs" (views that share factors), or "labels".
         example: Values to try the method and to time it with; those without a default are needed.
+        reads: Training settings that mean something to this method, and to few others.
+        refuses: Training settings that it cannot have otherwise than by default.
     """
 
     factory: Factory
@@ -120,8 +128,11 @@ class MethodEntry:
     reference: str = ""
     colour: str = ""
     cost: float = 1.0
+    passes: tuple[float, float] = (1.0, 1.0)
     batch: Literal["images", "pairs", "labels"] = "images"
     example: Mapping[str, float] = field(default_factory=dict)
+    reads: tuple[str, ...] = ()
+    refuses: tuple[str, ...] = ()
 
     def __call__(self, *values: Any, **hyperparameters: Any) -> Method:
         """The method with these hyper-parameters, numbers or traced values."""
@@ -163,6 +174,38 @@ def adopt_method(name: str, offered: object) -> MethodEntry:
     entry = replace(entry, label=entry.label or readable(name))
     _ = entry.parameters
     return entry
+
+
+def misfit(method: MethodEntry, settings: Settings) -> str:
+    """Why a method cannot have these settings; empty if it can."""
+    for name in method.refuses:
+        default = Settings._field_defaults[name]
+        if getattr(settings, name) != default:
+            return (
+                f"{method.name} cannot have {name}: {getattr(settings, name)}; its own is {default}"
+            )
+    if settings.code_categories == 1 or settings.code_categories > settings.num_latents:
+        return (
+            f"code_categories is {settings.code_categories}; expected 0, or from 2 to num_latents, "
+            f"{settings.num_latents}"
+        )
+    return ""
+
+
+_READ_BY_SOME = (
+    *("likelihood_scale", "prior_components", "flow_layers"),
+    *("importance_samples", "code_categories"),
+)
+
+
+def unread(method: MethodEntry, settings: Settings) -> set[str]:
+    """The settings that mean nothing to such a model, whatever their values."""
+    read = {*method.reads, *PRIORS[settings.prior].settings}
+    if settings.posterior != "diagonal":
+        read.add("flow_layers")
+    if LIKELIHOODS[settings.likelihood].scaled:
+        read.add("likelihood_scale")
+    return {name for name in _READ_BY_SOME if name not in read}
 
 
 def check_hyperparameters(method: MethodEntry, values: Mapping[str, Any]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""A model's networks and likelihood, as a training's settings name them: pure functions."""
+"""A model's networks, likelihood and prior, as a training's settings name them: pure functions."""
 
 import math
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from ..settings import SIDES, Settings
+from . import flows
 from .convolution import activation_dtype
 from .forms import wide
 from .likelihoods import LIKELIHOODS, Likelihood, own_parameters
@@ -22,17 +23,20 @@ from .networks import (
     glorot_uniform,
     shapes_of,
 )
+from .priors import PRIORS, Prior, log_normal
+
+_NUM_PAIRS = 16
+"""Of samples, of which a posterior that is no normal has its mean and its variances."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """Encoder, decoder and likelihood for images of one shape.
+    """Encoder, decoder, likelihood, prior and posterior for images of one shape.
 
     Attributes:
         image_shape: (H, W, C).
         num_latents: D.
-        network: A name in `NETWORKS`, and `width` and `activation` as in `Settings`.
-        likelihood: A name in `LIKELIHOODS`, and `likelihood_scale` as in `Settings`.
+        network: A name in `NETWORKS`, and the other attributes as in `Settings`.
     """
 
     image_shape: tuple[int, int, int]
@@ -42,6 +46,15 @@ class Model:
     activation: str = "default"
     likelihood: str = "bernoulli"
     likelihood_scale: float = 1.0
+    prior: str = "standard"
+    prior_components: int = 100
+    posterior: str = "diagonal"
+    flow_layers: int = 2
+    kl_estimate: str = "analytic"
+    kl_annealing_steps: int = 0
+    free_bits: float = 0.0
+    importance_samples: int = 5
+    code_categories: int = 0
 
     @classmethod
     def of(cls, settings: Settings, image_shape: tuple[int, ...]) -> "Model":
@@ -68,14 +81,37 @@ class Model:
         return cls((height, width, channels), **chosen)
 
     def initial_parameters(self, key: jax.Array) -> Parameters:
-        """Fresh {"encoder": ..., "decoder": ...}, and "likelihood" if it learns something."""
+        """Fresh {"encoder": ..., "decoder": ...}, and what else learns something.
+
+        That may be the "likelihood", the "prior" and the "posterior".
+        """
         parameters = self._initial_networks(key)
         if self._likelihood.learned:
             parameters["likelihood"] = own_parameters(self._likelihood, self.likelihood_scale)
+        if own := self._prior.initial_parameters(self, jax.random.fold_in(key, 2)):
+            parameters["prior"] = own
+        if self.posterior == "autoregressive":
+            parameters["posterior"] = flows.initial_flow(
+                jax.random.fold_in(key, 3), self.num_latents, self.flow_layers, 2 * self.num_latents
+            )
         return parameters
 
     def encode(self, params: Parameters, images: jax.Array) -> Posterior:
-        """The posterior of (B, H, W, C) images, float32 or wider.
+        """Mean and log variance of the posterior of (B, H, W, C) images, float32 or wider.
+
+        Those of a posterior that is no diagonal normal are of 16 antithetic pairs of its samples,
+        with the same noise for every image.
+        """
+        normal = self.infer(params, images)
+        if self.posterior == "diagonal":
+            return normal
+        noise = jax.random.normal(jax.random.key(0), (_NUM_PAIRS, 1, self.num_latents))
+        noise = jnp.concatenate([noise, -noise]).astype(normal.mean.dtype)
+        codes, _ = jax.vmap(lambda each: self.draw(params, normal, each))(noise)
+        return Posterior(jnp.mean(codes, axis=0), jnp.log(jnp.var(codes, axis=0)))
+
+    def infer(self, params: Parameters, images: jax.Array) -> Posterior:
+        """What the encoder puts out: the diagonal normal that the posterior is, or begins with.
 
         Raises:
             ValueError: If the images have another shape, or are no floating-point numbers.
@@ -99,7 +135,34 @@ class Model:
 
     def sample(self, params: Parameters, key: jax.Array, num: int) -> jax.Array:
         """Images (num, H, W, C) in [0, 1] of codes drawn from the prior."""
-        return self.decode(params, jax.random.normal(key, (num, self.num_latents)))
+        return self.decode(params, self._prior.sample(self, params, key, num))
+
+    def draw(
+        self, params: Parameters, normal: Posterior, noise: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        """Codes of the posterior (B, D), and their log densities (B,) there, nats.
+
+        Args:
+            params: Of the model.
+            normal: What `infer` gave.
+            noise: (B, D) of the standard normal.
+        """
+        codes = normal.mean + jnp.exp(normal.log_variance / 2) * noise
+        log_density = log_normal(codes, normal)
+        if self.posterior == "diagonal":
+            return codes, log_density
+        context = jnp.concatenate(normal, axis=1)
+        codes, log_determinant = flows.push(params["posterior"], codes, self.num_latents, context)
+        return codes, log_density - log_determinant
+
+    def log_prior(self, params: Parameters, codes: jax.Array) -> jax.Array:
+        """The log density (N,) of codes (N, D) under the prior, nats."""
+        return self._prior.log_density(self, params, codes)
+
+    @property
+    def has_analytic_kl(self) -> bool:
+        """Whether the KL is a formula, latent by latent: of a normal from the standard normal."""
+        return self.prior == "standard" and self.posterior == "diagonal"
 
     def reconstruction(self, params: Parameters, codes: jax.Array, images: jax.Array) -> jax.Array:
         """Minus the log likelihood (B,) of each image, given its code, nats."""
@@ -141,6 +204,10 @@ class Model:
     @property
     def _likelihood(self) -> Likelihood:
         return LIKELIHOODS[self.likelihood]
+
+    @property
+    def _prior(self) -> Prior:
+        return PRIORS[self.prior]
 
 
 def _check(name: str, given: jax.Array, shape: tuple[int, ...]) -> None:

@@ -14,24 +14,27 @@ class Forward(NamedTuple):
     """One pass through encoder and decoder, with one sample of z per image.
 
     Attributes:
-        posterior: Mean and log variance, (B, D) each.
+        posterior: What the encoder put out: mean and log variance, (B, D) each.
         codes: (B, D) samples of the posterior.
         reconstruction: Minus the log likelihood of the images, mean over the batch, nats.
-        kl_per_latent: (D,) KL to the standard normal prior, mean over the batch, nats.
+        kl: What an objective holds: KL to the prior, mean over the batch, with the settings'
+            annealing and free bits; nats.
+        plain_kl: The same without these, by formula where there is one.
+        kl_per_latent: (D,) KL to the standard normal, mean over the batch, nats; NaN where prior
+            and posterior have no such formula.
     """
 
     posterior: Posterior
     codes: jax.Array
     reconstruction: jax.Array
+    kl: jax.Array
+    plain_kl: jax.Array
     kl_per_latent: jax.Array
 
-    @property
-    def kl(self) -> jax.Array:
-        """KL to the prior, mean over the batch, nats."""
-        return jnp.sum(self.kl_per_latent)
 
-
-def forward(model: Model, params: Parameters, images: jax.Array, key: jax.Array) -> Forward:
+def forward(
+    model: Model, params: Parameters, images: jax.Array, key: jax.Array, step: jax.Array
+) -> Forward:
     """The posterior, its samples and the two terms of the bound (Kingma & Welling 2014).
 
     Args:
@@ -39,27 +42,72 @@ def forward(model: Model, params: Parameters, images: jax.Array, key: jax.Array)
         params: With "encoder" and "decoder".
         images: (B, H, W, C).
         key: What the samples' noise is drawn from.
+        step: Steps taken before, which the KL's annealing follows.
     """
-    posterior = model.encode(params, images)
-    codes = sample(posterior, key)
-    return Forward(
-        posterior,
-        codes,
-        jnp.mean(model.reconstruction(params, codes, images)),
-        jnp.mean(kl_per_latent(posterior), axis=0),
-    )
+    return pass_on(model, params, images, model.infer(params, images), key, step)
+
+
+def pass_on(
+    model: Model,
+    params: Parameters,
+    images: jax.Array,
+    posterior: Posterior,
+    key: jax.Array,
+    step: jax.Array,
+) -> Forward:
+    """`forward`, from a posterior on: the encoder's, or what a method makes of it."""
+    noise = jax.random.normal(key, posterior.mean.shape, posterior.mean.dtype)
+    codes, log_density = model.draw(params, posterior, noise)
+    per_latent = mean_kl_per_latent(model, posterior)
+    if model.has_analytic_kl and model.kl_estimate == "analytic":
+        groups = per_latent
+    else:
+        groups = jnp.mean(log_density - model.log_prior(params, codes), axis=0, keepdims=True)
+    kl = jnp.sum(groups)
+    plain = jnp.sum(per_latent) if model.has_analytic_kl else kl
+    if model.free_bits:
+        kl = jnp.sum(jnp.maximum(groups, model.free_bits))
+    if model.kl_annealing_steps:
+        kl *= jnp.minimum(1.0, step.astype(kl.dtype) / model.kl_annealing_steps)
+    reconstruction = jnp.mean(model.reconstruction(params, codes, images))
+    return Forward(posterior, codes, reconstruction, kl, plain, per_latent)
 
 
 def regularized(passed: Forward, regularizer: jax.Array) -> tuple[jax.Array, Info]:
     """The loss, reconstruction + regularizer, and what is logged of it."""
-    info = Info(passed.reconstruction, passed.kl, regularizer, passed.kl_per_latent)
+    info = Info(passed.reconstruction, passed.plain_kl, regularizer, passed.kl_per_latent)
     return passed.reconstruction + regularizer, info
 
 
-def sample(posterior: Posterior, key: jax.Array) -> jax.Array:
-    """One (B, D) sample of the posterior: mean + exp(log variance / 2) * noise."""
-    noise = jax.random.normal(key, posterior.mean.shape, posterior.mean.dtype)
-    return posterior.mean + jnp.exp(posterior.log_variance / 2) * noise
+def log_terms(
+    model: Model, params: Parameters, images: jax.Array, noise: jax.Array, normal: Posterior
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """Several codes of each image, and the terms of the log likelihood that they stand for.
+
+    Args:
+        model: The networks, the likelihood and the prior.
+        params: Its parameters.
+        images: (B, H, W, C).
+        noise: (K, B, D) of the standard normal.
+        normal: What `Model.infer` gave for the images.
+
+    Returns:
+        Codes z (K, B, D), log p(x | z), log p(z) and log q(z | x), (K, B) nats each.
+    """
+    codes, log_density = jax.vmap(lambda each: model.draw(params, normal, each))(noise)
+    flat = codes.reshape(-1, codes.shape[-1])
+    repeated = jnp.tile(images, (len(noise), 1, 1, 1))
+    log_likelihood = -model.reconstruction(params, flat, repeated)
+    log_prior = model.log_prior(params, flat)
+    shape = log_density.shape
+    return codes, log_likelihood.reshape(shape), log_prior.reshape(shape), log_density
+
+
+def mean_kl_per_latent(model: Model, posterior: Posterior) -> jax.Array:
+    """The mean (D,) of `kl_per_latent`; NaN where the model's prior or posterior has no formula."""
+    if model.has_analytic_kl:
+        return jnp.mean(kl_per_latent(posterior), axis=0)
+    return jnp.full(model.num_latents, jnp.nan, posterior.mean.dtype)
 
 
 def kl_per_latent(posterior: Posterior) -> jax.Array:

@@ -37,12 +37,14 @@ class State(NamedTuple):
     optimizer: optax.OptState
 
 
-def draw_blanks(image_shape: tuple[int, ...]) -> SampleBatch:
+def draw_blanks(image_shape: tuple[int, ...], num_factors: int = 1) -> SampleBatch:
     """Batches of black images: for whoever asks what a program is like, and runs none."""
 
-    def sample_batch(data: Any, key: jax.Array, batch_size: int) -> jax.Array:
+    def sample_batch(data: Any, key: jax.Array, batch_size: int) -> Batch:
         del data, key
-        return jnp.zeros((batch_size, *image_shape))
+        images, factors = jnp.zeros((batch_size, *image_shape)), (batch_size, num_factors)
+        labels, shared = jnp.zeros(factors, jnp.int32), jnp.zeros(factors, bool)
+        return Batch(images, images, shared, labels, jnp.zeros(batch_size, jnp.int32))
 
     return sample_batch
 

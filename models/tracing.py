@@ -9,18 +9,22 @@ from .method import MethodEntry
 from .program import CURVES, RATE, Program, draw_blanks
 
 
-def trace(entry: MethodEntry, settings: Settings, image_shape: tuple[int, ...]) -> None:
+def trace(
+    entry: MethodEntry, settings: Settings, image_shape: tuple[int, ...], num_factors: int = 1
+) -> None:
     """Traces a step and an evaluation of a method, whose hyper-parameters are traced values.
 
     Args:
         entry: The method.
         settings: Of the training.
         image_shape: (H, W, C).
+        num_factors: Of the data set.
 
     Raises:
         Exception: Whatever the method raises.
     """
-    program = Program(entry, settings, image_shape, draw_blanks(image_shape), backend_form())
+    blanks = draw_blanks(image_shape, num_factors)
+    program = Program(entry, settings, image_shape, blanks, backend_form())
     number, whole = jax.ShapeDtypeStruct((), jnp.float32), jax.ShapeDtypeStruct((), jnp.uint32)
     step = jax.ShapeDtypeStruct((), jnp.int32)
     values = dict.fromkeys((*entry.parameters, RATE), number)

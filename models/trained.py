@@ -1,11 +1,12 @@
 """A trained model in the hand: images to codes and back, on any backend."""
 
+import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -20,11 +21,31 @@ from .likelihoods import LIKELIHOODS
 from .method import MethodEntry
 from .model import Model
 from .networks import NETWORKS, Parameters, Posterior
+from .objective import log_terms
+from .priors import PRIORS
 
 Observe = Callable[[Any, jax.Array], jax.Array]
 """(data, indices (B,)) -> (B, H, W, C) images: pure, and fit for jit."""
 
 _BATCH = 256
+
+
+class LogTerms(NamedTuple):
+    """What the likelihood of N images is estimated from, for K codes of each; nats.
+
+    Attributes:
+        codes: (N, K, D), samples of the posteriors.
+        log_likelihood: Log p(x | z), (N, K).
+        log_prior: Log p(z), (N, K).
+        log_posterior: Log q(z | x), (N, K).
+    """
+
+    codes: np.ndarray
+    log_likelihood: np.ndarray
+    log_prior: np.ndarray
+    log_posterior: np.ndarray
+
+
 _LAYOUT = (
     "NHWC images; convolution kernels (height, width, in, out), stride 2, SAME padding; transposed "
     "ones are the gradient of the convolution with the kernel (height, width, out, in); dense "
@@ -119,6 +140,35 @@ class TrainedModel:
                 file.write(made)
         return images
 
+    @property
+    def has_bound(self) -> bool:
+        """Whether encoder, decoder and prior are the model's own, so that its bound is known."""
+        method = self.entry(**self.hyperparameters)
+        own = (method.encode, method.decode) == (Model.encode, Model.decode)
+        return own and LIKELIHOODS[self.model.likelihood].density
+
+    def log_terms(self, images: np.ndarray, num: int, seed: int = 0) -> LogTerms:
+        """The terms of the log likelihood of images, for `num` codes of each.
+
+        Args:
+            images: As for `encode`.
+            num: K.
+            seed: Of the codes.
+
+        Raises:
+            ValueError: If the model has no bound, or as `encode` does.
+        """
+        if not self.has_bound:
+            raise ValueError(f"{self.name or 'the model'}, of {self.entry.name}, has no bound")
+        images = _unit_interval(images, self.model.image_shape)
+        traced = self._arguments()[2:]
+        at_once = max(1, _BATCH // num)
+        parts = [
+            _log_terms(self.model, traced[1], images[first : first + at_once], num, key)
+            for first, key in zip(range(0, len(images), at_once), _keys(seed), strict=False)
+        ]
+        return LogTerms(*map(np.concatenate, zip(*parts, strict=True)))
+
     def save(self, path: Path | str) -> None:
         """Writes one safetensors file, whose header says all that it takes to rebuild the model."""
         about = {
@@ -159,6 +209,7 @@ class TrainedModel:
             ("method", method, methods),
             ("network", model.network, NETWORKS),
             ("likelihood", model.likelihood, LIKELIHOODS),
+            ("prior", model.prior, PRIORS),
         ):
             if name not in known:
                 raise ValueError(f"{path} is of the {kind} {name}, which is not installed")
@@ -233,6 +284,19 @@ def _sample(entry, model, values, parameters, num, key) -> jax.Array:
 @arithmetic()
 def _encode_indices(entry, model, observe, values, parameters, data, indices) -> jax.Array:
     return jnp.stack(entry(**values).encode(model, parameters, observe(data, indices)))
+
+
+@partial(jax.jit, static_argnums=(0, 3))
+@arithmetic()
+def _log_terms(model, parameters, images, num, key) -> tuple[jax.Array, ...]:
+    normal = model.infer(parameters, images)
+    noise = jax.random.normal(key, (num, *normal.mean.shape), normal.mean.dtype)
+    codes, *terms = log_terms(model, parameters, images, noise, normal)
+    return jnp.swapaxes(codes, 0, 1), *(term.T for term in terms)
+
+
+def _keys(seed: int) -> Iterator[jax.Array]:
+    return map(partial(jax.random.fold_in, jax.random.key(seed)), itertools.count())
 
 
 def _unit_interval(images: Any, shape: tuple[int, int, int]) -> np.ndarray:

@@ -32,14 +32,15 @@ from .convolution import backend_form, check_arithmetic
 from .forms import FORMS
 from .likelihoods import LIKELIHOODS
 from .memory import PACK_SIZES
-from .method import MethodEntry, check_hyperparameters
+from .method import MethodEntry, check_hyperparameters, misfit
 from .networks import NETWORKS, Parameters
+from .priors import PRIORS
 from .program import CURVES, RATE, Program, SampleBatch, State
 from .randomness import Purpose, key_for
 from .trained import TrainedModel
 
 _SETTINGS = read_parameters(Settings)
-_NAMES: dict[str, Any] = {"network": NETWORKS, "likelihood": LIKELIHOODS}
+_NAMES: dict[str, Any] = {"network": NETWORKS, "likelihood": LIKELIHOODS, "prior": PRIORS}
 
 FEW = 8
 """Models whose steps are so short that a GPU must not ask the host before each if it is the last:
@@ -110,6 +111,8 @@ class Trainer:
         settings = _check_settings(settings)
         form = form or backend_form()
         check_arithmetic(form, settings.precision)
+        if what := misfit(method, settings):
+            raise ValueError(what)
         self._program = Program(method, settings, tuple(image_shape), sample_batch, form)
         # Arrays are put on the device by name, all of them: those that JAX puts there by itself are
         # another kind of argument to it, and would have it compile a second program.
@@ -211,7 +214,8 @@ class Trainer:
 
         Returns:
             For each model "loss", "reconstruction", "kl", "regularizer", "elbo" = -(reconstruction
-            + kl), in nats, "bits_per_dimension", and "kl_per_latent", a list of D.
+            + kl), in nats, "bits_per_dimension", and "kl_per_latent", a list of D; None for what
+            the model's loss is finite without.
 
         Raises:
             ValueError: If num_batches is under 1.
@@ -254,6 +258,8 @@ class Trainer:
             bits = self._program.model.bits_per_dimension(result["elbo"])
             result["bits_per_dimension"] = bits
             result["kl_per_latent"] = row[len(CURVES) :].tolist()
+            if np.isfinite(result["loss"]):
+                result = {name: None if np.isnan(v).any() else v for name, v in result.items()}
             results.append(result)
         return results
 

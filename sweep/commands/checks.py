@@ -35,6 +35,9 @@ NUMBERS = {
 }
 """The columns that an attempt at the same thing must repeat, and that hold numbers."""
 
+_BOUND = ("reconstruction", "kl", "elbo")
+"""Of these a model has all or none."""
+
 _TRIALS = ["dataset", "method", "status", "steps", "attempt_id"]
 
 
@@ -167,8 +170,13 @@ class _Check:
             self._say("rows that disagree", line)
 
     def _numbers(self, table: pa.Table, name: str) -> None:
+        bound = [number for number in NUMBERS[name] if number in _BOUND]
+        no_bound = pc.scalar(bool(bound))
+        for number in bound:
+            no_bound &= pc.field(number).is_null()
         for number in NUMBERS[name]:
-            bad = pc.field(number).is_null() | pc.field(number).is_nan()
+            null = pc.field(number).is_null()
+            bad = pc.field(number).is_nan() | (null & ~no_bound if number in bound else null)
             for row in table.filter(bad).select(IDENTITY[name]).to_pylist():
                 which = ", ".join(str(value) for value in row.values())
                 self._say("no number", f"tables/{name}: {which}: {number}")

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from ...datasets import DataError, Definition
 from ...errors import ConfigError, hint
 from ...metrics import METRICS, is_enough
-from ...models import LIKELIHOODS, METHODS, MethodEntry, Model
+from ...models import LIKELIHOODS, METHODS, MethodEntry, Model, misfit, unread
 from ...settings import Settings
 from ..trials.data import find_definition, offers
 from ..trials.references import REFERENCES, select_requests
@@ -51,6 +51,15 @@ _LACKS = {
     "discrete factors": "lacks some combinations of factors",
 }
 """What keeps metrics from a data set, by what it offers."""
+
+_READERS = {
+    "likelihood_scale": "a likelihood with a scale reads it",
+    "prior_components": "prior: mixture and prior: vamp read it",
+    "flow_layers": "a prior or a posterior with a flow reads it",
+    "importance_samples": "the method iwae reads it",
+    "code_categories": "the method infogan reads it",
+}
+"""Settings that not all models read, and which do."""
 
 _MOST_LOOKS = 5_000_000  # at a trial, to see whether it is excluded
 
@@ -127,8 +136,8 @@ def _expand_method(
     own = {name: getattr(entry, name) for name in Settings._fields}
     chosen = {name: own[name] or values for name, values in axes.items()}
     products = itertools.product(*(chosen[name] for name in Settings._fields))
-    settings = list(dict.fromkeys(_drop_scale(Settings(*values)) for values in products))
     found = METHODS[method]
+    settings = list(dict.fromkeys(_drop_unread(found, Settings(*values)) for values in products))
     axes = {name: getattr(entry, name) for name in found.parameters}
     for values in itertools.product(*axes.values()):
         hyperparameters = dict(zip(axes, values, strict=True))
@@ -148,11 +157,10 @@ def _expand_method(
             yield hyperparameters, each, version
 
 
-def _drop_scale(settings: Settings) -> Settings:
-    """The settings without a scale that their likelihood does not have: no model of its own."""
-    if LIKELIHOODS[settings.likelihood].scaled:
-        return settings
-    return settings._replace(likelihood_scale=Settings._field_defaults["likelihood_scale"])
+def _drop_unread(method: MethodEntry, settings: Settings) -> Settings:
+    """The settings without what means nothing to such a model: no other value makes another."""
+    defaults = {name: Settings._field_defaults[name] for name in unread(method, settings)}
+    return settings._replace(**defaults)
 
 
 def _size_faults(grid: Grid) -> list[Fault]:
@@ -191,11 +199,16 @@ def _model_faults(grid: Grid) -> list[Fault]:
     blocks = {("training",): grid.training}
     blocks |= {("methods", name): entry for name, entry in grid.chosen_methods.items()}
     for path, block in blocks.items():
-        used = {training.likelihood for name, training in cells if name in path or len(path) == 1}
-        scales = getattr(block, "likelihood_scale", None) or [1.0]
-        if scales != [1.0] and not any(LIKELIHOODS[name].scaled for name in used):
-            what = f"likelihood_scale: {' and '.join(sorted(used)) or 'no likelihood'} has no scale"
-            found.append(Fault((*path, "likelihood_scale"), what, at_key=True))
+        used = [cell for cell in cells if cell[0] in path or len(path) == 1]
+        unread_by = [unread(METHODS[name], training) for name, training in used]
+        for setting in set.intersection(*unread_by) if used else ():
+            values, default = getattr(block, setting, None), Settings._field_defaults[setting]
+            if values and values != [default]:
+                what = f"{setting}: {_READERS[setting]}, and no model of this grid is such"
+                found.append(Fault((*path, setting), what, at_key=True))
+    for name, training in sorted(cells):
+        if what := misfit(METHODS[name], training):
+            found.append(Fault(("methods", name), what, at_key=True))
     for place, entry in enumerate(grid.datasets):
         try:
             data = find_definition(entry.name, DataFile.of(entry.model_dump()))

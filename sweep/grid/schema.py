@@ -22,7 +22,7 @@ from ...catalogue import LARGEST, Parameter, read_parameters
 from ...datasets import DATASETS, hash_file
 from ...errors import INSTALL, TeaselError, hint
 from ...metrics import METRICS, PAPER_PARAMETERS
-from ...models import LIKELIHOODS, METHODS, NETWORKS, MethodEntry
+from ...models import LIKELIHOODS, METHODS, NETWORKS, PRIORS, MethodEntry
 from ...settings import Settings
 from ..store.tables import TRIALS
 from ..trials.references import REFERENCES
@@ -274,7 +274,7 @@ def _field(parameter: Parameter) -> tuple[Any, Any]:
 def _setting(parameter: Parameter) -> tuple[Any, Any]:
     """A training setting as a field; the names of a catalogue are looked up in it."""
     kind, default = _field(parameter)
-    known = {"network": NETWORKS, "likelihood": LIKELIHOODS}.get(parameter.name)
+    known = {"network": NETWORKS, "likelihood": LIKELIHOODS, "prior": PRIORS}.get(parameter.name)
     if known is None:
         return kind, default
 

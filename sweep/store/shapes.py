@@ -16,7 +16,9 @@ _SETTINGS = Only(
     {"steps": int, "batch_size": int, "learning_rate": float, "num_latents": int}
     | {"evaluation_batches?": int, "precision?": str, "network?": str, "width?": float}
     | {"activation?": str, "likelihood?": str, "likelihood_scale?": float, "optimizer?": str}
-    | {"schedule?": str, "warmup_steps?": int}
+    | {"schedule?": str, "warmup_steps?": int, "prior?": str, "prior_components?": int}
+    | {"posterior?": str, "flow_layers?": int, "kl_estimate?": str, "kl_annealing_steps?": int}
+    | {"free_bits?": float, "importance_samples?": int, "code_categories?": int}
 )
 _REQUEST = Only(
     {"representation": str, "metric": str, "parameters": {str: object}}

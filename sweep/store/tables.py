@@ -58,6 +58,15 @@ class TrialRow(NamedTuple):
     optimizer: str | None = None
     schedule: str | None = None
     warmup_steps: int | None = None
+    prior: str | None = None
+    prior_components: int | None = None
+    posterior: str | None = None
+    flow_layers: int | None = None
+    kl_estimate: str | None = None
+    kl_annealing_steps: int | None = None
+    free_bits: float | None = None
+    importance_samples: int | None = None
+    code_categories: int | None = None
     status: str | None = None
     error: str | None = None
     loss: float | None = None

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ...datasets import DATASETS
 from ...errors import TeaselError
-from ...models import LIKELIHOODS, METHODS, NETWORKS
+from ...models import LIKELIHOODS, METHODS, NETWORKS, PRIORS
 from ..trials.data import definition
 from ..trials.trial import Trial
 
@@ -55,9 +55,10 @@ def what_to_look_at(untrained: Sequence[Trial], unscored: Sequence[Trial], open_
 
 
 def _has_own_code(trial: Trial) -> bool:
-    """Whether the method, its network or its likelihood is of the user's own."""
-    names = (trial.method, trial.training.network, trial.training.likelihood)
-    known = (METHODS.own, NETWORKS.own, LIKELIHOODS.own)
+    """Whether the method, its network, its likelihood or its prior is of the user's own."""
+    chosen = trial.training
+    names = (trial.method, chosen.network, chosen.likelihood, chosen.prior)
+    known = (METHODS.own, NETWORKS.own, LIKELIHOODS.own, PRIORS.own)
     return not all(name in own for name, own in zip(names, known, strict=True))
 
 
@@ -84,7 +85,8 @@ def find_faults(look: Look) -> list[str]:
     for trial in look.methods:
         try:
             if trial.dataset not in lacking:
-                trace(METHODS[trial.method], trial.training, definition(trial).image_shape)
+                data = definition(trial)
+                trace(METHODS[trial.method], trial.training, data.image_shape, len(data.grid))
         except (Exception, SystemExit) as error:
             faults.append(f"method {trial.method} cannot be traced: {_describe(error)}")
     return list(dict.fromkeys(faults))

@@ -340,11 +340,16 @@ def _curve_rows(
             replica.trial_id,
             pack.step,
             attempt=attempt,
-            **{name: float(values[place]) for name, values in means.items()},
+            **{name: _number(values[place]) for name, values in means.items()},
         )
         for place, replica in enumerate(pack.replicas)
         if replica not in broken
     ]
+
+
+def _number(value: np.floating) -> float | None:
+    """None where a method has no such number: a GAN no bound."""
+    return None if np.isnan(value) else float(value)
 
 
 def _trial_row(

@@ -5,9 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from teasel.models import Model
 from teasel.models.factor_vae import permute_latents
 from teasel.models.networks import Posterior
-from teasel.models.objective import sample
+from teasel.models.objective import pass_on
 from teasel.models.randomness import Purpose, key_for
 
 SEEDS, STEPS = [0, 1, 7, 2**32 - 1], [0, 1, 299_999]
@@ -15,7 +16,10 @@ CODES = jnp.arange(64 * 10, dtype=jnp.float32).reshape(64, 10)
 
 
 def _noise(key: jax.Array) -> jax.Array:
-    return sample(Posterior(jnp.zeros((64, 10)), jnp.zeros((64, 10))), key)
+    model, posterior = Model((16, 16, 1), width=0.1), Posterior(*jnp.zeros((2, 64, 10)))
+    params = model.initial_parameters(jax.random.key(0))
+    images = jnp.zeros((64, 16, 16, 1))
+    return pass_on(model, params, images, posterior, key, jnp.int32(0)).codes
 
 
 def _bits(array: jax.Array) -> bytes:

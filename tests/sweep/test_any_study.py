@@ -166,10 +166,9 @@ def of_pairs() -> Method:
     def loss(
         model: Model, params: Any, batch: Batch, key: jax.Array, step: jax.Array
     ) -> tuple[jax.Array, Any]:
-        del step
         assert batch.views is not None
         assert batch.shared is not None
-        passed = forward(model, params, batch.images, key)
+        passed = forward(model, params, batch.images, key, step)
         other = model.encode(params, batch.views)
         apart = jnp.sum(jnp.square(passed.posterior.mean - other.mean), axis=1)
         return regularized(passed, passed.kl + jnp.mean(apart * jnp.mean(batch.shared, axis=1)))
@@ -183,10 +182,9 @@ def of_labels() -> Method:
     def loss(
         model: Model, params: Any, batch: Batch, key: jax.Array, step: jax.Array
     ) -> tuple[jax.Array, Any]:
-        del step
         assert batch.labels is not None
         assert batch.indices is not None
-        passed = forward(model, params, batch.images, key)
+        passed = forward(model, params, batch.images, key, step)
         known = (batch.indices % 2 == 0)[:, None]
         apart = jnp.square(
             passed.posterior.mean[:, :2] - batch.labels.astype(float)

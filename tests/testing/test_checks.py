@@ -23,7 +23,7 @@ def method_of(loss) -> MethodEntry:
         """The method of a test."""
         return Method(
             lambda model, params, batch, key, step: loss(
-                weight, forward(model, params, batch.images, key)
+                weight, forward(model, params, batch.images, key, step)
             )
         )
 
@@ -80,15 +80,15 @@ def test_a_loss_that_is_wrong_in_one_way_is_found(loss, message: str) -> None:
         check_method(method_of(loss))
 
 
-def _pairs(weight, model, params, batch, key):
-    passed = forward(model, params, batch.images, key)
+def _pairs(weight, model, params, batch, key, step):
+    passed = forward(model, params, batch.images, key, step)
     means = model.encode(params, batch.views).mean
     apart = jnp.mean(jnp.sum(jnp.square(passed.posterior.mean - means), axis=1))
     return regularized(passed, passed.kl + weight * apart)
 
 
-def _labels(weight, model, params, batch, key):
-    passed = forward(model, params, batch.images, key)
+def _labels(weight, model, params, batch, key, step):
+    passed = forward(model, params, batch.images, key, step)
     first = batch.labels[:, 0].astype(passed.codes.dtype)
     return regularized(
         passed, passed.kl + weight * jnp.mean(jnp.square(passed.codes[:, 0] - first))
@@ -101,7 +101,7 @@ def test_a_loss_of_pairs_or_labels_passes(batch, loss) -> None:
     def mine(weight: Weight) -> Method:
         """The method of a test."""
         return Method(
-            lambda model, params, given, key, step: loss(weight, model, params, given, key)
+            lambda model, params, given, key, step: loss(weight, model, params, given, key, step)
         )
 
     entry = MethodEntry(mine, reference=REFERENCE, example={"weight": 2.0}, batch=batch)

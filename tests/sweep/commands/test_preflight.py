@@ -28,7 +28,7 @@ def conv_ae(nats: Annotated[float, Bounds(ge=0)]) -> Method:
     weight = 2.0 if nats > 0.2 else 1.0
 
     def loss(model, params, batch, key, step):
-        passed = forward(model, params, batch.images, key)
+        passed = forward(model, params, batch.images, key, step)
         return regularized(passed, weight * passed.kl)
 
     return Method(loss)
@@ -38,7 +38,7 @@ def numpy_ae(nats: Annotated[float, Bounds(ge=0)]) -> Method:
     """NumPy on a traced array."""
 
     def loss(model, params, batch, key, step):
-        passed = forward(model, params, batch.images, key)
+        passed = forward(model, params, batch.images, key, step)
         return regularized(passed, jnp.sum(np.asarray(passed.codes)) + nats)
 
     return Method(loss)
@@ -48,7 +48,7 @@ def misspelled_ae(nats: Annotated[float, Bounds(ge=0)]) -> Method:
     """Any other mistake."""
 
     def loss(model, params, batch, key, step):
-        return regularized(forward(model, params, batch.images, key), nats.nothing)
+        return regularized(forward(model, params, batch.images, key, step), nats.nothing)
 
     return Method(loss)
 
