@@ -9,6 +9,7 @@ an entry of `METRICS` that draws its points from a `Representation` as the paper
 from ..catalogue import Bounds, Catalogue
 from .arrays import check_codes, check_points
 from .beta_vae_score import BETA_VAE_SCORE
+from .bounds import ELBO_SURGERY, IMPORTANCE_BOUND, BoundedModel, importance_bound, surgery
 from .dci import DCI, DCI_SCORES, completeness, dci, disentanglement
 from .downstream import DOWNSTREAM_GBT, DOWNSTREAM_LR
 from .explicitness import EXPLICITNESS, Explicitness, explicitness
@@ -46,6 +47,8 @@ METRICS: Catalogue[Metric] = Catalogue(
         "downstream_lr": DOWNSTREAM_LR,
         "downstream_gbt": DOWNSTREAM_GBT,
         "irs": IRS,
+        "elbo_surgery": ELBO_SURGERY,
+        "importance_bound": IMPORTANCE_BOUND,
     },
     adopt=adopt_metric,
 )
@@ -69,6 +72,7 @@ __all__ = [
     "NEEDS",
     "PAPER_PARAMETERS",
     "PAPER_SEEDS",
+    "BoundedModel",
     "Bounds",
     "Count",
     "Explicitness",
@@ -86,6 +90,7 @@ __all__ = [
     "disentanglement",
     "explicitness",
     "find_metric",
+    "importance_bound",
     "irs",
     "irs_matrix",
     "is_enough",
@@ -97,6 +102,7 @@ __all__ = [
     "sample_integers",
     "sap",
     "sap_matrix",
+    "surgery",
     "udr",
     "unsupervised_scores",
 ]

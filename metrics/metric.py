@@ -38,6 +38,8 @@ class Metric:
         samples_points: Whether it gets points drawn for it. If not, it can only `sample`, and gets
             the points that are kept of every model, in order: 10,000 and then 5,000 more. A
             finished study is then scored by it without encoding an image.
+        of_model: Whether it is of a model with its decoder and prior, and gets a `BoundedModel`: it
+            asks for the model's bound, and for parameters that were kept.
         needs: What it needs of a data set, of `NEEDS`: all combinations if it asks for images by
             their factors (`encode`). It is not computed where a data set offers less.
         label: What to call the metric; by default its name.
@@ -50,6 +52,7 @@ class Metric:
     version: int = 1
     lower_is_better: tuple[str, ...] = ()
     samples_points: bool = True
+    of_model: bool = False
     needs: str = "all combinations"
     label: str = ""
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)

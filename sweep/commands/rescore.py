@@ -132,7 +132,7 @@ def _requests_of(grid: Resolved, names: Sequence[str]) -> dict[Cell, list[Metric
         MetricRequest.of(kind, name, METRICS[name].defaults, grid["metric_seed"])
         for kind in grid["representations"]
         for name in METRICS
-        if name in names
+        if name in names and (kind == grid["representations"][0] or not METRICS[name].of_model)
     ]
     found: dict[Cell, list[MetricRequest]] = {}
     for data in grid["datasets"]:

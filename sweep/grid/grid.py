@@ -36,7 +36,7 @@ from .schema import (
     TrainingBlock,
     as_sample,
 )
-from .source import MOST_FAULTS, Fault, Source, read_dict, read_yaml, read_yaml_file
+from .source import MOST_FAULTS, Fault, KeyPath, Source, read_dict, read_yaml, read_yaml_file
 
 GridName = str | Path | Mapping[str, Any]
 """What a grid is known by: a packaged one's name, a YAML file, or a dict of the same keys."""
@@ -82,12 +82,12 @@ class Grid(Strict):
     resources: ResourcesBlock = ResourcesBlock()
 
     @property
-    def chosen_methods(self) -> dict[str, Strict]:
-        """The grid's entry of each method that it names, in the catalogue's order."""
+    def chosen_methods(self) -> dict[str, list[Strict]]:
+        """The grid's blocks of each method that it names, in the catalogue's order."""
         return {
-            name: entry
+            name: blocks
             for name in (*METHODS, *REFERENCES)
-            if (entry := getattr(self.methods, name)) is not None
+            if (blocks := getattr(self.methods, name)) is not None
         }
 
     def trials(self) -> list[Trial]:
@@ -101,6 +101,7 @@ class Grid(Strict):
             for representation in self.representations
             for name in METRICS
             if (parameters := getattr(self.metrics, name)) is not None
+            if representation == self.representations[0] or not METRICS[name].of_model
         ]
 
     def requests_by_cell(self) -> dict[Cell, list[MetricRequest]]:
@@ -124,9 +125,21 @@ class Grid(Strict):
 
 
 def _expand_method(
+    method: str, blocks: list[Strict], shared: TrainingBlock
+) -> Iterable[tuple[dict[str, float], Settings, int]]:
+    """The products of the axes of each block, with the training settings and the version."""
+    seen = set()
+    for block in blocks:
+        for cell in _expand_block(method, block, shared):
+            values, training, _ = cell
+            if (known := (*values.values(), training)) not in seen:
+                seen.add(known)
+                yield cell
+
+
+def _expand_block(
     method: str, entry: Strict, shared: TrainingBlock
 ) -> Iterable[tuple[dict[str, float], Settings, int]]:
-    """The product of a method's axes, with the training settings and the version that hold."""
     axes = shared.model_dump()
     if method in REFERENCES:
         first = Settings(**{name: values[0] for name, values in axes.items()})
@@ -166,13 +179,16 @@ def _drop_unread(method: MethodEntry, settings: Settings) -> Settings:
 def _size_faults(grid: Grid) -> list[Fault]:
     """What is too large to be built: the axes are multiplied, and nothing is made."""
     cells = {
-        name: math.prod(
-            len(getattr(entry, axis, None) or getattr(grid.training, axis, None) or [1])
-            for axis in (*METHODS[name].parameters, *Settings._fields)
+        name: sum(
+            math.prod(
+                len(getattr(block, axis, None) or getattr(grid.training, axis, None) or [1])
+                for axis in (*METHODS[name].parameters, *Settings._fields)
+            )
+            for block in blocks
         )
         if name in METHODS
         else len(cast(Any, grid.training).num_latents)
-        for name, entry in grid.chosen_methods.items()
+        for name, blocks in grid.chosen_methods.items()
     }
     num = len(grid.datasets) * len(grid.seeds) * sum(cells.values())
     if num > MOST_TRIALS:
@@ -191,15 +207,18 @@ def _model_faults(grid: Grid) -> list[Fault]:
     """Settings that mean nothing, and data sets that models of the grid cannot be trained on."""
     cells = {
         (name, training._replace(learning_rate=1.0))
-        for name, entry in grid.chosen_methods.items()
+        for name, blocks in grid.chosen_methods.items()
         if name not in REFERENCES
-        for _, training, _ in _expand_method(name, entry, grid.training)
+        for _, training, _ in _expand_method(name, blocks, grid.training)
     }
-    found = []
-    blocks = {("training",): grid.training}
-    blocks |= {("methods", name): entry for name, entry in grid.chosen_methods.items()}
-    for path, block in blocks.items():
-        used = [cell for cell in cells if cell[0] in path or len(path) == 1]
+    found: list[Fault] = []
+    places: list[tuple[KeyPath, Any, Any]] = [(("training",), grid.training, cells)]
+    for name, blocks in grid.chosen_methods.items():
+        for place, block in enumerate(blocks):
+            own = set() if name in REFERENCES else _expand_block(name, block, grid.training)
+            of_block = {(name, training) for _, training, _ in own}
+            places.append((("methods", name, place), block, of_block))
+    for path, block, used in places:
         unread_by = [unread(METHODS[name], training) for name, training in used]
         for setting in set.intersection(*unread_by) if used else ():
             values, default = getattr(block, setting, None), Settings._field_defaults[setting]
@@ -247,6 +266,9 @@ def _data_faults(grid: Grid, given: Any) -> list[Fault]:
     named = given.get("metrics")
     for place, name in enumerate(named if isinstance(named, list | dict) else ()):
         needs = METRICS[name].needs
+        if METRICS[name].of_model and not grid.save_models:
+            what = f"{name} needs the models' parameters, and save_models is false"
+            found.append(Fault(("metrics", name if isinstance(named, dict) else place), what))
         if not any(is_enough(each, needs) for each in offered.values()):
             what = f"{name} needs {needs}, and {_say_lacks(offered)}"
             by_key = isinstance(named, dict)
@@ -362,8 +384,8 @@ def resolve(grid: Grid) -> dict[str, Any]:
     requests = grid.requests()
     cells = [
         (name, {"hyperparameters": values, "training": training._asdict()} | made)
-        for name, entry in grid.chosen_methods.items()
-        for values, training, version in _expand_method(name, entry, grid.training)
+        for name, blocks in grid.chosen_methods.items()
+        for values, training, version in _expand_method(name, blocks, grid.training)
         for made in [{"version": version} if version > 1 else {}]
     ]
     if grid.sample is not None:

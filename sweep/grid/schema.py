@@ -315,7 +315,7 @@ def _method_entry(name: str, method: MethodEntry) -> type[Strict]:
 _SETTING_FIELDS = {name: _setting(parameter) for name, parameter in _SETTINGS.items()}
 
 
-def _optional(name: str, entries: dict[str, type[Strict]]) -> type[Strict]:
+def _optional(name: str, entries: dict[str, Any]) -> type[Strict]:
     return _model(name, {key: (entry | None, None) for key, entry in entries.items()})
 
 
@@ -345,8 +345,8 @@ else:
     MethodsBlock = Annotated[
         _optional(
             "Methods",
-            {name: _method_entry(name, METHODS[name]) for name in METHODS}
-            | {name: _model(name, {}) for name in REFERENCES},
+            {name: _axis(_method_entry(name, METHODS[name])) for name in METHODS}
+            | {name: _axis(_model(name, {})) for name in REFERENCES},
         ),
         BeforeValidator(_fill_in_empty),
     ]

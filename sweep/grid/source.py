@@ -47,6 +47,7 @@ class Source(NamedTuple):
 
     def error(self, faults: list[Fault]) -> ConfigError:
         """The faults, in the order of the file, as ``file:line:column: what``."""
+        faults = [fault._replace(path=self._given(fault.path)) for fault in faults]
         if self.values:
             placed = sorted((self._position(fault), fault.what) for fault in faults)
             lines = [f"{self.name}:{at.line}:{at.column}: {what}" for at, what in placed]
@@ -55,6 +56,19 @@ class Source(NamedTuple):
         if len(lines) > MOST_FAULTS:
             lines[MOST_FAULTS:] = [f"{self.name}: and more"]
         return ConfigError("\n".join(lines))
+
+    def _given(self, path: KeyPath) -> KeyPath:
+        """The path as the file has it: a value that stands for a list of it has no place in one."""
+        value, found = self.value, list(path)
+        for number, part in enumerate(path):
+            if isinstance(part, int) and not isinstance(value, list):
+                del found[number - len(path)]
+                continue
+            try:
+                value = value[part]
+            except (LookupError, TypeError):
+                break
+        return tuple(found)
 
     def _position(self, fault: Fault) -> Position:
         if fault.at_key and fault.path in self.keys:

@@ -1,12 +1,19 @@
 """A trained trial as metrics see it: codes of images with given factors."""
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...datasets import Dataset
-from ...metrics import Representation, Rng, TableRepresentation, sample_integers
+from ...metrics import (
+    Representation,
+    Rng,
+    TableRepresentation,
+    UndefinedScoreError,
+    sample_integers,
+)
 from ...metrics.representation import DrawnInTurns
 from ..store import code_tables
 from ..store.results import Results, ResultsError
@@ -16,6 +23,7 @@ from ..trials.trial import Trial
 
 if TYPE_CHECKING:
     from ...models import TrainedModel
+    from ...models.trained import LogTerms
 
 
 class ComputedRepresentation(DrawnInTurns):
@@ -152,6 +160,56 @@ def code_table(results: Results, trial: Trial, dataset: Dataset) -> tuple[np.nda
     data = jax.device_put(dataset.device_data())
     model = stored_model(results, trial, dataset.image_shape)
     return model.encode_all(dataset.observe, data, len(dataset))
+
+
+class TrainedOn:
+    """A trained model and its data set, for metrics of its bound.
+
+    Args:
+        results: Where the model is kept.
+        trial: Which one.
+    """
+
+    def __init__(self, results: Results, trial: Trial) -> None:
+        self._results, self._trial = results, trial
+
+    @property
+    def num_images(self) -> int:
+        """N, the images of the data set."""
+        return len(self._dataset)
+
+    @property
+    def has_analytic_kl(self) -> bool:
+        """Whether the KL to the prior is that of diagonal normals to the standard normal."""
+        return self._model.model.has_analytic_kl
+
+    def posteriors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Means and log variances, (N, D) each, of all images."""
+        posterior = self._model.model.posterior
+        if posterior != "diagonal":
+            raise UndefinedScoreError(f"the posterior is {posterior}, no diagonal normal")
+        return code_table(self._results, self._trial, self._dataset)
+
+    def log_terms(self, indices: np.ndarray, num: int, seed: int) -> "LogTerms":
+        """The terms of the bound of some images (M,), for `num` codes of each."""
+        return self._model.log_terms(self._dataset.images(indices), num, seed)
+
+    @cached_property
+    def _dataset(self) -> Dataset:
+        return definition(self._trial)()
+
+    @cached_property
+    def _model(self) -> "TrainedModel":
+        if self._trial.method in REFERENCES:
+            raise UndefinedScoreError(f"{self._trial.method} is a reference, and has no bound")
+        try:
+            model = stored_model(self._results, self._trial, self._dataset.image_shape)
+        except ResultsError as error:
+            raise UndefinedScoreError(str(error)) from error
+        if not model.has_bound:
+            what = f"{self._trial.method} with likelihood {model.model.likelihood}"
+            raise UndefinedScoreError(f"{what} has no bound of the log likelihood")
+        return model
 
 
 def stored_model(results: Results, trial: Trial, image_shape: tuple[int, ...]) -> "TrainedModel":

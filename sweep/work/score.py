@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import TeaselError
-from ...metrics import COMPARISONS, Representation, UndefinedScoreError, find_metric
+from ...metrics import COMPARISONS, BoundedModel, Representation, UndefinedScoreError, find_metric
 from ...metrics.udr import Cell
 from ..store import code_tables
 from ..store.results import Results
@@ -19,7 +19,7 @@ from ..trials.request import MetricRequest
 from ..trials.trial import Trial
 from .comparisons import Cells
 from .control import Control
-from .representations import kept_points, open_representations
+from .representations import TrainedOn, kept_points, open_representations
 from .tasks import ScoreTrials
 
 _MOST_SCORES, _MOST_CHARACTERS = 10_000, 4000
@@ -43,11 +43,17 @@ def score(task: ScoreTrials) -> dict[str, Any]:
     results = Results(task.results_uri)
     control, cells = Control(results.store, task.run_id), Cells(results)
     for trial, requests in zip(task.trials, task.requests, strict=True):
-        drawing = [request for request in requests if find_metric(request.metric).samples_points]
+        drawing = [
+            request
+            for request in requests
+            if find_metric(request.metric).samples_points
+            if not find_metric(request.metric).of_model
+        ]
         kinds = {request.representation for request in drawing}
         representations = open_representations(results, trial, kinds)
         attempt_id = results.attempt_id_of(trial.trial_id)
         rows: list[ScoreRow] = []
+        representation: Representation | BoundedModel | Cell
         bug: MetricError | None = None
         for done, request in enumerate(requests):
             if control.draining:
@@ -57,6 +63,8 @@ def score(task: ScoreTrials) -> dict[str, Any]:
             control.report(task.attempt_id, step=done, steps=len(requests), **facts)
             if request in drawing:
                 representation = representations[request.representation]
+            elif find_metric(request.metric).of_model:
+                representation = TrainedOn(results, trial)
             elif request.metric in COMPARISONS:
                 representation = cells.open(trial, request.parameters["partners"])
             else:
@@ -78,7 +86,10 @@ def score(task: ScoreTrials) -> dict[str, Any]:
 
 
 def _score_rows(
-    task: ScoreTrials, trial: Trial, representation: Representation | Cell, request: MetricRequest
+    task: ScoreTrials,
+    trial: Trial,
+    representation: Representation | BoundedModel | Cell,
+    request: MetricRequest,
 ) -> list[ScoreRow]:
     """One row per score of a metric, or one with the reason why it is not defined.
 

@@ -108,6 +108,43 @@ def test_six_methods_train_through_any_network_at_any_size(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("method", "training"),
+    [
+        ("beta_vae: {beta: 1}", ", prior: vamp, prior_components: 3, posterior: autoregressive"),
+        ("beta_vae: {beta: 1}", ", prior: coupling, kl_annealing_steps: 3, free_bits: 0.1"),
+        ("factor_vae: {gamma: 2}", ", prior: mixture, prior_components: 3"),
+        ("iwae: {importance_samples: 3}", ", prior: autoregressive"),
+        ("ada_gvae: {beta: [1, 2]}", ", kl_estimate: sampled"),
+        ("ml_vae: {beta: [1, 2]}", ""),
+        ("infogan: {code_categories: 2}", ""),
+    ],
+)
+def test_later_models_train_and_go_on_like_the_six(
+    method: str, training: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complete(tmp_path, 32)
+    few = "{mig: {num_train: 60}, elbo_surgery: {}, importance_bound: {num_samples: 3}}"
+    small = training + ", network: mlp, width: 0.1"
+    results = study(grid(tmp_path, f"  {method}\n", small, few), tmp_path, monkeypatch)
+    rows = results.table("scores").to_pylist()
+    assert all(row["error"] is None for row in rows if row["metric"] == "mig")
+    errors = {row["metric"]: row["error"] for row in rows if row["error"]}
+    if "infogan" in method:
+        assert "infogan with likelihood bernoulli has no bound" in errors["elbo_surgery"]
+    elif "posterior" in training:
+        assert errors == {"elbo_surgery": "the posterior is autoregressive, no diagonal normal"}
+    else:
+        assert not errors
+        found = {row["score"]: row["value"] for row in rows if row["metric"] == "elbo_surgery"}
+        assert 0 <= found["mutual_information"] <= np.log(16) + 1e-6
+    row = results.table("trials").to_pylist()[0]
+    assert (row["elbo"] is None) == ("infogan" in method)
+    model = results.model(row["trial_id"])
+    assert model.sample(2).shape == (2, 32, 32, 1)
+
+
+@pytest.mark.slow
 def test_packs_and_models_alone_are_the_same(tmp_path: Path) -> None:
     """Bit for bit, with learning rates, hyper-parameters and seeds of their own."""
     complete(tmp_path, 32)

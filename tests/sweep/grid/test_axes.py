@@ -135,12 +135,85 @@ def test_a_model_that_a_data_set_does_not_fit_is_told_with_the_data_sets_place(m
     )
 
 
+NOBODY = "{} it, and no model of this grid is such"
+
+
+@pytest.mark.parametrize(
+    ("methods", "training", "said"),
+    [
+        ("beta_vae: {beta: 1}", "prior_components: 3", "prior: mixture and prior: vamp read"),
+        ("beta_vae: {beta: 1}", "flow_layers: 3", "a prior or a posterior with a flow reads"),
+        ("beta_vae: {beta: 1}", "importance_samples: 3", "the method iwae reads"),
+        ("beta_vae: {beta: 1}", "code_categories: 3", "the method infogan reads"),
+    ],
+)
+def test_a_setting_that_no_model_reads_is_told(methods: str, training: str, said: str) -> None:
+    found = faults_of(f"methods: {{{methods}}}\ntraining: {{{training}}}\n")
+    name = training.partition(":")[0]
+    assert found == f"g.yaml:5:12: {name}: {NOBODY.format(said)}"
+
+
+@pytest.mark.parametrize(
+    ("methods", "said"),
+    [
+        ("beta_tc_vae: {beta: 2, posterior: autoregressive}", "posterior: autoregressive; its own"),
+        ("iwae: {free_bits: 0.1}", "iwae cannot have free_bits: 0.1; its own is 0.0"),
+        ("infogan: {prior: vamp}", "infogan cannot have prior: vamp; its own is standard"),
+        ("infogan: {code_categories: 12}", "code_categories is 12; expected 0, or from 2 to num_l"),
+        ("beta_vae: {beta: 1, prior: vampp}", "unknown prior 'vampp' (did you mean 'vamp'?"),
+        (
+            "beta_vae: {beta: 1, posterior: iaf}",
+            "should be 'diagonal' or 'autoregressive', got 'iaf'",
+        ),
+    ],
+)
+def test_what_a_method_cannot_have_is_told(methods: str, said: str) -> None:
+    assert said in faults_of(f"methods: {{{methods}}}\n")
+
+
+def test_settings_that_mean_nothing_to_a_model_make_no_models_of_their_own() -> None:
+    text = (
+        "methods: {beta_vae: {beta: 1, prior: [standard, mixture], prior_components: [2, 5]}, "
+        "iwae: {}}\ntraining: {importance_samples: [1, 5]}\n"
+    )
+    cells = resolve(grid_of(text))["methods"]
+    beta = [(c["training"]["prior"], c["training"]["prior_components"]) for c in cells["beta_vae"]]
+    assert beta == [("standard", 100), ("mixture", 2), ("mixture", 5)]
+    assert [c["training"]["importance_samples"] for c in cells["iwae"]] == [1, 5]
+
+
+def test_a_method_may_have_several_blocks_each_with_a_product_of_its_own() -> None:
+    text = (
+        "methods:\n  beta_vae:\n    - {beta: [1, 4]}\n    - {beta: 1, free_bits: [0, 0.5]}\n"
+        "    - {beta: 1, prior: vamp, prior_components: 7}\n"
+    )
+    (cells,) = resolve(grid_of(text))["methods"].values()
+    settings = ("free_bits", "prior", "prior_components")
+    found = [(c["hyperparameters"]["beta"], *map(c["training"].get, settings)) for c in cells]
+    plain = ("standard", 100)
+    assert found == [(1, 0, *plain), (4, 0, *plain), (1, 0.5, *plain), (1, 0, "vamp", 7)]
+    said = faults_of(text + "    - {beta: -1}\n    - {bta: 1, beta: 1, flow_layers: 3}\n")
+    assert "g.yaml:9:14: methods.beta_vae.beta: " in said
+    assert "g.yaml:10:8: unknown hyper-parameter or setting of beta_vae 'bta'" in said
+    said = faults_of(text + "    - {beta: 1, flow_layers: 3}\n")
+    assert said.startswith("g.yaml:9:17: flow_layers: a prior or a posterior with a flow reads it")
+
+
+def test_a_score_of_the_bound_needs_the_models_to_be_kept() -> None:
+    text = "methods: {untrained: }\nmetrics: [elbo_surgery]\nsave_models: false\n"
+    assert "elbo_surgery needs the models' parameters, and save_models is false" in faults_of(text)
+
+
 def test_a_scale_that_no_likelihood_has_is_told_and_makes_no_models_of_its_own() -> None:
     methods = "methods: {beta_vae: {beta: 1}}\n"
     said = faults_of(methods + "training: {likelihood_scale: [0.1, 1]}\n")
-    assert said == "g.yaml:5:12: likelihood_scale: bernoulli has no scale"
+    assert said == "g.yaml:5:12: likelihood_scale: " + NOBODY.format(
+        "a likelihood with a scale reads"
+    )
     said = faults_of("methods: {beta_vae: {beta: 1, likelihood: l2, likelihood_scale: 2}}\n")
-    assert said == "g.yaml:4:47: likelihood_scale: l2 has no scale"
+    assert said == "g.yaml:4:47: likelihood_scale: " + NOBODY.format(
+        "a likelihood with a scale reads"
+    )
     both = "training: {likelihood: [bernoulli, gaussian], likelihood_scale: [0.1, 0.5]}\n"
     (cells,) = resolve(grid_of(methods + both))["methods"].values()
     found = [(c["training"]["likelihood"], c["training"]["likelihood_scale"]) for c in cells]

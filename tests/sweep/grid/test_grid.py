@@ -204,7 +204,7 @@ def test_a_share_that_leaves_much_of_an_accelerator_unused_is_a_fault(
         (
             "[dsprites, dsprites_mini]",
             "{a: b}",
-            "2:11: unknown key 'a' (one of: name, file, npz, sha256, ",
+            "2:12: unknown key 'a' (one of: name, file, npz, sha256, ",
         ),
         (
             "[dsprites, dsprites_mini]",

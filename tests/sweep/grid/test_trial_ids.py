@@ -6,8 +6,8 @@ import pytest
 
 from teasel.sweep.grid.grid import load_grid, packaged_grids
 
-# From commit 98cc14a, version 1 of the results: the number of trials, the first id and the last,
-# and the SHA-256 of all of them in order, joined by nothing.
+# From commit 98cc14a, version 1 of the results, and later grids as they came: the number of trials,
+# the first id and the last, and the SHA-256 of all of them in order, joined by nothing.
 IDS = {
     "locatello2019": (
         12_600,
@@ -38,6 +38,24 @@ IDS = {
         "b0af6a3583a4b4ad",
         "8c4d0e9ab7ff756e",
         "50acbd0eb90cdad48d8efe5e8de2b65cd6b1e0c425f4227c391904a277be01b6",
+    ),
+    "baselines": (
+        24,
+        "2f6622fee4bf6acd",
+        "d830dcfb5faa1b47",
+        "5db4e77e2ca7c48b1062e233e581c5a8b9274f161a7df5f627dd75deba630ff1",
+    ),
+    "elbo_surgery": (
+        18,
+        "14461642f25b6d46",
+        "5fa7132c6fe8b055",
+        "9daf38031e69d7763f40a1642f648fbc7f7f79772344e6e5f502a0b4aec8ec43",
+    ),
+    "later_models": (
+        39,
+        "2f6622fee4bf6acd",
+        "79f03d9b1c08b285",
+        "68b104ca62ad092233edd0caa1b12d4c11b252d89a7f97ba92df85f42c0b6393",
     ),
 }
 

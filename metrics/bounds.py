@@ -1,0 +1,222 @@
+"""The bound of a trained model, taken apart, and a tighter one; in nats.
+
+Unlike the other metrics, these are of a model with its decoder and prior, not of codes alone.
+"""
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from .metric import Count, Metric
+from .representation import Rng, sample_integers
+from .undefined import UndefinedScoreError
+
+ACTIVE = 0.01
+"""Variance of a latent's posterior mean over the images, above which it is active."""
+
+_BLOCK = 4_000_000  # densities at a time
+
+
+class BoundedModel(Protocol):
+    """What these metrics see of a trained model and its data set.
+
+    Each method raises an UndefinedScoreError where there is no such thing.
+    """
+
+    @property
+    def num_images(self) -> int:
+        """N, the images of the data set."""
+        ...
+
+    @property
+    def has_analytic_kl(self) -> bool:
+        """Whether the KL to the prior is that of diagonal normals to the standard normal."""
+        ...
+
+    def posteriors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Means and log variances, (N, D) each, of posteriors that are diagonal normals."""
+        ...
+
+    def log_terms(
+        self, indices: np.ndarray, num: int, seed: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Codes z (M, K, D) of the images of some indices, and log densities (M, K) there.
+
+        These are log p(x | z), log p(z) and log q(z | x).
+        """
+        ...
+
+
+class Surgery(NamedTuple):
+    """The parts of the mean bound over N images, estimated from M of them.
+
+    Each has the standard error of its estimate, 0 where all images are seen. The mean KL is that of
+    all images, so it is the sum of the two parts only up to these errors.
+
+    Attributes:
+        reconstruction: Minus the mean log likelihood.
+        kl: From each image's posterior to the prior.
+        mutual_information: Of an image's index and its code: at most log N.
+        marginal_kl: From the aggregate posterior to the prior.
+        active_units: How many latents' posterior means vary by more than `ACTIVE`.
+    """
+
+    reconstruction: float
+    reconstruction_error: float
+    kl: float
+    mutual_information: float
+    mutual_information_error: float
+    marginal_kl: float
+    marginal_kl_error: float
+    active_units: float
+
+
+def log_aggregate_posterior(
+    codes: np.ndarray, mean: np.ndarray, log_variance: np.ndarray
+) -> np.ndarray:
+    """Log of the mean density of all N posteriors at codes (M, D): (M,) nats, in float64.
+
+    Args:
+        codes: (M, D).
+        mean: (N, D), of diagonal normals.
+        log_variance: (N, D).
+    """
+    codes, mean, log_variance = (np.asarray(a, float) for a in (codes, mean, log_variance))
+    largest = np.full(len(codes), -np.inf)
+    total = np.zeros(len(codes))
+    size = max(1, _BLOCK // len(codes))
+    for first in range(0, len(mean), size):
+        part = slice(first, first + size)
+        precision = np.exp(-log_variance[part])
+        scaled = mean[part] * precision
+        # The square is multiplied out, so that the sum over latents is a product of matrices.
+        constant = np.sum(mean[part] * scaled + log_variance[part], axis=1)
+        density = codes @ scaled.T - (codes**2 @ precision.T + constant) / 2
+        high = np.maximum(largest, density.max(axis=1))
+        total *= np.exp(largest - high)
+        total += np.exp(density - high[:, None]).sum(axis=1)
+        largest = high
+    return largest + np.log(total) - np.log(len(mean)) - codes.shape[1] / 2 * np.log(2 * np.pi)
+
+
+def surgery(
+    mean: np.ndarray,
+    log_variance: np.ndarray,
+    codes: np.ndarray,
+    log_likelihood: np.ndarray,
+    log_prior: np.ndarray,
+    log_posterior: np.ndarray,
+    kl: float | None = None,
+) -> Surgery:
+    """The parts of the bound (Hoffman and Johnson 2016), from a code of each of M of N images.
+
+    The aggregate posterior is that of all N images, so the estimates have no bias.
+
+    Args:
+        mean: (N, D), of the posteriors of all images.
+        log_variance: (N, D).
+        codes: (M, D), a sample of each of M images' posteriors.
+        log_likelihood: Log p(x | z), (M,).
+        log_prior: Log p(z), (M,).
+        log_posterior: Log q(z | x), (M,).
+        kl: Of all images, where there is a formula; else it is estimated, too.
+    """
+    aggregate = log_aggregate_posterior(codes, mean, log_variance)
+    information, marginal = log_posterior - aggregate, aggregate - log_prior
+    found, error = _mean_and_error(-log_likelihood)
+    active = np.var(np.asarray(mean, float), axis=0) > ACTIVE
+    parts = (*_mean_and_error(information), *_mean_and_error(marginal))
+    kl = float(np.mean(log_posterior - log_prior)) if kl is None else kl
+    return Surgery(found, error, kl, *parts, active_units=float(np.sum(active)))
+
+
+def importance_bound(log_weights: np.ndarray) -> np.ndarray:
+    """The bound (M,) of K log weights log p(x, z) - log q(z | x) of each image, (M, K).
+
+    It rises with K to the log likelihood (Burda et al. 2016, theorem 1).
+    """
+    from scipy.special import logsumexp
+
+    return logsumexp(log_weights, axis=1) - np.log(log_weights.shape[1])
+
+
+def kl_to_standard(mean: np.ndarray, log_variance: np.ndarray) -> float:
+    """The mean KL of diagonal normals (N, D) from the standard normal."""
+    mean, log_variance = np.asarray(mean, float), np.asarray(log_variance, float)
+    return float(np.mean(np.sum(mean**2 + np.exp(log_variance) - log_variance - 1, axis=1)) / 2)
+
+
+def score_surgery(model: BoundedModel, rng: Rng, *, num_images: Count = 2_000) -> dict[str, float]:
+    """The parts of the bound of a model, from `num_images` of the images of its data set.
+
+    Raises:
+        UndefinedScoreError: If the model has no bound, or its posteriors are no diagonal normals.
+    """
+    mean, log_variance = model.posteriors()
+    which = _some(rng, model.num_images, num_images)
+    codes, *terms = model.log_terms(which, 1, int(sample_integers(rng, 2**31 - 1)))
+    kl = kl_to_standard(mean, log_variance) if model.has_analytic_kl else None
+    found = surgery(
+        *(mean, log_variance, codes[:, 0]),
+        *(np.asarray(part[:, 0], float) for part in terms),
+        kl,
+    )
+    return _finite(found._asdict())
+
+
+def score_importance_bound(
+    model: BoundedModel, rng: Rng, *, num_images: Count = 200, num_samples: Count = 100
+) -> dict[str, float]:
+    """The bound of `num_samples` codes of each of `num_images` images, and that of single codes.
+
+    Raises:
+        UndefinedScoreError: If the model has no bound.
+    """
+    which = _some(rng, model.num_images, num_images)
+    seed = int(sample_integers(rng, 2**31 - 1))
+    _, likelihood, prior, posterior = model.log_terms(which, num_samples, seed)
+    weights = np.asarray(likelihood, float) + prior - posterior
+    bound, error = _mean_and_error(importance_bound(weights))
+    return _finite({"bound": bound, "bound_error": error, "elbo": float(weights.mean())})
+
+
+def _some(rng: Rng, num_images: int, num: int) -> np.ndarray:
+    """Indices of all images, or of `num` of them drawn without replacement, in order."""
+    if num >= num_images:
+        return np.arange(num_images)
+    return np.sort(rng.choice(num_images, num, replace=False))
+
+
+def _mean_and_error(values: np.ndarray) -> tuple[float, float]:
+    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
+    return float(values.mean()), float(error)
+
+
+def _finite(scores: dict[str, float]) -> dict[str, float]:
+    if not np.isfinite(list(scores.values())).all():
+        raise UndefinedScoreError("the model's densities are not finite")
+    return scores
+
+
+ELBO_SURGERY = Metric(
+    score_surgery,
+    "Hoffman and Johnson 2016, approximateinference.org/accepted/HoffmanJohnson2016.pdf",
+    of_model=True,
+    needs="nothing",
+    label="ELBO surgery",
+    lower_is_better=("reconstruction", "kl", "marginal_kl"),
+    labels={
+        "mutual_information": "index-code MI",
+        "marginal_kl": "marginal KL",
+        "active_units": "active units",
+    },
+)
+
+IMPORTANCE_BOUND = Metric(
+    score_importance_bound,
+    "Burda et al. 2016, arXiv:1509.00519",
+    of_model=True,
+    needs="nothing",
+    label="importance-weighted bound",
+    labels={"bound": "IW bound"},
+)
