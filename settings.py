@@ -33,8 +33,8 @@ class Settings(NamedTuple):
         prior_components: Of a mixture, or pseudo-inputs of a VampPrior.
         posterior: A diagonal normal, or one that an inverse autoregressive flow follows.
         flow_layers: Of a prior's or a posterior's flow.
-        kl_estimate: How the KL to the prior is had: by formula where there is one (a diagonal posterior and
-            the standard prior), or from the sampled codes; where there is none, from these anyway.
+        kl_estimate: How the objective has the KL to the prior: by formula where there is one (a
+            diagonal posterior and the standard prior), or from the sampled codes.
         kl_annealing_steps: Steps over which the KL's weight in the objective grows from 0.
         free_bits: The objective counts at least this KL of each latent, nats; or of all together
             where it is sampled.

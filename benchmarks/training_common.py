@@ -12,6 +12,9 @@ from teasel.models import METHODS, Settings
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 SETTINGS = Settings()
+STUDYS = ["beta_vae", "annealed_vae", "factor_vae", "beta_tc_vae", "dip_vae_i", "dip_vae_ii"]
+"""The methods of the study."""
+
 EXAMPLES = {name: method.example for name, method in METHODS.own.items() if method.example}
 
 

@@ -206,6 +206,8 @@ ELBO_SURGERY = Metric(
     label="ELBO surgery",
     lower_is_better=("reconstruction", "kl", "marginal_kl"),
     labels={
+        "reconstruction": "reconstruction",
+        "kl": "mean KL",
         "mutual_information": "index-code MI",
         "marginal_kl": "marginal KL",
         "active_units": "active units",
@@ -218,5 +220,5 @@ IMPORTANCE_BOUND = Metric(
     of_model=True,
     needs="nothing",
     label="importance-weighted bound",
-    labels={"bound": "IW bound"},
+    labels={"bound": "IW bound", "elbo": "ELBO"},
 )

@@ -19,6 +19,7 @@ from ..summary import sort_as_paper
 from ..tables import ResultsReader, open_results, scores, trials
 from . import (
     agreement,
+    bound,
     elements,
     model_selection,
     power,
@@ -112,7 +113,7 @@ def read_report(
     return report._replace(of_paper=report._replace(mean=papers[0], sampled=papers[1]))
 
 
-SECTIONS: dict[str, Callable[[Report], Element]] = {
+SECTIONS: dict[str, Callable[[Report], Element | None]] = {
     "progress": progress.make_progress,
     "scores": progress.make_scores,
     "agreement": agreement.make_section,
@@ -121,6 +122,7 @@ SECTIONS: dict[str, Callable[[Report], Element]] = {
     "selection": model_selection.make_section,
     "usefulness": usefulness.make_section,
     "power": power.make_section,
+    "bound": bound.make_section,
     "curves": progress.make_curves,
     "pictures": progress.make_pictures,
     "codes": progress.make_codes,
@@ -129,23 +131,27 @@ SECTIONS: dict[str, Callable[[Report], Element]] = {
 
 
 def make_sections(report: Report, names: Iterable[str] = tuple(SECTIONS)) -> list[Element]:
-    """Sections of the page, all if none are named; one that has nothing to show says why.
+    """Sections of the page, all if none are named.
 
-    One that fails costs none of the others: it says so, and has the exception as "error". The
+    One that has nothing to show says why, or is left out. One that fails costs none of the others: it says so, and has the exception as "error". The
     first counts the verdicts of all.
     """
-    sections = [_make_section(name, SECTIONS[name], report) for name in names]
+    made = (_make_section(name, SECTIONS[name], report) for name in names)
+    sections = [section for section in made if section]
     inner = [element for section in sections for element in elements.walk(section)]
     verdicts = [verdict for element in inner for verdict in element.get("verdicts", ())]
     sections[0]["elements"] += [elements.text(words) for words in tally_verdicts(verdicts)]
     return sections
 
 
-def _make_section(name: str, make: Callable[[Report], Element], report: Report) -> Element:
+def _make_section(
+    name: str, make: Callable[[Report], Element | None], report: Report
+) -> Element | None:
     try:
         section = make(report)
-        if report.of_paper is not None:
-            _take_comparisons(section, make(report.of_paper))
+        of_paper = make(report.of_paper) if report.of_paper is not None else None
+        if section and of_paper:
+            _take_comparisons(section, of_paper)
         return section
     except Exception as error:
         why = f"This section could not be made, by a fault of Teasel's: {error!r}."

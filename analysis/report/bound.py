@@ -1,0 +1,41 @@
+"""Where the bounds of the models come from: ELBO surgery and the bound of several samples."""
+
+from ...words import format_count
+from ..summary import score_table
+from ..tables import split_by
+from . import elements
+from .elements import Element
+from .parts import Report, keep_present
+
+SCORES = [
+    *("importance_bound_bound", "importance_bound_elbo", "elbo_surgery_reconstruction"),
+    *("elbo_surgery_kl", "elbo_surgery_mutual_information", "elbo_surgery_marginal_kl"),
+    "elbo_surgery_active_units",
+]
+
+WORDS = (
+    "In nats, mean ± standard deviation over seeds. The mean KL of an image's posterior from the "
+    "prior is the mutual information of an image's index and its code, at most the logarithm of "
+    "the number of images, and the marginal KL, from the aggregate posterior to the prior (Hoffman and "
+    "Johnson 2016). The bound of many samples is nearer to the log likelihood than the ELBO, which "
+    "is that of one (Burda et al. 2016). A latent is active if its posterior mean varies by more "
+    "than .01 over the images."
+)
+
+
+def make_section(report: Report) -> Element | None:
+    """The parts of the bound by setting; None where no model has them scored."""
+    found = keep_present(report.trained, SCORES)
+    if not found:
+        return None
+    shown = []
+    for dataset, rows in split_by(report.trained, "dataset").items():
+        cells = score_table(rows, found, ["dataset", "method", "setting"], report.names)
+        caption = f"{report.names.label(dataset)}: {format_count(len(rows), 'model')}."
+        shown += [
+            elements.score_table(f"bound-{dataset}", cells, report.names),
+            elements.text(caption, "note"),
+        ]
+    return elements.section(
+        "bound", "Where the bound comes from", elements.text(WORDS, "reading"), *shown
+    )
