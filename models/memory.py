@@ -16,7 +16,7 @@ from .convolution import form_for
 from .method import MethodEntry
 from .program import RATE, Program, draw_blanks
 
-COPIES = {"direct": (2.4, 11.5, 1.0), "kernels": (1.2, 2.8, 1.25), "lax": (1.85, 1.0, 2.0)}
+COPIES = {"direct": (2.4, 11.5, 1.0), "kernels": (1.2, 2.8, 1.2), "lax": (1.85, 1.0, 2.0)}
 """Bytes that a step needs at once, by form: how often those of all layers' outputs, of the batch's
 images, and of the parameters, for gradients and for operands in another order.
 

@@ -16,10 +16,10 @@ SCORES = [
 WORDS = (
     "In nats, mean ± standard deviation over seeds. The mean KL of an image's posterior from the "
     "prior is the mutual information of an image's index and its code, at most the logarithm of "
-    "the number of images, and the marginal KL, from the aggregate posterior to the prior (Hoffman and "
-    "Johnson 2016). The bound of many samples is nearer to the log likelihood than the ELBO, which "
-    "is that of one (Burda et al. 2016). A latent is active if its posterior mean varies by more "
-    "than .01 over the images."
+    "the number of images, and the marginal KL, of the aggregate posterior from the prior (Hoffman "
+    "and Johnson 2016). The bound of many samples is nearer to the log likelihood than the ELBO, "
+    "which is that of one (Burda et al. 2016). A latent is active if its posterior mean varies by "
+    "more than .01 over the images."
 )
 
 

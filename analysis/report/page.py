@@ -133,8 +133,8 @@ SECTIONS: dict[str, Callable[[Report], Element | None]] = {
 def make_sections(report: Report, names: Iterable[str] = tuple(SECTIONS)) -> list[Element]:
     """Sections of the page, all if none are named.
 
-    One that has nothing to show says why, or is left out. One that fails costs none of the others: it says so, and has the exception as "error". The
-    first counts the verdicts of all.
+    One that has nothing to show says why, or is left out. One that fails costs none of the others:
+    it says so, and has the exception as "error". The first counts the verdicts of all.
     """
     made = (_make_section(name, SECTIONS[name], report) for name in names)
     sections = [section for section in made if section]
