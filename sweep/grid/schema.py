@@ -292,9 +292,9 @@ class DatasetEntry(Strict):
     continuous: Annotated[list[str], AfterValidator(_check_distinct)] | bool = False
     resize: Literal[16, 32, 64, 128, 256] | None = None
     channels_first: bool = False
-    of: str | None = None
     correlated: Annotated[list[Correlated], BeforeValidator(as_list)] = Field([])
     held_out: Annotated[list[HeldOut], BeforeValidator(as_list)] = Field([])
+    of: str | None = None
 
 
 def _field(parameter: Parameter) -> tuple[Any, Any]:
