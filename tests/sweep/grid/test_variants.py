@@ -1,4 +1,4 @@
-"""Data sets that training draws from otherwise: names, identities, refusals, and a study of them."""
+"""Data sets that training draws from otherwise: names, identities, refusals, and a study."""
 
 import json
 from pathlib import Path
@@ -133,7 +133,7 @@ def test_models_of_a_variant_are_trained_on_it_and_judged_on_all_images(
     assert table.loc[("odd", "untrained"), judged].equals(
         table.loc[("squares", "untrained"), judged]
     )
-    assert table.loc[("odd", "beta_vae"), "loss"] != table.loc[("squares", "beta_vae"), "loss"]
+    assert table["loss"].nunique() == 3  # trained ones differ
     assert "odd" in write_report(results.uri).read_text()
     # Where the device cannot hold the data set, the host sends the same batches.
     monkeypatch.setattr("teasel.sweep.work.batches.fits", lambda *_: False)
