@@ -51,7 +51,7 @@ def main() -> None:
     print("\n| nats | before | after | most that an image's differs |\n| --- | --- | --- | --- |")
     for name, (before, after) in terms(model, data.images(indices[:256]), rng).items():
         apart = abs(before - after).max()
-        print(f"| {name} | {before.mean():.3f} | {after.mean():.3f} | {apart:.0e} |")
+        print(f"| {name} | {before.mean():.3f} | {after.mean():.3f} | {apart:.1g} |")
     draw(found, options.folder / "theorem.png")
 
 
@@ -147,7 +147,7 @@ def draw(found: dict[str, Scores], path: Path) -> None:
         for (title, scores), row in zip(found.items(), rows, strict=True):
             for (name, values), axes in zip(scores.items(), row, strict=True):
                 axes.hist(values[1:], bins=np.linspace(0, 1, 51), color="#9db4c8")
-                axes.axvline(values[0], color=INK)
+                axes.axvline(values[0], color=INK, clip_on=False)
                 axes.set(title=name, xlim=(0, 1), yticks=[])
             row[0].set_ylabel(title)
         figure.savefig(path, dpi=150)

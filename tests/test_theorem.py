@@ -71,6 +71,7 @@ def test_a_perfect_code_loses_its_score() -> None:
     assert mig(entangle(perfect, ROTATION, stats.uniform), factors) < 0.2
 
 
+@pytest.mark.slow
 def test_the_terms_of_the_bound_stay() -> None:
     data, rng = load("dsprites_mini"), np.random.default_rng(0)
     model = Model.of(SETTINGS, data.image_shape)
