@@ -20,6 +20,7 @@ from .definition import Definition, Status, adopt_definition
 from .dsprites import DSPRITES, DSPRITES_MINI, DSPRITES_NOSHAPE
 from .files import PublishedFile
 from .mpi3d import MPI3D_REAL, MPI3D_REALISTIC, MPI3D_TOY
+from .sampling import Sampling
 from .shapes3d import SHAPES3D
 from .shapes3d_synthetic import SHAPES3D_SYNTHETIC
 from .smallnorb import SMALLNORB
@@ -31,6 +32,7 @@ __all__ = [
     "Dataset",
     "Definition",
     "Factor",
+    "Sampling",
     "Status",
     "cache_dir",
     "find_file",

@@ -15,6 +15,7 @@ class Combinations:
     Attributes:
         order: (N,) the images, those of one combination side by side, combinations ascending.
         counts: (M,) the number of images of each combination that has one.
+        firsts: (M,) where in `order` each of them begins.
     """
 
     def __init__(self, table: np.ndarray) -> None:
@@ -26,7 +27,7 @@ class Combinations:
             self._steps.append((values, pairs))
         self.order = np.argsort(numbers, kind="stable")
         self.counts = np.bincount(numbers)
-        self._firsts = np.cumsum(self.counts) - self.counts
+        self.firsts = np.cumsum(self.counts) - self.counts
 
     def find(self, factors: np.ndarray) -> np.ndarray:
         """The number (n,) of the combination in each row (n, K); -1 where no image has it."""
@@ -39,7 +40,7 @@ class Combinations:
 
     def image(self, numbers: np.ndarray, which: np.ndarray | int) -> np.ndarray:
         """The image index (n,) of the `which`-th image of each combination."""
-        return self.order[self._firsts[numbers] + which]
+        return self.order[self.firsts[numbers] + which]
 
 
 def _search(values: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,7 @@
 """The one type of a ground-truth data set: stored images, and their factors."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import TeaselError
 from .combinations import Combinations, what_is_offered
+from .sampling import Sampling
 
 
 class DataError(TeaselError):
@@ -72,6 +73,7 @@ class Dataset:
         appearance: What observing adds; None if the stored image is the observation.
         table: (N, K), K from 0, of images that do not fill a grid equally often: int64 ranks of
             each factor's values, or float64 with a continuous factor's values as they are.
+        sampling: How batches are drawn, if not uniformly; of a data set with all combinations.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Dataset:
     fingerprint: str
     appearance: Appearance | None = None
     table: np.ndarray | None = None
+    sampling: Sampling | None = None
 
     @property
     def factor_names(self) -> tuple[str, ...]:
@@ -102,6 +105,11 @@ class Dataset:
     def complete(self) -> bool:
         """Whether each combination of the factors' values has an image."""
         return what_is_offered(self.factor_sizes, self.table) == "all combinations"
+
+    @cached_property
+    def uniform(self) -> "Dataset":
+        """The same images, all of them equally likely: what models are judged on."""
+        return replace(self, sampling=None) if self.sampling else self
 
     def __len__(self) -> int:
         return len(self.store)
@@ -202,13 +210,26 @@ class Dataset:
         return self._show(rows, words)
 
     def sample_batch(self, data: Any, key: jax.Array, batch_size: int) -> jax.Array:
-        """A batch (B, H, W, C) of observations of images drawn uniformly, with replacement."""
+        """A batch (B, H, W, C) of observations of images drawn with replacement."""
         indices = self.sample_batch_indices(key, batch_size)
         return self.observe(data, indices, jax.random.fold_in(key, 1))
 
     def sample_batch_indices(self, key: jax.Array, batch_size: int) -> jax.Array:
         """The image indices (B,) of the batch that `sample_batch` gives for this key."""
-        return jax.random.randint(jax.random.fold_in(key, 0), (batch_size,), 0, len(self))
+        key = jax.random.fold_in(key, 0)
+        if self.sampling is None:
+            return jax.random.randint(key, (batch_size,), 0, len(self))
+        bounds, last = self._bounds
+        bits = jax.random.bits(key, (batch_size,))
+        found = jnp.searchsorted(jnp.asarray(bounds), bits, "right", method="scan_unrolled")
+        return jnp.minimum(found, last)
+
+    def draw_indices(self, rng: np.random.Generator, num: int) -> np.ndarray:
+        """Image indices (num,) as `sample_batch_indices` draws them, on the host."""
+        if self.sampling is None:
+            return rng.integers(len(self), size=num)
+        bounds, last = self._bounds
+        return np.searchsorted(bounds, rng.integers(2**32, size=num), "right").clip(max=last)
 
     def sample_pair_indices(
         self, key: jax.Array, batch_size: int
@@ -216,7 +237,8 @@ class Dataset:
         """Two image indices (B,) each, and which of the K reported factors (B, K) they share.
 
         The first are those of `sample_batch_indices`. From one to all but one of their factors are
-        drawn anew (Locatello et al. 2020, arXiv:2002.02886), and so are the hidden ones.
+        drawn anew (Locatello et al. 2020, arXiv:2002.02886), and so are the hidden ones. Where
+        there is a `sampling`, they are drawn by it, given those that stay.
         """
         first = self.sample_batch_indices(key, batch_size)
         number, order, fresh = jax.random.split(jax.random.fold_in(key, 2), 3)
@@ -225,25 +247,75 @@ class Dataset:
         ranks = jnp.argsort(jax.random.uniform(order, (batch_size, sum(shown))), axis=1)
         changed = jnp.argsort(ranks, axis=1) < num_changed
         anew = jax.random.randint(fresh, (batch_size,), 0, len(self))
+        old, new = self._columns(first), self._columns(anew)
+        if self.sampling is not None:
+            new |= self._draw_given(jax.random.fold_in(fresh, 0), old, changed)
         columns, place = [], 0
-        for old, new, is_shown in zip(
-            jnp.unravel_index(first, self._sizes),
-            jnp.unravel_index(anew, self._sizes),
-            shown,
-            strict=True,
-        ):
-            columns.append(jnp.where(changed[:, place], new, old) if is_shown else new)
-            place += is_shown
+        for factor in self.grid:
+            if factor.hidden:
+                columns.append(new[factor.name])
+            else:
+                columns.append(jnp.where(changed[:, place], new[factor.name], old[factor.name]))
+                place += 1
         second = jnp.ravel_multi_index(tuple(columns), self._sizes, mode="clip")
+        if self.table is not None:  # so far the number of a combination, of which some image
+            counts = jnp.asarray(self._combinations.counts)[second]
+            which = jax.random.randint(jax.random.fold_in(fresh, 1), (batch_size,), 0, counts)
+            starts = jnp.asarray(self._combinations.firsts)[second]
+            second = jnp.asarray(self._combinations.order)[starts + which]
         return first, second, ~changed
 
     def labels(self, indices: jax.Array) -> jax.Array:
         """The reported factors (B, K), int32, of images (B,): pure, for a jitted step."""
+        columns = self._columns(indices)
+        return jnp.stack([columns[name] for name in self.factor_names], axis=-1).astype(jnp.int32)
+
+    def _columns(self, indices: jax.Array) -> dict[str, jax.Array]:
+        """The values (B,) of each factor, the hidden ones too."""
+        names = [factor.name for factor in self.grid]
         if self.table is not None:
-            return jnp.asarray(self.table, jnp.int32)[indices]
-        columns = jnp.unravel_index(indices, self._sizes)
-        shown = [c for c, factor in zip(columns, self.grid, strict=True) if not factor.hidden]
-        return jnp.stack(shown, axis=-1).astype(jnp.int32)
+            return dict(zip(names, jnp.asarray(self.table, jnp.int32)[indices].T, strict=True))
+        return dict(zip(names, jnp.unravel_index(indices, self._sizes), strict=True))
+
+    @cached_property
+    def _weights(self) -> np.ndarray:
+        """What `sampling` says of each combination of the factors that it speaks of."""
+        assert self.sampling is not None
+        return self.sampling.weights(dict(zip(self.factor_names, self.factor_sizes, strict=True)))
+
+    @cached_property
+    def _bounds(self) -> tuple[np.ndarray, int]:
+        """Where in 32 random bits each image but the last ends (N - 1,), and the last to be drawn.
+
+        A combination's share is right to 2^-32, and what is held out has none.
+        """
+        assert self.sampling is not None
+        factors = self.factors(np.arange(len(self)))
+        places = [self.factor_names.index(name) for name in self.sampling.factors]
+        weights = self._weights[tuple(factors[:, places].T)]
+        if self.table is not None:  # the images of a combination share its weight
+            weights = weights / self._combinations.counts[self._combinations.find(factors)]
+        ends = np.cumsum(weights)
+        bounds = np.rint(ends[:-1] / ends[-1] * 2**32).clip(max=2**32 - 1).astype(np.uint32)
+        return bounds, int(np.flatnonzero(weights)[-1])
+
+    def _draw_given(
+        self, key: jax.Array, old: dict[str, jax.Array], changed: jax.Array
+    ) -> dict[str, jax.Array]:
+        """Values (B,) of the factors that `sampling` speaks of, given those that do not change."""
+        assert self.sampling is not None
+        names, weights = self.sampling.factors, self._weights
+        kept = np.flatnonzero(weights)
+        cells = dict(zip(names, np.unravel_index(kept, weights.shape), strict=True))
+        allowed = [
+            changed[:, self.factor_names.index(name), None]
+            | (old[name][:, None] == cells[name][None])
+            for name in names
+        ]
+        logits = jnp.asarray(np.log(weights.ravel()[kept])[None], jnp.float32)
+        fits = jnp.stack(allowed).all(axis=0)
+        drawn = jax.random.categorical(key, jnp.where(fits, logits, -jnp.inf))
+        return {name: jnp.asarray(cells[name], jnp.int32)[drawn] for name in names}
 
     @cached_property
     def _combinations(self) -> Combinations:

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from .combinations import what_is_offered
 from .dataset import Appearance, DataError, Dataset, Factor
 from .files import PublishedFile, download, find, where_to_put
 from .published import Publication
+from .sampling import Sampling
 
 
 class Status(NamedTuple):
@@ -49,6 +50,7 @@ class Definition:
         label: What to call the data set in tables and figures; by default its name.
         table: The factors of each image where they make no grid; see `Dataset`.
         places: Where in the store the rendered images belong, (N,); None if they come in order.
+        sampling: How training draws from it, if not uniformly; see `drawn_by`.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Definition:
     label: str = ""
     table: np.ndarray | None = field(default=None, compare=False)
     places: np.ndarray | None = field(default=None, compare=False)
+    sampling: Sampling | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "label", self.label or readable(self.name))
@@ -88,7 +91,28 @@ class Definition:
             fingerprint=hashlib.sha256(repr(content).encode()).hexdigest(),
             appearance=appearance,
             table=self.table,
+            sampling=self.sampling,
         )
+
+    def drawn_by(self, sampling: Sampling, name: str) -> "Definition":
+        """The data set of this name with the same images, of which training draws otherwise.
+
+        Raises:
+            DataError: If it lacks a combination of factors, or what `sampling` speaks of.
+        """
+        if self.offers != "all combinations":
+            raise DataError(
+                f"{self.name} offers {self.offers}; expected an image of each combination of its "
+                f"factors, as `correlated` and `held_out` need"
+            )
+        try:
+            sampling.weights({f.name: f.size for f in self.grid if not f.hidden})
+        except ValueError as error:
+            raise DataError(f"{self.name} has {error}") from error
+        label = f"{self.label}{readable(name.removeprefix(self.name))}"
+        label = label if name.startswith(self.name) else ""
+        stored_as = self._file
+        return replace(self, name=name, label=label, stored_as=stored_as, sampling=sampling)
 
     def prepare(self, data_dir: Path | None = None) -> Dataset:
         """The same, with files that are missing downloaded first."""

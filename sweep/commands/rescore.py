@@ -24,7 +24,6 @@ from ..study.study import merge, read_study
 from ..trials.data import offers
 from ..trials.references import REFERENCES, select_requests
 from ..trials.request import MetricRequest
-from ..trials.trial import DataFile
 from .command_line import add_ray, add_results
 from .run import carry_out, exit_code, look_and_start, new_run_id
 
@@ -136,7 +135,7 @@ def _requests_of(grid: Resolved, names: Sequence[str]) -> dict[Cell, list[Metric
     ]
     found: dict[Cell, list[MetricRequest]] = {}
     for data in grid["datasets"]:
-        offered = offers(data["name"], DataFile.of(data))
+        offered = offers(data)
         possible = [r for r in requests if is_enough(offered, METRICS[r.metric].needs)]
         lacking = sorted({r.metric for r in requests} - {r.metric for r in possible})
         if lacking:
@@ -153,8 +152,8 @@ def _check_installed(unscored: Iterable[WantedTrial], names: CatalogueSection) -
         UnknownNameError: If a data set or a reference is not installed.
     """
     for trial, _ in unscored:
-        if trial.file is None and trial.dataset not in DATASETS:
-            raise UnknownNameError("data set", trial.dataset, DATASETS, *_ADVICE)
+        if trial.file is None and trial.catalogued not in DATASETS:
+            raise UnknownNameError("data set", trial.catalogued, DATASETS, *_ADVICE)
         has_parameters = "parameters" in names["methods"][trial.method]["keeps"]
         if not has_parameters and trial.method not in REFERENCES:
             raise UnknownNameError("reference", trial.method, REFERENCES, *_ADVICE)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...settings import Settings
 from ..trials.request import MetricRequest
-from ..trials.trial import DataFile, Trial
+from ..trials.trial import DataFile, Trial, Variant
 
 Resolved = Mapping[str, Any]
 """A resolved grid."""
@@ -29,6 +29,7 @@ def trials_of(grid: Resolved) -> list[Trial]:
             Settings(**cell["training"]),
             DataFile.of(dataset),
             cell.get("version", 1),
+            Variant.of_entry(dataset),
         )
         for dataset in grid["datasets"]
         for method, cells in grid["methods"].items()

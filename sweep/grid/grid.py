@@ -16,10 +16,10 @@ from ...errors import ConfigError, hint
 from ...metrics import METRICS, is_enough
 from ...models import LIKELIHOODS, METHODS, MethodEntry, Model, misfit, unread
 from ...settings import Settings
-from ..trials.data import find_definition, offers
+from ..trials.data import definition_of, offers
 from ..trials.references import REFERENCES, select_requests
 from ..trials.request import MetricRequest
-from ..trials.trial import DataFile, Trial
+from ..trials.trial import Trial
 from .expand import Cell, meets, requests_of, trials_of
 from .faults import faults
 from .schema import (
@@ -110,8 +110,7 @@ class Grid(Strict):
 
     def offers(self) -> dict[str, str]:
         """What each data set offers to metrics."""
-        files = {entry.name: DataFile.of(entry.model_dump()) for entry in self.datasets}
-        return {name: offers(name, file) for name, file in files.items()}
+        return {entry.name: offers(entry.model_dump()) for entry in self.datasets}
 
     def left_out(self) -> list[str]:
         """A line for each data set that cannot have all scores: which metrics, and why."""
@@ -230,7 +229,7 @@ def _model_faults(grid: Grid) -> list[Fault]:
             found.append(Fault(("methods", name), what, at_key=True))
     for place, entry in enumerate(grid.datasets):
         try:
-            data = find_definition(entry.name, DataFile.of(entry.model_dump()))
+            data = definition_of(entry.model_dump())
         except DataError:
             continue  # which `_data_faults` says
         for method, training in sorted(cells):
@@ -254,14 +253,13 @@ def _misfit(data: Definition, method: MethodEntry, training: Settings) -> str:
 
 
 def _data_faults(grid: Grid, given: Any) -> list[Fault]:
-    """Files that are here and cannot be read; metrics and references that data sets cannot have."""
+    """Data sets that cannot be read or drawn from; metrics and references that they cannot have."""
     found, offered = [], grid.offers()
     for place, entry in enumerate(grid.datasets):
-        file = DataFile.of(entry.model_dump())
         try:
-            find_definition(entry.name, file)
+            definition_of(entry.model_dump())
         except DataError as error:
-            if file is not None and Path(file.npz).exists():
+            if entry.npz is None or Path(entry.npz).exists():
                 found.append(Fault(("datasets", place), str(error)))
     named = given.get("metrics")
     for place, name in enumerate(named if isinstance(named, list | dict) else ()):

@@ -26,6 +26,7 @@ from ...models import LIKELIHOODS, METHODS, NETWORKS, PRIORS, MethodEntry
 from ...settings import Settings
 from ..store.tables import TRIALS
 from ..trials.references import REFERENCES
+from ..trials.trial import short_hash
 
 MOST_TRIALS = 200_000
 """Of a grid: more are a slip of the pen, and would fill the memory."""
@@ -41,6 +42,8 @@ _COLUMNS = {
 """Of the tables that hold a column for each hyper-parameter."""
 
 _SETTINGS = read_parameters(Settings)
+
+_LONGEST = 80  # name of a variant that is made up: it is a folder's, too
 
 _UNUSED = 0.05
 """Of an accelerator, by packs that share it: 0.33 stands for a third."""
@@ -188,16 +191,26 @@ def _look_up(entry: "DatasetEntry", info: ValidationInfo) -> "DatasetEntry":
     if entry.file and entry.npz:
         what = f"expected file or npz, which mean the same, got {entry.file} and {entry.npz}"
         raise PydanticCustomError("taken", "{what}", {"what": what})
-    if given is None:
-        if entry.model_fields_set - {"name"}:
-            raise PydanticCustomError("taken", "'file' is missing, of which the other keys tell")
-        if entry.name not in DATASETS:
-            what = f"unknown data set '{entry.name}'{hint(entry.name, list(DATASETS), INSTALL)}"
-            raise PydanticCustomError("unknown_name", "{what}", {"what": what})
-        return entry
-    if entry.name in DATASETS:
-        what = f"'{entry.name}' is a data set of the catalogue: call the file something else"
+    drawn = {name for name in ("correlated", "held_out") if getattr(entry, name)}
+    if entry.of and (given or not drawn):
+        what = "'of' is for a data set of the catalogue with 'correlated' or 'held_out'"
         raise PydanticCustomError("taken", "{what}", {"what": what})
+    if given is None:
+        if entry.model_fields_set - {"name", "of", "correlated", "held_out"}:
+            raise PydanticCustomError("taken", "'file' is missing, of which the other keys tell")
+        name = entry.of or entry.name
+        if name not in DATASETS:
+            what = f"unknown data set '{name}'{hint(name, list(DATASETS), INSTALL)}"
+            raise PydanticCustomError("unknown_name", "{what}", {"what": what})
+        if not drawn:
+            return entry
+        if entry.of is None:
+            return entry.model_copy(update={"of": name, "name": _name_variant(entry)})
+    if entry.name in DATASETS:
+        what = f"'{entry.name}' is a data set of the catalogue: call {given or entry.of} otherwise"
+        raise PydanticCustomError("taken", "{what}", {"what": what})
+    if given is None:
+        return entry
     path = Path((info.context or {}).get("folder", "."), given).expanduser().absolute()
     if entry.sha256 is None:
         try:
@@ -209,6 +222,20 @@ def _look_up(entry: "DatasetEntry", info: ValidationInfo) -> "DatasetEntry":
     return entry.model_copy(update={"npz": str(path), "file": None})
 
 
+def _name_variant(entry: "DatasetEntry") -> str:
+    """What a data set of the catalogue is called where training draws from it otherwise.
+
+    >>> pair = {"factors": ["scale", "position_x"], "strength": 0.2}
+    >>> _name_variant(DatasetEntry(name="dsprites", correlated=[pair], held_out=[{"shape": 1}]))
+    'dsprites-scale-position_x-0.2-without-shape-1'
+    """
+    words = [f"{'-'.join(pair.factors)}-{pair.strength:g}" for pair in entry.correlated]
+    for rule in entry.held_out:
+        words += ["without", *("-".join(map(str, (name, *rule[name]))) for name in rule)]
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", "-".join([entry.name, *words]))
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}-{short_hash(name, 8)}"
+
+
 Name = Annotated[str, AfterValidator(_check_name)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -216,6 +243,9 @@ Pack = Annotated[Any, AfterValidator(_check_pack)]
 Seeds = Annotated[
     list[Seed], Field(min_length=1), AfterValidator(_check_distinct), BeforeValidator(_list_seeds)
 ]
+
+
+HeldOut = Annotated[dict[str, _axis(Annotated[int, Field(ge=0)])], Field(min_length=1)]
 
 
 class ResourcesBlock(Strict):
@@ -240,8 +270,17 @@ class Sample(Strict):
     seed: Seed = 0
 
 
+class Correlated(Strict):
+    """Two factors that are correlated in training."""
+
+    factors: Annotated[
+        list[str], Field(min_length=2, max_length=2), AfterValidator(_check_distinct)
+    ]
+    strength: Annotated[float, Field(ge=1e-3, le=LARGEST, allow_inf_nan=False)]
+
+
 class DatasetEntry(Strict):
-    """A data set of the catalogue, or the user's own: a file and what to call it."""
+    """A data set of the catalogue, or the user's own file; and how training draws from it."""
 
     name: Name
     file: str | None = None
@@ -253,6 +292,9 @@ class DatasetEntry(Strict):
     continuous: Annotated[list[str], AfterValidator(_check_distinct)] | bool = False
     resize: Literal[16, 32, 64, 128, 256] | None = None
     channels_first: bool = False
+    correlated: Annotated[list[Correlated], BeforeValidator(as_list)] = Field([])
+    held_out: Annotated[list[HeldOut], BeforeValidator(as_list)] = Field([])
+    of: str | None = None
 
 
 def _field(parameter: Parameter) -> tuple[Any, Any]:

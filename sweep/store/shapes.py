@@ -31,7 +31,8 @@ _GRID = {
     "datasets": [
         {"name": str, "npz?": str, "sha256?": str, "images?": str, "factors?": str}
         | {"factor_names?": [str], "continuous?": (bool, [str]), "resize?": int}
-        | {"channels_first?": bool}
+        | {"channels_first?": bool, "of?": str, "held_out?": [{str: [int]}]}
+        | {"correlated?": [{"factors": [str], "strength": float}]}
     ],
     "seeds": [int],
     "methods": {str: [_CELL]},

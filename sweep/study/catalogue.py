@@ -13,9 +13,8 @@ from ...models import METHODS
 from ...words import readable
 from ..grid.expand import Resolved
 from ..store.tables import score_column
-from ..trials.data import find_definition
+from ..trials.data import definition_of
 from ..trials.references import REFERENCES
-from ..trials.trial import DataFile
 
 
 class MethodFacts(TypedDict):
@@ -111,10 +110,9 @@ def _describe_method(name: str, grid: Resolved) -> MethodFacts:
 
 def _describe_dataset(data: Mapping[str, Any]) -> DatasetFacts:
     """What is known of a data set of the catalogue, or of a user's file, which may be elsewhere."""
-    name = data["name"]
     try:
-        entry = find_definition(name, DataFile.of(data))
+        entry = definition_of(data)
     except DataError:
-        return {"label": readable(name), "factors": []}
+        return {"label": readable(data["name"]), "factors": []}
     factors = [factor.name for factor in entry.grid if not factor.hidden]
     return {"label": entry.label, "factors": factors}

@@ -1,9 +1,11 @@
 """The data set of a trial."""
 
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
-from ...datasets import DATASETS, DataError, Definition, find_file
-from .trial import DataFile, Trial
+from ...datasets import DATASETS, DataError, Definition, Sampling, find_file
+from .trial import DataFile, Trial, Variant
 
 
 def definition(trial: Trial) -> Definition:
@@ -12,14 +14,27 @@ def definition(trial: Trial) -> Definition:
     Raises:
         DataError: If the user's file is nowhere, or cannot be read.
     """
-    return find_definition(trial.dataset, trial.file)
+    return find_definition(*trial.data)
 
 
-def find_definition(name: str, file: DataFile | None) -> Definition:
-    """The definition of a data set of the catalogue, or of the user's file; as `definition`."""
+def definition_of(entry: Mapping[str, Any]) -> Definition:
+    """The definition of a data set in a resolved grid; as `definition`."""
+    return find_definition(entry["name"], DataFile.of(entry), Variant.of_entry(entry))
+
+
+def find_definition(name: str, file: DataFile | None, variant: Variant | None) -> Definition:
+    """The definition of a data set of the catalogue, or of the user's file; as `definition`.
+
+    Raises:
+        DataError: Also if training cannot draw from it as `variant` says.
+    """
     if file is None:
-        return DATASETS[name]
-    return _open_file(name, (file.npz, *file.earlier), file)
+        found = DATASETS[variant.of if variant else name]
+    else:
+        found = _open_file(name, (file.npz, *file.earlier), file)
+    if variant is None:
+        return found
+    return found.drawn_by(Sampling(variant.correlated, variant.held_out), name)
 
 
 @cache
@@ -27,9 +42,9 @@ def _open_file(name: str, paths: tuple[str, ...], file: DataFile) -> Definition:
     return find_file(name, paths, file.sha256, **dict(file.options))
 
 
-def offers(name: str, file: DataFile | None) -> str:
-    """What a data set offers to metrics; all of it where the file cannot be read, or not here."""
+def offers(entry: Mapping[str, Any]) -> str:
+    """What a data set in a resolved grid offers to metrics; all of it where it cannot be read."""
     try:
-        return find_definition(name, file).offers
+        return definition_of(entry).offers
     except (DataError, KeyError):
         return "all combinations"

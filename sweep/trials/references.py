@@ -88,7 +88,7 @@ def _ica(dataset: Dataset, seed: int, num_latents: int) -> Encode:
 def _fit(model, dataset: Dataset, seed: int) -> Encode:
     """The encoder of a model of scikit-learn, fitted to images of the data set."""
     rng, pixels = np.random.default_rng(seed), _raw_pixels(dataset, seed, num_latents=0)
-    model.fit(pixels(rng.integers(len(dataset), size=min(NUM_FITTED, len(dataset)))))
+    model.fit(pixels(dataset.draw_indices(rng, min(NUM_FITTED, len(dataset)))))
     return lambda indices: model.transform(pixels(indices)).astype(np.float32)
 
 

@@ -48,17 +48,49 @@ class DataFile:
 
 
 @dataclass(frozen=True)
+class Variant:
+    """A data set from which training draws otherwise than uniformly; scores are of all of it.
+
+    Attributes:
+        of: The catalogue's name of the data set; empty of a file.
+        correlated: As `teasel.datasets.Sampling` has it.
+        held_out: The same.
+    """
+
+    of: str
+    correlated: tuple[tuple[str, str, float], ...]
+    held_out: tuple[tuple[tuple[str, tuple[int, ...]], ...], ...]
+
+    @classmethod
+    def of_entry(cls, entry: Mapping[str, Any]) -> "Variant | None":
+        """How training draws from a data set in a resolved grid, if it is not uniformly.
+
+        What means the same gets one spelling, as a trial's name is made of it.
+        """
+        correlated, held_out = entry.get("correlated") or [], entry.get("held_out") or []
+        if not correlated and not held_out:
+            return None
+        pairs = {(*sorted(pair["factors"]), float(pair["strength"])) for pair in correlated}
+        rules = {
+            tuple((name, tuple(sorted(values))) for name, values in sorted(rule.items()))
+            for rule in held_out
+        }
+        return cls(entry.get("of") or "", tuple(sorted(pairs)), tuple(sorted(rules)))
+
+
+@dataclass(frozen=True)
 class Trial:
     """One model to train: all that determines its numbers, in plain JSON values.
 
     Attributes:
-        dataset: A name of the catalogue, or what the user calls `file`.
+        dataset: A name of the catalogue, or what the user calls `file` or `variant`.
         method: A name of the catalogue.
         hyperparameters: Of the method, all of them.
         seed: Of weights, batches and noise.
         training: The settings.
         file: The user's own data set, if it is one.
         method_version: Of the method's code.
+        variant: How training draws from the data set, if not uniformly.
     """
 
     dataset: str
@@ -68,6 +100,17 @@ class Trial:
     training: Settings
     file: DataFile | None = None
     method_version: int = 1
+    variant: Variant | None = None
+
+    @property
+    def catalogued(self) -> str:
+        """The catalogue's name of the data set, where it is of the catalogue."""
+        return self.variant.of if self.variant and self.variant.of else self.dataset
+
+    @property
+    def data(self) -> tuple[Any, ...]:
+        """What `data.find_definition` finds the data set by."""
+        return self.dataset, self.file, self.variant
 
     @property
     def setting(self) -> tuple[Any, ...]:
@@ -77,14 +120,14 @@ class Trial:
     @property
     def program(self) -> tuple[Any, ...]:
         """What trials that run in one compiled program have in common."""
-        return (self.dataset, self.file, self.method, self.method_version, self.training.program)
+        return (*self.data, self.method, self.method_version, self.training.program)
 
     @cached_property
     def trial_id(self) -> str:
         """The first 16 hex digits of the SHA-256 of the trial's canonical JSON."""
         identity = {
             "protocol": PROTOCOL,
-            "dataset": f"sha256:{self.file.sha256}" if self.file else self.dataset,
+            "dataset": f"sha256:{self.file.sha256}" if self.file else self.catalogued,
             "method": self.method,
             "hyperparameters": self.hyperparameters,
             "seed": self.seed,
@@ -92,6 +135,8 @@ class Trial:
         }
         if self.file and self.file.options:  # absent where all are the defaults
             identity["data_options"] = dict(self.file.options)
+        if self.variant:  # absent where training draws uniformly
+            identity["drawn"] = [self.variant.correlated, self.variant.held_out]
         if self.method_version > 1:  # absent at first: what has no versions keeps its names
             identity["method_version"] = self.method_version
         return hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:16]

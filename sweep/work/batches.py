@@ -74,7 +74,7 @@ class Batches:
             pack: The pack whose seeds choose the images.
             first: The first step, or evaluation batch.
             chunks: How many steps each chunk has.
-            purpose: Training or evaluation.
+            purpose: Training, or evaluation, which sees all images alike.
         """
         if self.whole:
             return itertools.repeat(None)
@@ -83,4 +83,5 @@ class Batches:
             trainer.batch_keys(pack, start, num, purpose)
             for start, num in zip(starts, chunks, strict=False)
         )
-        return windows(self._dataset, keys, self._batch_size, self._device, pairs=self._pairs)
+        drawn = self._dataset if purpose is Purpose.BATCH else self._dataset.uniform
+        return windows(drawn, keys, self._batch_size, self._device, pairs=self._pairs)

@@ -46,7 +46,7 @@ class Look(NamedTuple):
 def what_to_look_at(untrained: Sequence[Trial], unscored: Sequence[Trial], open_data: bool) -> Look:
     """What of some trials is not known to be sound: Teasel's own methods are, and what it draws."""
     programs = {trial.program: trial for trial in reversed(untrained)}
-    datasets = {(t.dataset, t.file): t for t in reversed([*untrained, *unscored])}
+    datasets = {t.data: t for t in reversed([*untrained, *unscored])}
     return Look(
         tuple(t for t in programs.values() if t.method in METHODS and _has_own_code(t)),
         tuple(t for t in datasets.values() if _is_own(t) or definition(t).needs_files),
@@ -64,7 +64,7 @@ def _has_own_code(trial: Trial) -> bool:
 
 def _is_own(trial: Trial) -> bool:
     """Whether the data set is of the user's own."""
-    return trial.file is not None or trial.dataset not in DATASETS.own
+    return trial.file is not None or trial.catalogued not in DATASETS.own
 
 
 def find_faults(look: Look) -> list[str]:

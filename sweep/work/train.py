@@ -156,14 +156,17 @@ def _train_models(task: TrainPack, results: Results, dataset: Dataset, broken: B
     method = METHODS[task.trials[0].method]
     batches = Batches(dataset, settings.batch_size, method.batch)
     draw = sample_of(dataset, method.batch)
-    trainer = Trainer(method, settings, dataset.image_shape, draw, batches.data)
+    trainer = judge = Trainer(method, settings, dataset.image_shape, draw, batches.data)
+    if dataset.sampling:
+        draw = sample_of(dataset.uniform, method.batch)
+        judge = Trainer(method, settings, dataset.image_shape, draw, batches.data)
     pack, own, whole = _train(trainer, batches, task, results, broken)
     trained = time.monotonic()
     if len(broken.trial_ids) == len(task.trials):
         return Trained({}, [], own, whole, 0.0)
     found = zip(
         pack.replicas,
-        _evaluate(trainer, batches, pack, settings.evaluation_batches),
+        _evaluate(judge, batches, pack, settings.evaluation_batches),
         trainer.models(pack),
         strict=True,
     )

@@ -46,7 +46,7 @@ def _share_programs() -> Iterator[None]:
         owner = getattr(function, "__self__", None)
         if not isinstance(owner, Dataset):
             return function, (function,)
-        of = (type(owner), repr(owner), owner.fingerprint, owner.appearance)
+        of = (type(owner), repr(owner), owner.fingerprint, owner.appearance, owner.sampling)
         first = datasets.setdefault(of, owner)
         leaves, tree = jax.tree.flatten(data)
         return getattr(first, function.__name__), (
