@@ -77,7 +77,7 @@ HAND_COMPUTED = {
     "infomec": (
         TWICE,
         {"num_train": 200},
-        {"infomodularity": 1.0, "infocompactness": (3 / 4 - 1 / 3) / (1 - 1 / 3)},
+        {"modularity": 1.0, "compactness": (3 / 4 - 1 / 3) / (1 - 1 / 3)},
     ),
     # Each latent of TWICE tells about one factor; that of SUM tells half a bit of either.
     "mig_sup": (TWICE, {"num_train": 200}, {"mig_sup": 1.0}),
