@@ -37,6 +37,7 @@ from .representation import (
 from .sap import SAP, sap, sap_matrix
 from .udr import UDR, udr
 from .undefined import UndefinedScoreError
+from .unfairness import UNFAIRNESS, Unfairness, unfairness, unfairness_matrix
 from .unsupervised import UNSUPERVISED, UnsupervisedScores, unsupervised_scores
 
 METRICS: Catalogue[Metric] = Catalogue(
@@ -59,6 +60,7 @@ METRICS: Catalogue[Metric] = Catalogue(
         "mcc": MCC_SCORES,
         "linear_r2": LINEAR_R2,
         "dci_es": DCI_ES,
+        "unfairness": UNFAIRNESS,
     },
     adopt=adopt_metric,
 )
@@ -93,6 +95,7 @@ __all__ = [
     "Rng",
     "TableRepresentation",
     "UndefinedScoreError",
+    "Unfairness",
     "UnsupervisedScores",
     "check_codes",
     "check_points",
@@ -121,5 +124,7 @@ __all__ = [
     "sap",
     "sap_matrix",
     "udr",
+    "unfairness",
+    "unfairness_matrix",
     "unsupervised_scores",
 ]

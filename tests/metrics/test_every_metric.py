@@ -88,6 +88,8 @@ HAND_COMPUTED = {
     # Half of a coin's variance follows from the sum.
     "linear_r2": (SUM, FEW, {"linear_r2": 0.5, "min": 0.5}),
     # The least capacity, a single split, is enough.
+    # Whatever a factor's value, the other is 0 and 1 equally often.
+    "unfairness": (COPIED, FEW, {"mean": 0.0, "max": 0.0}),
     "dci_es": (COPIED, FEW, {"explicitness": 1.0, "size": 1.0, "informativeness": 1.0}),
 }
 """name -> codes (4, D) of `GRID`, parameters, some of the scores."""

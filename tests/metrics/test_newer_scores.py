@@ -18,6 +18,8 @@ from teasel.metrics import (
     mcc,
     mig,
     mig_sup,
+    unfairness,
+    unfairness_matrix,
 )
 
 RNG = np.random.default_rng(0)
@@ -192,6 +194,23 @@ def test_the_top_of_a_forest_is_a_shallower_one() -> None:
         forest = kind(30, max_depth=depth, max_features=1.0, random_state=0)
         theirs = 1 - forest.fit(*points[:2]).score(*points[2:])
         assert losses[depth] == pytest.approx(theirs, abs=0.04)
+
+
+def test_predictions_that_follow_another_factor_are_unfair() -> None:
+    factors = np.tile([[0, 0], [0, 1], [1, 0], [1, 1]], (25, 1))
+    # The latent tells the sum, so a sum of 1 leaves open which factor is 1.
+    sums = factors.sum(axis=1, keepdims=True)
+    matrix = unfairness_matrix(sums, factors, sums, factors)
+    # Of a sum of 1 all points get the same guess g: with the other factor at 0 the sums 0, 1 give
+    # predictions 0, g, and at 1 the sums 1, 2 give g, 1: one of two differs from all by a quarter.
+    assert matrix[[0, 1], [1, 0]] == pytest.approx(0.25)
+    assert np.isnan(matrix[[0, 1], [0, 1]]).all()
+    assert unfairness(factors, factors, factors, factors) == (0, 0)
+    # In testing the two are the same, and so are their predictions: all of one value, or none.
+    same = factors[:, [0, 0]]
+    assert unfairness(factors, factors, same, same) == pytest.approx((0.5, 0.5))
+    with pytest.raises(UndefinedScoreError, match="two factors with two values"):
+        unfairness(factors, factors[:, :1], factors, factors[:, :1])
 
 
 @pytest.mark.parametrize("score", [mcc, mig_sup, dcimig, infomec])
