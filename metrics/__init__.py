@@ -3,7 +3,8 @@
 Each file holds one paper's metric twice: as arithmetic on arrays (`mig(codes, factors)`), and as
 an entry of `METRICS` that draws its points from a `Representation` as the paper did
 (`METRICS["mig"](representation, rng, num_train=10_000)`) and gives a dict of scores. Codes are
-(N, D) floats, factors (N, K) integers. Nothing here knows of models or data sets.
+(N, D) floats, factors (N, K) integers, or for some metrics any numbers: a factor that is not whole
+throughout is continuous. Nothing here knows of models or data sets.
 """
 
 from ..catalogue import Bounds, Catalogue
@@ -11,15 +12,21 @@ from .arrays import check_codes, check_points
 from .beta_vae_score import BETA_VAE_SCORE
 from .bounds import ELBO_SURGERY, IMPORTANCE_BOUND, BoundedModel, importance_bound, surgery
 from .dci import DCI, DCI_SCORES, completeness, dci, disentanglement
+from .dci_es import DCI_ES, DCIES, dci_es
+from .dcimig import DCIMIG, dcimig
 from .downstream import DOWNSTREAM_GBT, DOWNSTREAM_LR
 from .explicitness import EXPLICITNESS, Explicitness, explicitness
 from .factor_vae_score import FACTOR_VAE_SCORE
+from .infomec import INFOMEC, InfoMEC, infomec, latent_information
 from .irs import IRS, irs, irs_matrix
+from .mcc import MCC, MCC_SCORES, mcc
 from .metric import NEEDS, Count, Metric, adopt_metric, is_enough
 from .mig import MIG, mig
+from .mig_sup import MIG_SUP, mig_sup
 from .modularity import MODULARITY, modularity
 from .mutual_information import discretize, mutual_information_matrix
 from .paper import PAPER_PARAMETERS, PAPER_SEEDS
+from .regression import LINEAR_R2, linear_r2
 from .representation import (
     Representation,
     Rng,
@@ -31,6 +38,7 @@ from .representation import (
 from .sap import SAP, sap, sap_matrix
 from .udr import UDR, udr
 from .undefined import UndefinedScoreError
+from .unfairness import UNFAIRNESS, Unfairness, unfairness, unfairness_matrix
 from .unsupervised import UNSUPERVISED, UnsupervisedScores, unsupervised_scores
 
 METRICS: Catalogue[Metric] = Catalogue(
@@ -49,6 +57,13 @@ METRICS: Catalogue[Metric] = Catalogue(
         "irs": IRS,
         "elbo_surgery": ELBO_SURGERY,
         "importance_bound": IMPORTANCE_BOUND,
+        "infomec": INFOMEC,
+        "mig_sup": MIG_SUP,
+        "dcimig": DCIMIG,
+        "mcc": MCC_SCORES,
+        "linear_r2": LINEAR_R2,
+        "dci_es": DCI_ES,
+        "unfairness": UNFAIRNESS,
     },
     adopt=adopt_metric,
 )
@@ -68,6 +83,8 @@ def find_metric(name: str) -> Metric:
 __all__ = [
     "COMPARISONS",
     "DCI",
+    "DCIES",
+    "MCC",
     "METRICS",
     "NEEDS",
     "PAPER_PARAMETERS",
@@ -76,25 +93,34 @@ __all__ = [
     "Bounds",
     "Count",
     "Explicitness",
+    "InfoMEC",
     "Metric",
     "Representation",
     "Rng",
     "TableRepresentation",
     "UndefinedScoreError",
+    "Unfairness",
     "UnsupervisedScores",
     "check_codes",
     "check_points",
     "completeness",
     "dci",
+    "dci_es",
+    "dcimig",
     "discretize",
     "disentanglement",
     "explicitness",
     "find_metric",
     "importance_bound",
+    "infomec",
     "irs",
     "irs_matrix",
     "is_enough",
+    "latent_information",
+    "linear_r2",
+    "mcc",
     "mig",
+    "mig_sup",
     "modularity",
     "mutual_information_matrix",
     "sample_factors",
@@ -104,5 +130,7 @@ __all__ = [
     "sap_matrix",
     "surgery",
     "udr",
+    "unfairness",
+    "unfairness_matrix",
     "unsupervised_scores",
 ]

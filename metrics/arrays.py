@@ -28,34 +28,59 @@ def check_codes(codes: np.ndarray) -> np.ndarray:
     return codes.astype(np.float64, copy=False)
 
 
-def check_factors(factors: np.ndarray) -> np.ndarray:
+def check_factors(factors: np.ndarray, continuous: bool = False) -> np.ndarray:
     """The factors as an int64 array (N, K).
 
+    Args:
+        factors: (N, K).
+        continuous: Whether some may be no whole numbers; the array is then float64, if some are.
+
     Raises:
-        ValueError: If they are not two-dimensional, empty, or not all whole numbers.
+        ValueError: If they are not two-dimensional, empty, not finite, or not all whole numbers.
     """
     factors = np.asarray(factors)
     if factors.ndim != 2 or 0 in factors.shape:
         raise ValueError(f"factors must be (N, K) with N, K >= 1, got shape {factors.shape}")
-    return factors.astype(np.int64) if factors.dtype.kind in "iub" else _as_integers(factors)
+    if factors.dtype.kind in "iub":
+        return factors.astype(np.int64)
+    if factors.dtype.kind != "f":
+        raise ValueError(f"factors must be numbers, got {factors.dtype}")
+    if not np.isfinite(factors).all():
+        raise ValueError(f"factors must be finite, got {factors[~np.isfinite(factors)][0]}")
+    fractions = are_continuous(factors)
+    if not fractions.any():
+        return factors.astype(np.int64)
+    if continuous:
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(factors.astype(np.float32)).all()
+        if not finite:
+            raise ValueError("continuous factors must be finite as float32 too")
+        return factors.astype(np.float64)
+    number = next(value for value in factors[:, fractions].flat if not _is_whole(value))
+    raise ValueError(
+        f"factors must be integers, got {number}: this score takes each value for a class; those "
+        'of METRICS whose needs are "factors" take continuous factors'
+    )
 
 
-def _as_integers(factors: np.ndarray) -> np.ndarray:
-    if factors.dtype.kind != "f" or not np.isfinite(factors).all():
-        raise ValueError(f"factors must be integers, got {factors.dtype} with non-finite values")
-    whole = factors.astype(np.int64)
-    if not (whole == factors).all():
-        raise ValueError(f"factors must be integers, got {factors[whole != factors][0]}")
-    return whole
+def are_continuous(*tables: np.ndarray) -> np.ndarray:
+    """Which of the factors (K,) are no whole numbers in some of the tables (N, K)."""
+    return np.any([~_is_whole(table).all(axis=0) for table in tables], axis=0)
 
 
-def check_points(codes: np.ndarray, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _is_whole(numbers: np.ndarray) -> np.ndarray:
+    return (np.mod(numbers, 1) == 0) & (np.abs(numbers) < 2**53)
+
+
+def check_points(
+    codes: np.ndarray, factors: np.ndarray, continuous: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Codes (N, D) and factors (N, K) of the same N points.
 
     Raises:
         ValueError: As `check_codes` and `check_factors`, or if the two N differ.
     """
-    codes, factors = check_codes(codes), check_factors(factors)
+    codes, factors = check_codes(codes), check_factors(factors, continuous)
     if len(codes) != len(factors):
         raise ValueError(f"got {len(codes)} codes and {len(factors)} factors: expected as many")
     return codes, factors
@@ -66,14 +91,15 @@ def check_split(
     train_factors: np.ndarray,
     test_codes: np.ndarray,
     test_factors: np.ndarray,
+    continuous: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Training and test points of the same latents and factors.
 
     Raises:
         ValueError: As `check_points`, or if the two D or the two K differ.
     """
-    train_codes, train_factors = check_points(train_codes, train_factors)
-    test_codes, test_factors = check_points(test_codes, test_factors)
+    train_codes, train_factors = check_points(train_codes, train_factors, continuous)
+    test_codes, test_factors = check_points(test_codes, test_factors, continuous)
     for what, train, test in (
         ("latents", train_codes, test_codes),
         ("factors", train_factors, test_factors),

@@ -1,7 +1,8 @@
-"""Gradient boosting of regression trees of depth 3 for classification (Friedman 2001), compiled.
+"""Gradient boosting of regression trees of depth 3 (Friedman 2001), compiled.
 
-Equal to scikit-learn's `GradientBoostingClassifier` with its defaults. Between splits that are
-equally good it chooses by the same rule and the same rounding, with random numbers of its own.
+Equal to scikit-learn's `GradientBoostingClassifier` and `GradientBoostingRegressor` with their
+defaults. Between splits that are equally good it chooses by the same rule and the same rounding,
+with random numbers of its own.
 
 The best split of a node is found exactly without looking at every sample. The samples of each
 feature are sorted once and cut into bins of equal population. A node needs the sum of the residuals
@@ -38,10 +39,11 @@ _SLACK = 1 + 1e-9  # keeps rounding from making a bound too small
 
 
 @compiled
-def boost(data, work, labels, scores, learning_rate, num_rounds, seed):
+def boost(data, work, labels, scores, learning_rate, num_rounds, seed, squared):
     """Grows `num_rounds` trees for each row of `scores` (T, N), and adds them to it.
 
-    T is the number of classes, or 1 for two classes. Returns the feature and the threshold of each
+    T is the number of classes, or 1 for two classes. If `squared`, the labels are numbers whose
+    squared error is lowered, and T is 1. Returns the feature and the threshold of each
     inner node (rounds, T, 7), the value of each leaf (rounds, T, 8), and the sum of the gains of
     each feature (D,). A node that does not split sends everything left: its threshold is infinite.
     """
@@ -59,7 +61,10 @@ def boost(data, work, labels, scores, learning_rate, num_rounds, seed):
     node_of = np.empty(num_samples, np.int8)
     random = np.uint64(seed)
     for step in range(num_rounds):
-        find_residuals(scores, labels, residuals_of)
+        if squared:
+            residuals_of[0] = labels - scores[0]
+        else:
+            find_residuals(scores, labels, residuals_of)
         for tree in range(num_trees):
             residuals = residuals_of[tree]
             if tree % _TOGETHER == 0:
@@ -72,7 +77,7 @@ def boost(data, work, labels, scores, learning_rate, num_rounds, seed):
             splits = features[step, tree], thresholds[step, tree], importance
             random = grow(data, residuals, histograms, ups, node_of, work, *splits, random)
             values = leaves[step, tree]
-            newton_steps(residuals, node_of, num_trees, values)
+            newton_steps(residuals, node_of, num_trees, values, squared)
             for i in range(num_samples):
                 scores[tree, i] += learning_rate * values[node_of[i] - INNER]
     return features, thresholds, leaves, importance
@@ -152,8 +157,11 @@ def variance(residuals, node_of, node):
 
 
 @compiled
-def newton_steps(residuals, node_of, num_trees, values):
-    """Mean of r over mean of p (1 - p) of each leaf's samples: one Newton step of the log loss."""
+def newton_steps(residuals, node_of, num_trees, values, squared):
+    """Mean of r over mean of p (1 - p) of each leaf's samples: one Newton step of the log loss.
+
+    Of the squared error it is the mean of r.
+    """
     ends = np.zeros(LEAVES + 1, np.int64)
     for node in node_of:
         ends[node - INNER + 1] += 1
@@ -164,7 +172,7 @@ def newton_steps(residuals, node_of, num_trees, values):
         place = free[node_of[i] - INNER]
         free[node_of[i] - INNER] += 1
         p = (residuals[i] > 0) - residuals[i]
-        own[place], slopes[place] = residuals[i], p * (1 - p)
+        own[place], slopes[place] = residuals[i], 1.0 if squared else p * (1 - p)
     for leaf in range(LEAVES):
         begin, end = ends[leaf], ends[leaf + 1]
         num = max(end - begin, 1)

@@ -4,17 +4,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arrays import check_split
+from .arrays import are_continuous, check_split
 from .metric import Count, Metric
+from .regression import in_units_of, r_squared
 from .representation import Representation, Rng, sample_integers
-from .trees import boosted_trees
+from .trees import boosted_regression, boosted_trees
 
 
 class DCI(NamedTuple):
     """Scores in [0, 1] and the importance (D, K) of each latent for each factor.
 
     A factor's importances add up to 1, or are all 0 if no latent helps. Informativeness is
-    accuracy, mean over factors.
+    accuracy, mean over factors; of a factor that is no whole number R^2, at most 1.
     """
 
     disentanglement: float
@@ -35,9 +36,9 @@ def dci(
 
     Args:
         train_codes: (N, D).
-        train_factors: Integers (N, K).
+        train_factors: (N, K); one that is no whole number is predicted by regression trees.
         test_codes: (M, D).
-        test_factors: Integers (M, K).
+        test_factors: (M, K).
         seed: Decides between splits that are equally good; matters for discrete or duplicated
             codes.
 
@@ -45,8 +46,9 @@ def dci(
         ValueError: If the arrays are malformed.
     """
     train_codes, train_factors, test_codes, test_factors = check_split(
-        train_codes, train_factors, test_codes, test_factors
+        train_codes, train_factors, test_codes, test_factors, continuous=True
     )
+    continuous = are_continuous(train_factors, test_factors)
     importance = np.zeros((train_codes.shape[1], train_factors.shape[1]))
     accuracy = np.ones((2, train_factors.shape[1]))
     for factor, (train_labels, test_labels) in enumerate(
@@ -55,6 +57,15 @@ def dci(
         # Differs from the original: a factor with one value, an error there, needs no latent.
         if train_labels.min() == train_labels.max():
             accuracy[1, factor] = np.mean(test_labels == train_labels[0])
+            continue
+        if continuous[factor]:
+            # In units of its range, since trees do not split nodes of tiny residuals.
+            targets = in_units_of(train_labels, train_labels)
+            trees = boosted_regression(train_codes, targets, seed)
+            accuracy[0, factor] = r_squared(trees.fitted, targets)
+            truth = in_units_of(train_labels, test_labels)
+            accuracy[1, factor] = r_squared(trees.predict(test_codes), truth)
+            importance[:, factor] = trees.importance
             continue
         trees = boosted_trees(train_codes, train_labels, seed)
         importance[:, factor] = trees.importance
@@ -113,7 +124,7 @@ DCI_SCORES = Metric(
     score_dci,
     "Eastwood and Williams 2018, openreview.net/forum?id=By-7dz-AZ",
     version=2,
-    needs="discrete factors",
+    needs="factors",
     label="DCI",
     labels={
         "disentanglement": "DCI disent.",

@@ -134,7 +134,7 @@ def _cross_validated_softmax(
         kept = np.delete(np.arange(len(labels)), held_out)
         weights, path, accuracy = np.zeros(shape), [], []
         for strength in _STRENGTHS:
-            weights = _fit_softmax(inputs[kept], indices[kept], strength, weights)
+            weights = fit_softmax(inputs[kept], indices[kept], strength, weights)
             predicted = LinearClassifier(classes, weights).predict(inputs[held_out])
             path.append(weights)
             accuracy.append(np.mean(predicted == labels[held_out]))
@@ -142,13 +142,20 @@ def _cross_validated_softmax(
         accuracies.append(accuracy)
     best = int(np.argmax(np.sum(accuracies, axis=0)))
     start = np.mean([path[best] for path in paths], axis=0)
-    return _fit_softmax(inputs, indices, _STRENGTHS[best], start)
+    return fit_softmax(inputs, indices, _STRENGTHS[best], start)
 
 
-def _fit_softmax(
+def fit_softmax(
     inputs: np.ndarray, indices: np.ndarray, strength: float, start: np.ndarray
 ) -> np.ndarray:
-    """Weights (C, D + 1) from 100 steps of L-BFGS or until no gradient exceeds 1e-4."""
+    """Weights (C, D + 1) from 100 steps of L-BFGS or until no gradient exceeds 1e-4.
+
+    Args:
+        inputs: (N, D).
+        indices: Of the classes (N,).
+        strength: C, infinite for no penalty.
+        start: Weights (C, D + 1).
+    """
     from scipy.optimize import minimize
 
     from .softmax import log_loss

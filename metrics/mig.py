@@ -4,7 +4,7 @@ import numpy as np
 
 from .arrays import check_points
 from .metric import Count, Metric
-from .mutual_information import entropy, mutual_information_matrix
+from .mutual_information import classes_of, entropy, mutual_information_matrix
 from .representation import Representation, Rng
 from .undefined import UndefinedScoreError
 
@@ -17,8 +17,8 @@ def mig(codes: np.ndarray, factors: np.ndarray, num_bins: int = 20) -> float:
 
     Args:
         codes: (N, D).
-        factors: Integers (N, K).
-        num_bins: Equal-width bins of each latent.
+        factors: (N, K).
+        num_bins: Equal-width bins of each latent, and of each factor that is no whole number.
 
     Raises:
         UndefinedScoreError: If no factor takes two values, or the codes are not finite.
@@ -28,7 +28,8 @@ def mig(codes: np.ndarray, factors: np.ndarray, num_bins: int = 20) -> float:
     >>> mig(factors, factors)
     1.0
     """
-    codes, factors = check_points(codes, factors)
+    codes, factors = check_points(codes, factors, continuous=True)
+    factors = classes_of(factors, num_bins)
     entropies = entropy(factors)
     # Differs from the original: a factor with one value, 0/0 there, is left out of the mean.
     varied = entropies > 0
@@ -56,4 +57,4 @@ def score_mig(
     return {"mig": mig(codes, factors, num_bins)}
 
 
-MIG = Metric(score_mig, "Chen et al. 2018, arXiv:1802.04942", needs="discrete factors", label="MIG")
+MIG = Metric(score_mig, "Chen et al. 2018, arXiv:1802.04942", needs="factors", label="MIG")

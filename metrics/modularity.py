@@ -15,8 +15,8 @@ def modularity(codes: np.ndarray, factors: np.ndarray, num_bins: int = 20) -> fl
 
     Args:
         codes: (N, D).
-        factors: Integers (N, K).
-        num_bins: Equal-width bins of each latent.
+        factors: (N, K).
+        num_bins: Equal-width bins of each latent, and of each factor that is no whole number.
     """
     return modularity_of_information(mutual_information_matrix(codes, factors, num_bins))
 
@@ -48,6 +48,6 @@ def score_modularity(
 MODULARITY = Metric(
     score_modularity,
     "Ridgeway and Mozer 2018, arXiv:1802.05312",
-    needs="discrete factors",
+    needs="factors",
     label="Modularity",
 )

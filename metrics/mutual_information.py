@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .arrays import check_codes, check_factors, check_points
+from .arrays import are_continuous, check_codes, check_factors, check_points
 
 
 def discretize(codes: np.ndarray, num_bins: int = 20) -> np.ndarray:
@@ -21,6 +21,21 @@ def discretize(codes: np.ndarray, num_bins: int = 20) -> np.ndarray:
         edges = _edges(column, num_bins)
         bins[:, latent] = np.digitize(column, edges[:-1]) - 1
     return bins
+
+
+def classes_of(factors: np.ndarray, num_bins: int = 20) -> np.ndarray:
+    """Factors (N, K) as int64 classes: those that are no whole numbers fall into bins as codes do.
+
+    >>> classes_of(np.array([[7.0, 0.5], [9.0, 2.5]]), num_bins=2)
+    array([[7, 0],
+           [9, 1]])
+    """
+    factors = check_factors(factors, continuous=True)
+    if factors.dtype.kind == "i":
+        return factors
+    continuous, classes = are_continuous(factors), factors.copy()
+    classes[:, continuous] = discretize(factors[:, continuous], num_bins)
+    return classes.astype(np.int64)
 
 
 def _edges(column: np.ndarray, num_bins: int) -> np.ndarray:
@@ -82,8 +97,8 @@ def mutual_information_matrix(
 
     Args:
         codes: (N, D).
-        factors: Integers (N, K).
+        factors: (N, K); those that are no whole numbers are binned, too.
         num_bins: Equal-width bins of each latent.
     """
-    codes, factors = check_points(codes, factors)
-    return mutual_information(discretize(codes, num_bins), factors)
+    codes, factors = check_points(codes, factors, continuous=True)
+    return mutual_information(discretize(codes, num_bins), classes_of(factors, num_bins))

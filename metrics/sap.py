@@ -4,9 +4,10 @@ import warnings
 
 import numpy as np
 
-from .arrays import check_split
+from .arrays import are_continuous, check_split
 from .metric import Count, Metric
 from .mig import top_two_gap
+from .regression import correlations
 from .representation import Representation, Rng
 from .undefined import UndefinedScoreError
 
@@ -21,9 +22,9 @@ def sap(
 
     Args:
         train_codes: (N, D).
-        train_factors: Integers (N, K).
+        train_factors: (N, K).
         test_codes: (M, D).
-        test_factors: Integers (M, K).
+        test_factors: (M, K).
 
     Raises:
         UndefinedScoreError: If no factor takes two values in training, or the codes are not
@@ -50,18 +51,20 @@ def sap_matrix(
 
     The machine is the paper's: squared hinge, C = 0.01, balanced classes, one against the rest,
     on the latent as it is. Its intercept is penalised, so the score depends on the latent's scale.
-    A factor with one training value gets zeros.
+    A factor with one training value gets zeros. Of a factor that is no whole number it is the
+    squared correlation with each latent on the training points, as in the paper.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import LinearSVC
 
     train_codes, train_factors, test_codes, test_factors = check_split(
-        train_codes, train_factors, test_codes, test_factors
+        train_codes, train_factors, test_codes, test_factors, continuous=True
     )
+    continuous = are_continuous(train_factors, test_factors)
     matrix = np.zeros((train_codes.shape[1], train_factors.shape[1]))
     for latent, factor in np.ndindex(*matrix.shape):
         train_values, column = train_factors[:, factor], slice(latent, latent + 1)
-        if train_values.min() == train_values.max():
+        if continuous[factor] or train_values.min() == train_values.max():
             continue
         machine = LinearSVC(C=0.01, class_weight="balanced", dual="auto", random_state=0)
         with warnings.catch_warnings():
@@ -70,6 +73,7 @@ def sap_matrix(
             machine.fit(train_codes[:, column], train_values)
         predicted = machine.predict(test_codes[:, column])
         matrix[latent, factor] = np.mean(predicted == test_factors[:, factor])
+    matrix[:, continuous] = correlations(train_codes, train_factors[:, continuous]) ** 2
     return matrix
 
 
@@ -82,6 +86,4 @@ def score_sap(
     return {"sap": sap(*train, *test)}
 
 
-SAP = Metric(
-    score_sap, "Kumar et al. 2018, arXiv:1711.00848", needs="discrete factors", label="SAP"
-)
+SAP = Metric(score_sap, "Kumar et al. 2018, arXiv:1711.00848", needs="factors", label="SAP")

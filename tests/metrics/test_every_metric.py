@@ -72,6 +72,25 @@ HAND_COMPUTED = {
     "downstream_gbt": (COPIED, SIZES_OF_TASK, {"20": 1.0, "100_min_test": 1.0}),
     # Either value of a factor leaves the sum 1/2 from its mean, of at most 1.
     "irs": (SUM, {"num_train": 200}, {"irs": 0.5}),
+    # Two latents share factor 0 evenly, factor 1 has one: the mean share of 1/2 and 1 is 3/4, where
+    # an even share of three latents is 1/3.
+    "infomec": (
+        TWICE,
+        {"num_train": 200},
+        {"modularity": 1.0, "compactness": (3 / 4 - 1 / 3) / (1 - 1 / 3)},
+    ),
+    # Each latent of TWICE tells about one factor; that of SUM tells half a bit of either.
+    "mig_sup": (TWICE, {"num_train": 200}, {"mig_sup": 1.0}),
+    # A latent tells all of factor 0, and none of factor 1.
+    "dcimig": (COPIED[:, [0, 0]], {"num_train": 200}, {"dcimig": 0.5}),
+    # The sum of two fair coins varies twice as much as either; the other factor has no latent.
+    "mcc": (SUM, {"num_train": 200}, {"pearson": np.sqrt(1 / 2) / 2}),
+    # Half of a coin's variance follows from the sum.
+    "linear_r2": (SUM, FEW, {"linear_r2": 0.5, "min": 0.5}),
+    # The least capacity, a single split, is enough.
+    # Whatever a factor's value, the other is 0 and 1 equally often.
+    "unfairness": (COPIED, FEW, {"mean": 0.0, "max": 0.0}),
+    "dci_es": (COPIED, FEW, {"explicitness": 1.0, "size": 1.0, "informativeness": 1.0}),
 }
 """name -> codes (4, D) of `GRID`, parameters, some of the scores."""
 

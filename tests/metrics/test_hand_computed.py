@@ -8,11 +8,16 @@ from teasel.metrics import (
     TableRepresentation,
     completeness,
     dci,
+    dci_es,
+    dcimig,
     discretize,
     disentanglement,
     explicitness,
     irs,
+    linear_r2,
+    mcc,
     mig,
+    mig_sup,
     modularity,
     mutual_information_matrix,
     sample_factors,
@@ -217,14 +222,26 @@ def test_a_table_of_other_shape_is_refused() -> None:
         (np.zeros((3, 2)), np.zeros((4, 1), int), "as many"),
         (np.zeros(3), np.zeros((3, 1), int), r"\(N, D\)"),
         (np.zeros((0, 2)), np.zeros((0, 1), int), r"\(N, D\)"),
-        (np.zeros((3, 2)), np.full((3, 1), 0.5), "integers, got 0.5"),
-        (np.zeros((3, 2)), np.full((3, 1), np.nan), "integers"),
+        (
+            np.zeros((3, 2)),
+            np.full((3, 1), 0.5),
+            "integers, got 0.5: this score takes each value f",
+        ),
+        (np.zeros((3, 2)), np.full((3, 1), np.nan), "factors must be finite, got nan"),
+        (np.zeros((3, 2)), np.full((3, 1), "red"), "factors must be numbers, got <U3"),
         (np.full((3, 2), np.nan), np.zeros((3, 1), int), r"latents \[0, 1\]"),
     ],
 )
 def test_malformed_arrays_are_refused_with_a_reason(codes, factors, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        mig(codes, factors)
+        irs(codes, factors)
+    if "integers" not in message:  # what takes continuous factors refuses all else alike
+        for score in (mig, modularity, mig_sup, dcimig, mcc):
+            with pytest.raises(ValueError, match=message):
+                score(codes, factors)
+        for score in (dci, sap, linear_r2, dci_es):
+            with pytest.raises(ValueError, match=message):
+                score(codes, factors, codes, factors)
 
 
 def test_the_size_of_the_codes_does_not_matter_however_small() -> None:

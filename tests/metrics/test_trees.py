@@ -5,7 +5,7 @@ import pytest
 
 from teasel.metrics import completeness
 from teasel.metrics.rounding import pairwise_sum, sort
-from teasel.metrics.trees import BoostedTrees, boosted_trees
+from teasel.metrics.trees import BoostedTrees, boosted_regression, boosted_trees
 
 
 def continuous(num: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -203,6 +203,78 @@ def test_tied_codes_give_the_mean_and_the_spread_of_scikit_learn_s_seeds(num: in
     errors = np.sqrt((ours.var(axis=0, ddof=1) + theirs.var(axis=0, ddof=1)) / 20)
     assert (np.abs(ours.mean(axis=0) - theirs.mean(axis=0)) <= 3 * errors + 1e-4).all()
     assert ours.std(axis=0).max() == pytest.approx(theirs.std(axis=0).max(), rel=0.6)
+
+
+def numbers(num: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    inputs = rng.normal(size=(num, 4)).astype(np.float32)
+    return inputs, inputs[:, 0] + 0.5 * inputs[:, 1] ** 2 + 0.5 * rng.normal(size=num)
+
+
+def test_the_trees_of_a_regression_are_those_of_scikit_learn() -> None:
+    """Node by node, until rounding decides between features that part a small node alike."""
+    from sklearn.ensemble import GradientBoostingRegressor
+
+    inputs, targets = numbers(1_000)
+    trees = boosted_regression(inputs, targets, num_rounds=10)
+    theirs = GradientBoostingRegressor(n_estimators=10, random_state=0).fit(inputs, targets)
+    np.testing.assert_allclose(trees.importance, theirs.feature_importances_, rtol=0, atol=1e-12)
+    for step in range(10):
+        nodes = theirs.estimators_[step, 0].tree_
+        pairs = [(0, 0)]  # node numbers, theirs and ours
+        for number, node in pairs:
+            if nodes.children_left[number] < 0:
+                assert trees.leaves[step, 0, node - 7] == pytest.approx(nodes.value[number, 0, 0])
+                continue
+            assert trees.features[step, 0, node] == nodes.feature[number]
+            assert trees.thresholds[step, 0, node] == nodes.threshold[number]
+            pairs.append((nodes.children_left[number], 2 * node + 1))
+            pairs.append((nodes.children_right[number], 2 * node + 2))
+
+
+def test_a_whole_regression_predicts_as_scikit_learn_s() -> None:
+    from sklearn.ensemble import GradientBoostingRegressor
+
+    inputs, targets = numbers(1_000, seed=1)
+    others, _ = numbers(500, seed=2)
+    trees = boosted_regression(inputs, targets)
+    theirs = GradientBoostingRegressor(random_state=0).fit(inputs, targets)
+    np.testing.assert_allclose(trees.fitted, theirs.predict(inputs), rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(trees.predict(inputs), trees.fitted)
+    np.testing.assert_allclose(trees.importance, theirs.feature_importances_, rtol=0, atol=1e-3)
+    # Features that part a small node alike part other points differently: so do its own seeds.
+    other = GradientBoostingRegressor(random_state=1).fit(inputs, targets).predict(others)
+    apart = np.abs(trees.predict(others) - theirs.predict(others)).mean()
+    assert apart <= 2 * np.abs(other - theirs.predict(others)).mean() + 1e-12
+
+
+def test_tied_codes_give_a_regression_the_mean_importance_of_scikit_learn_s_seeds() -> None:
+    from sklearn.ensemble import GradientBoostingRegressor
+
+    rng = np.random.default_rng(0)
+    factors = rng.integers(4, size=(150, 2))
+    inputs = np.column_stack([factors, factors[:, 0], rng.integers(3, size=150)]).astype(float)
+    targets = factors @ [1.0, 0.3] + 0.3 * rng.normal(size=150)
+    ours, theirs = (
+        np.array([importance(seed) for seed in range(20)])
+        for importance in (
+            lambda seed: boosted_regression(inputs, targets, seed, 20).importance,
+            lambda seed: (
+                GradientBoostingRegressor(n_estimators=20, random_state=seed)
+                .fit(inputs, targets)
+                .feature_importances_
+            ),
+        )
+    )
+    errors = np.sqrt((ours.var(axis=0, ddof=1) + theirs.var(axis=0, ddof=1)) / 20)
+    assert (np.abs(ours.mean(axis=0) - theirs.mean(axis=0)) <= 3 * errors + 1e-9).all()
+    assert ours.std(axis=0).max() == pytest.approx(theirs.std(axis=0).max(), rel=0.6)
+
+
+def test_a_target_of_one_value_is_predicted_by_it() -> None:
+    trees = boosted_regression(np.arange(5.0)[:, None], np.full(5, 0.5), num_rounds=2)
+    assert (trees.fitted == 0.5).all()
+    assert not trees.importance.any()
 
 
 @pytest.mark.parametrize("num", [3, 15, 16, 500, 4_000])

@@ -179,9 +179,9 @@ def test_images_without_every_combination_and_with_continuous_factors(
     path.write_text(text)
     results = study(path, tmp_path, monkeypatch)
     found = {row["metric"] for row in results.table("scores").to_pylist()}
-    assert found == {"unsupervised"}
-    path.write_text(text.replace("metrics: all", "metrics: [mig]"))
-    with pytest.raises(ConfigError, match=r"grid\.yaml:\d+:\d+: mig needs discrete factors, and m"):
+    assert found == {"mig", "dci", "modularity", "sap", "unsupervised"}
+    path.write_text(text.replace("metrics: all", "metrics: [irs]"))
+    with pytest.raises(ConfigError, match=r"grid\.yaml:\d+:\d+: irs needs discrete factors, and m"):
         load_grid(path)
 
 
@@ -193,7 +193,7 @@ def test_images_without_factors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     results = study(path, tmp_path, monkeypatch)
     assert {row["metric"] for row in results.table("scores").to_pylist()} == {"unsupervised"}
     path = grid(tmp_path, methods, metrics="[mig]")
-    with pytest.raises(ConfigError, match="mig needs discrete factors, and mine has no factors"):
+    with pytest.raises(ConfigError, match="mig needs factors, and mine has no factors"):
         load_grid(path)
 
 

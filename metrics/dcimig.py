@@ -1,0 +1,58 @@
+"""DCIMIG (Sepliarskaia et al. 2019, arXiv:1910.05587): a latent of its own for each factor."""
+
+import numpy as np
+
+from .arrays import check_points
+from .metric import Count, Metric
+from .mig import top_two_gap
+from .mutual_information import classes_of, entropy, mutual_information_matrix
+from .representation import Representation, Rng
+from .undefined import UndefinedScoreError
+
+
+def dcimig(codes: np.ndarray, factors: np.ndarray, num_bins: int = 20) -> float:
+    """How nearly each factor has a latent that tells about it alone, in [0, 1], 1 the best.
+
+    A latent belongs to the factor that it tells most about. Its gap is that mutual information less
+    the second largest. The largest gaps of all factors add up to a share of the factors' entropies.
+
+    Args:
+        codes: (N, D).
+        factors: (N, K).
+        num_bins: Equal-width bins of each latent, and of each factor that is no whole number.
+
+    Raises:
+        UndefinedScoreError: If no factor takes two values, or the codes are not finite.
+        ValueError: If the arrays are malformed.
+
+    >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> round(dcimig(factors[:, :1], factors), 6)
+    0.5
+    """
+    codes, factors = check_points(codes, factors, continuous=True)
+    factors = classes_of(factors, num_bins)
+    unit = entropy(factors).sum()
+    if unit == 0:
+        raise UndefinedScoreError(
+            "dcimig needs a factor with two values, got one value of each factor"
+        )
+    matrix = mutual_information_matrix(codes, factors, num_bins)
+    gaps = np.zeros(factors.shape[1])
+    np.maximum.at(gaps, matrix.argmax(axis=1), top_two_gap(matrix.T))
+    return float(min(1.0, gaps.sum() / unit))
+
+
+def score_dcimig(
+    representation: Representation, rng: Rng, *, num_train: Count = 10_000, num_bins: Count = 20
+) -> dict[str, float]:
+    """`dcimig` of `num_train` points."""
+    return {"dcimig": dcimig(*representation.sample(rng, num_train), num_bins)}
+
+
+DCIMIG = Metric(
+    score_dcimig,
+    "Sepliarskaia et al. 2019, arXiv:1910.05587",
+    samples_points=False,
+    needs="factors",
+    label="DCIMIG",
+)

@@ -1,0 +1,186 @@
+"""InfoMEC: modularity, explicitness and compactness by information (Hsu et al. 2023).
+
+"Disentanglement via latent quantization", arXiv:2305.18378, section 5.
+"""
+
+from typing import Annotated, NamedTuple
+
+import numpy as np
+
+from ..catalogue import Bounds
+from .arrays import check_points
+from .logistic import LinearClassifier, fit_softmax
+from .metric import Count, Metric
+from .mutual_information import entropy
+from .regression import in_units_of
+from .representation import Representation, Rng
+from .undefined import UndefinedScoreError
+
+_SAME = 1e-12  # distances in units of a latent's range that differ by less do so by rounding
+_Share = Annotated[float, Bounds(ge=0, le=1)]
+
+
+class InfoMEC(NamedTuple):
+    """Scores in [0, 1], 1 the best."""
+
+    modularity: float
+    compactness: float
+    explicitness: float
+
+
+def infomec(
+    codes: np.ndarray, factors: np.ndarray, num_neighbors: int = 3, least_range: float = 1 / 8
+) -> InfoMEC:
+    """InfoModularity, InfoCompactness and InfoExplicitness (Hsu et al. 2023).
+
+    Mutual information is in units of the factors' entropies. A latent's modularity is the share of
+    its largest in the sum over factors, a factor's compactness that of its largest in the sum over
+    active latents, each rescaled so that an even share is 0; where all are 0, it is an even share.
+    Explicitness is the information that a logistic regression on all latents, in 100 steps and
+    without a penalty, gains on the points it is fitted to, over the entropy: the empirical
+    V-information of linear models.
+
+    Args:
+        codes: (N, D).
+        factors: Integers (N, K); one with one value is left out.
+        num_neighbors: Of `latent_information`.
+        least_range: A latent whose range is less than this share of the largest is inactive, and
+            no part of modularity and compactness: so those two depend on the scales of latents.
+
+    Raises:
+        UndefinedScoreError: If no factor takes two values, or the codes are not finite.
+        ValueError: If the arrays are malformed.
+
+    >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> infomec(np.tile(factors, (9, 1)), np.tile(factors, (9, 1)))[:2]
+    (1.0, 1.0)
+    """
+    codes, factors = check_points(codes, factors)
+    entropies = entropy(factors)
+    factors, entropies = factors[:, entropies > 0], entropies[entropies > 0]
+    if not len(entropies):
+        raise UndefinedScoreError(
+            "infomec needs a factor with two values, got one value of each factor"
+        )
+    ranges = np.ptp(codes, axis=0)
+    if not ranges.any():
+        return InfoMEC(0.0, 0.0, 0.0)
+    active = codes[:, ranges >= max(least_range * ranges.max(), np.nextafter(0, 1))]
+    information = latent_information(active, factors, num_neighbors) / entropies
+    return InfoMEC(
+        _largest_share(information),
+        _largest_share(information.T),
+        _explicitness(in_units_of(codes, codes), factors, entropies),
+    )
+
+
+def latent_information(
+    codes: np.ndarray, factors: np.ndarray, num_neighbors: int = 3
+) -> np.ndarray:
+    """Mutual information (D, K) of continuous latents with discrete factors, in nats.
+
+    The estimator of Ross 2014, as scikit-learn's `mutual_info_classif`, from the distance of each
+    point to its k-th neighbour with the factor's same value; it adds no noise. Where that distance
+    is 0, as for quantized latents, a point counts as in the plug-in estimate (Gao et al. 2017).
+
+    Args:
+        codes: (N, D).
+        factors: Integers (N, K).
+        num_neighbors: k.
+    """
+    codes, factors = check_points(codes, factors)
+    information = np.zeros((codes.shape[1], factors.shape[1]))
+    for latent, column in enumerate(in_units_of(codes, codes).T):
+        order = np.argsort(column, kind="stable")
+        for factor in range(factors.shape[1]):
+            information[latent, factor] = _information(
+                column[order], factors[order, factor], num_neighbors
+            )
+    return information
+
+
+def _information(values: np.ndarray, labels: np.ndarray, num_neighbors: int) -> float:
+    """In nats, of sorted values (N,) and labels (N,); a label of one point is left out."""
+    from scipy.special import digamma
+
+    labels = np.unique(labels, return_inverse=True)[1]
+    counts = np.bincount(labels)
+    kept = counts[labels] > 1
+    values, labels = values[kept], labels[kept]
+    if not len(values):
+        return 0.0
+    total, local = len(values), np.empty(len(values))
+    for label in np.flatnonzero(counts > 1):
+        own = values[labels == label]
+        num, k = len(own), min(num_neighbors, len(own) - 1)
+        distance = np.full(num, np.inf)
+        for below in range(k + 1):  # of the k neighbours, so many are smaller
+            at = slice(below, num - k + below)
+            window = np.maximum(own[at] - own[: num - k], own[k:] - own[at])
+            distance[at] = np.minimum(distance[at], window)
+        tied = distance <= _SAME
+        around = _count(values, own, np.where(tied, _SAME, distance - _SAME))  # but the k-th
+        terms = digamma(total) + digamma(k) - digamma(num) - digamma(around)
+        same = _count(own, own[tied], _SAME)
+        terms[tied] = np.log(total) + np.log(same) - np.log(num) - np.log(around[tied])
+        local[labels == label] = terms
+    return max(0.0, float(local.mean()))
+
+
+def _count(values: np.ndarray, centers: np.ndarray, radius: np.ndarray | float) -> np.ndarray:
+    """How many of sorted values are no further than a radius from each centre."""
+    above = np.searchsorted(values, centers + radius, side="right")
+    return above - np.searchsorted(values, centers - radius, side="left")
+
+
+def _largest_share(information: np.ndarray) -> float:
+    """The mean over rows of the largest share of the row's sum: 0 if it is even, 1 if it is all."""
+    num = information.shape[1]
+    if num == 1:
+        return 1.0
+    sums = information.sum(axis=1)
+    shares = np.full(len(sums), 1 / num)
+    shares[sums > 0] = information[sums > 0].max(axis=1) / sums[sums > 0]
+    return float((shares.mean() - 1 / num) / (1 - 1 / num))
+
+
+def _explicitness(inputs: np.ndarray, factors: np.ndarray, entropies: np.ndarray) -> float:
+    """1 less the log loss of logistic regressions over the entropy, mean over factors."""
+    deviations = inputs.std(axis=0)
+    inputs = inputs[:, deviations > 0] / deviations[deviations > 0]
+    gained = []
+    for labels, unit in zip(factors.T, entropies, strict=True):
+        classes, indices = np.unique(labels, return_inverse=True)
+        start = np.zeros((len(classes), inputs.shape[1] + 1))
+        model = LinearClassifier(classes, fit_softmax(inputs, indices, np.inf, start))
+        probabilities = model.probabilities(inputs)[np.arange(len(labels)), indices]
+        loss = -np.log(np.maximum(probabilities, np.finfo(float).tiny)).mean()
+        gained.append(np.clip(1 - loss / unit, 0, 1))
+    return float(np.mean(gained))
+
+
+def score_infomec(
+    representation: Representation,
+    rng: Rng,
+    *,
+    num_train: Count = 10_000,
+    num_neighbors: Count = 3,
+    least_range: _Share = 0.125,
+) -> dict[str, float]:
+    """`infomec` of `num_train` points."""
+    codes, factors = representation.sample(rng, num_train)
+    return infomec(codes, factors, num_neighbors, least_range)._asdict()
+
+
+INFOMEC = Metric(
+    score_infomec,
+    "Hsu et al. 2023, arXiv:2305.18378",
+    samples_points=False,
+    needs="discrete factors",
+    label="InfoMEC",
+    labels={
+        "modularity": "InfoModularity",
+        "compactness": "InfoCompactness",
+        "explicitness": "InfoExplicitness",
+    },
+)

@@ -1,0 +1,75 @@
+"""Mean correlation coefficient (Hyvarinen and Morioka 2016, arXiv:1605.06336, section 6)."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .arrays import check_points
+from .metric import Count, Metric
+from .regression import correlations
+from .representation import Representation, Rng
+from .undefined import UndefinedScoreError
+
+
+class MCC(NamedTuple):
+    """Mean absolute correlations in [0, 1], 1 for the best: Pearson's, and Spearman's of ranks."""
+
+    pearson: float
+    spearman: float
+
+
+def mcc(codes: np.ndarray, factors: np.ndarray) -> MCC:
+    """How nearly each factor is a latent of its own (Hyvarinen and Morioka 2016).
+
+    Each factor is assigned a latent and each latent at most one factor, such that the absolute
+    correlations add up to the most; the mean runs over factors. A factor that is left without a
+    latent counts 0. The order, sign and scale of latents do not matter; by ranks no monotonic
+    function of a latent does.
+
+    Args:
+        codes: (N, D).
+        factors: (N, K), any numbers; one with one value is left out.
+
+    Raises:
+        UndefinedScoreError: If no factor takes two values, or the codes are not finite.
+        ValueError: If the arrays are malformed.
+
+    >>> round(mcc(np.array([[0.0], [1.0], [8.0]]), np.array([[2], [1], [0]])).spearman, 9)
+    1.0
+    """
+    from scipy.stats import rankdata
+
+    codes, factors = check_points(codes, factors, continuous=True)
+    factors = factors[:, factors.min(axis=0) < factors.max(axis=0)]
+    if not factors.shape[1]:
+        raise UndefinedScoreError(
+            "mcc needs a factor with two values, got one value of each factor"
+        )
+    ranks = rankdata(codes, axis=0), rankdata(factors, axis=0)
+    return MCC(_matched(correlations(codes, factors)), _matched(correlations(*ranks)))
+
+
+def _matched(matrix: np.ndarray) -> float:
+    """The mean over columns of the absolute values (D, K) that the best assignment chooses."""
+    from scipy.optimize import linear_sum_assignment
+
+    matrix = np.abs(matrix)
+    chosen = linear_sum_assignment(matrix, maximize=True)
+    return float(min(1.0, matrix[chosen].sum() / matrix.shape[1]))
+
+
+def score_mcc(
+    representation: Representation, rng: Rng, *, num_train: Count = 10_000
+) -> dict[str, float]:
+    """`mcc` of `num_train` points."""
+    return mcc(*representation.sample(rng, num_train))._asdict()
+
+
+MCC_SCORES = Metric(
+    score_mcc,
+    "Hyvarinen and Morioka 2016, arXiv:1605.06336",
+    samples_points=False,
+    needs="factors",
+    label="MCC",
+    labels={"pearson": "MCC", "spearman": "MCC (ranks)"},
+)

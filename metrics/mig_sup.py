@@ -1,0 +1,57 @@
+"""MIG-sup (Li et al. 2020, arXiv:2002.10549): the gap of each latent between factors."""
+
+import numpy as np
+
+from .arrays import check_points
+from .metric import Count, Metric
+from .mig import top_two_gap
+from .mutual_information import classes_of, entropy, mutual_information_matrix
+from .representation import Representation, Rng
+from .undefined import UndefinedScoreError
+
+
+def mig_sup(codes: np.ndarray, factors: np.ndarray, num_bins: int = 20) -> float:
+    """How nearly each latent tells about one factor only, in [0, 1], 1 the best (Li et al. 2020).
+
+    For each latent, the mutual information with its best factor less that with the second best,
+    each over the factor's entropy; the mean over all latents, so one that tells nothing counts 0.
+
+    Args:
+        codes: (N, D).
+        factors: (N, K); one with one value is left out.
+        num_bins: Equal-width bins of each latent, and of each factor that is no whole number.
+
+    Raises:
+        UndefinedScoreError: If no factor takes two values, or the codes are not finite.
+        ValueError: If the arrays are malformed.
+
+    >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> mig_sup(factors[:, [0, 0, 1]], factors)
+    1.0
+    """
+    codes, factors = check_points(codes, factors, continuous=True)
+    factors = classes_of(factors, num_bins)
+    entropies = entropy(factors)
+    varied = entropies > 0
+    if not varied.any():
+        raise UndefinedScoreError(
+            "mig_sup needs a factor with two values, got one value of each factor"
+        )
+    matrix = mutual_information_matrix(codes, factors[:, varied], num_bins) / entropies[varied]
+    return float(top_two_gap(matrix.T).mean())
+
+
+def score_mig_sup(
+    representation: Representation, rng: Rng, *, num_train: Count = 10_000, num_bins: Count = 20
+) -> dict[str, float]:
+    """`mig_sup` of `num_train` points."""
+    return {"mig_sup": mig_sup(*representation.sample(rng, num_train), num_bins)}
+
+
+MIG_SUP = Metric(
+    score_mig_sup,
+    "Li et al. 2020, arXiv:2002.10549",
+    samples_points=False,
+    needs="factors",
+    label="MIG-sup",
+)
