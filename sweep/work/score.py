@@ -14,7 +14,7 @@ from ...metrics.udr import Cell
 from ..store import code_tables
 from ..store.results import Results
 from ..store.store import StoreError
-from ..store.tables import ScoreRow
+from ..store.tables import Scored, ScoreRow
 from ..trials.request import MetricRequest
 from ..trials.trial import Trial
 from .comparisons import Cells
@@ -62,8 +62,10 @@ def score(task: ScoreTrials) -> dict[str, Any]:
             else:
                 representation = kept_points(results, trial, request.representation)
             try:
-                found = _score_rows(task, trial, representation, request)
-                rows += [row._replace(model_attempt_id=attempt_id) for row in found]
+                found = score_rows(trial, representation, request)
+                rows += [
+                    row._replace(attempt=task.attempt, model_attempt_id=attempt_id) for row in found
+                ]
             except MetricError as error:
                 bug = bug or error
             if task.attempt > 1:
@@ -77,8 +79,8 @@ def score(task: ScoreTrials) -> dict[str, Any]:
     return {"interrupted": False}
 
 
-def _score_rows(
-    task: ScoreTrials, trial: Trial, representation: Representation | Cell, request: MetricRequest
+def score_rows(
+    scored: Trial | Scored, representation: Representation | Cell, request: MetricRequest
 ) -> list[ScoreRow]:
     """One row per score of a metric, or one with the reason why it is not defined.
 
@@ -101,15 +103,7 @@ def _score_rows(
         raise MetricError(what) from problem
     seconds = time.monotonic() - started
     return [
-        ScoreRow.of(
-            trial,
-            request,
-            score,
-            value=value,
-            seconds=seconds,
-            error=error,
-            attempt=task.attempt,
-        )
+        ScoreRow.of(scored, request, score, value=value, seconds=seconds, error=error)
         for score, value in scores.items()
     ]
 
