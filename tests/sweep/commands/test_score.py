@@ -1,6 +1,7 @@
 """`teasel score`: codes, an encoder or a model that no study has trained."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from teasel.sweep.work.score import score_rows
 
 FACTORS = np.stack(np.unravel_index(np.arange(64), (4, 4, 4)), axis=1)
 QUICK = ["mig", "modularity", "sap", "unsupervised"]
+PAGE = (Path(__file__).parents[3] / "docs" / "score.md").read_text()
 
 
 def encode(images: np.ndarray) -> np.ndarray:
@@ -288,3 +290,20 @@ def test_a_model_of_other_images_is_refused(finished: Results, tmp_path: Path) -
         teasel.score(model, dataset={"name": "small", "file": str(tmp_path / "small.npz")})
     with pytest.raises(ScoreError, match="none are given"):
         teasel.score(FACTORS)
+
+
+def test_the_page_does_what_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "results").mkdir()
+    study = Path(__file__).parents[2] / "data" / "results_version_1"
+    (tmp_path / "results" / "quickstart").symlink_to(study)
+    monkeypatch.chdir(tmp_path)
+    known: dict[str, Any] = {"codes": FACTORS, "factors": FACTORS}
+    for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
+        exec(code, known)
+    printed = capsys.readouterr().out
+    places = [printed.index(method) for method in ("beta_vae", "mine", "untrained")]
+    assert places == sorted(places)
+    assert "NaN" not in printed[places[1] : places[2]]
+    assert set(known["table"]["metric"]) == {"mig", "modularity"}
