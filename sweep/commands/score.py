@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from ...datasets import DATASETS, Dataset, Factor
+from ...datasets.combinations import what_is_offered
 from ...errors import TeaselError, UnknownNameError, hint
 from ...metrics import METRICS, PAPER_PARAMETERS, is_enough
 from ...models import METHODS, TrainedModel
@@ -69,16 +70,6 @@ class Subject(NamedTuple):
             digest.update(b"" if codes is None else np.ascontiguousarray(codes).tobytes())
         return Scored(digest.hexdigest()[:16], "" if self.alone else self.data.name)
 
-    @property
-    def offers(self) -> str:
-        """A word of `teasel.metrics.NEEDS`."""
-        if not self.data.factor_sizes:
-            return "nothing"
-        if self.data.complete:
-            return "all combinations"
-        table = self.data.table
-        return "factors" if table is not None and table.dtype.kind == "f" else "discrete factors"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `teasel score`."""
@@ -124,7 +115,8 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.encoder:
         what = _import_encoder(arguments.encoder)
     name = arguments.name or arguments.encoder or ""
-    rows = _score(what, None, None, dataset, arguments.metrics, name)
+    metrics = ",".join(arguments.metrics).split(",") if arguments.metrics else None
+    rows = _score(what, None, None, dataset, metrics, name)
     if out:
         try:
             with replace_file(out) as file:
@@ -191,8 +183,9 @@ def _score_kind(
     subject: Subject, scored: Scored, kind: str, names: Sequence[str]
 ) -> Iterable[ScoreRow]:
     """The rows of some metrics of one representation, "mean" or "sampled"."""
-    num_points, num_combinations = len(subject.data), math.prod(subject.data.factor_sizes)
-    every = subject.data.complete and num_points == num_combinations  # as of a data set's images
+    data, num_points = subject.data, len(subject.data)
+    offers = what_is_offered(data.factor_sizes, data.table)
+    every = data.complete and num_points == math.prod(data.factor_sizes)  # as a data set's images
     drawn = GivenPoints if subject.alone and not every else None
     mean, log_variance = subject.mean, subject.log_variance if kind == "sampled" else None
     limit = num_points if drawn else None
@@ -200,17 +193,17 @@ def _score_kind(
         metric = METRICS[name]
         parameters = metric.defaults | PAPER_PARAMETERS.get(name, {})
         request = MetricRequest.of(kind, name, _limit(parameters, limit))
-        if not is_enough(subject.offers, metric.needs):
-            reason = f"it needs {metric.needs}, and there are {subject.offers}"
+        if not is_enough(offers, metric.needs):
+            reason = f"it needs {metric.needs}, and there are {offers}"
             yield ScoreRow.of(scored, request, "", error=reason.replace("are nothing", "are none"))
             continue
         if metric.samples_points:
-            representation = represent(mean, log_variance, subject.data, [kind], drawn)[kind]
+            representation = represent(mean, log_variance, data, [kind], drawn)[kind]
         else:
-            points = fixed_points(subject.data)
+            points = fixed_points(data)
             noise = None if log_variance is None else log_variance[points]
-            given, sizes = subject.data.factors(points), subject.data.factor_sizes
-            representation = KeptPoints(mean[points], noise, given, sizes)
+            factors = data.factors(points)
+            representation = KeptPoints(mean[points], noise, factors, data.factor_sizes)
         yield from score_rows(scored, representation, request)
 
 
@@ -236,10 +229,13 @@ def _limit(parameters: dict[str, Any], num_points: int | None) -> dict[str, Any]
 
 def _open(what: Any, factors: Any, log_variances: Any, dataset: Any, name: str) -> Subject:
     """What is to be scored, every image encoded."""
+    is_array = not (isinstance(what, str | Path | TrainedModel) or callable(what))
+    if not is_array and (factors is not None or log_variances is not None):
+        raise ScoreError("factors and log_variances are given with an array of codes only")
     if isinstance(what, str | Path):
         what, factors, log_variances, given = _read(Path(what))
         name = name or given
-    elif factors is None and not callable(what) and not isinstance(what, TrainedModel):
+    elif factors is None and is_array:
         raise ScoreError("codes come with their factors (N, K): none are given")
     if factors is not None:
         if dataset is not None:
@@ -379,22 +375,19 @@ def _encode(encode: Encoder, data: Dataset, name: str) -> tuple[np.ndarray, np.n
             given = encode(images)
         except (Exception, SystemExit) as error:
             raise ScoreError(f"{name} raised {type(error).__name__}: {error}") from error
-        parts = [_numbers(f"codes of {name}", part) for part in _as_pair(given)]
-        wanted = (len(images), found[0][0].shape[1] if found else parts[0].shape[1])
-        wrong = [part.shape for part in parts if part.shape != wanted]
-        if wrong or len(parts) != len(found[0] if found else parts) or len(parts) > 2:
-            shapes = " and ".join(str(part.shape) for part in parts)
+        given = given if isinstance(given, tuple) else (given,)
+        parts = [_numbers(f"codes of {name}", part) for part in given]
+        first_parts = found[0] if found else parts
+        wanted = [(len(images), first_parts[0].shape[1])] * len(first_parts) if parts else []
+        if [part.shape for part in parts] != wanted or len(parts) not in (1, 2):
+            shapes = " and ".join(str(part.shape) for part in parts) or "none"
             raise ScoreError(
                 f"{name} gave arrays of shape {shapes} for {len(images)} images: expected codes "
-                f"{wanted}, or means and log variances, and the same of every batch"
+                "(B, D), or means and log variances, and the same D of every batch"
             )
         found.append(parts)
     mean, *rest = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return mean, rest[0] if rest else None
-
-
-def _as_pair(given: Any) -> tuple[Any, ...]:
-    return given if isinstance(given, tuple) else (given,)
 
 
 def _tabulate(rows: pa.Table) -> str:

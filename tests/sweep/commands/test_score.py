@@ -14,7 +14,15 @@ import pytest
 import teasel
 from teasel.__main__ import main
 from teasel.datasets import Dataset
-from teasel.metrics import METRICS, PAPER_PARAMETERS, PAPER_SEEDS, UndefinedScoreError
+from teasel.metrics import (
+    METRICS,
+    PAPER_PARAMETERS,
+    PAPER_SEEDS,
+    Metric,
+    Representation,
+    Rng,
+    UndefinedScoreError,
+)
 from teasel.sweep.commands.score import ScoreError, _limit
 from teasel.sweep.store.results import Results
 from teasel.sweep.store.tables import COLUMNS
@@ -101,8 +109,9 @@ def test_the_command_prints_a_table_and_writes_what_python_gives(
     written = pq.read_table(out).to_pandas()
     again = teasel.score(file, metrics="mig", name="mine")
     pd.testing.assert_frame_equal(written.drop(columns="seconds"), again.drop(columns="seconds"))
-    code, text, _ = run(capsys, file, "--metrics", "mig", "--json")
-    (row, _) = json.loads(text)
+    code, text, _ = run(capsys, file, "--metrics", "mig,modularity", "--json")
+    (row, *others) = json.loads(text)
+    assert [each["metric"] for each in others] == ["modularity", "mig", "modularity"]
     assert (row["score"], row["value"], row["metric_seed"]) == (
         "mig",
         pytest.approx(1.0, abs=0.01),
@@ -221,6 +230,7 @@ def flat(images): return images.mean(axis=(1, 2, 3))
 def ragged(images): return np.zeros((len(images) - 1, 2))
 def uneven(images): return np.zeros((len(images), 2)), np.zeros((len(images), 3))
 def triple(images): return (np.zeros((len(images), 2)),) * 3
+def nothing(images): return ()
 def broken(images): return images.nothing
 number = 3
 """
@@ -233,6 +243,7 @@ number = 3
         ("mine:ragged --dataset {}", "gave arrays of shape (63, 2) for 64 images: expected"),
         ("mine:uneven --dataset {}", "gave arrays of shape (64, 2) and (64, 3) for 64 images"),
         ("mine:triple --dataset {}", "gave arrays of shape (64, 2) and (64, 2) and (64, 2)"),
+        ("mine:nothing --dataset {}", "gave arrays of shape none for 64 images"),
         ("mine:broken --dataset {}", "mine:broken raised AttributeError: 'numpy.ndarray' object"),
         ("mine:encoed --dataset {}", "mine has no function encoed (did you mean 'encode'?)"),
         ("mine:number --dataset {}", "mine has no function number"),
@@ -290,6 +301,8 @@ def test_a_model_of_other_images_is_refused(finished: Results, tmp_path: Path) -
         teasel.score(model, dataset={"name": "small", "file": str(tmp_path / "small.npz")})
     with pytest.raises(ScoreError, match="none are given"):
         teasel.score(FACTORS)
+    with pytest.raises(ScoreError, match="with an array of codes only"):
+        teasel.score(model, FACTORS)
 
 
 def test_the_page_does_what_it_shows(
@@ -307,3 +320,14 @@ def test_the_page_does_what_it_shows(
     assert places == sorted(places)
     assert "NaN" not in printed[places[1] : places[2]]
     assert set(known["table"]["metric"]) == {"mig", "modularity"}
+
+
+def test_a_metric_of_kept_points_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def score_kept(representation: Representation, rng: Rng) -> dict[str, float]:
+        codes, factors = representation.sample(rng, 15_000)
+        return {"differ": float((codes != factors).any(axis=1).mean())}
+
+    kept = Metric(score_kept, "", samples_points=False, needs="factors", labels={"differ": "it"})
+    monkeypatch.setitem(METRICS.own, "kept", kept)
+    rows = teasel.score(FACTORS, FACTORS, np.zeros((64, 3)), metrics="kept")
+    assert rows.set_index("representation")["value"].to_dict() == {"mean": 0.0, "sampled": 1.0}
