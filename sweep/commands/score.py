@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import json
+import logging
 import math
 import os
 import sys
@@ -106,6 +107,8 @@ def main(arguments: argparse.Namespace) -> int:
     out = Path(arguments.out) if arguments.out else None
     if out and (out.suffix != ".parquet" or not out.parent.is_dir()):
         raise ScoreError(f"--out is {out}: expected a name.parquet in a folder that exists")
+    if arguments.json:  # nothing else is to stand there
+        logging.getLogger("teasel").setLevel(logging.WARNING)
     dataset, what = arguments.dataset, arguments.file
     if dataset and dataset.startswith("{"):
         try:
@@ -320,7 +323,7 @@ def _given_codes(codes: Any, factors: Any, log_variances: Any, name: str) -> Sub
 
 
 def _numbers(what: str, given: Any) -> np.ndarray:
-    """An array (N, D) of real numbers."""
+    """An array (N, D) of floats."""
     try:
         array = np.asarray(given)
     except Exception as error:  # of a foreign array, or of lists of several lengths
@@ -329,7 +332,7 @@ def _numbers(what: str, given: Any) -> np.ndarray:
         raise ScoreError(
             f"{what} are {array.dtype} of shape {array.shape}: expected real numbers of two axes"
         )
-    return array
+    return array if array.dtype.kind == "f" else array.astype(np.float64)
 
 
 def _open_dataset(given: Any) -> Dataset:

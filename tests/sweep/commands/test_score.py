@@ -13,7 +13,7 @@ import pytest
 
 import teasel
 from teasel.__main__ import main
-from teasel.datasets import Dataset
+from teasel.datasets import Dataset, find_file, hash_file
 from teasel.metrics import (
     METRICS,
     PAPER_PARAMETERS,
@@ -45,8 +45,10 @@ def encode(images: np.ndarray) -> np.ndarray:
 
 @pytest.fixture
 def squares(grid_file: Path) -> str:
-    """The file of the small data set."""
-    return str(grid_file.with_name("squares.npz"))
+    """The file of the small data set, prepared."""
+    file = grid_file.with_name("squares.npz")
+    find_file("squares", [str(file)], hash_file(file))()
+    return str(file)
 
 
 @pytest.fixture
@@ -117,6 +119,22 @@ def test_the_command_prints_a_table_and_writes_what_python_gives(
         pytest.approx(1.0, abs=0.01),
         PAPER_SEEDS["mean"]["mig"],
     )
+
+
+def test_json_is_all_that_is_printed(
+    squares: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Though a data set is prepared first, and says so."""
+    monkeypatch.setenv("TEASEL_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("teasel.sweep.commands.score._import_encoder", lambda _: encode)
+    code, text, _ = run(
+        capsys, "--encoder", "a:b", "--dataset", squares, "--metrics", "mig", "--json"
+    )
+    assert (code, len(json.loads(text))) == (0, 1)
+    assert list(tmp_path.iterdir())
 
 
 def test_what_the_factors_do_not_allow_is_named_with_the_reason(
