@@ -29,13 +29,14 @@ if TYPE_CHECKING:
     from .sweep import Results as Results
     from .sweep import load_grid as load_grid
     from .sweep import run as run
+    from .sweep import score as score
 else:
     __getattr__, __dir__, __all__ = attach(
         __name__,
         {
             "analysis": ("representation", "scores", "trials"),
             "errors": ("TeaselError",),
-            "sweep": ("Results", "load_grid", "run"),
+            "sweep": ("Results", "load_grid", "run", "score"),
             "version": ("__version__",),
         },
     )

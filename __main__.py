@@ -243,6 +243,7 @@ COMMANDS: dict[str, tuple[str, Command | str]] = {
     "verify": ("look for what is damaged, missing or double", "verify"),
     "top": ("list the models that score best", _Top()),
     "rescore": ("score trained models by more metrics", "rescore"),
+    "score": ("score codes, an encoder or a model that no study has trained", "score"),
     "methods": ("list the methods and their hyper-parameters", "methods"),
     "metrics": ("list the metrics and their parameters", "metrics"),
     "data": ("list the data sets, or prepare one", "data"),

@@ -1,7 +1,7 @@
 """Which scores of a metric are shown, where a folder has some that were made otherwise.
 
 Two scores of a metric may stand in one column only if they were made by the same version, with the
-same parameters and the same seed.
+same parameters and the same seed, or the same seeds where a grid asks for several.
 """
 
 import functools
@@ -20,6 +20,7 @@ from ..sweep.store.files import row_numbers
 from ..sweep.store.results import ResultsError
 from ..sweep.store.tables import IDENTITY
 from ..sweep.study.asked import asked_scores
+from ..sweep.trials.request import RequestKey
 from ..sweep.trials.trial import short_hash
 from ..words import format_count
 from .names import Names
@@ -50,7 +51,8 @@ def choose_scores(
 ) -> tuple[pa.Table, dict[tuple[str, str], Way]]:
     """The scores that were made in one way for each metric, and these ways.
 
-    It is the way that the latest grid asks for. What no grid asks for is shown as `rescore` makes
+    It is the way that the latest grid asks for; where it asks for several seeds, the scores are of
+    all of them, and the way is that of the first. What no grid asks for is shown as `rescore` makes
     it, with the metric's defaults, or else in its most frequent way: of two that are as frequent,
     the newer version's. A warning tells if models are left without a score that they have.
 
@@ -80,15 +82,15 @@ def choose_scores(
         fit = [way for way in ways if _fits(way, wanted, metric_seed)]
         if parameters == "paper":
             fit = _select_papers(fit, names) or fit
-        taken = next((way for way in fit if _is(way, asked.get(key))), None)
+        taken = [way for each in asked.get(key, ()) for way in fit if _is(way, each)]
         reason = "the latest grid asks for others"
-        if taken is None and (key not in asked or len(fit) < len(ways)):
-            taken = _most_likely(fit, study)
+        if fit and not taken and (key not in asked or len(fit) < len(ways)):
+            taken = [_most_likely(fit, study)]
             reason = "more were made otherwise"
-        if taken is not None:
-            chosen[key] = taken
+        if taken:
+            chosen[key] = taken[0]
         for way in ways:
-            if way is not taken:
+            if way not in taken:
                 table = table.filter(~_rows_of(way))
                 if parameters is None and metric_seed is None:
                     _warn(way, taken, reason)
@@ -204,7 +206,7 @@ def _select_papers(ways: Sequence[Way], names: Names) -> list[Way]:
     return of_seed or found
 
 
-def _most_likely(ways: Sequence[Way], study: Mapping[str, Any]) -> Way | None:
+def _most_likely(ways: Sequence[Way], study: Mapping[str, Any]) -> Way:
     """The way that the metric's defaults give, or else the most frequent."""
 
     def rank(way: Way) -> tuple[bool, int, float]:
@@ -214,12 +216,12 @@ def _most_likely(ways: Sequence[Way], study: Mapping[str, Any]) -> Way | None:
         newness = float(version) if version.replace(".", "", 1).isdigit() else -1.0
         return way["parameters_hash"] == short_hash(usual), way["count"], newness
 
-    return max(ways, key=rank, default=None)
+    return max(ways, key=rank)
 
 
-def _is(way: Way, key: Any) -> bool:
+def _is(way: Way, key: RequestKey) -> bool:
     """Whether a way is that of a request."""
-    return key is not None and (way["parameters_hash"], way["metric_seed"]) == (
+    return (way["parameters_hash"], way["metric_seed"]) == (
         key.parameters_hash,
         key.metric_seed,
     )
@@ -233,13 +235,13 @@ def _rows_of(way: Way) -> pc.Expression:
     return functools.reduce(operator.and_, keys)
 
 
-def _warn(way: Way, taken: Way | None, reason: str) -> None:
+def _warn(way: Way, taken: Sequence[Way], reason: str) -> None:
     """Tells of scores that are left out, if models have no other, or if the choice is a guess."""
-    without = set(way["trial_ids"]) - set(taken["trial_ids"] if taken else ())
+    without = set(way["trial_ids"]).difference(*(each["trial_ids"] for each in taken))
     asked = reason.startswith("the latest")
     if asked and not without:
         return
-    if taken and not asked and taken["count"] <= way["count"]:
+    if taken and not asked and taken[0]["count"] <= way["count"]:
         reason = "others are of a newer version, or of its defaults"
     no_other = f", and {format_count(len(without), 'model')} have no other" if without else ""
     warnings.warn(

@@ -137,7 +137,8 @@ def scores(
             ``efficiency_lr`` and ``efficiency_gbt`` (accuracy at 100 / accuracy at 10,000), the
             columns of `trials`, and ``other_parameters``, which lists the metrics that were not
             computed with the paper's parameters, or the defaults of a metric that is not the
-            paper's.
+            paper's. Of a metric with several seeds it is the mean over them, with their standard
+            deviation in a column such as ``mig_sd``.
         parameters: parameters of metrics to choose by, as in ``{"mig": {"num_bins": 4}}``, or
             ``{"num_bins": 4}`` for all metrics that have them; "paper" for the paper's, where there
             are scores of them.
@@ -397,11 +398,16 @@ def _make_wide(models: DataFrame, rows: DataFrame, kind: str | None) -> DataFram
     pivot = rows.pivot_table(
         index=["trial_id", "representation"], columns="column", values="value", observed=True
     ).reindex(columns=columns)
+    key = ["trial_id", "representation", "column"]
+    again = rows[rows.duplicated(key, keep=False)]  # of several metric seeds
+    spread = again.groupby(key, observed=True)["value"].std().unstack("column")
+    spread = spread.reindex(columns=[name for name in columns if name in spread])
     for classifier in ("lr", "gbt"):
         few, many = (f"downstream_{classifier}_{size}" for size in (100, 10000))
         if few in pivot and many in pivot:
             share = pivot[few] / pivot[many]
             pivot[f"efficiency_{classifier}"] = share.where(np.isfinite(share))
+    pivot = pivot.join(spread.add_suffix("_sd"))
     done = models[models["status"] == "done"]
     cell = ["trial_id", *SETTING]
     keep = [name for name in done.columns if name not in {*cell, "seed", "status", "error"}]

@@ -2,11 +2,46 @@
 
 import numpy as np
 
-from .arrays import check_codes
+from .arrays import check_codes, check_split
 from .logistic import logistic_regression
 from .metric import Count, Metric
 from .representation import Representation, Rng, sample_factors, sample_integers
 from .undefined import UndefinedScoreError
+
+
+def beta_vae_score(
+    train_points: np.ndarray,
+    train_labels: np.ndarray,
+    test_points: np.ndarray,
+    test_labels: np.ndarray,
+    one_vs_rest: bool = False,
+) -> tuple[float, float]:
+    """Accuracies in [0, 1] of telling the shared factor from a point, on test and training points.
+
+    Args:
+        train_points: (N, D), each the mean absolute difference of the codes of a batch of pairs.
+        train_labels: Integers (N,), the factor that the two images of a pair share.
+        test_points: (M, D).
+        test_labels: Integers (M,).
+        one_vs_rest: Whether each factor has a classifier of its own, as in the paper's time.
+
+    Raises:
+        UndefinedScoreError: If all training points have one label, or points are not finite.
+        ValueError: If the arrays are malformed.
+    """
+    train_points, train, test_points, test = check_split(
+        train_points,
+        np.asarray(train_labels)[:, None],
+        test_points,
+        np.asarray(test_labels)[:, None],
+    )
+    if train.min() == train.max():
+        raise UndefinedScoreError(f"beta_vae_score drew one factor in {len(train)} training points")
+    classifier = logistic_regression(train_points, train[:, 0], one_vs_rest)
+    return (
+        float(np.mean(classifier.predict(test_points) == test[:, 0])),
+        float(np.mean(classifier.predict(train_points) == train[:, 0])),
+    )
 
 
 def score_beta_vae(
@@ -18,7 +53,7 @@ def score_beta_vae(
     num_test: Count = 5_000,
     one_vs_rest: bool = False,
 ) -> dict[str, float]:
-    """Accuracy of telling which factor two batches share from their codes (Higgins et al. 2017).
+    """`beta_vae_score` of points that are drawn (Higgins et al. 2017).
 
     A point is the mean absolute difference of the codes of `batch_size` pairs, the two images of a
     pair having one factor in common; its label is that factor. With `one_vs_rest` each factor has a
@@ -29,15 +64,10 @@ def score_beta_vae(
     """
     if len(representation.factor_sizes) < 2:
         raise UndefinedScoreError("beta_vae_score needs two factors to tell apart, got one")
-    train_points, train_labels = _points(representation, rng, num_train, batch_size)
-    if train_labels.min() == train_labels.max():
-        raise UndefinedScoreError(f"beta_vae_score drew one factor in {num_train} training points")
-    classifier = logistic_regression(train_points, train_labels, one_vs_rest)
-    test_points, test_labels = _points(representation, rng, num_test, batch_size)
-    return {
-        "beta_vae_score": float(np.mean(classifier.predict(test_points) == test_labels)),
-        "train_accuracy": float(np.mean(classifier.predict(train_points) == train_labels)),
-    }
+    train = _points(representation, rng, num_train, batch_size)
+    test = _points(representation, rng, num_test, batch_size)
+    names = ("beta_vae_score", "train_accuracy")
+    return dict(zip(names, beta_vae_score(*train, *test, one_vs_rest), strict=True))
 
 
 def _points(

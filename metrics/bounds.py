@@ -124,10 +124,10 @@ def surgery(
     aggregate = log_aggregate_posterior(codes, mean, log_variance)
     information, marginal = log_posterior - aggregate, aggregate - log_prior
     found, error = _mean_and_error(-log_likelihood)
-    active = np.var(np.asarray(mean, float), axis=0) > ACTIVE
-    parts = (*_mean_and_error(information), *_mean_and_error(marginal))
+    parts = (_mean_and_error(information), _mean_and_error(marginal))
+    active = float(np.sum(np.var(np.asarray(mean, float), axis=0) > ACTIVE))
     kl = float(np.mean(log_posterior - log_prior)) if kl is None else kl
-    return Surgery(found, error, kl, *parts, active_units=float(np.sum(active)))
+    return Surgery(found, error, kl, *parts[0], *parts[1], active)
 
 
 def importance_bound(log_weights: np.ndarray) -> np.ndarray:

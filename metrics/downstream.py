@@ -3,7 +3,8 @@
 Statistical efficiency, the accuracy at 100 points over that at 10,000, is left to the analysis.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,60 @@ from .trees import boosted_trees
 Predictor = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
+class Accuracies(NamedTuple):
+    """The share of right predictions of each factor, (K,) in [0, 1], on both sets of points."""
+
+    train: np.ndarray
+    test: np.ndarray
+
+
+def downstream_lr(
+    train_codes: np.ndarray,
+    train_factors: np.ndarray,
+    test_codes: np.ndarray,
+    test_factors: np.ndarray,
+    one_vs_rest: bool = False,
+) -> Accuracies:
+    """Accuracies of logistic regressions whose strength is cross-validated.
+
+    Args:
+        train_codes: (N, D).
+        train_factors: Integers (N, K).
+        test_codes: (M, D).
+        test_factors: Integers (M, K).
+        one_vs_rest: Whether each value has a classifier of its own, as in the paper's time.
+
+    Raises:
+        UndefinedScoreError: If the codes are not finite.
+        ValueError: If the arrays are malformed.
+    """
+
+    def predict(codes: np.ndarray, labels: np.ndarray, test_codes: np.ndarray):
+        classifier = cross_validated_logistic_regression(codes, labels, one_vs_rest)
+        return classifier.predict(codes), classifier.predict(test_codes)
+
+    return _accuracies(train_codes, train_factors, test_codes, test_factors, predict)
+
+
+def downstream_gbt(
+    train_codes: np.ndarray,
+    train_factors: np.ndarray,
+    test_codes: np.ndarray,
+    test_factors: np.ndarray,
+    seed: int = 0,
+) -> Accuracies:
+    """Accuracies of boosted trees; arrays and errors as `downstream_lr`'s.
+
+    `seed` decides between splits that are equally good.
+    """
+
+    def predict(codes: np.ndarray, labels: np.ndarray, test_codes: np.ndarray):
+        trees = boosted_trees(codes, labels, seed)
+        return trees.fitted, trees.predict(test_codes)
+
+    return _accuracies(train_codes, train_factors, test_codes, test_factors, predict)
+
+
 def score_downstream_lr(
     representation: Representation,
     rng: Rng,
@@ -25,18 +80,14 @@ def score_downstream_lr(
     num_test: Count = 5_000,
     one_vs_rest: bool = False,
 ) -> dict[str, float]:
-    """Accuracy of logistic regressions whose strength is cross-validated, for each training size.
+    """`downstream_lr` for each training size.
 
     "1000" is the test accuracy at 1,000 training points, mean over factors; the other names say
     how they differ: "1000_train", "1000_min_test", "1000_test_factor_0". With `one_vs_rest` each
     value has a classifier of its own, as in the paper's time.
     """
-
-    def predict(codes: np.ndarray, labels: np.ndarray, test_codes: np.ndarray):
-        classifier = cross_validated_logistic_regression(codes, labels, one_vs_rest)
-        return classifier.predict(codes), classifier.predict(test_codes)
-
-    return _accuracies(_sample(representation, rng, num_train, num_test), predict)
+    drawn = _sample(representation, rng, num_train, num_test)
+    return _named((len(points[0]), downstream_lr(*points, one_vs_rest)) for points in drawn)
 
 
 def score_downstream_gbt(
@@ -46,16 +97,11 @@ def score_downstream_gbt(
     num_train: tuple[Count, ...] = (10, 100, 1_000, 10_000),
     num_test: Count = 5_000,
 ) -> dict[str, float]:
-    """Accuracy of boosted trees, for each training size; named as `score_downstream_lr`'s."""
+    """`downstream_gbt` for each training size; named as `score_downstream_lr`'s."""
     drawn = _sample(representation, rng, num_train, num_test)
     # Differs from the original: the trees' seed follows `rng`; there it followed no seed at all.
     seed = int(sample_integers(rng, 2**31 - 1))
-
-    def predict(codes: np.ndarray, labels: np.ndarray, test_codes: np.ndarray):
-        trees = boosted_trees(codes, labels, seed)
-        return trees.fitted, trees.predict(test_codes)
-
-    return _accuracies(drawn, predict)
+    return _named((len(points[0]), downstream_gbt(*points, seed)) for points in drawn)
 
 
 def _sample(
@@ -63,28 +109,37 @@ def _sample(
 ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     """Training codes and factors of each size, each with test codes and factors of its own."""
     return [
-        check_split(*representation.sample(rng, size), *representation.sample(rng, num_test))
-        for size in sizes
+        (*representation.sample(rng, size), *representation.sample(rng, num_test)) for size in sizes
     ]
 
 
-def _accuracies(
-    drawn: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]], predict: Predictor
-) -> dict[str, float]:
+def _named(found: Iterable[tuple[int, Accuracies]]) -> dict[str, float]:
+    """The scores of each training size, by name."""
     scores: dict[str, float] = {}
-    for train_codes, train_factors, test_codes, test_factors in drawn:
-        size = len(train_codes)
-        accuracies = [
-            _accuracy(predict, train_codes, train_labels, test_codes, test_labels)
-            for train_labels, test_labels in zip(train_factors.T, test_factors.T, strict=True)
-        ]
-        train, test = np.transpose(accuracies)
+    for size, (train, test) in found:
         scores[f"{size}"], scores[f"{size}_train"] = float(test.mean()), float(train.mean())
         for split, values in (("train", train), ("test", test)):
             scores[f"{size}_min_{split}"] = float(values.min())
             for factor, value in enumerate(values):
                 scores[f"{size}_{split}_factor_{factor}"] = float(value)
     return scores
+
+
+def _accuracies(
+    train_codes: np.ndarray,
+    train_factors: np.ndarray,
+    test_codes: np.ndarray,
+    test_factors: np.ndarray,
+    predict: Predictor,
+) -> Accuracies:
+    train_codes, train_factors, test_codes, test_factors = check_split(
+        train_codes, train_factors, test_codes, test_factors
+    )
+    accuracies = [
+        _accuracy(predict, train_codes, train_labels, test_codes, test_labels)
+        for train_labels, test_labels in zip(train_factors.T, test_factors.T, strict=True)
+    ]
+    return Accuracies(*np.transpose(accuracies))
 
 
 def _accuracy(

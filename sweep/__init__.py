@@ -13,6 +13,7 @@ from ..lazy import attach
 if TYPE_CHECKING:
     from .commands.rescore import rescore as rescore
     from .commands.run import run as run
+    from .commands.score import score as score
     from .grid.grid import load_grid as load_grid
     from .store.results import Results as Results
     from .study.shards import Shard as Shard
@@ -22,6 +23,7 @@ else:
         {
             "commands.rescore": ("rescore",),
             "commands.run": ("run",),
+            "commands.score": ("score",),
             "grid.grid": ("load_grid",),
             "store.results": ("Results",),
             "study.shards": ("Shard",),

@@ -128,10 +128,13 @@ def _unscored(folder: Results, everything: Sequence[WantedTrial]) -> Remaining:
 def _requests_of(grid: Resolved, names: Sequence[str]) -> dict[Cell, list[MetricRequest]]:
     """The scores by these metrics that the models of each data set and method are to have."""
     requests = [
-        MetricRequest.of(kind, name, METRICS[name].defaults, grid["metric_seed"])
+        request
         for kind in grid["representations"]
         for name in METRICS
         if name in names and (kind == grid["representations"][0] or not METRICS[name].of_model)
+        for request in MetricRequest.of(
+            kind, name, METRICS[name].defaults, grid["metric_seed"]
+        ).repeat(grid.get("metric_seeds", 1))
     ]
     found: dict[Cell, list[MetricRequest]] = {}
     for data in grid["datasets"]:

@@ -76,6 +76,7 @@ class Grid(Strict):
     representations: Representations = Field(["mean", "sampled"])
     metrics: MetricsBlock = Field("all", validate_default=True)  # type: ignore[assignment]
     metric_seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
+    metric_seeds: Annotated[int, Field(ge=1, le=1000)] = 1
     exclude: list[dict[str, Any]] = Field([])
     sample: Annotated[Sample, BeforeValidator(as_sample)] | None = None
     save_models: bool = True
@@ -97,11 +98,14 @@ class Grid(Strict):
     def requests(self) -> list[MetricRequest]:
         """Every score that the grid names."""
         return [
-            MetricRequest.of(representation, name, parameters.model_dump(), self.metric_seed)
+            request
             for representation in self.representations
             for name in METRICS
             if (parameters := getattr(self.metrics, name)) is not None
             if representation == self.representations[0] or not METRICS[name].of_model
+            for request in MetricRequest.of(
+                representation, name, parameters.model_dump(), self.metric_seed
+            ).repeat(self.metric_seeds)
         ]
 
     def requests_by_cell(self) -> dict[Cell, list[MetricRequest]]:
@@ -413,6 +417,7 @@ def resolve(grid: Grid) -> dict[str, Any]:
         "representations": grid.representations,
         "metrics": [asdict(request) for request in requests],
         "metric_seed": grid.metric_seed,
+        **({"metric_seeds": grid.metric_seeds} if grid.metric_seeds > 1 else {}),
         "requests_of": {
             name: [place for place, request in enumerate(requests) if request in chosen]
             for name, chosen in wanted_of.items()

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import yaml
 
@@ -59,13 +59,14 @@ class Source(NamedTuple):
 
     def _given(self, path: KeyPath) -> KeyPath:
         """The path as the file has it: a value that stands for a list of it has no place in one."""
-        value, found = self.value, list(path)
+        value: Any = self.value
+        found = list(path)
         for number, part in enumerate(path):
             if isinstance(part, int) and not isinstance(value, list):
                 del found[number - len(path)]
                 continue
             try:
-                value = value[part]
+                value = cast(Any, value)[part]
             except (LookupError, TypeError):
                 break
         return tuple(found)

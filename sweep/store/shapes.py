@@ -36,6 +36,7 @@ _GRID = {
     ],
     "seeds": [int],
     "methods": {str: [_CELL]},
+    "metric_seeds?": int,
     "exclude": [{str: object}],
     "metrics": [_REQUEST],
     "requests_of?": {str: [int]},  # by method the places in `metrics`; since version 2

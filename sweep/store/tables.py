@@ -109,6 +109,13 @@ class TrialRow(NamedTuple):
         )
 
 
+class Scored(NamedTuple):
+    """What has scores and is no trial: codes that no study has made."""
+
+    trial_id: str
+    dataset: str
+
+
 class ScoreRow(NamedTuple):
     """One row per number; a metric that is not defined has one with an `error` and no `value`.
 
@@ -134,15 +141,17 @@ class ScoreRow(NamedTuple):
     model_attempt_id: str | None = None
 
     @classmethod
-    def of(cls, trial: Trial, request: MetricRequest, score: str, **facts: Any) -> "ScoreRow":
+    def of(
+        cls, scored: Trial | Scored, request: MetricRequest, score: str, **facts: Any
+    ) -> "ScoreRow":
         """The row of one score of a request: what determines its value, and these facts."""
         return cls(
-            trial_id=trial.trial_id,
+            trial_id=scored.trial_id,
             score=score,
             num_points=request.num_points,
             metric_version=request.metric_version,
             parameters=json.dumps(request.parameters, sort_keys=True),
-            **request.key_on(trial.dataset)._asdict(),
+            **request.key_on(scored.dataset)._asdict(),
             **facts,
         )
 

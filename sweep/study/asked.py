@@ -8,8 +8,10 @@ from ..store.tables import TRIALS
 from ..trials.request import MetricRequest, RequestKey
 
 
-def asked_scores(study: Mapping[str, Any]) -> dict[tuple[str, str], RequestKey]:
+def asked_scores(study: Mapping[str, Any]) -> dict[tuple[str, str], list[RequestKey]]:
     """How each score is to be made, by (representation, metric): as the latest grid says.
+
+    There are several ways where it is made with several seeds, the grid's own first.
 
     A metric that the latest grid leaves out is to be made as the latest before it says.
 
@@ -18,8 +20,13 @@ def asked_scores(study: Mapping[str, Any]) -> dict[tuple[str, str], RequestKey]:
     """
     grids = list(study.get("grids", ()))
     latest = [grids[study["latest"]]] if "latest" in study else []
-    requests = (MetricRequest(**each) for grid in [*grids, *latest] for each in grid["metrics"])
-    return {(request.representation, request.metric): request.key for request in requests}
+    found: dict[tuple[str, str], list[RequestKey]] = {}
+    for grid in [*grids, *latest]:
+        own: dict[tuple[str, str], list[RequestKey]] = {}
+        for request in (MetricRequest(**each) for each in grid["metrics"]):
+            own.setdefault((request.representation, request.metric), []).append(request.key)
+        found |= own
+    return found
 
 
 def study_order(study: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[int]:

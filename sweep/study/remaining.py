@@ -135,11 +135,12 @@ def undefined_scores(results: Results, wanted: Collection[WantedTrial]) -> list[
     if rows is None:
         return []
     asked = {t.trial_id: {one.key_on(t.dataset) for one in requests} for t, requests in wanted}
-    counts: Counter[tuple[str, str, str]] = Counter()
+    found: set[tuple[str, str, str, str]] = set()
     for row in rows.filter(pc.field("error").is_valid()).to_pylist():
         key = RequestKey(*(row[name] for name in REQUEST_KEY))
         if key in asked.get(row["trial_id"], ()):
-            counts[row["metric"], row["representation"], row["error"]] += 1
+            found.add((row["metric"], row["representation"], row["error"], row["trial_id"]))
+    counts = Counter((metric, kind, error) for metric, kind, error, _ in found)
     return [Undefined(*what, count) for what, count in sorted(counts.items())]
 
 

@@ -1,6 +1,6 @@
 """Which scores are wanted of a model: a metric, its parameters, its seed, on a representation."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -48,6 +48,11 @@ class MetricRequest:
         if seed is None:
             seed = PAPER_SEEDS[representation].get(metric, 0)
         return cls(representation, metric, parameters, seed, str(find_metric(metric).version))
+
+    def repeat(self, num: int) -> "list[MetricRequest]":
+        """The request with `num` seeds: its own, and the whole numbers after it."""
+        seeds = [(self.metric_seed + place) % 2**32 for place in range(num)]
+        return [replace(self, metric_seed=seed) for seed in seeds]
 
     @cached_property
     def parameters_hash(self) -> str:

@@ -1,6 +1,6 @@
 """A trained trial as metrics see it: codes of images with given factors."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,8 @@ class ComputedRepresentation(DrawnInTurns):
     """
 
     def __init__(self, dataset: Dataset, encode: Encode) -> None:
-        self.factor_sizes, indices_of = dataset.factor_sizes, _indices_of(dataset)
+        self.factor_sizes = dataset.factor_sizes
+        indices_of = dataset.sample_indices if dataset.complete else _same
         self._observe = lambda factors, rng: encode(indices_of(factors, rng))
 
     def _codes(self, seen: np.ndarray, rng: Rng) -> np.ndarray:
@@ -64,9 +65,31 @@ class DrawnImages:
         return self._by_index.encode(self._dataset.sample_indices(factors, rng), rng)
 
 
-def _indices_of(dataset: Dataset) -> Callable[[np.ndarray, Rng], np.ndarray]:
-    """From what stands for points to image indices (N,): factors, or in `DrawnImages` the same."""
-    return dataset.sample_indices if dataset.complete else lambda which, rng: which
+class GivenPoints(DrawnImages):
+    """Points of codes that came alone, of which none is drawn twice, or again right afterwards.
+
+    So no point to train on is among those to test on.
+    """
+
+    _left = _last = np.arange(0)
+
+    def sample(self, rng: Rng, num: int) -> tuple[np.ndarray, np.ndarray]:
+        """Codes (num, D) and factors (num, K); UndefinedScoreError if there are too few points."""
+        if num > len(self._left):
+            self._left = np.setdiff1d(np.arange(len(self._dataset)), self._last)
+        if num > len(self._left):
+            raise UndefinedScoreError(
+                f"it asks for {num:,} points beside {len(self._last):,} others, and "
+                f"{len(self._dataset):,} are given"
+            )
+        order = rng.permutation(self._left)
+        self._last, self._left = order[:num], order[num:]
+        return self._by_index.encode(self._last, rng), self._dataset.factors(self._last)
+
+
+def _same(which: np.ndarray, rng: Rng) -> np.ndarray:
+    """Image indices (N,) that stand in for factors, as they are."""
+    return which
 
 
 class KeptPoints:
@@ -86,11 +109,8 @@ class KeptPoints:
         factors: np.ndarray,
         factor_sizes: tuple[int, ...],
     ) -> None:
-        def indices_of(which: np.ndarray, rng: Rng) -> np.ndarray:
-            return which
-
         self.factor_sizes = factor_sizes
-        self._table = TableRepresentation(mean, log_variance, factor_sizes, indices_of)
+        self._table = TableRepresentation(mean, log_variance, factor_sizes, _same)
         self._factors = factors
         self._given = 0
 
@@ -129,25 +149,38 @@ def open_representations(
     if not kinds:
         return {}
     dataset = definition(trial)()
-    found = _open_representations(results, trial, kinds, dataset)
-    if dataset.complete:
-        return found
-    return {kind: DrawnImages(dataset, by_index) for kind, by_index in found.items()}
+    if trial.method not in REFERENCES:
+        return represent(*code_table(results, trial, dataset), dataset, kinds)
+    by_index = ComputedRepresentation(dataset, encoder_of(trial, dataset))
+    return {"mean": by_index if dataset.complete else DrawnImages(dataset, by_index)}
 
 
-def _open_representations(
-    results: Results, trial: Trial, kinds: set[str], dataset: Dataset
+def represent(
+    mean: np.ndarray,
+    log_variance: np.ndarray | None,
+    dataset: Dataset,
+    kinds: Iterable[str],
+    drawn: "type[DrawnImages] | None" = None,
 ) -> dict[str, Representation]:
-    if trial.method in REFERENCES:
-        return {"mean": ComputedRepresentation(dataset, encoder_of(trial, dataset))}
-    mean, log_variance = code_table(results, trial, dataset)
-    sizes, indices_of = dataset.factor_sizes, _indices_of(dataset)
-    return {
+    """The representations, those in `kinds`, whose codes of every image are known.
+
+    Args:
+        mean: Posterior means (images, D).
+        log_variance: Posterior log variances (images, D), which only "sampled" needs.
+        dataset: What is observed.
+        kinds: Of "mean" and "sampled".
+        drawn: How points are drawn. By default their factors are, or images where not every
+            combination of factors has one.
+    """
+    drawn = drawn or (None if dataset.complete else DrawnImages)
+    indices_of = dataset.sample_indices if drawn is None else _same
+    found = {
         kind: TableRepresentation(
-            mean, log_variance if kind == "sampled" else None, sizes, indices_of
+            mean, log_variance if kind == "sampled" else None, dataset.factor_sizes, indices_of
         )
         for kind in kinds
     }
+    return {kind: drawn(dataset, each) if drawn else each for kind, each in found.items()}
 
 
 def code_table(results: Results, trial: Trial, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
@@ -205,6 +238,10 @@ class TrainedOn:
         try:
             model = stored_model(self._results, self._trial, self._dataset.image_shape)
         except ResultsError as error:
+            from ...models import METHODS
+
+            if self._trial.method not in METHODS:
+                raise
             raise UndefinedScoreError(str(error)) from error
         if not model.has_bound:
             what = f"{self._trial.method} with likelihood {model.model.likelihood}"

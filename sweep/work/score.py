@@ -14,7 +14,7 @@ from ...metrics.udr import Cell
 from ..store import code_tables
 from ..store.results import Results
 from ..store.store import StoreError
-from ..store.tables import ScoreRow
+from ..store.tables import Scored, ScoreRow
 from ..trials.request import MetricRequest
 from ..trials.trial import Trial
 from .comparisons import Cells
@@ -70,8 +70,10 @@ def score(task: ScoreTrials) -> dict[str, Any]:
             else:
                 representation = kept_points(results, trial, request.representation)
             try:
-                found = _score_rows(task, trial, representation, request)
-                rows += [row._replace(model_attempt_id=attempt_id) for row in found]
+                found = score_rows(trial, representation, request)
+                rows += [
+                    row._replace(attempt=task.attempt, model_attempt_id=attempt_id) for row in found
+                ]
             except MetricError as error:
                 bug = bug or error
             if task.attempt > 1:
@@ -85,9 +87,8 @@ def score(task: ScoreTrials) -> dict[str, Any]:
     return {"interrupted": False}
 
 
-def _score_rows(
-    task: ScoreTrials,
-    trial: Trial,
+def score_rows(
+    scored: Trial | Scored,
     representation: Representation | BoundedModel | Cell,
     request: MetricRequest,
 ) -> list[ScoreRow]:
@@ -112,15 +113,7 @@ def _score_rows(
         raise MetricError(what) from problem
     seconds = time.monotonic() - started
     return [
-        ScoreRow.of(
-            trial,
-            request,
-            score,
-            value=value,
-            seconds=seconds,
-            error=error,
-            attempt=task.attempt,
-        )
+        ScoreRow.of(scored, request, score, value=value, seconds=seconds, error=error)
         for score, value in scores.items()
     ]
 

@@ -12,6 +12,7 @@ from teasel.__main__ import main
 from teasel.analysis import scores, trials
 from teasel.analysis.report.page import read_report
 from teasel.analysis.top import top
+from teasel.metrics import PAPER_SEEDS
 from teasel.sweep.grid.grid import check_grid
 from teasel.sweep.grid.source import read_yaml
 from teasel.sweep.store.results import Results, ResultsError
@@ -356,3 +357,29 @@ def test_studies_of_other_images_by_one_name_are_refused(tmp_path: Path) -> None
         ResultsError, match="`data_fingerprint` of dsprites_mini is dsprites_mini and others"
     ):
         scores([one, two])
+
+
+# Several metric seeds
+
+
+def test_a_score_of_several_seeds_is_their_mean_with_its_deviation(made: Made) -> None:
+    made.run(metrics="{mig: {}, sap: {}}")
+    before = scores(made.results, wide=True)
+    assert not [name for name in before if name.endswith("_sd")]
+    first = PAPER_SEEDS["mean"]["mig"]
+    made.run(metrics="{mig: {}, sap: {}}", metric_seed="null\nmetric_seeds: 3", value=7)
+    tidy = scores(made.results).query("metric == 'mig'")
+    assert sorted(tidy["metric_seed"].unique()) == [first, first + 1, first + 2]
+    assert len(tidy) == 3 * len(before)
+    wide = scores(made.results, wide=True)
+    expected = [(seed + 14) / 3 for seed in before["mig"]]  # the first was not made again
+    assert wide["mig"].tolist() == pytest.approx(expected)
+    deviations = [np.std([seed, 7, 7], ddof=1) for seed in before["mig"]]
+    assert wide["mig_sd"].tolist() == pytest.approx(deviations)
+    assert [name for name in wide if name.endswith("_sd")] == ["mig_sd", "sap_sd"]
+    alone = scores(made.results, wide=True, metric_seed={"mig": first, "sap": 2678185683})
+    assert alone["mig"].tolist() == before["mig"].tolist()
+    assert "mig_sd" not in alone
+    assert top(made.results, "mig")["mig"].tolist() == sorted(wide["mig"], reverse=True)
+    made.run(metrics="{mig: {}, sap: {}}", metric_seed="null\nmetric_seeds: 1")
+    assert scores(made.results, wide=True)["mig"].tolist() == before["mig"].tolist()

@@ -17,11 +17,13 @@ from teasel.errors import ConfigError
 from teasel.metrics import METRICS, PAPER_SEEDS
 from teasel.models import MethodEntry
 from teasel.sweep.commands.plan import print_plan
+from teasel.sweep.commands.rescore import _requests_of
 from teasel.sweep.commands.run import _choose_options
 from teasel.sweep.grid import schema
 from teasel.sweep.grid.grid import check_grid, load_grid, packaged_grids, resolve
 from teasel.sweep.grid.source import read_dict, read_yaml
 from teasel.sweep.study.catalogue import describe_grid
+from teasel.sweep.trials.request import MetricRequest
 from teasel.sweep.work.preflight import MissingFilesError
 from teasel.tests.support.bad_grids import LAUGHS, NESTED, ONE, UNKNOWN
 
@@ -126,6 +128,21 @@ def test_the_metric_seeds_are_the_studys_unless_given() -> None:
     # Read off RandomState(0).randint(2**32, ...) in the original's order; spec of the study.
     assert grid_of(GOOD + "metrics: [mig]\n").requests()[0].metric_seed == 3638918503
     assert grid_of(GOOD + "metrics: [mig]\nmetric_seed: 5\n").requests()[0].metric_seed == 5
+
+
+def test_several_metric_seeds_follow_the_first_of_each_score() -> None:
+    once = grid_of(GOOD + "metrics: [mig, sap]\n")
+    asked = grid_of(GOOD + "metrics: [mig, sap]\nmetric_seeds: 3\n")
+    assert [r for request in once.requests() for r in request.repeat(3)] == asked.requests()
+    assert [r.metric_seed - 3638918503 for r in asked.requests()[:3]] == [0, 1, 2]
+    last = MetricRequest.of("mean", "mig", {}, 2**32 - 1)
+    assert [request.metric_seed for request in last.repeat(2)] == [2**32 - 1, 0]
+    assert "metric_seeds" not in resolve(once)
+    cell = ("dsprites_mini", "beta_vae")
+    rescored = _requests_of(resolve(asked), ["sap"])[cell]
+    assert rescored == [r for r in asked.requests_by_cell()[cell] if r.metric == "sap"]
+    for bad in ("0", "1.5", "true"):
+        assert faults_of(GOOD + f"metric_seeds: {bad}\n")
 
 
 def test_a_score_that_compares_models_comes_after_the_run() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from teasel.metrics import METRICS
 from teasel.sweep.trials.request import MetricRequest
-from teasel.sweep.work.score import MetricError, _score_rows
+from teasel.sweep.work.score import MetricError, score_rows
 
 
 @pytest.mark.parametrize(
@@ -35,5 +35,5 @@ def test_a_bug_is_told_by_what_was_raised_or_returned(
     monkeypatch.setitem(METRICS.own, "mig", replace(METRICS["mig"], function=broken))
     nothing: Any = SimpleNamespace(trial_id="it", attempt=1)
     with pytest.raises(MetricError) as raised:
-        _score_rows(nothing, nothing, nothing, MetricRequest.of("mean", "mig", {}))
+        score_rows(nothing, nothing, MetricRequest.of("mean", "mig", {}))
     assert message in str(raised.value)
