@@ -122,12 +122,16 @@ def surgery(
         kl: Of all images, where there is a formula; else it is estimated, too.
     """
     aggregate = log_aggregate_posterior(codes, mean, log_variance)
-    information, marginal = log_posterior - aggregate, aggregate - log_prior
-    found, error = _mean_and_error(-log_likelihood)
-    parts = (_mean_and_error(information), _mean_and_error(marginal))
-    active = float(np.sum(np.var(np.asarray(mean, float), axis=0) > ACTIVE))
+    parts = {
+        "reconstruction": -log_likelihood,
+        "mutual_information": log_posterior - aggregate,
+        "marginal_kl": aggregate - log_prior,
+    }
+    found = {name: float(np.mean(values)) for name, values in parts.items()}
+    errors = {f"{name}_error": _standard_error(values) for name, values in parts.items()}
     kl = float(np.mean(log_posterior - log_prior)) if kl is None else kl
-    return Surgery(found, error, kl, *parts[0], *parts[1], active)
+    active = np.var(np.asarray(mean, float), axis=0) > ACTIVE
+    return Surgery(**found, **errors, kl=kl, active_units=float(np.sum(active)))
 
 
 def importance_bound(log_weights: np.ndarray) -> np.ndarray:
@@ -176,8 +180,9 @@ def score_importance_bound(
     seed = int(sample_integers(rng, 2**31 - 1))
     _, likelihood, prior, posterior = model.log_terms(which, num_samples, seed)
     weights = np.asarray(likelihood, float) + prior - posterior
-    bound, error = _mean_and_error(importance_bound(weights))
-    return _finite({"bound": bound, "bound_error": error, "elbo": float(weights.mean())})
+    bounds = importance_bound(weights)
+    error, elbo = _standard_error(bounds), float(weights.mean())
+    return _finite({"bound": float(bounds.mean()), "bound_error": error, "elbo": elbo})
 
 
 def _some(rng: Rng, num_images: int, num: int) -> np.ndarray:
@@ -187,9 +192,8 @@ def _some(rng: Rng, num_images: int, num: int) -> np.ndarray:
     return np.sort(rng.choice(num_images, num, replace=False))
 
 
-def _mean_and_error(values: np.ndarray) -> tuple[float, float]:
-    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
-    return float(values.mean()), float(error)
+def _standard_error(values: np.ndarray) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
 def _finite(scores: dict[str, float]) -> dict[str, float]:
