@@ -159,12 +159,9 @@ def score_surgery(model: BoundedModel, rng: Rng, *, num_images: Count = 2_000) -
     mean, log_variance = model.posteriors()
     which = _some(rng, model.num_images, num_images)
     codes, *terms = model.log_terms(which, 1, int(sample_integers(rng, 2**31 - 1)))
+    likelihood, prior, posterior = (np.asarray(part[:, 0], float) for part in terms)
     kl = kl_to_standard(mean, log_variance) if model.has_analytic_kl else None
-    found = surgery(
-        *(mean, log_variance, codes[:, 0]),
-        *(np.asarray(part[:, 0], float) for part in terms),
-        kl,
-    )
+    found = surgery(mean, log_variance, codes[:, 0], likelihood, prior, posterior, kl)
     return _finite(found._asdict())
 
 
