@@ -326,9 +326,8 @@ class Trainer:
     def is_broken(self, pack: Pack, place: int) -> bool:
         """Whether a parameter of the model at this place is NaN: no further step mends that."""
         if self._mapped:
-            parameters = _by_model(pack.states.parameters, len(pack.replicas))[place]
-        else:
-            parameters = jax.device_get(pack.states[place].parameters)
+            return bool(_have_nan(pack.states.parameters)[place])
+        parameters = jax.device_get(pack.states[place].parameters)
         return any(np.isnan(leaf).any() for leaf in jax.tree.leaves(parameters))
 
     def shrink(self, pack: Pack, places: Sequence[int]) -> Pack:
@@ -404,6 +403,13 @@ class Trainer:
                 f"sample_batch gives {drawn.dtype} images of shape {drawn.shape}; "
                 f"expected float32 of shape {expected}"
             )
+
+
+@jax.jit
+def _have_nan(stacked: Any) -> jax.Array:
+    """Which models (R,) of a pytree with a leading axis have a NaN."""
+    nans = [jnp.isnan(leaf).any(axis=tuple(range(1, leaf.ndim))) for leaf in jax.tree.leaves(stacked)]
+    return jnp.stack(nans).any(axis=0)
 
 
 def _by_model(stacked: Any, num: int) -> list[Any]:
