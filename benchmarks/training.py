@@ -4,6 +4,7 @@
     .venv/bin/python benchmarks/training.py                 # GPU, where JAX finds one: minutes a
                                                             # call, until no case is left
     .venv/bin/python benchmarks/training.py --host          # a pack between device and host
+    taskset -c 0 .venv/bin/python benchmarks/training.py --later  # later models, on a CPU
 
 Prints a table and writes it into a section of benchmarks/RESULTS.md. On a CPU all contestants run
 in turns in one process, and time is CPU time; PyTorch takes part where it is installed
@@ -22,9 +23,9 @@ from typing import Any
 import jax
 import numpy as np
 from training_accelerator import accelerator_tables
-from training_common import EXAMPLES, SETTINGS, product_rate, table, write_section
+from training_common import EXAMPLES, SETTINGS, STUDYS, product_rate, table, write_section
 
-from teasel.models import METHODS, Model, Replica, Trainer, keep_freed_memory
+from teasel.models import METHODS, Batch, Model, Replica, Trainer, keep_freed_memory
 
 
 def flops_per_step(num_channels: int, batch_size: int) -> float:
@@ -71,10 +72,19 @@ class Contestant:
 
 
 def packed(
-    name: str, draw, data, image_shape, *, num_models=1, steps=8, label="", **options
+    name: str,
+    draw,
+    data,
+    image_shape,
+    *,
+    num_models=1,
+    steps=8,
+    label="",
+    settings=SETTINGS,
+    **options,
 ) -> Contestant:
-    trainer = Trainer(METHODS[name], SETTINGS, image_shape, draw, data, **options)
-    replicas = [Replica(EXAMPLES[name], seed) for seed in range(num_models)]
+    trainer = Trainer(METHODS[name], settings, image_shape, draw, data, **options)
+    replicas = [Replica(METHODS[name].example, seed) for seed in range(num_models)]
     packs = [trainer.start(replicas)]
 
     def take(num_steps: int) -> None:
@@ -127,7 +137,7 @@ def cpu_tables(rounds: int) -> str:
         build(label="products, pack of 8", form="products", num_models=8, steps=1),
         *(
             packed(name, draw, images, (64, 64, 1), label=f"{name}, direct")
-            for name in EXAMPLES
+            for name in STUDYS
             if name != "beta_vae"
         ),
         packed("beta_vae", draw, colour, (64, 64, 3), label="direct, 3 channels"),
@@ -159,6 +169,49 @@ def cpu_tables(rounds: int) -> str:
     )
     columns = ("form", "model-steps / CPU-s", "to PyTorch", "of the limit", "first 2 steps, CPU-s")
     return heading + table(columns, rows)
+
+
+LATER: dict[str, tuple[str, dict[str, Any]]] = {
+    "prior: mixture": ("beta_vae", {"prior": "mixture"}),
+    "prior: vamp": ("beta_vae", {"prior": "vamp"}),
+    "prior: autoregressive": ("beta_vae", {"prior": "autoregressive"}),
+    "prior: coupling": ("beta_vae", {"prior": "coupling"}),
+    "posterior: autoregressive": ("beta_vae", {"posterior": "autoregressive"}),
+    "free_bits and kl_annealing_steps": (
+        "beta_vae",
+        {"free_bits": 0.1, "kl_annealing_steps": 1000},
+    ),
+    "iwae, 5 samples": ("iwae", {}),
+    "ada_gvae": ("ada_gvae", {}),
+    "ml_vae": ("ml_vae", {}),
+    "infogan": ("infogan", {}),
+}
+"""By label: a method, and its settings."""
+
+
+def later_table(rounds: int) -> str:
+    """What a step of later models takes, in steps of a beta-VAE."""
+    images = np.random.default_rng(0).integers(0, 2, (1000, 64, 64, 1)).astype(np.float32)
+
+    def draw(data, key, batch_size):
+        drawn = data[jax.random.randint(key, (batch_size,), 0, len(data))]
+        return Batch(drawn, drawn[::-1], jax.random.bernoulli(key, shape=(batch_size, 5)))
+
+    build = functools.partial(packed, draw=draw, data=images, image_shape=(64, 64, 1), steps=4)
+    first = build("beta_vae")
+    others = [
+        build(name, label=label, settings=SETTINGS._replace(**changes))
+        for label, (name, changes) in LATER.items()
+    ]
+    for _ in range(rounds):
+        for contestant in (first, *others):
+            contestant.run(time.process_time)
+    rows = [(c.name, f"{1 / _ratio(c, first):.2f}", f"{c.compile_seconds:.1f}") for c in others]
+    heading = (
+        f"CPU time of a step, as a multiple of a beta-VAE's; float32, batch {SETTINGS.batch_size}, "
+        f"64 x 64 x 1, the paper's networks; medians of {rounds} rounds in turns.\n\n"
+    )
+    return heading + table(("model", "steps of a beta-VAE", "first 2 steps, CPU-s"), rows)
 
 
 def host_table(num_models: int = 64) -> str:
@@ -211,12 +264,17 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=9.0, help="GPU: of one call")
     parser.add_argument("--kept", type=Path, default=Path("training.jsonl"), help="GPU: measured")
     parser.add_argument("--host", action="store_true", help="a pack between device and host")
+    parser.add_argument("--later", action="store_true", help="later models, on a CPU")
     arguments = parser.parse_args()
     keep_freed_memory()  # as a worker does, before JAX starts its threads
     device = jax.devices()[0]
     if arguments.host:
         title, where = f"A pack between {device.device_kind} and the host", device.device_kind
         command, tables = ".venv/bin/python benchmarks/training.py --host", host_table()
+    elif arguments.later:
+        title, where = "Later models on a CPU", platform.processor() or platform.machine()
+        command = "taskset -c 0 .venv/bin/python benchmarks/training.py --later"
+        tables = later_table(arguments.rounds)
     elif device.platform == "cpu":
         title, where = "Training on a CPU", platform.processor() or platform.machine()
         command = (

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from training_common import EXAMPLES, SETTINGS, product_rate, table
+from training_common import EXAMPLES, SETTINGS, STUDYS, product_rate, table
 
 from teasel.datasets.dataset import Dataset, Factor
 from teasel.models import METHODS, Model, Replica, TrainedModel, Trainer
@@ -58,7 +58,7 @@ class Case(NamedTuple):
 
 def cases(form: str) -> list[Case]:
     """All cases, what tells most first; `form` is the device's own."""
-    methods = [method for method in EXAMPLES if method not in ("beta_vae", "factor_vae")]
+    methods = [method for method in STUDYS if method not in ("beta_vae", "factor_vae")]
     of_one_channel = functools.partial(Case, method="beta_vae", channels=1)
     peers = ("PyTorch", "torch.func.vmap")
     return [

@@ -259,7 +259,8 @@ class Trainer:
             result["bits_per_dimension"] = bits
             result["kl_per_latent"] = row[len(CURVES) :].tolist()
             if np.isfinite(result["loss"]):
-                result = {name: None if np.isnan(v).any() else v for name, v in result.items()}
+                lacking = [n for n, v in result.items() if v is not None and np.isnan(v).any()]
+                result |= dict.fromkeys(lacking)
             results.append(result)
         return results
 

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -7,6 +8,7 @@ import pytest
 
 from teasel.models import (
     METHODS,
+    Batch,
     Memory,
     Replica,
     Settings,
@@ -64,25 +66,42 @@ def test_a_pack_takes_what_an_accelerator_s_compiled_program_did(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "num_channels"),
-    [("beta_vae", 3), *((name, 1) for name in METHODS if name != "untrained")],
+    ("name", "num_channels", "changes"),
+    [
+        ("beta_vae", 3, {}),
+        ("beta_vae", 1, {"prior": "vamp"}),
+        *((name, 1, {}) for name in METHODS if name != "untrained"),
+    ],
 )
 def test_activations_are_within_a_quarter_of_what_a_cpu_s_compiled_program_takes(
-    name, num_channels
+    name, num_channels, changes
 ) -> None:
-    shape = (64, 64, num_channels)
+    shape, settings = (64, 64, num_channels), SETTINGS._replace(**changes)
 
     def draw(data, key, batch_size):
         del data
-        return jax.random.uniform(key, (batch_size, *shape))
+        images = jax.random.uniform(key, (batch_size, *shape))
+        return Batch(images, images[::-1], jnp.zeros((batch_size, 5), bool))
 
-    trainer = Trainer(METHODS[name], SETTINGS, shape, draw, (), form="direct")
+    trainer = Trainer(METHODS[name], settings, shape, draw, (), form="direct")
     pack = trainer.start([Replica(dict.fromkeys(METHODS[name].parameters, 1.0), 0)])
     who = (jnp.uint32(0), _floats(pack.replicas[0]), 0)
     lowered = trainer._advance.lower(pack.states[0], jnp.zeros(4), (), *who)
     measured = lowered.compile().memory_analysis().temp_size_in_bytes
-    memory = pack_memory(METHODS[name], SETTINGS, shape, 0, 1, platform="cpu")
+    memory = pack_memory(METHODS[name], settings, shape, 0, 1, platform="cpu")
     assert memory.activations == pytest.approx(measured, rel=0.25)
+
+
+def test_who_sees_more_images_or_codes_in_a_step_needs_more_memory() -> None:
+    def needed(name: str, **changes: Any) -> int:
+        settings = Settings(**changes)
+        return pack_memory(METHODS[name], settings, (64, 64, 1), 0, 1, platform="gpu").activations
+
+    plain = needed("beta_vae")
+    assert needed("ada_gvae") > 1.5 * plain
+    assert needed("iwae", importance_samples=10) > 1.5 * needed("iwae", importance_samples=5)
+    assert needed("beta_vae", prior="vamp", prior_components=128) > 1.5 * plain
+    assert needed("infogan") > 1.5 * plain
 
 
 def test_a_pack_is_as_large_as_fits_and_as_there_are_trials() -> None:
