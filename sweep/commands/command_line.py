@@ -63,6 +63,8 @@ def _plain(value: Any) -> Any:
         return _plain(value._asdict())  # type: ignore[attr-defined]
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item) for item in value]
+    if hasattr(value, "item"):  # a number of NumPy's
+        value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -85,7 +87,7 @@ class Parser(argparse.ArgumentParser):
                 help=what,
             )
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """As argparse does; an option that there is not is an error that names the nearest."""
         found, rest = super().parse_known_args(args, namespace)
         for option in (word.partition("=")[0] for word in rest if word.startswith("-")):

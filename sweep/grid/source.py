@@ -273,27 +273,32 @@ def change(source: Source, changes: Sequence[str]) -> Source:
     for text in changes:
         name = f"--set {text}"
         keys, _, written = text.partition("=")
-        if not all(keys.split(".")) or not written.strip():
+        *above, last = keys.split(".")
+        if not all((*above, last)) or not written.strip():
             raise ConfigError(f"{name}: expected KEY=VALUE, as in 'training.steps=1000'")
-        new = read_yaml(written, name).value
-        place, path = value, ()
-        for key in keys.split("."):
-            before, parent = path, place
-            is_list = isinstance(parent, list)
-            if not (isinstance(parent, dict) or (is_list and key.isdecimal())):
-                what = f"expected a mapping{' or a place' * is_list}"
-                raise ConfigError(f"{name}: {'.'.join(map(str, before)) or 'the file'}: {what}")
-            step = int(key) if is_list else key
-            path = (*before, step)
-            if is_list and int(key) >= len(parent):
-                raise ConfigError(f"{name}: {'.'.join(map(str, before))} has {len(parent)} entries")
-            if not is_list and key not in parent:
-                parent[key] = {}
-                made[path] = name
-            place = parent[step]
-        parent[step], made[path] = new, name
+        path: KeyPath = ()
+        place: Any = value
+        for key in above:
+            step = _step(place, key, path, name)
+            path = (*path, step)
+            if isinstance(place, dict) and place.get(step) is None:
+                place[step], made[path] = {}, name
+            place = place[step]
+        step = _step(place, last, path, name)
+        place[step], made[*path, step] = read_yaml(written, name).value, name
     text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
     return source._replace(text=text, value=value, changes=made)
+
+
+def _step(place: Any, key: str, path: KeyPath, name: str) -> str | int:
+    """What leads on from a place: a key of a mapping, or a number below the length of a list."""
+    if isinstance(place, dict):
+        return key
+    if isinstance(place, list) and key.isdecimal() and int(key) < len(place):
+        return int(key)
+    found = f"a list of {len(place)}" if isinstance(place, list) else f"{place!r}"
+    where = ".".join(map(str, path)) or "the file"
+    raise ConfigError(f"{name}: {where} is {found}: expected a mapping, or a place in a list")
 
 
 def _plain(given: Any, path: KeyPath, faults: list[Fault]) -> Any:
