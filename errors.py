@@ -51,7 +51,7 @@ INSTALL = "; one of your own must be installed, see docs/your_own.md"
 
 
 def hint(name: str, known: Sequence[str], otherwise: str = "") -> str:
-    """The nearest known name as a question, or all of them, but no more than 50.
+    """The nearest known name as a question, or all of them, but no more than 50; else nothing.
 
     Args:
         name: What was asked for.
@@ -64,6 +64,8 @@ def hint(name: str, known: Sequence[str], otherwise: str = "") -> str:
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     if close:
         return f" (did you mean '{close[0]}'?)"
+    if not known:
+        return ""
     names = ", ".join(known[:_MOST_NAMES])
     more = len(known) - _MOST_NAMES
     return f" (one of: {names}{f' and {more:,} more' if more > 0 else ''}{otherwise})"
