@@ -459,14 +459,15 @@ def test_a_results_folder_keeps_the_grid_as_it_was_changed(grid_file: Path, tmp_
 
 
 def test_faults_of_a_file_and_of_its_changes_are_told_together(grid_file: Path) -> None:
-    grid_file.write_text(grid_file.read_text() + "sedes: 3\n")
+    wrong = grid_file.with_name("wrong.yaml")  # that file is of all tests
+    wrong.write_text(grid_file.read_text() + "sedes: 3\n")
     with pytest.raises(ConfigError) as told:
-        load_grid(grid_file, ["training.stps=5", "methods.dip_vae_i.lambda_od=x"])
+        load_grid(wrong, ["training.stps=5", "methods.dip_vae_i.lambda_od=x"])
     *changes, last = str(told.value).splitlines()
     what = "methods.dip_vae_i.lambda_od: input should be a valid number, got 'x'"
     assert f"--set methods.dip_vae_i.lambda_od=x: {what}" in changes
     assert "--set training.stps=5: unknown key 'stps' (did you mean 'steps'?)" in changes
-    assert last.startswith(f"{grid_file}:")
+    assert last.startswith(f"{wrong}:")
     assert "unknown key 'sedes'" in last
 
 
