@@ -26,19 +26,19 @@ from .sweep.commands.command_line import (
     EXIT_CODES,
     INTERRUPTED,
     Command,
+    Parser,
     add_grids,
+    add_json,
     add_results,
     at_least,
     show,
+    show_json,
 )
 from .sweep.schedule.display import Display
 from .version import __version__
 
 DRIVERS = ("run", "rescore")
 """The commands whose work matters more than what they print."""
-
-RENAMED_OPTIONS = {"--share": "--shard"}
-"""Options of earlier versions, and what they are called now."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,11 +50,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.open(os.devnull, os.O_RDWR)
     sys.stdout, sys.stderr = (s or open(os.devnull, "w") for s in (sys.stdout, sys.stderr))  # noqa: SIM115
     words = sys.argv[1:] if argv is None else list(argv)
-    for word in words:
-        option = word.partition("=")[0]
-        if option in RENAMED_OPTIONS:
-            show(f"{option} is now called {RENAMED_OPTIONS[option]}", sys.stderr)
-            return BAD_INPUT
     out, errors = Display(sys.stdout), Display(sys.stderr)
     with contextlib.redirect_stdout(cast(IO[str], out)), redirect_stderr(cast(IO[str], errors)):
         try:
@@ -63,18 +58,26 @@ def main(argv: Sequence[str] | None = None) -> int:
             out.flush()
         if out.error and not isinstance(out.error, BrokenPipeError):
             show(f"The output cannot be written: {out.error}", sys.stderr)
-            return code if words[0] in DRIVERS else BAD_INPUT
+            return code if _asked_for(words) in DRIVERS else BAD_INPUT
         return code
 
 
 def _carry_out(words: Sequence[str]) -> int:
+    level = logging.INFO
     try:
-        arguments = _make_parser(words).parse_args(words)
-        with _show_messages():
+        parser = _make_parser(words)
+        if not words:
+            show(parser.format_help().removesuffix("\n"))
+            return DONE
+        arguments = parser.parse_args(words)
+        level = arguments.level
+        with _show_messages(level, getattr(arguments, "json", False)):
             return arguments.main(arguments)
     except KeyboardInterrupt:
         return INTERRUPTED
     except TeaselError as error:
+        if level == logging.DEBUG:
+            show(traceback.format_exc(), sys.stderr)
         show(str(error), sys.stderr)
         return BAD_INPUT
     except Exception as error:
@@ -108,6 +111,7 @@ class _Top:
             "--num", metavar="N", type=at_least(1, int), default=10, help="how many (default: 10)"
         )
         _add_choice(parser)
+        add_json(parser)
 
     def main(self, arguments: argparse.Namespace) -> int:
         """Prints the models that score best."""
@@ -122,7 +126,9 @@ class _Top:
             parameters=arguments.parameters,
             metric_seed=arguments.metric_seed,
         )
-        if table.empty:
+        if arguments.json:
+            show_json({"models": table.to_dict("records")})
+        elif table.empty:
             show("No model has this score yet.")
         else:
             show(table.to_string(index=False, float_format="{:.4f}".format))
@@ -171,7 +177,8 @@ class _Submit:
             ("kuberay", "a KubeRay RayJob"),
             ("ray-job", "a job of a running Ray cluster"),
         ):
-            target = targets.add_parser(name, help=what, description=what)
+            example = f"example: teasel submit {name} mine.yaml --cluster cluster.yaml"
+            target = targets.add_parser(name, help=what, description=what, epilog=example)
             add_grids(target, nargs="*")
             target.add_argument("--cluster", metavar="FILE", help="what to ask of the cluster")
             target.add_argument(
@@ -201,6 +208,7 @@ class _Submit:
             arguments.cluster,
             results=arguments.results,
             select=arguments.select,
+            changes=arguments.set,
             show=arguments.print,
             dry_run=arguments.dry_run,
         )
@@ -232,41 +240,86 @@ def _parameters(text: str) -> dict[str, Any]:
     return parameters
 
 
-COMMANDS: dict[str, tuple[str, Command | str]] = {
-    "plan": ("say what a grid stands for, and what it costs", "plan"),
-    "run": ("do what is missing of a grid", "run"),
-    "status": ("say how far a study is", "status"),
-    "failures": ("show what failed, grouped by exception", "failures"),
-    "forget": ("take trials out of a results folder, to make them anew", "forget"),
-    "compact": ("fold the many small files of a results folder into few", "compact"),
-    "merge": ("unite results folders of one study", "merge"),
-    "verify": ("look for what is damaged, missing or double", "verify"),
-    "top": ("list the models that score best", _Top()),
-    "rescore": ("score trained models by more metrics", "rescore"),
-    "score": ("score codes, an encoder or a model that no study has trained", "score"),
-    "methods": ("list the methods and their hyper-parameters", "methods"),
-    "metrics": ("list the metrics and their parameters", "metrics"),
-    "data": ("list the data sets, or prepare one", "data"),
-    "report": ("write a study's report, one HTML page", _Report()),
-    "submit": ("run a grid on Slurm, Kubernetes or a Ray cluster", _Submit()),
+COMMANDS: dict[str, tuple[str, Command | str, str]] = {
+    "plan": (
+        "say what a grid stands for, and what it costs",
+        "plan",
+        "quickstart --set training.steps=1000",
+    ),
+    "run": (
+        "do what is missing of a grid",
+        "run",
+        "mine.yaml --results results/mine --select 'method=beta_vae,seed<5'",
+    ),
+    "status": ("say how far a study is", "status", "results/mine --json"),
+    "failures": ("show what failed, grouped by exception", "failures", "results/mine"),
+    "forget": (
+        "take trials out of a results folder, to make them anew",
+        "forget",
+        "results/mine --select method=beta_vae,beta=4",
+    ),
+    "compact": (
+        "fold the many small files of a results folder into few",
+        "compact",
+        "results/mine",
+    ),
+    "merge": (
+        "unite results folders of one study",
+        "merge",
+        "results/here results/there --into results/mine",
+    ),
+    "verify": ("look for what is damaged, missing or double", "verify", "results/mine"),
+    "top": ("list the models that score best", _Top(), "results/mine --metric mig"),
+    "rescore": (
+        "score trained models by more metrics",
+        "rescore",
+        "results/mine --metrics udr,infomec",
+    ),
+    "score": (
+        "score codes, an encoder or a model that no study has trained",
+        "score",
+        "codes.npz --metrics mig dci",
+    ),
+    "methods": ("list the methods and their hyper-parameters", "methods", ""),
+    "metrics": ("list the metrics and their parameters", "metrics", "--json"),
+    "data": ("list the data sets, or prepare one", "data", "prepare dsprites"),
+    "report": (
+        "write a study's report, one HTML page",
+        _Report(),
+        "results/mine --output mine.html",
+    ),
+    "submit": (
+        "run a grid on Slurm, Kubernetes or a Ray cluster",
+        _Submit(),
+        "slurm mine.yaml --cluster cluster.yaml",
+    ),
 }
-"""What each command is for, and what does it: a module of `sweep/commands`, or an object here."""
+"""What each command is for; what does it, a module of `sweep/commands` or an object here; and the
+arguments of an example."""
+
+
+def _asked_for(words: Sequence[str]) -> str | None:
+    """The command that these words ask for."""
+    return next((word for word in words if not word.startswith("-")), None)
 
 
 def _make_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     """The parser, with the arguments of the command that these words ask for."""
-    parser = argparse.ArgumentParser(
+    codes = ", ".join(f"{code} {what}" for code, what in EXIT_CODES.items())
+    parser = Parser(
         prog="teasel",
         description="Train, score and analyse disentanglement studies from one YAML grid.",
         epilog="GRID is the name of a packaged grid (quickstart, locatello2019, ...) or a file. "
-        f"Exit codes: {EXIT_CODES}.",
+        f"Exit codes: {codes}. Example: teasel run quickstart",
     )
+    parser.set_defaults(level=logging.INFO)
     parser.add_argument("--version", action="version", version=f"teasel {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    asked_for = next((word for word in words if not word.startswith("-")), None)
-    for name, (what, command) in COMMANDS.items():
-        entry = commands.add_parser(name, help=what)
-        if name == asked_for:
+    for name, (what, command, example) in COMMANDS.items():
+        entry = commands.add_parser(
+            name, help=what, description=what, epilog=f"example: teasel {name} {example}"
+        )
+        if name == _asked_for(words):
             if isinstance(command, str):
                 module = import_module(f".sweep.commands.{command}", __package__)
                 command = cast(Command, module)
@@ -276,30 +329,39 @@ def _make_parser(words: Sequence[str]) -> argparse.ArgumentParser:
 
 
 class _Terminal(logging.Handler):
-    """Shows messages plainly on the terminal; warnings among the errors, and called so."""
+    """Shows messages plainly on the terminal; warnings among the errors, and called so.
+
+    Args:
+        apart: Whether all stand among the errors, as the output is for JSON.
+        timed: Whether each begins with its time.
+    """
+
+    def __init__(self, apart: bool, timed: bool) -> None:
+        super().__init__()
+        self._apart = apart
+        self._begin = logging.Formatter("%(asctime)s ").format if timed else lambda record: ""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Prints a message."""
-        text = record.getMessage()
-        if record.levelno >= logging.WARNING:
-            show(f"{record.levelname.lower()}: {text}", sys.stderr)
-        else:
-            show(text, sys.stdout)
+        serious = record.levelno >= logging.WARNING
+        kind = f"{record.levelname.lower()}: " if serious else ""
+        text = f"{self._begin(record)}{kind}{record.getMessage()}"
+        show(text, sys.stderr if serious or self._apart else sys.stdout)
 
 
 @contextlib.contextmanager
-def _show_messages() -> Iterator[None]:
-    """Shows what Teasel logs, for as long as the context lasts."""
-    logger, handler = logging.getLogger("teasel"), _Terminal()
-    level, propagates = logger.level, logger.propagate
+def _show_messages(level: int, apart: bool) -> Iterator[None]:
+    """Shows what Teasel logs from a level on, for as long as the context lasts."""
+    logger, handler = logging.getLogger("teasel"), _Terminal(apart, level == logging.DEBUG)
+    before, propagates = logger.level, logger.propagate
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(level)
     logger.propagate = False
     try:
         yield
     finally:
         logger.removeHandler(handler)
-        logger.setLevel(level)
+        logger.setLevel(before)
         logger.propagate = propagates
 
 

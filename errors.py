@@ -44,12 +44,14 @@ class UnknownNameError(TeaselError, ValueError):
         return hint(self.name, self.known)
 
 
+_MOST_NAMES = 50
+
 INSTALL = "; one of your own must be installed, see docs/your_own.md"
 """What else may help where an entry of a catalogue is unknown."""
 
 
 def hint(name: str, known: Sequence[str], otherwise: str = "") -> str:
-    """The nearest known name as a question, or all of them.
+    """The nearest known name as a question, or all of them, but no more than 50; else nothing.
 
     Args:
         name: What was asked for.
@@ -60,6 +62,10 @@ def hint(name: str, known: Sequence[str], otherwise: str = "") -> str:
     (" (did you mean 'beta'?)", ' (one of: beta, gamma)')
     """
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return (
-        f" (did you mean '{close[0]}'?)" if close else f" (one of: {', '.join(known)}{otherwise})"
-    )
+    if close:
+        return f" (did you mean '{close[0]}'?)"
+    if not known:
+        return ""
+    names = ", ".join(known[:_MOST_NAMES])
+    more = len(known) - _MOST_NAMES
+    return f" (one of: {names}{f' and {more:,} more' if more > 0 else ''}{otherwise})"

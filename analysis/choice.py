@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..errors import hint
 from ..metrics import COMPARISONS, PAPER_PARAMETERS, PAPER_SEEDS
 from ..sweep.store.files import row_numbers
 from ..sweep.store.results import ResultsError
@@ -160,7 +161,9 @@ def _check_wanted(ways: Iterable[Way], parameters: Mapping[str, Any], seed: Seed
         each = value if isinstance(value, Mapping) else {name: value}
         told = [way for way in ways if not isinstance(value, Mapping) or way["metric"] == name]
         if not any(_has(way, each) for way in told):
-            what = f"of {name} " if isinstance(value, Mapping) else ""
+            known = sorted({way["metric"] for way in ways})
+            nearest = hint(name, known) if not told else ""
+            what = f"of {name}{nearest} " if isinstance(value, Mapping) else ""
             raise ResultsError(
                 f"no scores {what}were made with {_format(each)}; there are "
                 f"{'; '.join(sorted({_describe(way) for way in told})) or 'none at all'}"

@@ -26,6 +26,7 @@ class Job(NamedTuple):
         sources: Those files.
         results: A URI, or an absolute path.
         select: The selection, if there is one.
+        changes: What the grids have otherwise than their files.
     """
 
     study: str
@@ -33,6 +34,7 @@ class Job(NamedTuple):
     sources: tuple[Source, ...]
     results: str
     select: str | None
+    changes: tuple[str, ...] = ()
 
     def arguments(self, folder: str | None = None) -> list[str]:
         """The arguments of `teasel` that do this job.
@@ -44,7 +46,8 @@ class Job(NamedTuple):
         if folder is not None:
             grids = [f"{folder}/{Path(g).name}" if Path(g).is_absolute() else g for g in grids]
         selection = ["--select", self.select] if self.select else []
-        return ["run", *grids, "--results", self.results, *selection]
+        changes = [word for change in self.changes for word in ("--set", change)]
+        return ["run", *grids, "--results", self.results, *selection, *changes]
 
     def files_to_ship(self) -> dict[str, str]:
         """The text of the grids that are files, by file name, to be carried to where the job runs.
@@ -66,20 +69,23 @@ class Job(NamedTuple):
         return files
 
 
-def prepare(names: Sequence[str], results: str | None, select: str | None) -> Job:
+def prepare(
+    names: Sequence[str], results: str | None, select: str | None, changes: Sequence[str] = ()
+) -> Job:
     """The job that runs some grids.
 
     Args:
         names: Packaged grids, or YAML files, of one study.
         results: Folder or URI; by default ``results/<study>`` below the current folder.
         select: Only the trials that meet these conditions.
+        changes: Other values in the grids, each as in ``training.steps=1000``.
 
     Raises:
         ConfigError: If a grid is wrong.
         SelectionError: If the selection is wrong.
         SubmitError: If the grids are of several studies, or the URI has a secret in it.
     """
-    loaded = [load_grid(name) for name in names]
+    loaded = [load_grid(name, changes) for name in names]
     studies = sorted({grid.study for grid, _ in loaded})
     if len(studies) > 1:
         raise SubmitError(f"the grids are of several studies: {', '.join(studies)}")
@@ -99,4 +105,5 @@ def prepare(names: Sequence[str], results: str | None, select: str | None) -> Jo
         ),
         results,
         select,
+        tuple(changes),
     )

@@ -32,6 +32,7 @@ def submit(
     select: str | None = None,
     show: bool = False,
     dry_run: bool = False,
+    changes: Sequence[str] = (),
 ) -> str:
     """Submits a study, or only renders or checks it, and returns what there is to say.
 
@@ -44,6 +45,7 @@ def submit(
         select: Only the trials that meet these conditions.
         show: Render what would be submitted, and no more.
         dry_run: Check it, here and by the cluster, and no more.
+        changes: Other values in the grids, each as in ``training.steps=1000``.
 
     Raises:
         ConfigError: If a grid or the cluster's file is wrong.
@@ -52,7 +54,7 @@ def submit(
     """
     shape, module = TARGETS[target]
     settings = load_cluster(cluster, shape)
-    job = prepare(names, results or settings.results, select)
+    job = prepare(names, results or settings.results, select, changes)
     if show:
         return module.render(settings, job)
     module.check(settings, job)

@@ -409,7 +409,9 @@ class Trainer:
 @jax.jit
 def _have_nan(stacked: Any) -> jax.Array:
     """Which models (R,) of a pytree with a leading axis have a NaN."""
-    nans = [jnp.isnan(leaf).any(axis=tuple(range(1, leaf.ndim))) for leaf in jax.tree.leaves(stacked)]
+    nans = [
+        jnp.isnan(leaf).any(axis=tuple(range(1, leaf.ndim))) for leaf in jax.tree.leaves(stacked)
+    ]
     return jnp.stack(nans).any(axis=0)
 
 

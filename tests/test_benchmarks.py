@@ -52,7 +52,7 @@ def test_the_headline_comes_first_and_no_case_twice(timing: ModuleType) -> None:
     assert len(set(cases)) == len(cases)
     assert cases[0] == ("kernels", "beta_vae", 1, "bfloat16", 64)
     assert {case.precision for case in cases[:3]} == {"bfloat16", "tensorfloat32", "float32"}
-    for method in timing.EXAMPLES:
+    for method in timing.STUDYS:
         packs = [case for case in cases if case.by == "kernels" and case.method == method]
         assert {case.precision for case in packs} >= {"bfloat16", "tensorfloat32"}
 

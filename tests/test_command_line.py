@@ -1,13 +1,17 @@
 """The command line: exit codes, one clear message, nothing heavy loaded too early."""
 
+import json
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from teasel.__main__ import COMMANDS, main
+from teasel.sweep.commands.command_line import Report, show_json
 
 
 def test_a_bad_grid_is_exit_code_2_with_all_faults_and_nothing_written(
@@ -33,10 +37,31 @@ def test_a_folder_without_results_is_exit_code_2(
     assert "no results here" in capsys.readouterr().err
 
 
-def test_bad_usage_is_exit_code_2() -> None:
+def test_without_a_command_it_is_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert "usage: teasel" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        ("rum quickstart", "unknown name 'rum' (did you mean 'run'?)"),
+        ("data lst", "unknown name 'lst' (did you mean 'list'?)"),
+        ("submit slrum mine.yaml", "unknown name 'slrum' (did you mean 'slurm'?)"),
+        ("plan quickstart --device h20", "unknown name 'h20' (did you mean 'h200'?)"),
+        ("run quickstart --share 3/10", "unknown option '--share' (did you mean '--shard'?)"),
+        ("run quickstart --share=3/10", "unknown option '--share' (did you mean '--shard'?)"),
+        ("data list --quite", "unknown option '--quite' (did you mean '--quiet'?)"),
+        ("status here --zzz", "unknown option '--zzz' (one of: --quiet, --verbose, --json)"),
+    ],
+)
+def test_bad_usage_is_exit_code_2_and_the_nearest_name(
+    words: str, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as caught:
-        main(["rum", "quickstart"])
+        main(words.split())
     assert caught.value.code == 2
+    assert what in capsys.readouterr().err
 
 
 def test_keeping_on_and_stopping_at_the_first_failure_exclude_each_other(
@@ -66,14 +91,6 @@ def test_a_number_that_makes_no_sense_is_exit_code_2(
     assert what in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("option", ["--share 3/10", "--share=3/10"])
-def test_an_option_that_was_renamed_is_answered_with_its_name_of_today(
-    option: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["run", "quickstart", *option.split()]) == 2
-    assert capsys.readouterr().err == "--share is now called --shard\n"
-
-
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_of_its_own(
     command: str, capsys: pytest.CaptureFixture[str]
@@ -81,7 +98,36 @@ def test_every_command_has_help_of_its_own(
     with pytest.raises(SystemExit) as caught:
         main([command, "--help"])
     assert caught.value.code == 0
-    assert f"usage: teasel {command}" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert f"usage: teasel {command}" in output
+    example = f"example: teasel {command} {COMMANDS[command][2]}".rstrip()
+    assert " ".join(output.split()).endswith(example)
+
+
+def test_json_has_null_for_what_is_no_number(capsys: pytest.CaptureFixture[str]) -> None:
+    show_json({"a": [float("nan"), np.float32("inf")], "b": (np.int64(3), True), 4: {0.5}})
+    assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail) == {
+        "a": [None, None],
+        "b": [3, True],
+        "4": [0.5],
+    }
+
+
+def test_a_report_in_json_is_one_object_and_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    for as_json, said in ((True, '{\n "a": 1,\n "b": 2\n}\n'), (False, "one\n")):
+        report = Report(as_json)
+        report.add("one", a=0)
+        report.add(a=1, b=2)
+        report.end()
+        assert capsys.readouterr().out == said
+
+
+def test_a_traceback_is_shown_if_more_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for option, traced in (("--quiet", False), ("--verbose", True)):
+        assert main(["status", str(tmp_path), option]) == 2
+        assert ("Traceback" in capsys.readouterr().err) == traced
 
 
 def test_there_are_few_commands() -> None:
@@ -104,6 +150,13 @@ def test_messages_are_shown_by_the_command_line_and_not_by_the_library(
     for _ in range(2):
         assert main(["status", "nowhere"]) == 0
         assert capsys.readouterr() == ("all is well\n", "warning: nearly\n")
+    assert main(["status", "nowhere", "--json"]) == 0
+    assert capsys.readouterr() == ("", "all is well\nwarning: nearly\n")
+    for words in (["status", "nowhere", "--quiet"], ["--quiet", "status", "nowhere"]):
+        assert main(words) == 0
+        assert capsys.readouterr() == ("", "warning: nearly\n")
+    assert main(["status", "nowhere", "--verbose"]) == 0
+    assert re.match(r"20\d\d-[\d :,-]+ all is well\n", capsys.readouterr().out)
 
 
 def test_methods_are_listed_with_bounds_and_defaults_and_so_are_references(
@@ -136,7 +189,9 @@ def test_plan_takes_a_selection(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
-        ("methd=beta_vae", "no trial has 'methd'; there are"),
+        ("methd=beta_vae", "no trial has 'methd' (did you mean 'method'?)"),
+        ("method=beta_va", "no trial has method 'beta_va' (did you mean 'beta_vae'?)"),
+        ("trial_id=x", "no trial has trial_id 'x' (one of: "),
         ("seed", "expected NAME=VALUE"),
         ("seed<x", "'x' is compared with a number"),
         ("seed>99", "no trial is left"),
@@ -147,6 +202,32 @@ def test_a_bad_selection_is_exit_code_2(
 ) -> None:
     assert main(["plan", "quickstart", "--select", expression]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ("training.stps=5", "unknown key 'stps' (did you mean 'steps'?)"),
+        ("trainng.steps=5", "unknown key 'trainng' (did you mean 'training'?)"),
+        ("methods.beta_va.beta=5", "unknown method 'beta_va' (did you mean 'beta_vae'?)"),
+        ("training.steps=many", "training.steps: input should be a valid integer, got 'many'"),
+        ("datasets.0=dsprites", "datasets is 'dsprites_mini': expected a mapping, or a place in a"),
+        ("training.steps", "expected KEY=VALUE, as in 'training.steps=1000'"),
+        ("seeds=", "expected KEY=VALUE, as in 'training.steps=1000'"),
+    ],
+)
+def test_a_change_that_makes_a_bad_grid_is_exit_code_2(
+    change: str, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", "quickstart", "--set", change]) == 2
+    assert capsys.readouterr().err.startswith(f"--set {change}: {what}")
+
+
+def test_a_changed_grid_is_planned(capsys: pytest.CaptureFixture[str]) -> None:
+    changes = ["seeds=3", "training.steps=100", "methods.beta_vae.beta=[1, 2, 3]", "methods.pca={}"]
+    words = [word for change in changes for word in ("--set", change)]
+    assert main(["plan", "quickstart", *words]) == 0
+    assert "by method: beta_vae 9, untrained 3, pca 3" in capsys.readouterr().out
 
 
 def test_planning_the_study_starts_no_backend_and_imports_nothing_heavy() -> None:
@@ -198,7 +279,8 @@ def test_the_help_says_what_the_exit_codes_mean(capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit):
         main(["--help"])
     words = " ".join(capsys.readouterr().out.split())
-    assert "Exit codes: 0 done, 1 some trials failed, 2 something to mend, 3 interrupted" in words
+    codes = "0 done, 1 some trials failed, or `verify` has findings, 2 something to mend, 3 interr"
+    assert f"Exit codes: {codes}" in words
 
 
 @pytest.mark.parametrize(

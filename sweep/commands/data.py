@@ -4,35 +4,42 @@ import argparse
 
 from ...datasets import DATASETS
 from ...errors import UnknownNameError
-from .command_line import DONE, show
+from .command_line import DONE, Report, add_json, show
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `teasel data`."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    actions.add_parser("list", help="say what is there, what is missing, how to get it")
-    prepare = actions.add_parser("prepare", help="download or draw a data set into the cache")
+    what = "say what is there, what is missing, how to get it"
+    add_json(actions.add_parser("list", help=what, description=what))
+    what = "download or draw a data set into the cache"
+    example = "example: teasel data prepare dsprites"
+    prepare = actions.add_parser("prepare", help=what, description=what, epilog=example)
     prepare.add_argument("name", metavar="NAME", help="a data set of the catalogue")
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Lists the data sets, or prepares one."""
     if arguments.action == "list":
-        print_datasets()
+        print_datasets(arguments.json)
     else:
         prepare(arguments.name)
     return DONE
 
 
-def print_datasets() -> None:
+def print_datasets(as_json: bool = False) -> None:
     """Prints what is there of every data set, and how to get what is missing."""
+    report, datasets = Report(as_json), {}
     for name, dataset in DATASETS.items():
         status = dataset.status()
         size = f"{status.num_images:,} images, {status.num_bytes / 1e6:,.0f} MB"
-        show(f"{name}: {status.state}; {size}; {status.licence}")
+        datasets[name] = status
+        report.add(f"{name}: {status.state}; {size}; {status.licence}")
         for line in (status.homepage, status.advice):
             if line:
-                show(f"  {line}")
+                report.add(f"  {line}")
+    report.add(datasets=datasets)
+    report.end()
 
 
 def prepare(name: str) -> None:

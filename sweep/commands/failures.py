@@ -6,23 +6,30 @@ from ..store.results import Results
 from ..study.remaining import undefined_scores
 from ..study.study import read_study
 from ..work.attempt import describe, without_attempt
-from .command_line import DONE, add_results, show
-from .status import print_undefined
+from .command_line import DONE, Report, add_json, add_results
+from .status import add_undefined
+
+_OF_LAST = ("at", "trial_ids", "log", "traceback")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `teasel failures`."""
     add_results(parser)
+    add_json(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Prints what failed."""
-    print_failures(arguments.results)
+    print_failures(arguments.results, arguments.json)
     return DONE
 
 
-def print_failures(uri: str) -> None:
+def print_failures(uri: str, as_json: bool = False) -> None:
     """Prints every kind of failure once: how often, when last, its traceback and its log.
+
+    Args:
+        uri: The results folder.
+        as_json: Whether to print JSON instead of lines.
 
     Raises:
         ResultsError: If there is no study.
@@ -35,19 +42,25 @@ def print_failures(uri: str) -> None:
         if row["attempt_id"]:
             exception = without_attempt(exception, row["attempt_id"])
         groups.setdefault((row["kind"], row["cause"], exception), []).append(row)
+    report, attempts, failed = Report(as_json), [], []
     for (kind, cause, exception), rows in groups.items():
         last = max(rows, key=lambda row: row["at"])
-        show(f"{len(rows)} x {kind}, {cause}: {exception}")
+        named = {"kind": kind, "cause": cause, "exception": exception, "num": len(rows)}
+        attempts.append(named | {name: last[name] for name in _OF_LAST})
+        report.add(f"{len(rows)} x {kind}, {cause}: {exception}")
         log = f", {last['log']}" if last["log"] else ""
-        show(f"  last at {last['at']}, trials {', '.join(last['trial_ids'])}{log}")
+        report.add(f"  last at {last['at']}, trials {', '.join(last['trial_ids'])}{log}")
         for line in last["traceback"].splitlines():
-            show(f"  | {line}")
-    failed = results.table("trials", ["status", "error", "dataset", "method", "seed"])
-    for row in failed.to_pylist():
-        if row["status"] == "failed":
+            report.add(f"  | {line}")
+    trials = results.table("trials", ["trial_id", "status", "error", "dataset", "method", "seed"])
+    for row in trials.to_pylist():
+        if row.pop("status") == "failed":
+            failed.append(row)
             cell = f"{row['dataset']}, {row['method']}, seed {row['seed']}"
-            show(f"trial {row['trial_id']} ({cell}): {row['error']}")
+            report.add(f"trial {row['trial_id']} ({cell}): {row['error']}")
     undefined = undefined_scores(results, wanted)
-    print_undefined(undefined)
-    if not groups and not undefined and "failed" not in failed["status"].to_pylist():
-        show(f"{results.uri}: no failures")
+    report.add(results=results.uri, failed_attempts=attempts, failed_trials=failed)
+    add_undefined(report, undefined)
+    if not groups and not undefined and not failed:
+        report.add(f"{results.uri}: no failures")
+    report.end()

@@ -5,23 +5,42 @@ import inspect
 
 from ...models import METHODS
 from ..trials.references import REFERENCES
-from .command_line import DONE, show
+from .command_line import DONE, Report, add_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds nothing: `teasel methods` has no arguments."""
+    """Adds the arguments of `teasel methods`."""
+    add_json(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Prints every method with its hyper-parameters, then the references."""
+    report, methods, references = Report(arguments.json), {}, {}
     for name, method in METHODS.items():
-        show(f"{name}: {_first_line(method.factory)}")
+        report.add(f"{name}: {_first_line(method.factory)}")
         for argument, parameter in method.parameters.items():
             by_default = "" if parameter.required else f"; by default {parameter.default:g}"
-            show(f"  {argument}: {parameter.bounds}{by_default}")
-        show(f"  {method.label}; {method.reference}" if method.reference else f"  {method.label}")
+            report.add(f"  {argument}: {parameter.bounds}{by_default}")
+        report.add(
+            f"  {method.label}; {method.reference}" if method.reference else f"  {method.label}"
+        )
+        methods[name] = {
+            "description": _first_line(method.factory),
+            "label": method.label,
+            "reference": method.reference,
+            "hyperparameters": {
+                argument: {
+                    "bounds": str(parameter.bounds),
+                    "default": None if parameter.required else parameter.default,
+                }
+                for argument, parameter in method.parameters.items()
+            },
+        }
     for name, reference in REFERENCES.items():
-        show(f"{name} (reference): {_first_line(reference.function)}")
+        report.add(f"{name} (reference): {_first_line(reference.function)}")
+        references[name] = {"description": _first_line(reference.function)}
+    report.add(methods=methods, references=references)
+    report.end()
     return DONE
 
 

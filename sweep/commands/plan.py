@@ -1,6 +1,7 @@
 """`teasel plan`: what a grid stands for and what it costs, before anything is started."""
 
 import argparse
+import math
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -23,7 +24,7 @@ from ..trials.references import REFERENCES
 from ..trials.trial import Trial, seeds_first
 from ..work.preflight import Look, MissingFilesError
 from ..work.tasks import Demand
-from .command_line import DONE, add_grids, add_ray, show
+from .command_line import DONE, Report, add_grids, add_json, add_ray
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,12 +35,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", choices=DEVICES, help="say what training takes of such an accelerator, too"
     )
+    add_json(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Prints what the grids stand for, and what they cost."""
     print_plan(
-        arguments.grid, arguments.select, arguments.results, arguments.address, arguments.device
+        arguments.grid,
+        arguments.select,
+        arguments.results,
+        arguments.address,
+        arguments.device,
+        arguments.set,
+        arguments.json,
     )
     return DONE
 
@@ -64,6 +72,8 @@ def print_plan(
     uri: str | None,
     ray_address: str | None = None,
     device: str | None = None,
+    changes: Sequence[str] = (),
+    as_json: bool = False,
 ) -> None:
     """Prints what the grids stand for: trials, packs, programs, hours and bytes.
 
@@ -73,6 +83,8 @@ def print_plan(
         uri: A results folder whose finished trials are not counted again.
         ray_address: A running Ray cluster to plan for; by default this machine's CPUs.
         device: A key of `DEVICES`, of which is said what training takes.
+        changes: Other values in the grids, each as in ``training.steps=1000``.
+        as_json: Whether to print JSON instead of lines.
 
     Raises:
         ConfigError: If a grid is wrong.
@@ -85,7 +97,7 @@ def print_plan(
             printed all the same.
         ClusterError: If there is no Ray at the address.
     """
-    loaded = [load_grid(name) for name in names]
+    loaded = [load_grid(name, changes) for name in names]
     results = None if uri is None else Results(uri)
     join_study(loaded, results)  # raises if they cannot be run there
     grids = [grid for grid, _ in loaded]
@@ -100,19 +112,31 @@ def print_plan(
     untrained = [trial for trial, _ in left.untrained]
     share = first.resources.gpus_per_pack
     cluster = _here(left) if ray_address is None else _cluster(ray_address, left, share)
-    show(f"{first.study}: {first.description}" if first.description else first.study)
-    settings = format_count(len({trial.setting for trial in trials}), "setting")
-    show(f"{format_count(len(trials), 'trial')}, {settings}")
+    report = Report(as_json)
+    report.add(
+        f"{first.study}: {first.description}" if first.description else first.study,
+        study=first.study,
+        description=first.description,
+    )
+    settings = len({trial.setting for trial in trials})
+    report.add(
+        f"{format_count(len(trials), 'trial')}, {format_count(settings, 'setting')}",
+        num_trials=len(trials),
+        num_settings=settings,
+    )
     if results is not None:
         tally = left.tally
-        show(
+        report.add(
             f"  {tally.done:,} done, {tally.unscored:,} trained but not scored, "
-            f"{tally.failed:,} failed, {tally.untrained:,} to train"
+            f"{tally.failed:,} failed, {tally.untrained:,} to train",
+            trials=tally,
         )
-    _print_counts("data set", Counter(trial.dataset for trial in trials))
-    _print_counts("method", Counter(trial.method for trial in trials))
-    for line in dict.fromkeys(line for grid in grids for line in grid.left_out()):
-        show(f"  {line}")
+    for what, name in (("data set", "dataset"), ("method", "method")):
+        counts = Counter(getattr(trial, name) for trial in trials)
+        words = ", ".join(f"{each} {count:,}" for each, count in counts.items())
+        report.add(f"  by {what}: {words}", **{f"by_{name}": counts})
+    left_out = list(dict.fromkeys(line for grid in grids for line in grid.left_out()))
+    report.add("\n".join(f"  {line}" for line in left_out), left_out=left_out)
     cores = int(sum(machine.cpus for machine in cluster.machines))
     demand = Demand(gpus=share if any(machine.gpus for machine in cluster.machines) else 0.0)
     slots = sum(machine.holds(demand) for machine in cluster.machines)
@@ -123,24 +147,33 @@ def print_plan(
     # On an accelerator a pack of another size is another program.
     programs = {(pack.trials[0].program, memory and len(pack.trials)) for pack in packs}
     counts = format_count(len(packs), "pack"), format_count(len(programs), "program")
-    show(f"{', '.join(counts)} to compile")
-    _print_places(cluster.machines, demand, slots)
+    report.add(f"{', '.join(counts)} to compile", num_packs=len(packs), num_programs=len(programs))
+    _add_places(report, cluster.machines, demand, slots)
     trained = [pack.trials for pack in packs if pack.trials[0].method not in REFERENCES]
     if trained:
-        _print_memory(max(trained, key=len))
+        _add_memory(report, max(trained, key=len))
     if trained and device:
-        _print_device(device, [trial for pack in trained for trial in pack])
-    show(f"{sum(len(requests) for _, requests in wanted):,} metric runs")
+        _add_device(report, device, [trial for pack in trained for trial in pack])
+    runs = sum(len(requests) for _, requests in wanted)
+    report.add(f"{runs:,} metric runs", num_metric_runs=runs)
     measured = measured_seconds(results, on_cpu=not demand.gpus) if results is not None else {}
     rates = ON_ACCELERATOR if demand.gpus else ON_CPU
     bill = cost(left.untrained, left.unscored, first.save_models, measured, rates)
     cells = {cell_of(trial) for trial in untrained if trial.training.steps}
     if demand.gpus and not cells <= measured.keys():
-        show(f"about {_hours(bill.score_seconds)} core-hours to score; to train, not known before")
-        show("  each data set and method has trained a pack on an accelerator here")
+        report.add(
+            f"about {_hours(bill.score_seconds)} core-hours to score; to train, not known before\n"
+            "  each data set and method has trained a pack on an accelerator here",
+            cost=bill._replace(train_seconds=math.nan)._asdict() | {"seconds": None},
+        )
     else:
-        _print_hours(bill, bool(measured), max(1, slots) if demand.gpus else None, max(1, cores))
-    show(f"about {bill.num_bytes / 1e9:,.2f} GB of results")
+        places = max(1, slots) if demand.gpus else None
+        _add_hours(report, bill, bool(measured), places, max(1, cores))
+    report.add(
+        f"about {bill.num_bytes / 1e9:,.2f} GB of results",
+        missing=str(cluster.missing) if cluster.missing else None,
+    )
+    report.end()
     if cluster.missing:
         raise cluster.missing
 
@@ -172,17 +205,23 @@ def _find_missing(
     return None
 
 
-def _print_places(machines: Sequence[Demand], demand: Demand, slots: int) -> None:
+def _add_places(report: Report, machines: Sequence[Demand], demand: Demand, slots: int) -> None:
     """Whether the packs can be placed, and how many at a time."""
     need = f"{demand.cpus:g} CPU" + (f" and {demand.gpus:g} accelerator" if demand.gpus else "")
     cpus, gpus = (sum(getattr(each, kind) for each in machines) for kind in ("cpus", "gpus"))
     offer = f"{len(machines)} machine{'s' * (len(machines) != 1)} with {cpus:g} CPUs"
     offer += f" and {gpus:g} accelerators" if gpus else ""
     answer = f"{slots:,} at a time" if slots else "no machine can place one"
-    show(f"  a pack needs {need}: {answer}, on {offer}")
+    report.add(
+        f"  a pack needs {need}: {answer}, on {offer}",
+        packs_at_a_time=slots,
+        num_machines=len(machines),
+        num_cpus=cpus,
+        num_accelerators=gpus,
+    )
 
 
-def _print_hours(bill: Cost, measured: bool, slots: int | None, cores: int) -> None:
+def _add_hours(report: Report, bill: Cost, measured: bool, slots: int | None, cores: int) -> None:
     """How long it takes: on cores alone, or on accelerators with cores that score beside them."""
     if slots is None:
         unit, where = "core-hours", f"{cores} cores"
@@ -191,40 +230,39 @@ def _print_hours(bill: Cost, measured: bool, slots: int | None, cores: int) -> N
         unit, where = "pack-hours", f"accelerators, {slots} packs at a time, and {cores} cores"
         seconds = max(bill.train_seconds / slots, bill.score_seconds / cores)
     origin = "medians of this results folder" if measured else "rates of one CPU core"
-    show(
+    report.add(
         f"about {_hours(bill.train_seconds)} {unit} to train, {_hours(bill.score_seconds)} "
-        f"core-hours to score ({origin}): {duration(seconds)} on {where}"
+        f"core-hours to score ({origin}): {duration(seconds)} on {where}",
+        cost=bill._asdict() | {"seconds": seconds},
     )
 
 
-def _print_counts(what: str, counts: Counter[str]) -> None:
-    show(f"  by {what}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
-
-
-def _print_memory(trials: Sequence[Trial]) -> None:
+def _add_memory(report: Report, trials: Sequence[Trial]) -> None:
     """What the largest pack needs here, and what it would need on an accelerator."""
     for where, platform in (("a CPU", "cpu"), ("an accelerator", "gpu")):
         memory = memory_of(trials[0], len(trials), platform)
-        show(
+        report.add(
             f"memory on {where}: data {_mib(memory.data)}; a model "
             f"{_mib(memory.parameters + memory.optimizer)}, its step {_mib(memory.activations)}"
             f"{', one at a time' if platform == 'cpu' else ''}; "
-            f"a pack of {len(trials)} {_mib(memory.total)}"
+            f"a pack of {len(trials)} {_mib(memory.total)}",
+            **{f"memory_on_{platform}": memory._asdict() | {"total": memory.total}},
         )
 
 
-def _print_device(name: str, trials: Sequence[Trial]) -> None:
+def _add_device(report: Report, name: str, trials: Sequence[Trial]) -> None:
     """What training takes of an accelerator that need not be there."""
     device = DEVICES[name]
     found = plan_device(device, trials)
-    show(
+    report.add(
         f"on one {name}: packs of up to {found.pack_size}, which take {_mib(found.pack_bytes)} of "
-        f"{_mib(device.memory)}; a model-step moves {found.step_bytes / 1e6:,.0f} MB"
+        f"{_mib(device.memory)}; a model-step moves {found.step_bytes / 1e6:,.0f} MB",
+        device=found._asdict() | {"name": name},
     )
     rate = "no such device was measured"
     if found.seconds_as_measured is not None:
         rate = f"{_hours(found.seconds_as_measured)} at the rate that was measured on one"
-    show(
+    report.add(
         f"  {_hours(found.seconds_at_best)} hours to train at its bandwidth of "
         f"{device.bandwidth / 1e12:g} TB/s; {rate}"
     )

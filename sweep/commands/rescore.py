@@ -40,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Scores the models and shows how far it is."""
     names = arguments.metrics.split(",")
-    summary = rescore(arguments.results, names, ray_address=arguments.address, progress=sys.stdout)
+    progress = None if arguments.level > logging.INFO else sys.stdout
+    summary = rescore(arguments.results, names, ray_address=arguments.address, progress=progress)
     return exit_code(summary)
 
 

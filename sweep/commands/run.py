@@ -86,7 +86,8 @@ def main(arguments: argparse.Namespace) -> int:
         grace_seconds=arguments.grace,
         shard=Shard.parse(arguments.shard) if arguments.shard else None,
         retry_failed=arguments.retry_failed,
-        progress=sys.stdout,
+        progress=None if arguments.level > logging.INFO else sys.stdout,
+        changes=arguments.set,
     )
     return exit_code(summary)
 
@@ -109,6 +110,7 @@ def run(
     executor: Executor | None = None,
     progress: IO[str] | None = None,
     retry_failed: bool = False,
+    changes: Sequence[str] = (),
 ) -> Summary:
     """Does what is missing of some grids, and returns how it ended.
 
@@ -126,6 +128,7 @@ def run(
         progress: Where to show how far the run is; by default nowhere.
         retry_failed: Forget trials whose training has failed, and scores that are not defined, so
             that they are made again. Not of a shard: that rewrites files which all shards share.
+        changes: Other values in the grids, each as in ``training.steps=1000``.
 
     Raises:
         ConfigError: If a grid is wrong, or names what is not installed; nothing is written then.
@@ -145,7 +148,8 @@ def run(
             "run it once without --shard"
         )
     loaded = [
-        load_grid(name) for name in ([names] if isinstance(names, str | Path | Mapping) else names)
+        load_grid(name, changes)
+        for name in ([names] if isinstance(names, str | Path | Mapping) else names)
     ]
     grids = [grid for grid, _ in loaded]
     options = _choose_options(loaded, fail_fast, grace_seconds)

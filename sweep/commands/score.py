@@ -2,8 +2,6 @@
 
 import argparse
 import hashlib
-import json
-import logging
 import math
 import os
 import sys
@@ -31,7 +29,7 @@ from ..trials.trial import DataFile
 from ..work.encoding import fixed_points
 from ..work.representations import GivenPoints, KeptPoints, represent
 from ..work.score import score_rows
-from .command_line import DONE, show
+from .command_line import DONE, add_json, show, show_json
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -98,7 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--metrics", metavar="NAME", nargs="+", help="these only (default: the paper's)"
     )
     parser.add_argument("--name", metavar="NAME", help="what to call it in the table")
-    parser.add_argument("--json", action="store_true", help="print every score as JSON")
+    add_json(parser)
     parser.add_argument("--out", metavar="FILE", help="also write the scores, as .parquet")
 
 
@@ -107,8 +105,6 @@ def main(arguments: argparse.Namespace) -> int:
     out = Path(arguments.out) if arguments.out else None
     if out and (out.suffix != ".parquet" or not out.parent.is_dir()):
         raise ScoreError(f"--out is {out}: expected a name.parquet in a folder that exists")
-    if arguments.json:  # nothing else is to stand there
-        logging.getLogger("teasel").setLevel(logging.WARNING)
     dataset, what = arguments.dataset, arguments.file
     if dataset and dataset.startswith("{"):
         try:
@@ -126,7 +122,10 @@ def main(arguments: argparse.Namespace) -> int:
                 pq.write_table(rows, file)
         except OSError as error:
             raise ScoreError(f"{out} cannot be written: {error.strerror}") from error
-    show(json.dumps(rows.to_pylist(), indent=1) if arguments.json else _tabulate(rows))
+    if arguments.json:
+        show_json(rows.to_pylist())
+    else:
+        show(_tabulate(rows))
     return DONE
 
 

@@ -10,7 +10,7 @@ from ..store.results import Results
 from ..study.remaining import remaining, undefined_scores
 from ..study.study import read_study
 from .checks import Findings, verify
-from .command_line import DONE, FAILED, add_results, show
+from .command_line import DONE, FAILED, Report, add_json, add_results
 
 ADVICE = {
     "newer": "Teasel is to be upgraded; the files stay where they are",
@@ -44,19 +44,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="put aside what is damaged, so that a run makes it again",
     )
+    add_json(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Prints what is wrong with the folder."""
-    return DONE if print_verified(arguments.results, arguments.quarantine) else FAILED
+    sound = print_verified(arguments.results, arguments.quarantine, arguments.json)
+    return DONE if sound else FAILED
 
 
-def print_verified(uri: str, quarantine: bool = False) -> bool:
+def print_verified(uri: str, quarantine: bool = False, as_json: bool = False) -> bool:
     """Prints what is wrong with a results folder, a line each; returns whether nothing is.
 
     Args:
         uri: The folder.
         quarantine: Whether to put aside what is damaged, so that a run makes it again.
+        as_json: Whether to print JSON instead of lines.
 
     Raises:
         ResultsError: If there is no study.
@@ -64,21 +67,36 @@ def print_verified(uri: str, quarantine: bool = False) -> bool:
         StoreError: If the store cannot be reached.
     """
     results = Results(uri)
+    report = Report(as_json)
+    report.add(
+        results=results.uri, moved=[], trials=None, num_undefined_scores=None, num_unsealed=0
+    )
+    sound = _verify(report, results, quarantine)
+    report.add(sound=sound)
+    report.end()
+    return sound
+
+
+def _verify(report: Report, results: Results, quarantine: bool) -> bool:
     found = verify(results)
     if quarantine and (found.damaged or found.lost):
-        _print(found, results.uri)
+        _add(report, found, results.uri)
         put_aside(results, found)
-        show(f"{len(found.damaged)} files moved to {results.uri}/quarantine; after that:")
+        report.add(
+            f"{len(found.damaged)} files moved to {results.uri}/quarantine; after that:",
+            moved=found.damaged,
+        )
         if not results.exists():
-            show(f"{results.uri}: no study.json; the same run writes it again")
+            report.add(f"{results.uri}: no study.json; the same run writes it again")
             return False
         found = verify(results)
-    _print(found, results.uri)
+    _add(report, found, results.uri)
     sound = not found.lines.keys() - _SOUND
     if not {"damaged", "newer"} & found.lines.keys():
-        _print_state(results, sound)
+        _add_state(report, results, sound)
     if found.unsealed:
-        show(f"{len(found.unsealed):,} files carry no digest; an earlier version wrote them")
+        report.add(f"{len(found.unsealed):,} files carry no digest; an earlier version wrote them")
+    report.add(num_unsealed=len(found.unsealed))
     return sound
 
 
@@ -113,22 +131,23 @@ def put_aside(results: Results, found: Findings) -> None:
                 results.write_rows(file, rows.filter(pa.array(kept)))
 
 
-def _print(found: Findings, uri: str) -> None:
+def _add(report: Report, found: Findings, uri: str) -> None:
+    report.add(findings=found.lines, lost=list(found.lost))
     for kind, advice in ADVICE.items():
         lines = found.lines.get(kind, [])
         if lines:
-            show(f"{kind}: {len(lines):,} ({advice.format(uri=uri)})")
+            report.add(f"{kind}: {len(lines):,} ({advice.format(uri=uri)})")
         for line in lines[:_MOST_LINES]:
-            show(f"  {line}")
+            report.add(f"  {line}")
         if len(lines) > _MOST_LINES:
-            show(f"  and {len(lines) - _MOST_LINES:,} more")
+            report.add(f"  and {len(lines) - _MOST_LINES:,} more")
 
 
-def _print_state(results: Results, clean: bool) -> None:
+def _add_state(report: Report, results: Results, clean: bool) -> None:
     wanted = read_study(results).wanted_trials()
     tally = remaining(results, wanted).tally
     undefined = sum(each.num_models for each in undefined_scores(results, wanted))
     words = ["clean"] if clean else []
     words += [f"{tally.done:,} trials done, {tally.failed:,} failed", tally.waiting]
     words += [f"{undefined:,} scores are not defined"] if undefined else []
-    show(f"{results.uri}: {'; '.join(words)}")
+    report.add(f"{results.uri}: {'; '.join(words)}", trials=tally, num_undefined_scores=undefined)

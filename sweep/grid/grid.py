@@ -3,7 +3,7 @@
 import itertools
 import math
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
@@ -36,7 +36,16 @@ from .schema import (
     TrainingBlock,
     as_sample,
 )
-from .source import MOST_FAULTS, Fault, KeyPath, Source, read_dict, read_yaml, read_yaml_file
+from .source import (
+    MOST_FAULTS,
+    Fault,
+    KeyPath,
+    Source,
+    change,
+    read_dict,
+    read_yaml,
+    read_yaml_file,
+)
 
 GridName = str | Path | Mapping[str, Any]
 """What a grid is known by: a packaged one's name, a YAML file, or a dict of the same keys."""
@@ -333,25 +342,31 @@ def packaged_grids() -> dict[str, str]:
     }
 
 
-def load_grid(name: GridName) -> tuple[Grid, Source]:
+def load_grid(name: GridName, changes: Sequence[str] = ()) -> tuple[Grid, Source]:
     """The grid of a packaged name, a YAML file or a dict of the same keys, and its source.
+
+    Args:
+        name: The grid.
+        changes: Other values, each as in ``training.steps=1000``, put in before it is checked.
 
     Raises:
         ConfigError: With every fault, each as ``file:line:column: what``, or with the keys that
-            lead there if it is a dict's.
+            lead there if it is a dict's, or with the change that is wrong.
     """
+    source = change(_read(name), changes)
+    return check_grid(source), source
+
+
+def _read(name: GridName) -> Source:
     if isinstance(name, Mapping):
-        source = read_dict(name, "the grid")
-        return check_grid(source), source
+        return read_dict(name, "the grid")
     packaged = packaged_grids()
     if str(name) in packaged:
-        source = read_yaml(packaged[str(name)], f"{name}.yaml")
-    elif Path(name).suffix in (".yaml", ".yml") or Path(name).is_file():
-        source = read_yaml_file(name)
-    else:
-        known = hint(str(name), list(packaged))
-        raise ConfigError(f"{name}: neither a file nor a packaged grid{known}")
-    return check_grid(source), source
+        return read_yaml(packaged[str(name)], f"{name}.yaml")
+    if Path(name).suffix in (".yaml", ".yml") or Path(name).is_file():
+        return read_yaml_file(name)
+    known = hint(str(name), list(packaged))
+    raise ConfigError(f"{name}: neither a file nor a packaged grid{known}")
 
 
 def check_grid(source: Source) -> Grid:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ...errors import TeaselError
+from ...errors import TeaselError, hint
 from ..trials.trial import Trial
 from .locatello2019 import model_num
 
@@ -54,9 +54,12 @@ def select(trials: Iterable[Trial], expression: str | None) -> list[Trial]:
         name, sign, value = match.groups()
         known = {fact for trial in trials for fact in facts(trial)} | _COMPUTED.keys()
         if name not in known:
-            names = ", ".join(sorted(known))
-            raise SelectionError(f"--select: no trial has {name!r}; there are {names}")
+            raise SelectionError(f"--select: no trial has {name!r}{hint(name, sorted(known))}")
         read = _COMPUTED.get(name, lambda trial, name=name: facts(trial).get(name))
+        texts = {fact for trial in trials if isinstance(fact := read(trial), str)}
+        if texts and sign == "=" and value not in texts:
+            nearest = hint(value, sorted(texts))
+            raise SelectionError(f"--select: no trial has {name} {value!r}{nearest}")
         chosen = [trial for trial in chosen if _meets(read(trial), sign, value)]
     if not chosen:
         raise SelectionError(f"--select: no trial is left by {expression!r}")

@@ -1,7 +1,8 @@
 """YAML that remembers where each value stands, so that a fault can be pointed at."""
 
+import copy
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -37,6 +38,7 @@ class Source(NamedTuple):
     """A parsed YAML file: its plain values, and the position of every key and value.
 
     One that was made from a dict has no positions: its faults are told by the keys that lead there.
+    `changes` has what `change` has put into it, by its place: such faults are told by the change.
     """
 
     name: str
@@ -44,18 +46,27 @@ class Source(NamedTuple):
     value: Any
     keys: dict[KeyPath, Position]
     values: dict[KeyPath, Position]
+    changes: Mapping[KeyPath, str] = {}
 
     def error(self, faults: list[Fault]) -> ConfigError:
         """The faults, in the order of the file, as ``file:line:column: what``."""
         faults = [fault._replace(path=self._given(fault.path)) for fault in faults]
+        changed = [(change, f) for f in faults if (change := self._change_at(f.path))]
+        lines = [f"{change}: {fault.what}" for change, fault in changed]
+        faults = [fault for fault in faults if not self._change_at(fault.path)]
         if self.values:
             placed = sorted((self._position(fault), fault.what) for fault in faults)
-            lines = [f"{self.name}:{at.line}:{at.column}: {what}" for at, what in placed]
+            lines += [f"{self.name}:{at.line}:{at.column}: {what}" for at, what in placed]
         else:
-            lines = [f"{self.name}: {_say(fault)}" for fault in faults]
+            lines += [f"{self.name}: {_say(fault)}" for fault in faults]
         if len(lines) > MOST_FAULTS:
             lines[MOST_FAULTS:] = [f"{self.name}: and more"]
         return ConfigError("\n".join(lines))
+
+    def _change_at(self, path: KeyPath) -> str:
+        """The change that has made what stands at a path; empty if none has."""
+        above = (path[:length] for length in range(len(path), 0, -1))
+        return next((self.changes[each] for each in above if each in self.changes), "")
 
     def _given(self, path: KeyPath) -> KeyPath:
         """The path as the file has it: a value that stands for a list of it has no place in one."""
@@ -243,6 +254,51 @@ def read_dict(given: Mapping[Any, Any], name: str) -> Source:
         raise source.error(faults)
     text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
     return source._replace(text=text)
+
+
+def change(source: Source, changes: Sequence[str]) -> Source:
+    """The source with other values; its text is written anew, without comments and anchors.
+
+    Args:
+        source: A grid.
+        changes: Each as in ``training.steps=1000``: the keys that lead to a value, the place in a
+            list among them, and the value as YAML has it. Mappings that lack are made.
+
+    Raises:
+        ConfigError: If one is malformed, or leads nowhere.
+    """
+    if not changes:
+        return source
+    value, made = copy.deepcopy(source.value), dict(source.changes)
+    for text in changes:
+        name = f"--set {text}"
+        keys, _, written = text.partition("=")
+        *above, last = keys.split(".")
+        if not all((*above, last)) or not written.strip():
+            raise ConfigError(f"{name}: expected KEY=VALUE, as in 'training.steps=1000'")
+        path: KeyPath = ()
+        place: Any = value
+        for key in above:
+            step = _step(place, key, path, name)
+            path = (*path, step)
+            if isinstance(place, dict) and place.get(step) is None:
+                place[step], made[path] = {}, name
+            place = place[step]
+        step = _step(place, last, path, name)
+        place[step], made[*path, step] = read_yaml(written, name).value, name
+    text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return source._replace(text=text, value=value, changes=made)
+
+
+def _step(place: Any, key: str, path: KeyPath, name: str) -> str | int:
+    """What leads on from a place: a key of a mapping, or a number below the length of a list."""
+    if isinstance(place, dict):
+        return key
+    if isinstance(place, list) and key.isdecimal() and int(key) < len(place):
+        return int(key)
+    found = f"a list of {len(place)}" if isinstance(place, list) else f"{place!r}"
+    where = ".".join(map(str, path)) or "the file"
+    raise ConfigError(f"{name}: {where} is {found}: expected a mapping, or a place in a list")
 
 
 def _plain(given: Any, path: KeyPath, faults: list[Fault]) -> Any:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ...errors import TeaselError
+from ...errors import TeaselError, hint
 from ...settings import Settings
 from ..trials.request import RequestKey
 from .files import (
@@ -256,7 +256,8 @@ class Results:
         if trial_id not in self._trained:
             self._trained = self.attempts()
         if trial_id not in self._trained:
-            raise ResultsError(f"{self.uri}: no trained trial {trial_id!r}")
+            nearest = hint(trial_id, list(self._trained))
+            raise ResultsError(f"{self.uri}: no trained trial {trial_id!r}{nearest}")
         return self._trained[trial_id]
 
     def _codes(self, folder: str, attempt_id: str, trial_id: str) -> tuple[np.ndarray, np.ndarray]:

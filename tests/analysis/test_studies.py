@@ -228,6 +228,7 @@ def test_the_report_and_the_command_line_show_and_choose_the_same(
         ),
         ({"parameters": {"bins": 4}}, "no scores were made with bins=4"),
         ({"parameters": {"sap": {"num_train": 4}}}, "no scores of sap .* none at all"),
+        ({"parameters": {"migg": {"num_bins": 4}}}, r"of migg \(did you mean 'mig'\?\) were"),
         ({"metric_seed": 5}, "metric seed 5; there are 3638918503, 4138900056"),
     ],
 )

@@ -219,6 +219,11 @@ def test_results_go_where_the_file_says_unless_the_command_does(
     assert " --results s3://bucket/folder --grace" in capsys.readouterr().out
     assert main([*command, "--results", "/elsewhere"]) == 0
     assert " --results /elsewhere --grace" in capsys.readouterr().out
+    assert main([*command, "--set", "seeds=[4, 7]", "--set", "training.steps=5"]) == 0
+    changes = "--set 'seeds=[4, 7]' --set training.steps=5"
+    assert f" {changes} --grace" in capsys.readouterr().out
+    assert main([*command, "--set", "sedes=4"]) == 2
+    assert "unknown key 'sedes' (did you mean 'seeds'?)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("target", TARGETS)

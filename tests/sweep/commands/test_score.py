@@ -145,8 +145,9 @@ def test_what_the_factors_do_not_allow_is_named_with_the_reason(
     assert code == 0
     assert "beta_vae_score (mean): it needs all combinations, and there are discrete" in text
     assert text.splitlines()[1].split()[::2] == ["mig", "50"]
-    rows = teasel.score(FACTORS / 3, FACTORS / 8, metrics=QUICK).set_index("metric")
-    assert rows.loc["mig", "error"] == "it needs discrete factors, and there are factors"
+    metrics = [*QUICK, "explicitness"]
+    rows = teasel.score(FACTORS / 3, FACTORS / 8, metrics=metrics).set_index("metric")
+    assert rows.loc["explicitness", "error"] == "it needs discrete factors, and there are factors"
     assert rows.loc["unsupervised", "value"].notna().all()
 
 

@@ -22,7 +22,10 @@ from teasel.sweep.commands.run import _choose_options
 from teasel.sweep.grid import schema
 from teasel.sweep.grid.grid import check_grid, load_grid, packaged_grids, resolve
 from teasel.sweep.grid.source import read_dict, read_yaml
+from teasel.sweep.store.results import Results
 from teasel.sweep.study.catalogue import describe_grid
+from teasel.sweep.study.freeze import freeze
+from teasel.sweep.study.study import read_study
 from teasel.sweep.trials.request import MetricRequest
 from teasel.sweep.work.preflight import MissingFilesError
 from teasel.tests.support.bad_grids import LAUGHS, NESTED, ONE, UNKNOWN
@@ -435,6 +438,37 @@ def test_a_dicts_faults_are_told_with_the_keys_that_lead_there(
     with pytest.raises(ConfigError) as told:
         load_grid(as_dict(grid_file) | change)
     assert str(told.value) == message
+
+
+def test_a_results_folder_keeps_the_grid_as_it_was_changed(grid_file: Path, tmp_path: Path) -> None:
+    changes = ["seeds=[4, 7]", "training.learning_rate=1e-5", "datasets.0.name=others"]
+    grid, source = loaded = load_grid(grid_file, changes)
+    assert (grid.seeds, grid.training.learning_rate, grid.datasets[0].name) == (  # type: ignore[attr-defined]
+        [4, 7],
+        [1e-5],
+        "others",
+    )
+    results = Results(tmp_path / "results")
+    freeze(results, [loaded])
+    kept = (tmp_path / "results" / "study.yaml").read_text()
+    assert kept == source.text == read_study(results).grids[0]["yaml"]
+    again = grid_file.with_name("again.yaml")
+    again.write_text(kept)
+    assert load_grid(again)[0] == grid
+    assert load_grid(again, changes)[1].text == kept
+
+
+def test_faults_of_a_file_and_of_its_changes_are_told_together(grid_file: Path) -> None:
+    wrong = grid_file.with_name("wrong.yaml")  # that file is of all tests
+    wrong.write_text(grid_file.read_text() + "sedes: 3\n")
+    with pytest.raises(ConfigError) as told:
+        load_grid(wrong, ["training.stps=5", "methods.dip_vae_i.lambda_od=x"])
+    *changes, last = str(told.value).splitlines()
+    what = "methods.dip_vae_i.lambda_od: input should be a valid number, got 'x'"
+    assert f"--set methods.dip_vae_i.lambda_od=x: {what}" in changes
+    assert "--set training.stps=5: unknown key 'stps' (did you mean 'steps'?)" in changes
+    assert last.startswith(f"{wrong}:")
+    assert "unknown key 'sedes'" in last
 
 
 def test_a_dict_without_keys_says_all_that_is_missing() -> None:
