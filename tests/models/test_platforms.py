@@ -44,7 +44,7 @@ def test_a_gpu_computes_each_convolution_in_a_kernel_of_its_own(name) -> None:
     # Forward, kernel and inputs of eight layers, but for the images' gradient and the last layer,
     # whose channels are few.
     expected = 3 * NUM_LAYERS - 2
-    assert module.count(TRITON) == expected or name in LATER and module.count(TRITON) > expected
+    assert module.count(TRITON) == expected or (name in LATER and module.count(TRITON) > expected)
     assert "stablehlo.convolution" not in module
 
 
