@@ -23,6 +23,7 @@ def strong_generalization(
     train_factors: np.ndarray,
     test_codes: np.ndarray,
     test_factors: np.ndarray,
+    num_draws: int = 1,
     seed: int = 0,
 ) -> StrongGeneralization:
     """Boosted trees predict each factor where another one has a value that training left out.
@@ -36,6 +37,7 @@ def strong_generalization(
         train_factors: Integers (N, K).
         test_codes: (M, D).
         test_factors: Integers (M, K).
+        num_draws: How often another factor and value are drawn; with few, scores differ by them.
         seed: Of these draws, and of the trees' between splits that are equally good.
 
     Raises:
@@ -46,6 +48,13 @@ def strong_generalization(
     train_codes, train_factors, test_codes, test_factors = check_split(
         train_codes, train_factors, test_codes, test_factors
     )
+
+    def accuracy(train: np.ndarray | slice, test: np.ndarray, target: int) -> float:
+        labels = train_factors[train, target][:, None], test_factors[test, target][:, None]
+        return downstream_gbt(train_codes[train], labels[0], test_codes[test], labels[1], seed)[1][
+            0
+        ]
+
     rng, found = np.random.default_rng(seed), []
     values = [
         np.intersect1d(train, test) if np.ptp(train) else train[:0]
@@ -55,35 +64,35 @@ def strong_generalization(
         others = [other for other in range(len(values)) if other != target and len(values[other])]
         if not others:
             continue
-        other = rng.choice(others)
-        value = rng.choice(values[other])
-        asked = test_factors[:, other] == value
-        test = test_codes[asked], test_factors[asked][:, [target]]
-        unseen = train_factors[:, other] != value
-        found.append(
-            [
-                downstream_gbt(
-                    train_codes[which], train_factors[which][:, [target]], *test, seed
-                ).test[0]
-                for which in (unseen, slice(None))
-            ]
-        )
+        right, asked = 0.0, []
+        for _ in range(num_draws):
+            other = rng.choice(others)
+            value = rng.choice(values[other])
+            asked.append(np.flatnonzero(test_factors[:, other] == value))
+            right += len(asked[-1]) * accuracy(train_factors[:, other] != value, asked[-1], target)
+        points = np.concatenate(asked)
+        found.append((right / len(points), accuracy(slice(None), points, target)))
     if not found:
         raise UndefinedScoreError(
             "strong_generalization needs another factor with two values in training, one in testing"
         )
-    accuracy, seen = np.mean(found, axis=0)
-    return StrongGeneralization(float(accuracy), float(seen - accuracy))
+    unseen, seen = np.mean(found, axis=0)
+    return StrongGeneralization(float(unseen), float(seen - unseen))
 
 
 def score_strong_generalization(
-    representation: Representation, rng: Rng, *, num_train: Count = 10_000, num_test: Count = 5_000
+    representation: Representation,
+    rng: Rng,
+    *,
+    num_train: Count = 10_000,
+    num_test: Count = 5_000,
+    num_draws: Count = 1,
 ) -> dict[str, float]:
     """`strong_generalization`, trained on `num_train` points at most and tested on `num_test`."""
     train = representation.sample(rng, num_train)
     test = representation.sample(rng, num_test)
     seed = int(sample_integers(rng, 2**31 - 1))
-    return strong_generalization(*train, *test, seed)._asdict()
+    return strong_generalization(*train, *test, num_draws, seed)._asdict()
 
 
 STRONG_GENERALIZATION = Metric(
