@@ -81,11 +81,13 @@ def test_the_grid_of_its_picture_is_valid() -> None:
     assert [trial.method for trial in grid.trials()] == ["beta_vae", "beta_vae", "pca"]
 
 
-def test_the_packaged_grids_that_the_readme_names_are_all_there_are() -> None:
+def test_the_packaged_grids_that_the_readme_names_are_there() -> None:
     from teasel.sweep.grid.grid import packaged_grids
 
-    (sentence,) = re.findall(r"Packaged grids go by name: (.*?)\.\n", README, re.DOTALL)
-    assert set(re.findall(r"`(\w+)`", sentence)) == set(packaged_grids())
+    (sentence,) = re.findall(r"Packaged grids go by name, such as (.*?)\.\n", README, re.DOTALL)
+    named = set(re.findall(r"`(\w+)`", sentence))
+    assert named
+    assert named <= set(packaged_grids())
 
 
 def test_the_pandas_of_the_readme_prints_what_it_shows(
