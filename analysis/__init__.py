@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from .statistics.improvement import (
         probability_of_improvement as probability_of_improvement,
     )
+    from .statistics.points import rank_stability as rank_stability
     from .statistics.power import seeds_needed as seeds_needed
     from .statistics.transfer import table_1 as table_1
     from .statistics.transfer import unsupervised_selection as unsupervised_selection
@@ -83,6 +84,7 @@ else:
             "statistics.embedding": ("embedding",),
             "statistics.importance": ("importance", "variance_explained"),
             "statistics.improvement": ("probability_of_improvement",),
+            "statistics.points": ("rank_stability",),
             "statistics.power": ("seeds_needed",),
             "statistics.transfer": ("table_1", "unsupervised_selection"),
             "summary": ("exemplars", "score_table", "training_curves"),

@@ -9,14 +9,14 @@ throughout is continuous. Nothing here knows of models or data sets.
 
 from ..catalogue import Bounds, Catalogue
 from .arrays import check_codes, check_points
-from .beta_vae_score import BETA_VAE_SCORE
+from .beta_vae_score import BETA_VAE_SCORE, beta_vae_score
 from .bounds import ELBO_SURGERY, IMPORTANCE_BOUND, BoundedModel, importance_bound, surgery
 from .dci import DCI, DCI_SCORES, completeness, dci, disentanglement
 from .dci_es import DCI_ES, DCIES, dci_es
 from .dcimig import DCIMIG, dcimig
-from .downstream import DOWNSTREAM_GBT, DOWNSTREAM_LR
+from .downstream import DOWNSTREAM_GBT, DOWNSTREAM_LR, Accuracies, downstream_gbt, downstream_lr
 from .explicitness import EXPLICITNESS, Explicitness, explicitness
-from .factor_vae_score import FACTOR_VAE_SCORE
+from .factor_vae_score import FACTOR_VAE_SCORE, factor_vae_score
 from .infomec import INFOMEC, InfoMEC, infomec, latent_information
 from .irs import IRS, irs, irs_matrix
 from .mcc import MCC, MCC_SCORES, mcc
@@ -26,6 +26,7 @@ from .mig_sup import MIG_SUP, mig_sup
 from .modularity import MODULARITY, modularity
 from .mutual_information import discretize, mutual_information_matrix
 from .paper import PAPER_PARAMETERS, PAPER_SEEDS
+from .reduced_downstream import REDUCED_DOWNSTREAM, ReducedDownstream, reduced_downstream
 from .regression import LINEAR_R2, linear_r2
 from .representation import (
     Representation,
@@ -36,6 +37,11 @@ from .representation import (
     sample_integers,
 )
 from .sap import SAP, sap, sap_matrix
+from .strong_generalization import (
+    STRONG_GENERALIZATION,
+    StrongGeneralization,
+    strong_generalization,
+)
 from .udr import UDR, udr
 from .undefined import UndefinedScoreError
 from .unfairness import UNFAIRNESS, Unfairness, unfairness, unfairness_matrix
@@ -64,6 +70,8 @@ METRICS: Catalogue[Metric] = Catalogue(
         "linear_r2": LINEAR_R2,
         "dci_es": DCI_ES,
         "unfairness": UNFAIRNESS,
+        "reduced_downstream": REDUCED_DOWNSTREAM,
+        "strong_generalization": STRONG_GENERALIZATION,
     },
     adopt=adopt_metric,
 )
@@ -89,18 +97,22 @@ __all__ = [
     "NEEDS",
     "PAPER_PARAMETERS",
     "PAPER_SEEDS",
+    "Accuracies",
     "BoundedModel",
     "Bounds",
     "Count",
     "Explicitness",
     "InfoMEC",
     "Metric",
+    "ReducedDownstream",
     "Representation",
     "Rng",
+    "StrongGeneralization",
     "TableRepresentation",
     "UndefinedScoreError",
     "Unfairness",
     "UnsupervisedScores",
+    "beta_vae_score",
     "check_codes",
     "check_points",
     "completeness",
@@ -109,7 +121,10 @@ __all__ = [
     "dcimig",
     "discretize",
     "disentanglement",
+    "downstream_gbt",
+    "downstream_lr",
     "explicitness",
+    "factor_vae_score",
     "find_metric",
     "importance_bound",
     "infomec",
@@ -123,11 +138,13 @@ __all__ = [
     "mig_sup",
     "modularity",
     "mutual_information_matrix",
+    "reduced_downstream",
     "sample_factors",
     "sample_in_turns",
     "sample_integers",
     "sap",
     "sap_matrix",
+    "strong_generalization",
     "surgery",
     "udr",
     "unfairness",

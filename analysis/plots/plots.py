@@ -368,6 +368,23 @@ def plot_success(summary: DataFrame, axes: Axes, names: Names = PAPER_NAMES) -> 
     return axes
 
 
+def plot_stability(summary: DataFrame, axes: Axes, names: Names = PAPER_NAMES) -> Axes:
+    """Rank correlation with the scores of all points, against points; the band ends at the lowest.
+
+    Args:
+        summary: `rank_stability`.
+        axes: to draw on.
+        names: labels.
+    """
+    for score, rows in split_by(summary, "score").items():
+        (line,) = axes.plot(rows["num_points"], rows["correlation"], label=names.label(score))
+        ends = rows["lowest"], rows["correlation"]
+        axes.fill_between(rows["num_points"], *ends, color=line.get_color(), alpha=0.15, lw=0)
+    axes.set(xscale="log", xlabel="points", ylabel="rank correlation")
+    axes.legend()
+    return axes
+
+
 def plot_embedding(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
     """A two-dimensional map of one model's codes, once per factor, coloured by its value."""
     across, up, *factors = (values for _, values in summary.items())  # a factor may be called "x"

@@ -87,9 +87,17 @@ HAND_COMPUTED = {
     "mcc": (SUM, {"num_train": 200}, {"pearson": np.sqrt(1 / 2) / 2}),
     # Half of a coin's variance follows from the sum.
     "linear_r2": (SUM, FEW, {"linear_r2": 0.5, "min": 0.5}),
-    # The least capacity, a single split, is enough.
     # Whatever a factor's value, the other is 0 and 1 equally often.
     "unfairness": (COPIED, FEW, {"mean": 0.0, "max": 0.0}),
+    # Without its latents a factor is guessed.
+    "reduced_downstream": (
+        TWICE,
+        {**FEW, "num_dropped": 2},
+        {"accuracy": 0.5, "lost": 0.5},
+    ),
+    # The rule that holds at one value of the other factor takes half of the points at the other.
+    "strong_generalization": (SUM, FEW, {"accuracy": 0.5}),
+    # The least capacity, a single split, is enough.
     "dci_es": (COPIED, FEW, {"explicitness": 1.0, "size": 1.0, "informativeness": 1.0}),
 }
 """name -> codes (4, D) of `GRID`, parameters, some of the scores."""

@@ -18,6 +18,8 @@ from teasel.metrics import (
     mcc,
     mig,
     mig_sup,
+    reduced_downstream,
+    strong_generalization,
     unfairness,
     unfairness_matrix,
 )
@@ -211,6 +213,25 @@ def test_predictions_that_follow_another_factor_are_unfair() -> None:
     assert unfairness(factors, factors, same, same) == pytest.approx((0.5, 0.5))
     with pytest.raises(UndefinedScoreError, match="two factors with two values"):
         unfairness(factors, factors[:, :1], factors, factors[:, :1])
+
+
+def test_trees_do_without_what_a_factor_has_twice() -> None:
+    factors = np.tile([[0, 0], [0, 1], [1, 0], [1, 1]], (25, 1))
+    twice = factors[:, [0, 0, 1]]
+    # Factor 0 keeps a latent, factor 1 is guessed.
+    assert reduced_downstream(twice, factors, twice, factors) == (0.75, 0.25)
+    assert reduced_downstream(twice, factors, twice, factors, num_dropped=3) == (0.5, 0.5)
+
+
+def test_a_latent_of_its_own_tells_a_factor_wherever_another_is() -> None:
+    factors = np.tile([[0, 0], [0, 1], [1, 0], [1, 1]], (25, 1))
+    assert strong_generalization(factors, factors, factors, factors) == (1, 0)
+    # A latent that says whether the two differ says the opposite where the other one changes, and
+    # nothing to trees that have seen both of its values.
+    differ = factors[:, :1] ^ factors[:, 1:]
+    assert strong_generalization(differ, factors, differ, factors) == (0, 0.5)
+    with pytest.raises(UndefinedScoreError, match="another factor with two values"):
+        strong_generalization(factors, factors[:, :1], factors, factors[:, :1])
 
 
 @pytest.mark.parametrize("score", [mcc, mig_sup, dcimig, infomec])

@@ -5,10 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from teasel.metrics import UndefinedScoreError
-from teasel.metrics.beta_vae_score import beta_vae_score
-from teasel.metrics.downstream import downstream_gbt, downstream_lr
-from teasel.metrics.factor_vae_score import factor_vae_score
+from teasel.metrics import (
+    UndefinedScoreError,
+    beta_vae_score,
+    downstream_gbt,
+    downstream_lr,
+    factor_vae_score,
+)
 
 LABELS = np.arange(40) % 2
 POINTS = np.stack([LABELS, 1 - LABELS], axis=1) + np.linspace(0, 0.1, 40)[:, None]

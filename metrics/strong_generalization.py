@@ -1,0 +1,106 @@
+"""Accuracy at values that training lacks (Locatello et al. 2020, arXiv:2002.02886)."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .arrays import check_split
+from .downstream import downstream_gbt
+from .metric import Count, Metric
+from .representation import Representation, Rng, sample_integers
+from .undefined import UndefinedScoreError
+
+
+class StrongGeneralization(NamedTuple):
+    """Test accuracy in [0, 1] at values not trained on, and what it lost; means over factors."""
+
+    accuracy: float
+    lost: float
+
+
+def strong_generalization(
+    train_codes: np.ndarray,
+    train_factors: np.ndarray,
+    test_codes: np.ndarray,
+    test_factors: np.ndarray,
+    num_draws: int = 1,
+    seed: int = 0,
+) -> StrongGeneralization:
+    """Boosted trees predict each factor where another one has a value that training left out.
+
+    For each factor another one and a value of it are drawn. Trees are trained on the points without
+    the value and tested on the points with it. What they lost is by trees that are trained on all
+    points. The original trains on the points of one value and tests on all others.
+
+    Args:
+        train_codes: (N, D).
+        train_factors: Integers (N, K).
+        test_codes: (M, D).
+        test_factors: Integers (M, K).
+        num_draws: How often another factor and value are drawn; with few, scores differ by them.
+        seed: Of these draws, and of the trees' between splits that are equally good.
+
+    Raises:
+        UndefinedScoreError: If there is no other factor with two values in training, one of them
+            in testing, or the codes are not finite.
+        ValueError: If the arrays are malformed.
+    """
+    train_codes, train_factors, test_codes, test_factors = check_split(
+        train_codes, train_factors, test_codes, test_factors
+    )
+
+    def accuracy(train: np.ndarray | slice, test: np.ndarray, target: int) -> float:
+        labels = train_factors[train, target][:, None], test_factors[test, target][:, None]
+        return downstream_gbt(train_codes[train], labels[0], test_codes[test], labels[1], seed)[1][
+            0
+        ]
+
+    rng, found = np.random.default_rng(seed), []
+    values = [
+        np.intersect1d(train, test) if np.ptp(train) else train[:0]
+        for train, test in zip(train_factors.T, test_factors.T, strict=True)
+    ]
+    for target in range(len(values)):
+        others = [other for other in range(len(values)) if other != target and len(values[other])]
+        if not others:
+            continue
+        right, asked = 0.0, []
+        for _ in range(num_draws):
+            other = rng.choice(others)
+            value = rng.choice(values[other])
+            asked.append(np.flatnonzero(test_factors[:, other] == value))
+            right += len(asked[-1]) * accuracy(train_factors[:, other] != value, asked[-1], target)
+        points = np.concatenate(asked)
+        found.append((right / len(points), accuracy(slice(None), points, target)))
+    if not found:
+        raise UndefinedScoreError(
+            "strong_generalization needs another factor with two values in training, one in testing"
+        )
+    unseen, seen = np.mean(found, axis=0)
+    return StrongGeneralization(float(unseen), float(seen - unseen))
+
+
+def score_strong_generalization(
+    representation: Representation,
+    rng: Rng,
+    *,
+    num_train: Count = 10_000,
+    num_test: Count = 5_000,
+    num_draws: Count = 1,
+) -> dict[str, float]:
+    """`strong_generalization`, trained on `num_train` points at most and tested on `num_test`."""
+    train = representation.sample(rng, num_train)
+    test = representation.sample(rng, num_test)
+    seed = int(sample_integers(rng, 2**31 - 1))
+    return strong_generalization(*train, *test, num_draws, seed)._asdict()
+
+
+STRONG_GENERALIZATION = Metric(
+    score_strong_generalization,
+    "Locatello et al. 2020, arXiv:2002.02886",
+    lower_is_better=("lost",),
+    samples_points=False,
+    needs="discrete factors",
+    label="Strong generalization",
+    labels={"accuracy": "Strong GBT", "lost": "Strong GBT (lost)"},
+)
