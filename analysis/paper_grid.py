@@ -12,6 +12,8 @@ UNSUPERVISED = (
     *("reconstruction", "kl", "elbo", "gaussian_total_correlation"),
     *("gaussian_wasserstein_correlation", "mutual_info_score"),
 )
+LATER_RULES = ("udr", *(f"few_labels_{name}" for name in ("mig", "dci", "sap", "modularity")))
+"""What models are chosen by in later work: among seeds, or by a few labelled points."""
 DOWNSTREAM = (
     *(f"downstream_{model}_{size}" for model in ("lr", "gbt") for size in (10, 100, 1000, 10000)),
     *("efficiency_lr", "efficiency_gbt"),

@@ -17,6 +17,7 @@ from .dcimig import DCIMIG, dcimig
 from .downstream import DOWNSTREAM_GBT, DOWNSTREAM_LR, Accuracies, downstream_gbt, downstream_lr
 from .explicitness import EXPLICITNESS, Explicitness, explicitness
 from .factor_vae_score import FACTOR_VAE_SCORE, factor_vae_score
+from .few_labels import FEW_LABELS
 from .infomec import INFOMEC, InfoMEC, infomec, latent_information
 from .irs import IRS, irs, irs_matrix
 from .mcc import MCC, MCC_SCORES, mcc
@@ -45,6 +46,7 @@ from .strong_generalization import (
 from .udr import UDR, udr
 from .undefined import UndefinedScoreError
 from .unfairness import UNFAIRNESS, Unfairness, unfairness, unfairness_matrix
+from .unified import UNIFIED, unified
 from .unsupervised import UNSUPERVISED, UnsupervisedScores, unsupervised_scores
 
 METRICS: Catalogue[Metric] = Catalogue(
@@ -61,6 +63,8 @@ METRICS: Catalogue[Metric] = Catalogue(
         "downstream_lr": DOWNSTREAM_LR,
         "downstream_gbt": DOWNSTREAM_GBT,
         "irs": IRS,
+        "unified": UNIFIED,
+        "few_labels": FEW_LABELS,
         "elbo_surgery": ELBO_SURGERY,
         "importance_bound": IMPORTANCE_BOUND,
         "infomec": INFOMEC,
@@ -149,5 +153,6 @@ __all__ = [
     "udr",
     "unfairness",
     "unfairness_matrix",
+    "unified",
     "unsupervised_scores",
 ]

@@ -7,7 +7,7 @@ from ...sweep.study.comparisons import FEWEST_PARTNERS, MOST_PARTNERS
 from ...words import format_count
 from ..names import Names
 from ..paper import figures
-from ..paper_grid import UNSUPERVISED
+from ..paper_grid import LATER_RULES, UNSUPERVISED
 from ..plots import plots
 from ..statistics.transfer import BLIND, compare_choices, table_1, unsupervised_selection
 from ..tables import split_by
@@ -45,7 +45,7 @@ def make_section(report: Report) -> Element:
         why = "All models have one setting: there is nothing to choose."
         return empty_section(name, title, why)
     table = figures.with_unsupervised_of_samples(trained, report.drop_references(report.sampled))
-    unsupervised = [*keep_present(table, UNSUPERVISED), *keep_present(table, ["udr"])]
+    unsupervised = keep_present(table, [*UNSUPERVISED, *LATER_RULES])
     correlations = figures.figure_4(table, unsupervised, report.scores)
     selection = unsupervised_selection(table, scores=report.scores, names=report.names)
     transfer = table_1(trained, report.scores, report.names)
@@ -101,6 +101,13 @@ def _explain_udr(report: Report) -> str:
     return f"{words}; here of {count}, each compared with up to {MOST_PARTNERS} of its setting."
 
 
+def _explain_few_labels(report: Report) -> str:
+    """That rules with a few labels are among those without, if they are."""
+    if not keep_present(report.trained, LATER_RULES[1:]):
+        return ""
+    return " Rules with few labels look at 100 labelled points (Locatello et al. 2020)."
+
+
 def _summarise_choices(report: Report, table: DataFrame, selection: DataFrame) -> list[Element]:
     """Success and regret of every unsupervised score, averaged, with a line about UDR."""
     known = selection.dropna(subset="success")
@@ -113,11 +120,12 @@ def _summarise_choices(report: Report, table: DataFrame, selection: DataFrame) -
     )
     num_models = known.groupby(["by", "dataset"], sort=False)["num_models"].max()
     means["num_models"] = num_models.groupby("by", sort=False).sum()
-    words = "The best choice without labels, on average over data sets and scores"
+    few = ", or with few," if keep_present(report.trained, LATER_RULES[1:]) else ","
+    words = f"The best choice without labels{few} on average over data sets and scores"
     contest = compare_choices(table, report.scores, report.names)
     best = claim(contest, words, "choices", report.names.label, BLIND, "a blind one")
     behind = f"Means over data sets and scores; {describe_coverage(report.trained)}. "
-    behind += _explain_udr(report)
+    behind += _explain_udr(report) + _explain_few_labels(report)
     rows = (100 * means[["success", "blind", "regret"]]).join(means["num_models"]).reset_index()
     rows["by"] = rows["by"].map(report.names.label)
     titles = {"by": "Chosen by", "success": "Success, %", "blind": "Blind, %"}

@@ -12,7 +12,7 @@ import numpy as np
 from pandas import DataFrame
 
 from ..names import PAPER_NAMES, Names
-from ..paper_grid import DISENTANGLEMENT, UNSUPERVISED
+from ..paper_grid import DISENTANGLEMENT, LATER_RULES, UNSUPERVISED
 from ..tables import check_scores
 from .contest import Contest, hold_contest
 from .resampling import (
@@ -214,7 +214,7 @@ def _rate_choices(
 ) -> tuple[ScoreArray, list[_Choices]]:
     """The array of the unsupervised scores and of `scores`, and the choices on each data set."""
     if directions is None:
-        directions = {name: names.sign(name) for name in (*UNSUPERVISED, "udr")}
+        directions = {name: names.sign(name) for name in (*UNSUPERVISED, *LATER_RULES)}
     else:
         check_scores(directions, table)
     given, scores = [name for name in directions if name in table], check_scores(scores, table)

@@ -97,6 +97,16 @@ HAND_COMPUTED = {
     ),
     # The rule that holds at one value of the other factor takes half of the points at the other.
     "strong_generalization": (SUM, FEW, {"accuracy": 0.5}),
+    "unified": (
+        COPIED,
+        FEW,
+        {
+            **dict.fromkeys(("information_gap", "information_modularity"), 1.0),
+            "errors_gap": 0.5,
+            "importance_disentanglement": 1.0,
+        },
+    ),
+    "few_labels": (COPIED, {"num_train": 100}, {"mig": 1.0, "dci": 1.0, "sap": 0.5}),
     # The least capacity, a single split, is enough.
     "dci_es": (COPIED, FEW, {"explicitness": 1.0, "size": 1.0, "informativeness": 1.0}),
 }

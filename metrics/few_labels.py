@@ -1,0 +1,41 @@
+"""Scores of a few labelled points, to choose models by (Locatello et al. 2020)."""
+
+from .dci import dci
+from .metric import Count, Metric
+from .mig import mig
+from .modularity import modularity
+from .representation import Representation, Rng, sample_integers
+from .sap import sap
+
+
+def score_few_labels(
+    representation: Representation, rng: Rng, *, num_train: Count = 100
+) -> dict[str, float]:
+    """MIG, DCI, SAP and Modularity of `num_train` points, which are all that has labels.
+
+    What needs other points to be tested on gets the same. Each is in [0, 1], and more is better;
+    from so few points they rank models, and are no estimates of the scores of many.
+    """
+    codes, factors = representation.sample(rng, num_train)
+    seed = int(sample_integers(rng, 2**31 - 1))
+    return {
+        "mig": mig(codes, factors),
+        "dci": dci(codes, factors, codes, factors, seed).disentanglement,
+        "sap": sap(codes, factors, codes, factors),
+        "modularity": modularity(codes, factors),
+    }
+
+
+FEW_LABELS = Metric(
+    score_few_labels,
+    "Locatello et al. 2020, arXiv:1905.01258",
+    samples_points=False,
+    needs="discrete factors",
+    label="Few labels",
+    labels={
+        "mig": "MIG, few labels",
+        "dci": "DCI, few labels",
+        "sap": "SAP, few labels",
+        "modularity": "Modularity, few labels",
+    },
+)

@@ -1,0 +1,87 @@
+"""Every score of a matrix, of every matrix: what a score owes to either (Locatello et al. 2020)."""
+
+import numpy as np
+
+from .arrays import check_split
+from .dci import completeness, dci, disentanglement
+from .metric import Count, Metric
+from .mig import top_two_gap
+from .modularity import modularity_of_information
+from .mutual_information import entropy, mutual_information_matrix
+from .representation import Representation, Rng, sample_integers
+from .sap import sap_matrix
+from .undefined import UndefinedScoreError
+
+AGGREGATES = {
+    "gap": lambda matrix: float(top_two_gap(matrix).mean()),
+    "modularity": modularity_of_information,
+    "disentanglement": disentanglement,
+    "completeness": completeness,
+}
+"""By name: from a matrix (D, K) to a score."""
+
+
+def unified(
+    train_codes: np.ndarray,
+    train_factors: np.ndarray,
+    test_codes: np.ndarray,
+    test_factors: np.ndarray,
+    seed: int = 0,
+) -> dict[str, float]:
+    """The scores of each of `AGGREGATES` of three matrices of latents and factors, in [0, 1].
+
+    The matrices are the mutual information over the factor's entropy, SAP's errors, and DCI's
+    importances. So `information_gap` is the MIG, `information_modularity` the Modularity of such
+    a matrix, `errors_gap` the SAP and `importance_disentanglement` DCI's. More is better.
+
+    Args:
+        train_codes: (N, D).
+        train_factors: Integers (N, K); one with one value is left out.
+        test_codes: (M, D).
+        test_factors: Integers (M, K).
+        seed: As in `dci`.
+
+    Raises:
+        UndefinedScoreError: If no factor takes two values, or the codes are not finite.
+        ValueError: If the arrays are malformed.
+    """
+    arrays = check_split(train_codes, train_factors, test_codes, test_factors)
+    varied = entropy(arrays[1]) > 0
+    if not varied.any():
+        raise UndefinedScoreError("unified needs a factor with two values, got one of each")
+    codes, factors, test_codes, test_factors = arrays
+    factors, test_factors = factors[:, varied], test_factors[:, varied]
+    matrices = {
+        "information": mutual_information_matrix(codes, factors) / entropy(factors),
+        "errors": sap_matrix(codes, factors, test_codes, test_factors),
+        "importance": dci(codes, factors, test_codes, test_factors, seed).importance,
+    }
+    return {
+        f"{name}_{kind}": aggregate(matrix)
+        for name, matrix in matrices.items()
+        for kind, aggregate in AGGREGATES.items()
+    }
+
+
+def score_unified(
+    representation: Representation, rng: Rng, *, num_train: Count = 10_000, num_test: Count = 5_000
+) -> dict[str, float]:
+    """`unified`, trained on `num_train` points and tested on `num_test`."""
+    train, test = representation.sample(rng, num_train), representation.sample(rng, num_test)
+    return unified(*train, *test, seed=int(sample_integers(rng, 2**31 - 1)))
+
+
+UNIFIED = Metric(
+    score_unified,
+    "Locatello et al. 2020, arXiv:2010.14766",
+    samples_points=False,
+    needs="discrete factors",
+    label="Unified scores",
+    labels={
+        "information_disentanglement": "MI disent.",
+        "information_completeness": "MI compl.",
+        "errors_disentanglement": "SAP disent.",
+        "errors_completeness": "SAP compl.",
+        "importance_gap": "DCI gap",
+    },
+)
