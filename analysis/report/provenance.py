@@ -22,6 +22,7 @@ HASHED = (
 
 TITLES = {
     "teasel_version": "Teasel",
+    "code": "Versions and commits",
     "jax_version": "JAX",
     "numpy_version": "NumPy",
     "sklearn_version": "scikit-learn",

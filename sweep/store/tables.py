@@ -33,6 +33,7 @@ class TrialRow(NamedTuple):
         status: "done" or "failed", and `error` says why.
         train_seconds: The model's share of what its pack took to train, the attempts included that
             it went on from; until it broke, if it did.
+        code: A JSON mapping from Teasel and each package with plug-ins to its version and commit.
         encode_seconds: Its share of what evaluation, encoding and pictures took.
         pack_train_seconds: What the whole pack took, and `pack_encode_seconds` likewise.
     """
@@ -88,6 +89,7 @@ class TrialRow(NamedTuple):
     attempt: int | None = None
     attempt_id: str | None = None
     teasel_version: str | None = None
+    code: str | None = None
     jax_version: str | None = None
     numpy_version: str | None = None
     sklearn_version: str | None = None

@@ -33,6 +33,7 @@ from .batches import Batches, sample_of
 from .control import Control
 from .encoding import codes_of_points, fixed_points, render_pictures
 from .machine import check_accelerator, is_leaving
+from .provenance import running_code
 from .tasks import TrainPack
 
 NUM_CURVE_POINTS = 100
@@ -388,6 +389,7 @@ def _trial_row(
         attempt=task.attempt,
         attempt_id=task.attempt_id,
         teasel_version=__version__,
+        code=running_code(),
         jax_version=jax.__version__,
         numpy_version=np.__version__,
         sklearn_version=version("scikit-learn"),
