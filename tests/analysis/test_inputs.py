@@ -44,7 +44,7 @@ ALIKE = ("differences_from_paper", "paper_coverage")
 """Which say of models twice what they say of them once."""
 OF_NO_MODELS = (
     *("Codes", "Names", "embedding", "export", "fingerprints", "published_numbers"),
-    *("representation", "scores", "study_names", "trials", "write_report"),
+    *("rank_stability", "representation", "scores", "study_names", "trials", "write_report"),
 )
 
 

@@ -45,7 +45,9 @@ def _loss(name: str, batch: Batch, beta: float = 1.5):
     return jax.jit(lambda p: run(MODEL, p, batch, jax.random.key(2), jnp.int32(0)))(params)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [NAMES[0], *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES[1:])]
+)
 def test_views_that_share_all_factors_give_the_vaes_loss(name: str) -> None:
     all_shared = jnp.ones((4, 3), bool)
     found, info = _loss(name, Batch(IMAGES, IMAGES, all_shared))
@@ -54,7 +56,13 @@ def test_views_that_share_all_factors_give_the_vaes_loss(name: str) -> None:
     np.testing.assert_allclose(info.kl, other.kl, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("adaptive", "told"), [("ada_gvae", "gvae"), ("ada_ml_vae", "ml_vae")])
+@pytest.mark.parametrize(
+    ("adaptive", "told"),
+    [
+        ("ada_gvae", "gvae"),
+        pytest.param("ada_ml_vae", "ml_vae", marks=pytest.mark.slow),
+    ],
+)
 def test_told_what_it_would_find_itself_it_is_the_same(adaptive: str, told: str) -> None:
     views = IMAGES[::-1]
     params = MODEL.initial_parameters(jax.random.key(0))

@@ -85,7 +85,9 @@ def test_every_form_is_the_definition_written_as_loops_and_its_gradients_are_fin
         check_grads(function, (inputs, kernel), order=1, modes=["rev"], rtol=1e-7)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "form", [pytest.param(n, marks=pytest.mark.slow) if n == "kernels" else n for n in FORMS]
+)
 @pytest.mark.parametrize("layer", LAYERS)
 def test_forms_agree_in_float32_mapped_over_replicas_inside_a_loop(form, layer) -> None:
     inputs, kernel = _arrays(layer, 4, (6, 5), "float32")

@@ -49,6 +49,7 @@ def _gradient(continuous: float, categorical: float):
     return run(params)
 
 
+@pytest.mark.slow
 def test_the_critic_learns_from_its_own_cross_entropy_and_recognition_from_the_bound() -> None:
     with jax.enable_x64(True):
         of_critic, both = _gradient(0.0, 0.0), _gradient(0.7, 1.0)

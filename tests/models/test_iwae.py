@@ -31,7 +31,7 @@ def _loss(method: str, **settings):
     return run(params)
 
 
-@pytest.mark.parametrize("prior", ["standard", "mixture"])
+@pytest.mark.parametrize("prior", ["mixture", pytest.param("standard", marks=pytest.mark.slow)])
 def test_with_one_sample_it_is_the_vae_with_a_sampled_kl_bit_for_bit(prior: str) -> None:
     one, slope = _loss("iwae", importance_samples=1, prior=prior)
     vae, other = _loss("beta_vae", kl_estimate="sampled", prior=prior)

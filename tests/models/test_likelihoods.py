@@ -198,7 +198,7 @@ def _trainer(name: str, form: str = "direct") -> Trainer:
 @pytest.mark.parametrize(
     ("name", "form"),
     [
-        ("discretized_logistic", "direct"),
+        pytest.param("discretized_logistic", "direct", marks=pytest.mark.slow),
         pytest.param("gaussian_learned", "products", marks=pytest.mark.slow),
     ],
 )

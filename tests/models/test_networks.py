@@ -190,7 +190,12 @@ def _compare(model: Model, by_hand) -> None:
 
 @pytest.mark.parametrize(
     ("side", "channels", "width", "activation"),
-    [(64, 3, 1, "default"), (16, 5, 0.5, "elu"), (32, 1, 0.25, "silu"), (128, 3, 0.25, "relu")],
+    [
+        (64, 3, 1, "default"),
+        (16, 5, 0.5, "elu"),
+        pytest.param(32, 1, 0.25, "silu", marks=pytest.mark.slow),
+        pytest.param(128, 3, 0.25, "relu", marks=pytest.mark.slow),
+    ],
 )
 def test_the_networks_are_the_papers_layers_written_in_numpy(
     side, channels, width, activation
@@ -230,6 +235,7 @@ def test_an_activation_is_what_its_name_says(name) -> None:
     assert ACTIVATIONS["relu"] is jax.nn.relu  # by which the kernels know that they may apply it
 
 
+@pytest.mark.slow
 def test_every_form_of_convolution_gives_the_same_networks() -> None:
     side, channels = 16, 3
     model = Model((side, side, channels), 3, width=0.25, activation="elu")

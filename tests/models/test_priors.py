@@ -24,7 +24,10 @@ def _made(prior: str, components: int = 4, spread: float = 0.1):
     return model, moved
 
 
-@pytest.mark.parametrize("prior", PRIORS.own)
+@pytest.mark.parametrize(
+    "prior",
+    [name if name == "coupling" else pytest.param(name, marks=pytest.mark.slow) for name in PRIORS],
+)
 def test_a_density_integrates_to_one_and_is_that_of_the_samples(prior: str) -> None:
     model, params = _made(prior)
     axis = np.linspace(-12, 12, 481)
@@ -41,7 +44,14 @@ def test_a_density_integrates_to_one_and_is_that_of_the_samples(prior: str) -> N
     np.testing.assert_array_less(np.abs((samples**2).mean(axis=0) - squares), 5 * fourth)
 
 
-@pytest.mark.parametrize("prior", ["mixture", "vamp", "autoregressive"])
+@pytest.mark.parametrize(
+    "prior",
+    [
+        "mixture",
+        pytest.param("vamp", marks=pytest.mark.slow),
+        pytest.param("autoregressive", marks=pytest.mark.slow),
+    ],
+)
 def test_a_kl_is_that_of_numerical_integration(prior: str) -> None:
     model, params = _made(prior)
     normal = Posterior(jnp.array([[0.5, -0.3]]), jnp.array([[-1.0, 0.2]]))
@@ -94,6 +104,7 @@ def test_a_prior_and_a_posterior_leave_the_networks_initial_weights_as_they_are(
         same(expected, {name: params[name] for name in expected})
 
 
+@pytest.mark.slow
 def test_the_moments_of_a_posterior_with_a_flow_are_those_of_its_samples() -> None:
     model = Model(**SIZES, posterior="autoregressive")
     params = model.initial_parameters(jax.random.key(0))
