@@ -72,8 +72,18 @@ def _convolve_transposed_by_hand(inputs: np.ndarray, kernel: np.ndarray) -> np.n
 BY_HAND = {"convolve": _convolve_by_hand, "convolve_transposed": _convolve_transposed_by_hand}
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize(("layer", "size", "channels"), CASES)
+@pytest.mark.parametrize(
+    ("form", "layer", "size", "channels"),
+    [
+        pytest.param(
+            form,
+            *case,
+            marks=[pytest.mark.slow] if form == "kernels" and case is not CASES[0] else [],
+        )
+        for case in CASES
+        for form in FORMS
+    ],
+)
 def test_every_form_is_the_definition_written_as_loops_and_its_gradients_are_finite_differences(
     form, layer, size, channels
 ) -> None:

@@ -281,6 +281,7 @@ def test_how_long_a_checkpoint_trains_may_change_unless_the_learning_rate_depend
         trainer(schedule="cosine", steps=20).restore(saved)
 
 
+@pytest.mark.slow
 def test_models_of_two_learning_rates_train_in_one_program_as_each_does_alone() -> None:
     def draw(data, key, batch_size):
         return data[jax.random.randint(key, (batch_size,), 0, len(data))]

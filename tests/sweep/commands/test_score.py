@@ -83,6 +83,7 @@ def test_an_encoder_and_its_codes_have_the_same_scores(squares: str) -> None:
     assert (by_encoder["method"] == "encode").all()
 
 
+@pytest.mark.slow
 def test_a_saved_model_has_the_scores_that_a_study_gives_it(
     finished: Results, squares: str, tmp_path: Path
 ) -> None:
