@@ -105,7 +105,8 @@ def test_its_entries_are_in_the_catalogues_and_do_what_they_say(folder: Path) ->
     assert "# 40 trials, and" in PAGE
 
 
-@pytest.mark.parametrize("network", ["conv", pytest.param("residual", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["conv", "residual"])
 def test_its_study_trains_and_is_scored(folder: Path, network: str) -> None:
     printed = output(folder, RUN, network)
     assert re.search(r"xy_squares +info_vae", printed), printed

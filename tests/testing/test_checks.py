@@ -71,7 +71,10 @@ def _wrong_info(weight, passed):
     [
         (_broken_sum, r"and reconstruction \+ regularizer .*: return regularized"),
         (_branches, r"use jnp\.where instead of `if`"),
-        (_half_stopped, r"finite differences say .*: look for stop_gradient"),
+        pytest.param(
+            *(_half_stopped, r"finite differences say .*: look for stop_gradient"),
+            marks=pytest.mark.slow,
+        ),
         (_wrong_info, r"info\.kl_per_latent of mine is float32\[1\]; expected float32\[3\]"),
     ],
 )

@@ -59,7 +59,10 @@ def make_noise(seed: int, num_seeds: int) -> DataFrame:
     return synthetic_scores(rng, means, num_seeds, COLUMNS, noise_share=1.0)
 
 
-@pytest.mark.parametrize("kind", ["gaussian", "skewed", "collapsed"])
+@pytest.mark.parametrize(
+    "kind",
+    ["gaussian", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("skewed", "collapsed"))],
+)
 def test_of_pure_noise_under_one_sentence_in_twenty_names_a_winner(kind: str) -> None:
     said = []
     for seed in range(8):

@@ -45,6 +45,7 @@ def shown(command: str, results: Results, capsys: pytest.CaptureFixture[str]) ->
     return capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_every_command_counts_a_trial_that_was_given_up_as_failed(
     grid_file: Path,
     tmp_path: Path,

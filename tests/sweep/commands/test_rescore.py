@@ -38,6 +38,7 @@ def by_hand(folder: Results, seed: int, partners: list[int], trial_of: dict[int,
     return float(np.median(pairs))
 
 
+@pytest.mark.slow
 def test_rescore_makes_scores_that_name_their_partners_and_more_seeds_make_the_first_anew(
     grid_file: Path, tmp_path: Path
 ) -> None:

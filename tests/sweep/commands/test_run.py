@@ -425,6 +425,7 @@ def test_a_metric_with_a_bug_fails_beside_the_others_and_is_computed_once_mended
     assert all(row in rows for row in before)
 
 
+@pytest.mark.slow
 def test_references_are_scored_beside_the_methods(grid_file: Path, tmp_path: Path) -> None:
     grid = grid_file.with_name("references.yaml")
     names = ["ground_truth", "raw_pixels", "pca", "ica", "random_codes"]

@@ -381,6 +381,7 @@ def test_with_accelerators_training_comes_first_and_scoring_runs_beside_it(
     assert executor.account.most_at_once > 1
 
 
+@pytest.mark.slow
 def test_training_waits_when_the_scores_fall_far_behind(results: Results) -> None:
     slow_to_score = INSTANT._replace(score=lambda task: 60.0)
     executor = Simulation(results, [Demand(cpus=3, gpus=1)], slow_to_score)
