@@ -46,7 +46,8 @@ class Sampling:
         values = dict(zip(self.factors, np.indices(shape, sparse=True), strict=True))
         found = np.ones(shape)
         for first, second, strength in self.correlated:
-            apart = values[first] / (sizes[first] - 1) - values[second] / (sizes[second] - 1)
+            most = max(1, sizes[first] - 1), max(1, sizes[second] - 1)
+            apart = values[first] / most[0] - values[second] / most[1]
             found = found * np.exp(-(apart**2) / (2 * strength**2))
         for rule in self.held_out:
             for name, left_out in rule:

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from .metric import Count, Metric
-from .representation import Rng, sample_integers
+from .representation import Rng, sample_seed
 from .undefined import UndefinedScoreError
 
 ACTIVE = 0.01
@@ -158,7 +158,7 @@ def score_surgery(model: BoundedModel, rng: Rng, *, num_images: Count = 2_000) -
     """
     mean, log_variance = model.posteriors()
     which = _some(rng, model.num_images, num_images)
-    codes, *terms = model.log_terms(which, 1, int(sample_integers(rng, 2**31 - 1)))
+    codes, *terms = model.log_terms(which, 1, sample_seed(rng))
     likelihood, prior, posterior = (np.asarray(part[:, 0], float) for part in terms)
     kl = kl_to_standard(mean, log_variance) if model.has_analytic_kl else None
     found = surgery(mean, log_variance, codes[:, 0], likelihood, prior, posterior, kl)
@@ -174,7 +174,7 @@ def score_importance_bound(
         UndefinedScoreError: If the model has no bound.
     """
     which = _some(rng, model.num_images, num_images)
-    seed = int(sample_integers(rng, 2**31 - 1))
+    seed = sample_seed(rng)
     _, likelihood, prior, posterior = model.log_terms(which, num_samples, seed)
     weights = np.asarray(likelihood, float) + prior - posterior
     bounds = importance_bound(weights)
@@ -221,5 +221,5 @@ IMPORTANCE_BOUND = Metric(
     of_model=True,
     needs="nothing",
     label="importance-weighted bound",
-    labels={"bound": "IW bound", "elbo": "ELBO"},
+    labels={"bound": "IW bound", "elbo": "ELBO, sampled"},
 )

@@ -7,7 +7,7 @@ import numpy as np
 from .arrays import are_continuous, check_split
 from .metric import Count, Metric
 from .regression import in_units_of, r_squared
-from .representation import Representation, Rng, sample_integers
+from .representation import Representation, Rng, sample_seed, sample_split
 from .trees import boosted_regression, boosted_trees
 
 
@@ -112,11 +112,10 @@ def score_dci(
     representation: Representation, rng: Rng, *, num_train: Count = 10_000, num_test: Count = 5_000
 ) -> dict[str, float]:
     """`dci` without its matrix, trained on `num_train` points and tested on `num_test`."""
-    train = representation.sample(rng, num_train)
-    test = representation.sample(rng, num_test)
+    points = sample_split(representation, rng, num_train, num_test)
     # Differs from the original: the trees' seed follows `rng`; there it followed no seed at all.
-    seed = int(sample_integers(rng, 2**31 - 1))
-    scores = dci(*train, *test, seed=seed)._asdict()
+    seed = sample_seed(rng)
+    scores = dci(*points, seed=seed)._asdict()
     return {name: value for name, value in scores.items() if name != "importance"}
 
 

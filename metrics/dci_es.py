@@ -8,7 +8,7 @@ from ..catalogue import Bounds
 from .arrays import are_continuous, check_split
 from .metric import Count, Metric
 from .regression import in_units_of
-from .representation import Representation, Rng, sample_integers
+from .representation import Representation, Rng, sample_seed, sample_split
 from .undefined import UndefinedScoreError
 
 
@@ -127,10 +127,9 @@ def score_dci_es(
     max_depth: Annotated[int, Bounds(ge=2)] = 16,
 ) -> dict[str, float]:
     """`dci_es`, trained on `num_train` points and tested on `num_test`."""
-    train = representation.sample(rng, num_train)
-    test = representation.sample(rng, num_test)
-    seed = int(sample_integers(rng, 2**31 - 1))
-    return dci_es(*train, *test, seed, num_trees, max_depth)._asdict()
+    points = sample_split(representation, rng, num_train, num_test)
+    seed = sample_seed(rng)
+    return dci_es(*points, seed, num_trees, max_depth)._asdict()
 
 
 DCI_ES = Metric(

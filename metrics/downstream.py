@@ -11,7 +11,7 @@ import numpy as np
 from .arrays import check_split
 from .logistic import cross_validated_logistic_regression
 from .metric import Count, Metric
-from .representation import Representation, Rng, sample_integers
+from .representation import Representation, Rng, sample_seed
 from .trees import boosted_trees
 
 # (training codes, training labels, test codes) -> predicted labels of both
@@ -100,7 +100,7 @@ def score_downstream_gbt(
     """`downstream_gbt` for each training size; named as `score_downstream_lr`'s."""
     drawn = _sample(representation, rng, num_train, num_test)
     # Differs from the original: the trees' seed follows `rng`; there it followed no seed at all.
-    seed = int(sample_integers(rng, 2**31 - 1))
+    seed = sample_seed(rng)
     return _named((len(points[0]), downstream_gbt(*points, seed)) for points in drawn)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from .arrays import check_split
 from .logistic import logistic_regression
 from .metric import Count, Metric
-from .representation import Representation, Rng
+from .representation import Representation, Rng, sample_split
 from .undefined import UndefinedScoreError
 
 
@@ -104,9 +104,8 @@ def score_explicitness(
     one_vs_rest: bool = False,
 ) -> dict[str, float]:
     """`explicitness`, trained on `num_train` points and tested on `num_test`."""
-    train = representation.sample(rng, num_train)
-    test = representation.sample(rng, num_test)
-    return explicitness(*train, *test, one_vs_rest)._asdict()
+    points = sample_split(representation, rng, num_train, num_test)
+    return explicitness(*points, one_vs_rest)._asdict()
 
 
 EXPLICITNESS = Metric(

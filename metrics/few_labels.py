@@ -4,7 +4,7 @@ from .dci import dci
 from .metric import Count, Metric
 from .mig import mig
 from .modularity import modularity
-from .representation import Representation, Rng, sample_integers
+from .representation import Representation, Rng, sample_seed
 from .sap import sap
 
 
@@ -17,7 +17,7 @@ def score_few_labels(
     from so few points they rank models, and are no estimates of the scores of many.
     """
     codes, factors = representation.sample(rng, num_train)
-    seed = int(sample_integers(rng, 2**31 - 1))
+    seed = sample_seed(rng)
     return {
         "mig": mig(codes, factors),
         "dci": dci(codes, factors, codes, factors, seed).disentanglement,

@@ -8,7 +8,7 @@ from .arrays import check_split
 from .dci import dci
 from .downstream import downstream_gbt
 from .metric import Count, Metric
-from .representation import Representation, Rng, sample_integers
+from .representation import Representation, Rng, sample_seed, sample_split
 
 
 class ReducedDownstream(NamedTuple):
@@ -68,10 +68,9 @@ def score_reduced_downstream(
     num_dropped: Count = 1,
 ) -> dict[str, float]:
     """`reduced_downstream`, trained on `num_train` points and tested on `num_test`."""
-    train = representation.sample(rng, num_train)
-    test = representation.sample(rng, num_test)
-    seed = int(sample_integers(rng, 2**31 - 1))
-    return reduced_downstream(*train, *test, num_dropped, seed)._asdict()
+    points = sample_split(representation, rng, num_train, num_test)
+    seed = sample_seed(rng)
+    return reduced_downstream(*points, num_dropped, seed)._asdict()
 
 
 REDUCED_DOWNSTREAM = Metric(

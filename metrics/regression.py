@@ -4,7 +4,7 @@ import numpy as np
 
 from .arrays import check_split
 from .metric import Count, Metric
-from .representation import Representation, Rng
+from .representation import Representation, Rng, sample_split
 from .undefined import UndefinedScoreError
 
 
@@ -81,8 +81,7 @@ def score_linear_r2(
     representation: Representation, rng: Rng, *, num_train: Count = 10_000, num_test: Count = 5_000
 ) -> dict[str, float]:
     """The mean of `linear_r2` over factors that vary, and its lowest."""
-    train = representation.sample(rng, num_train)
-    scores = linear_r2(*train, *representation.sample(rng, num_test))
+    scores = linear_r2(*sample_split(representation, rng, num_train, num_test))
     scores = scores[np.isfinite(scores)]
     if not len(scores):
         raise UndefinedScoreError("linear_r2 needs a factor with two values, got one value of each")
@@ -91,7 +90,7 @@ def score_linear_r2(
 
 LINEAR_R2 = Metric(
     score_linear_r2,
-    "R^2 of ordinary least squares, Legendre 1805",
+    "R^2 of ordinary least squares",
     samples_points=False,
     needs="factors",
     label="Linear R2",

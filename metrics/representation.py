@@ -60,6 +60,19 @@ class Representation(Protocol):
         ...
 
 
+def sample_split(
+    representation: Representation, rng: Rng, num_train: int, num_test: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Codes and factors of points to train on, then those of points to test on."""
+    train = representation.sample(rng, num_train)
+    return *train, *representation.sample(rng, num_test)
+
+
+def sample_seed(rng: Rng) -> int:
+    """A seed for what is trained on the points."""
+    return int(sample_integers(rng, 2**31 - 1))
+
+
 class DrawnInTurns:
     """What representations share that draw sixteen points at a time, as the paper's were drawn.
 

@@ -8,7 +8,7 @@ from .arrays import are_continuous, check_split
 from .metric import Count, Metric
 from .mig import top_two_gap
 from .regression import correlations
-from .representation import Representation, Rng
+from .representation import Representation, Rng, sample_split
 from .undefined import UndefinedScoreError
 
 
@@ -81,9 +81,8 @@ def score_sap(
     representation: Representation, rng: Rng, *, num_train: Count = 10_000, num_test: Count = 5_000
 ) -> dict[str, float]:
     """`sap`, trained on `num_train` points and tested on `num_test`."""
-    train = representation.sample(rng, num_train)
-    test = representation.sample(rng, num_test)
-    return {"sap": sap(*train, *test)}
+    points = sample_split(representation, rng, num_train, num_test)
+    return {"sap": sap(*points)}
 
 
 SAP = Metric(score_sap, "Kumar et al. 2018, arXiv:1711.00848", needs="factors", label="SAP")

@@ -7,7 +7,7 @@ import numpy as np
 from .arrays import check_split
 from .downstream import downstream_gbt
 from .metric import Count, Metric
-from .representation import Representation, Rng, sample_integers
+from .representation import Representation, Rng, sample_seed, sample_split
 from .undefined import UndefinedScoreError
 
 
@@ -89,10 +89,9 @@ def score_strong_generalization(
     num_draws: Count = 1,
 ) -> dict[str, float]:
     """`strong_generalization`, trained on `num_train` points at most and tested on `num_test`."""
-    train = representation.sample(rng, num_train)
-    test = representation.sample(rng, num_test)
-    seed = int(sample_integers(rng, 2**31 - 1))
-    return strong_generalization(*train, *test, num_draws, seed)._asdict()
+    points = sample_split(representation, rng, num_train, num_test)
+    seed = sample_seed(rng)
+    return strong_generalization(*points, num_draws, seed)._asdict()
 
 
 STRONG_GENERALIZATION = Metric(

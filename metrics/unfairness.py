@@ -6,7 +6,7 @@ import numpy as np
 
 from .arrays import check_split
 from .metric import Count, Metric
-from .representation import Representation, Rng, sample_integers
+from .representation import Representation, Rng, sample_seed, sample_split
 from .trees import boosted_trees
 from .undefined import UndefinedScoreError
 
@@ -86,10 +86,9 @@ def score_unfairness(
     representation: Representation, rng: Rng, *, num_train: Count = 10_000, num_test: Count = 5_000
 ) -> dict[str, float]:
     """`unfairness`, trained on `num_train` points and tested on `num_test`."""
-    train = representation.sample(rng, num_train)
-    test = representation.sample(rng, num_test)
-    seed = int(sample_integers(rng, 2**31 - 1))
-    return unfairness(*train, *test, seed)._asdict()
+    points = sample_split(representation, rng, num_train, num_test)
+    seed = sample_seed(rng)
+    return unfairness(*points, seed)._asdict()
 
 
 UNFAIRNESS = Metric(

@@ -8,7 +8,7 @@ from .metric import Count, Metric
 from .mig import top_two_gap
 from .modularity import modularity_of_information
 from .mutual_information import entropy, mutual_information_matrix
-from .representation import Representation, Rng, sample_integers
+from .representation import Representation, Rng, sample_seed, sample_split
 from .sap import sap_matrix
 from .undefined import UndefinedScoreError
 
@@ -67,8 +67,8 @@ def score_unified(
     representation: Representation, rng: Rng, *, num_train: Count = 10_000, num_test: Count = 5_000
 ) -> dict[str, float]:
     """`unified`, trained on `num_train` points and tested on `num_test`."""
-    train, test = representation.sample(rng, num_train), representation.sample(rng, num_test)
-    return unified(*train, *test, seed=int(sample_integers(rng, 2**31 - 1)))
+    points = sample_split(representation, rng, num_train, num_test)
+    return unified(*points, seed=sample_seed(rng))
 
 
 UNIFIED = Metric(

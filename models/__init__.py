@@ -22,6 +22,7 @@ from .iwae import IWAE
 from .likelihoods import LIKELIHOODS, Likelihood
 from .memory import PACK_SIZES, Memory, device_memory, pack_memory, pack_size
 from .method import (
+    READERS,
     Batch,
     Factory,
     Info,
@@ -70,6 +71,7 @@ __all__ = [
     "OPTIMIZERS",
     "PACK_SIZES",
     "PRIORS",
+    "READERS",
     "Batch",
     "Bounds",
     "Factory",

@@ -14,6 +14,7 @@ import jax
 from ..settings import Settings
 from .convolution import form_for
 from .method import MethodEntry
+from .priors import PRIORS
 from .program import RATE, Program, draw_blanks
 
 COPIES = {"direct": (2.4, 11.5, 1.0), "kernels": (1.2, 2.8, 1.2), "lax": (1.85, 1.0, 2.0)}
@@ -154,8 +155,8 @@ def _sizes(
     seen["encoder"], seen["decoder"] = method.passes
     if "importance_samples" in method.reads:
         seen["decoder"] *= settings.importance_samples
-    if "pseudo_inputs" in state.parameters.get("prior", {}):
-        seen["encoder"] += settings.prior_components / settings.batch_size
+    if encoded := PRIORS[settings.prior].encoded:
+        seen["encoder"] += getattr(settings, encoded) / settings.batch_size
     outputs = round(_outputs_per_image(state.parameters, image_shape, seen))
     return _bytes(state.parameters), _bytes(state.optimizer), outputs
 

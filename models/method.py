@@ -192,10 +192,14 @@ def misfit(method: MethodEntry, settings: Settings) -> str:
     return ""
 
 
-_READ_BY_SOME = (
-    *("likelihood_scale", "prior_components", "flow_layers"),
-    *("importance_samples", "code_categories"),
-)
+READERS = {
+    "likelihood_scale": "a likelihood with a scale",
+    "prior_components": "a mixture or a VampPrior",
+    "flow_layers": "a prior or a posterior with a flow",
+    "importance_samples": "the method iwae",
+    "code_categories": "the method infogan",
+}
+"""Settings that not all models read, and what does."""
 
 
 def unread(method: MethodEntry, settings: Settings) -> set[str]:
@@ -205,7 +209,7 @@ def unread(method: MethodEntry, settings: Settings) -> set[str]:
         read.add("flow_layers")
     if LIKELIHOODS[settings.likelihood].scaled:
         read.add("likelihood_scale")
-    return {name for name in _READ_BY_SOME if name not in read}
+    return {name for name in READERS if name not in read}
 
 
 def check_hyperparameters(method: MethodEntry, values: Mapping[str, Any]) -> dict[str, float]:

@@ -33,6 +33,7 @@ class Prior:
         initial_parameters: (model, key) -> what it learns, by name.
         settings: The training settings that mean something to it, of those that not all priors
             read.
+        encoded: The one of them that says how many images the encoder sees for it in a step.
         reference: Who defined it.
     """
 
@@ -41,6 +42,7 @@ class Prior:
     initial_parameters: Callable[["Model", jax.Array], Parameters] = lambda model, key: {}
     settings: tuple[str, ...] = ()
     reference: str = ""
+    encoded: str = ""
 
 
 def _standard_density(model: "Model", params: Parameters, codes: jax.Array) -> jax.Array:
@@ -99,7 +101,7 @@ def vamp_of(model: "Model", params: Parameters) -> tuple[Posterior, jax.Array]:
 
 
 def _initial_vamp(model: "Model", key: jax.Array) -> Parameters:
-    # Dark images, each another: two thirds of the pixels are between 2 % and 12 %.
+    # Dark images, all different: two thirds of the pixels are between 2 % and 12 %.
     logits = jax.random.normal(key, (model.prior_components, *model.image_shape)) - 3
     return {"pseudo_inputs": logits}
 
@@ -146,6 +148,7 @@ PRIORS: Catalogue[Prior] = Catalogue(
             _initial_vamp,
             ("prior_components",),
             "Tomczak and Welling 2018, arXiv:1705.07120",
+            encoded="prior_components",
         ),
         "autoregressive": _flow("Chen et al. 2017, arXiv:1611.02731"),
         "coupling": _flow("Dinh et al. 2017, arXiv:1605.08803"),

@@ -140,6 +140,20 @@ def add_grids(parser: argparse.ArgumentParser, nargs: str = "+") -> None:
     )
 
 
+class _Names(argparse.Action):
+    """Names apart, or joined by commas, or both: always the list."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: Any = None) -> None:
+        setattr(namespace, self.dest, [n for value in values for n in value.split(",") if n])
+
+
+def add_metrics(parser: argparse.ArgumentParser, what: str, required: bool = False) -> None:
+    """Adds the names of metrics."""
+    parser.add_argument(
+        "--metrics", metavar="NAME", nargs="+", action=_Names, required=required, help=what
+    )
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Adds the choice between lines and JSON of a command that reports."""
     parser.add_argument(

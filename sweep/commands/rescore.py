@@ -24,7 +24,7 @@ from ..study.study import merge, read_study
 from ..trials.data import offers
 from ..trials.references import REFERENCES, select_requests
 from ..trials.request import MetricRequest
-from .command_line import add_ray, add_results
+from .command_line import add_metrics, add_ray, add_results
 from .run import carry_out, exit_code, look_and_start, new_run_id
 
 logger = logging.getLogger("teasel")
@@ -33,15 +33,16 @@ logger = logging.getLogger("teasel")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `teasel rescore`."""
     add_results(parser)
-    parser.add_argument("--metrics", metavar="NAMES", required=True, help="joined by commas")
+    add_metrics(parser, "names, of `teasel metrics` and udr", required=True)
     add_ray(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Scores the models and shows how far it is."""
-    names = arguments.metrics.split(",")
     progress = None if arguments.level > logging.INFO else sys.stdout
-    summary = rescore(arguments.results, names, ray_address=arguments.address, progress=progress)
+    summary = rescore(
+        arguments.results, arguments.metrics, ray_address=arguments.address, progress=progress
+    )
     return exit_code(summary)
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -27,9 +27,9 @@ from ..trials.data import find_definition
 from ..trials.request import MetricRequest
 from ..trials.trial import DataFile
 from ..work.encoding import fixed_points
-from ..work.representations import GivenPoints, KeptPoints, represent
+from ..work.representations import GivenPoints, KeptPoints, ModelOnData, represent
 from ..work.score import score_rows
-from .command_line import DONE, add_json, show, show_json
+from .command_line import DONE, add_json, add_metrics, show, show_json
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -53,6 +53,7 @@ class Subject(NamedTuple):
         log_variance: Of the same shape, or None.
         data: The data set; of codes that came alone, their factors.
         alone: Whether they did.
+        model: The trained model that gave the codes, if one did.
     """
 
     method: str
@@ -60,6 +61,7 @@ class Subject(NamedTuple):
     log_variance: np.ndarray | None
     data: Dataset
     alone: bool
+    model: TrainedModel | None = None
 
     @property
     def scored(self) -> Scored:
@@ -92,9 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what an encoder or a model is scored on: a data set's name, a file, or what a grid "
         "says of one, as in '{name: mine, file: mine.npz}'",
     )
-    parser.add_argument(
-        "--metrics", metavar="NAME", nargs="+", help="these only (default: the paper's)"
-    )
+    add_metrics(parser, "these only (default: the paper's)")
     parser.add_argument("--name", metavar="NAME", help="what to call it in the table")
     add_json(parser)
     parser.add_argument("--out", metavar="FILE", help="also write the scores, as .parquet")
@@ -114,8 +114,7 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.encoder:
         what = _import_encoder(arguments.encoder)
     name = arguments.name or arguments.encoder or ""
-    metrics = ",".join(arguments.metrics).split(",") if arguments.metrics else None
-    rows = _score(what, None, None, dataset, metrics, name)
+    rows = _score(what, None, None, dataset, arguments.metrics, name)
     if out:
         try:
             with replace_file(out) as file:
@@ -195,11 +194,20 @@ def _score_kind(
         metric = METRICS[name]
         parameters = metric.defaults | PAPER_PARAMETERS.get(name, {})
         request = MetricRequest.of(kind, name, _limit(parameters, limit))
+        reason = ""
         if not is_enough(offers, metric.needs):
             reason = f"it needs {metric.needs}, and there are {offers}"
-            yield ScoreRow.of(scored, request, "", error=reason.replace("are nothing", "are none"))
+            reason = reason.replace("are nothing", "are none")
+        elif metric.of_model and subject.model is None:
+            reason = "it needs a saved model, and there are codes alone"
+        if reason:
+            yield ScoreRow.of(scored, request, "", error=reason)
             continue
-        if metric.samples_points:
+        if metric.of_model:
+            if kind != "mean":  # it is of the model, whatever its codes
+                continue
+            representation = _model_on_data(subject)
+        elif metric.samples_points:
             representation = represent(mean, log_variance, data, [kind], drawn)[kind]
         else:
             points = fixed_points(data)
@@ -207,6 +215,11 @@ def _score_kind(
             factors = data.factors(points)
             representation = KeptPoints(mean[points], noise, factors, data.factor_sizes)
         yield from score_rows(scored, representation, request)
+
+
+def _model_on_data(subject: Subject) -> ModelOnData:
+    model, table = cast(TrainedModel, subject.model), (subject.mean, subject.log_variance)
+    return ModelOnData(lambda: model, subject.data, lambda: cast(Any, table))
 
 
 def _limit(parameters: dict[str, Any], num_points: int | None) -> dict[str, Any]:
@@ -256,7 +269,7 @@ def _open(what: Any, factors: Any, log_variances: Any, dataset: Any, name: str) 
             f"the model is of images {what.model.image_shape}: {data.name} has {data.image_shape}"
         )
     codes = what.encode_all(data.observe, data.device_data(), len(data))
-    return Subject(name or what.entry.name, *codes, data, alone=False)
+    return Subject(name or what.entry.name, *codes, data, alone=False, model=what)
 
 
 def _read(path: Path) -> tuple[Any, Any, Any, str]:

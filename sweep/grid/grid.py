@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from ...datasets import DataError, Definition
 from ...errors import ConfigError, hint
 from ...metrics import METRICS, is_enough
-from ...models import LIKELIHOODS, METHODS, MethodEntry, Model, misfit, unread
+from ...models import LIKELIHOODS, METHODS, READERS, MethodEntry, Model, misfit, unread
 from ...settings import Settings
 from ..trials.data import definition_of, offers
 from ..trials.references import REFERENCES, select_requests
@@ -60,15 +60,6 @@ _LACKS = {
     "discrete factors": "lacks some combinations of factors",
 }
 """What keeps metrics from a data set, by what it offers."""
-
-_READERS = {
-    "likelihood_scale": "a likelihood with a scale reads it",
-    "prior_components": "prior: mixture and prior: vamp read it",
-    "flow_layers": "a prior or a posterior with a flow reads it",
-    "importance_samples": "the method iwae reads it",
-    "code_categories": "the method infogan reads it",
-}
-"""Settings that not all models read, and which do."""
 
 _MOST_LOOKS = 5_000_000  # at a trial, to see whether it is excluded
 
@@ -217,25 +208,21 @@ def _size_faults(grid: Grid) -> list[Fault]:
 
 def _model_faults(grid: Grid) -> list[Fault]:
     """Settings that mean nothing, and data sets that models of the grid cannot be trained on."""
-    cells = {
-        (name, training._replace(learning_rate=1.0))
-        for name, blocks in grid.chosen_methods.items()
-        if name not in REFERENCES
-        for _, training, _ in _expand_method(name, blocks, grid.training)
-    }
     found: list[Fault] = []
-    places: list[tuple[KeyPath, Any, Any]] = [(("training",), grid.training, cells)]
-    for name, blocks in grid.chosen_methods.items():
-        for place, block in enumerate(blocks):
-            own = set() if name in REFERENCES else _expand_block(name, block, grid.training)
-            of_block = {(name, training) for _, training, _ in own}
-            places.append((("methods", name, place), block, of_block))
+    places: list[tuple[KeyPath, Any, set[tuple[str, Settings]]]] = []
+    for name in grid.chosen_methods.keys() - REFERENCES.keys():
+        for place, block in enumerate(grid.chosen_methods[name]):
+            trainings = (each for _, each, _ in _expand_block(name, block, grid.training))
+            own = {(name, each._replace(learning_rate=1.0)) for each in trainings}
+            places.append((("methods", name, place), block, own))
+    cells = set().union(*(own for *_, own in places))
+    places.append((("training",), grid.training, cells))
     for path, block, used in places:
         unread_by = [unread(METHODS[name], training) for name, training in used]
         for setting in set.intersection(*unread_by) if used else ():
             values, default = getattr(block, setting, None), Settings._field_defaults[setting]
             if values and values != [default]:
-                what = f"{setting}: {_READERS[setting]}, and no model of this grid is such"
+                what = f"{setting}: only {READERS[setting]} reads it"
                 found.append(Fault((*path, setting), what, at_key=True))
     for name, training in sorted(cells):
         if what := misfit(METHODS[name], training):

@@ -50,6 +50,10 @@ class ResultsError(TeaselError):
     """A results folder does not fit the request; says what was found and what was expected."""
 
 
+class ParametersError(ResultsError):
+    """A trial has no parameters: they were not kept, or it has failed."""
+
+
 class Results:
     """A folder of results, read and added to.
 
@@ -317,18 +321,19 @@ class Results:
         """The trained parameters of a trial, and the (H, W, C) they are for, if that was kept.
 
         Raises:
-            ResultsError: If the trial was not trained here, or its parameters were not kept.
+            ParametersError: If its parameters were not kept.
+            ResultsError: If the trial was not trained here.
             StoreError: If their file is damaged.
         """
         try:
             pack, shape = _read_pack(self, self.attempt_id_of(trial_id))
         except MissingFileError as error:
-            raise ResultsError(
+            raise ParametersError(
                 f"{self.uri}: the parameters of trial {trial_id} were not kept (save_models is "
                 "false), so nothing more can be made of it"
             ) from error
         if trial_id not in pack:
-            raise ResultsError(f"{self.uri}: trial {trial_id} has failed, and has no parameters")
+            raise ParametersError(f"{self.uri}: trial {trial_id} has failed, and has no parameters")
         return pack[trial_id], shape
 
 

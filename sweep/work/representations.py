@@ -1,6 +1,6 @@
 """A trained trial as metrics see it: codes of images with given factors."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from ...metrics import (
 )
 from ...metrics.representation import DrawnInTurns
 from ..store import code_tables
-from ..store.results import Results, ResultsError
+from ..store.results import ParametersError, Results, ResultsError
 from ..trials.data import definition
 from ..trials.references import REFERENCES, Encode, encoder_of
 from ..trials.trial import Trial
@@ -195,16 +195,22 @@ def code_table(results: Results, trial: Trial, dataset: Dataset) -> tuple[np.nda
     return model.encode_all(dataset.observe, data, len(dataset))
 
 
-class TrainedOn:
+class ModelOnData:
     """A trained model and its data set, for metrics of its bound.
 
     Args:
-        results: Where the model is kept.
-        trial: Which one.
+        open_model: Gives the model, when a metric asks for it; may raise UndefinedScoreError.
+        dataset: What it is evaluated on.
+        open_table: Gives the means and log variances, (N, D) each, of all images.
     """
 
-    def __init__(self, results: Results, trial: Trial) -> None:
-        self._results, self._trial = results, trial
+    def __init__(
+        self,
+        open_model: Callable[[], "TrainedModel"],
+        dataset: Dataset,
+        open_table: Callable[[], tuple[np.ndarray, np.ndarray]],
+    ) -> None:
+        self._open_model, self._dataset, self._open_table = open_model, dataset, open_table
 
     @property
     def num_images(self) -> int:
@@ -221,32 +227,34 @@ class TrainedOn:
         posterior = self._model.model.posterior
         if posterior != "diagonal":
             raise UndefinedScoreError(f"the posterior is {posterior}, no diagonal normal")
-        return code_table(self._results, self._trial, self._dataset)
+        return self._open_table()
 
     def log_terms(self, indices: np.ndarray, num: int, seed: int) -> "LogTerms":
         """The terms of the bound of some images (M,), for `num` codes of each."""
         return self._model.log_terms(self._dataset.images(indices), num, seed)
 
     @cached_property
-    def _dataset(self) -> Dataset:
-        return definition(self._trial)()
-
-    @cached_property
     def _model(self) -> "TrainedModel":
-        if self._trial.method in REFERENCES:
-            raise UndefinedScoreError(f"{self._trial.method} is a reference, and has no bound")
-        try:
-            model = stored_model(self._results, self._trial, self._dataset.image_shape)
-        except ResultsError as error:
-            from ...models import METHODS
-
-            if self._trial.method not in METHODS:
-                raise
-            raise UndefinedScoreError(str(error)) from error
+        model = self._open_model()
         if not model.has_bound:
-            what = f"{self._trial.method} with likelihood {model.model.likelihood}"
+            what = f"{model.entry.name} with likelihood {model.model.likelihood}"
             raise UndefinedScoreError(f"{what} has no bound of the log likelihood")
         return model
+
+
+def model_on_data(results: Results, trial: Trial) -> ModelOnData:
+    """A trained trial and its data set, for metrics of its bound."""
+    dataset = definition(trial)()
+
+    def open_model() -> "TrainedModel":
+        if trial.method in REFERENCES:
+            raise UndefinedScoreError(f"{trial.method} is a reference, and has no bound")
+        try:
+            return stored_model(results, trial, dataset.image_shape)
+        except ParametersError as error:
+            raise UndefinedScoreError(str(error)) from error
+
+    return ModelOnData(open_model, dataset, lambda: code_table(results, trial, dataset))
 
 
 def stored_model(results: Results, trial: Trial, image_shape: tuple[int, ...]) -> "TrainedModel":

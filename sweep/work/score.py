@@ -19,7 +19,7 @@ from ..trials.request import MetricRequest
 from ..trials.trial import Trial
 from .comparisons import Cells
 from .control import Control
-from .representations import TrainedOn, kept_points, open_representations
+from .representations import kept_points, model_on_data, open_representations
 from .tasks import ScoreTrials
 
 _MOST_SCORES, _MOST_CHARACTERS = 10_000, 4000
@@ -64,7 +64,7 @@ def score(task: ScoreTrials) -> dict[str, Any]:
             if request in drawing:
                 representation = representations[request.representation]
             elif find_metric(request.metric).of_model:
-                representation = TrainedOn(results, trial)
+                representation = model_on_data(results, trial)
             elif request.metric in COMPARISONS:
                 representation = cells.open(trial, request.parameters["partners"])
             else:

@@ -84,13 +84,15 @@ def test_it_learns_to_recognise_the_codes_of_its_own_images() -> None:
     def sample(data, key, num):
         centres = jax.random.uniform(key, (num, 2), minval=4, maxval=12)
         y, x = jnp.meshgrid(jnp.arange(16.0), jnp.arange(16.0), indexing="ij")
-        away = (y - centres[:, :1, None]) ** 2 + (x - centres[:, 1:, None]) ** 2
+        away = (y[None] - centres[:, :1, None]) ** 2 + (x[None] - centres[:, 1:, None]) ** 2
         return jnp.exp(-away / 8)[..., None]
 
-    settings = Settings(steps=600, batch_size=32, num_latents=3, width=0.5, learning_rate=1e-3)
+    settings = Settings(
+        steps=400, batch_size=32, num_latents=3, learning_rate=1e-3, network="mlp", width=0.1
+    )
     trainer = Trainer(METHODS["infogan"], settings, (16, 16, 1), sample, ())
     pack = trainer.start([Replica({"continuous_weight": 1.0}, seed=0)])
     before = trainer.evaluate(pack, 10)[0]["regularizer"]
-    pack, _ = trainer.advance(pack, 600)
+    pack, _ = trainer.advance(pack, 400)
     after = trainer.evaluate(pack, 10)[0]["regularizer"]
-    assert -after > -before + 1  # nats of the codes' 2.1
+    assert -after > -before + 3  # nats

@@ -28,7 +28,12 @@ from teasel.sweep.store.results import Results
 from teasel.sweep.store.tables import COLUMNS
 from teasel.sweep.study.study import read_study
 from teasel.sweep.trials.request import MetricRequest
-from teasel.sweep.work.representations import GivenPoints, open_representations, represent
+from teasel.sweep.work.representations import (
+    GivenPoints,
+    model_on_data,
+    open_representations,
+    represent,
+)
 from teasel.sweep.work.score import score_rows
 
 FACTORS = np.stack(np.unravel_index(np.arange(64), (4, 4, 4)), axis=1)
@@ -99,6 +104,22 @@ def test_a_saved_model_has_the_scores_that_a_study_gives_it(
             same = ("value", "metric_seed", "parameters", "parameters_hash", "metric_version")
             assert [row[each] for each in same] == [getattr(wanted, each) for each in same]
     assert set(found["representation"]) == {"mean", "sampled"}
+    model = finished.model(trial.trial_id)
+    rows = teasel.score(model, dataset=squares, metrics=["elbo_surgery", "importance_bound"])
+    wanted = score_rows(
+        trial,
+        model_on_data(finished, trial),
+        MetricRequest.of("mean", "elbo_surgery", METRICS["elbo_surgery"].defaults),
+    )
+    found = dict(zip(rows["score"], rows["value"], strict=True))
+    assert {row.score: row.value for row in wanted}.items() <= found.items()
+    assert found["bound"] > found["elbo"]
+    assert set(rows["representation"]) == {"mean"}
+
+
+def test_scores_of_the_bound_need_a_model() -> None:
+    rows = teasel.score(FACTORS, FACTORS, metrics=["elbo_surgery", "importance_bound"])
+    assert set(rows["error"]) == {"it needs a saved model, and there are codes alone"}
 
 
 def test_the_command_prints_a_table_and_writes_what_python_gives(
