@@ -33,12 +33,12 @@ def dci_es(
 
     Probes of growing capacity predict a factor: forests whose trees choose among all latents and
     end at depth 1, 2 to T. Their loss on the test points, the error rate or, of a factor that is no
-    whole number, the squared error, falls with depth. E is 1 less the area between that curve and
-    its lowest value, up to where it is reached, over the triangle below a straight fall from the
-    loss of a constant to 0 at depth T: 1 if the least capacity does what can be done, 0 for the
-    straight fall. E says nothing of how low the loss is, which informativeness does: 1 less the
-    lowest loss over that of a constant. Codes that tell nothing have an E of about 1.
-    S is K over D.
+    whole number, the squared error, falls with depth; a rise does not count, for less capacity did
+    better. E is 1 less the area between that curve and its lowest value, over the triangle below a
+    straight fall from the loss of a constant to 0 at depth T: 1 if the least capacity does what can
+    be done, 0 for the straight fall. E says nothing of how low the loss is, which informativeness
+    does: 1 less the lowest loss over that of a constant. Codes that tell nothing have an E of about
+    1. S is K over D.
 
     Depths of one forest share their trees: a tree that ends at depth t is the top of a deeper one.
 
@@ -70,9 +70,9 @@ def dci_es(
             (train, targets, test, truth), bool(continuous[factor]), seed, num_trees, max_depth
         )
         constant, losses = losses[0], losses[1:]
-        best = int(np.argmin(losses))
-        area = np.trapezoid(losses[: best + 1] - losses[best])
-        scores.append((1 - 2 * area / ((max_depth - 1) * constant), 1 - losses[best] / constant))
+        lowest = np.minimum.accumulate(losses)  # what that capacity or less can do
+        area = np.trapezoid(lowest - lowest[-1])
+        scores.append((1 - 2 * area / ((max_depth - 1) * constant), 1 - lowest[-1] / constant))
     if not scores:
         raise UndefinedScoreError(
             "dci_es needs a factor with two values in training and testing, got one value of each"

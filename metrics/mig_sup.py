@@ -1,7 +1,10 @@
 """MIG-sup (Li et al. 2020, arXiv:2002.10549): the gap of each latent between factors."""
 
+from typing import Annotated
+
 import numpy as np
 
+from ..catalogue import Bounds
 from .arrays import check_points
 from .metric import Count, Metric
 from .mig import top_two_gap
@@ -10,16 +13,20 @@ from .representation import Representation, Rng
 from .undefined import UndefinedScoreError
 
 
-def mig_sup(codes: np.ndarray, factors: np.ndarray, num_bins: int = 20) -> float:
+def mig_sup(
+    codes: np.ndarray, factors: np.ndarray, num_bins: int = 20, least_variance: float = 0.01
+) -> float:
     """How nearly each latent tells about one factor only, in [0, 1], 1 the best (Li et al. 2020).
 
     For each latent, the mutual information with its best factor less that with the second best,
-    each over the factor's entropy; the mean over all latents, so one that tells nothing counts 0.
+    each over the factor's entropy; the mean over active latents, 0 if there are none.
 
     Args:
         codes: (N, D).
         factors: (N, K); one with one value is left out.
         num_bins: Equal-width bins of each latent, and of each factor that is no whole number.
+        least_variance: A latent that varies by no more is inactive. The default is that of the
+            authors' code, for the means of a VAE whose prior has a variance of 1.
 
     Raises:
         UndefinedScoreError: If no factor takes two values, or the codes are not finite.
@@ -37,15 +44,24 @@ def mig_sup(codes: np.ndarray, factors: np.ndarray, num_bins: int = 20) -> float
         raise UndefinedScoreError(
             "mig_sup needs a factor with two values, got one value of each factor"
         )
-    matrix = mutual_information_matrix(codes, factors[:, varied], num_bins) / entropies[varied]
+    active = codes[:, codes.var(axis=0) > least_variance]
+    if not active.shape[1]:
+        return 0.0
+    matrix = mutual_information_matrix(active, factors[:, varied], num_bins) / entropies[varied]
     return float(top_two_gap(matrix.T).mean())
 
 
 def score_mig_sup(
-    representation: Representation, rng: Rng, *, num_train: Count = 10_000, num_bins: Count = 20
+    representation: Representation,
+    rng: Rng,
+    *,
+    num_train: Count = 10_000,
+    num_bins: Count = 20,
+    least_variance: Annotated[float, Bounds(ge=0)] = 0.01,
 ) -> dict[str, float]:
     """`mig_sup` of `num_train` points."""
-    return {"mig_sup": mig_sup(*representation.sample(rng, num_train), num_bins)}
+    points = representation.sample(rng, num_train)
+    return {"mig_sup": mig_sup(*points, num_bins, least_variance)}
 
 
 MIG_SUP = Metric(
