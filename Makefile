@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed$(addprefix -,$(EXTRA))
 INSTALLED_DEV := .venv/.installed-dev
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: quickstart test test-all test-accelerators check format bench clean
+.PHONY: quickstart test test-all test-accelerators check format docs bench clean
 
 quickstart: $(INSTALLED)  ## Train, score and report a taste of the paper on this machine.
 	$(BIN)/teasel run quickstart --results results/quickstart
@@ -30,6 +30,10 @@ check: $(INSTALLED_DEV)  ## Formatting, lint and types.
 format: $(INSTALLED_DEV)  ## Mend what can be mended.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(INSTALLED_DEV)  ## The API reference, and the picture of the rooms.
+	$(BIN)/python docs/render_api.py
+	$(BIN)/python docs/render_house.py
 
 bench: $(INSTALLED_DEV)  ## Speed, as ratios; minutes each. RESULTS.md keeps what was measured.
 	$(BIN)/python benchmarks/training.py

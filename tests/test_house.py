@@ -5,139 +5,26 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
-from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
+from teasel.docs.render_house import (
+    DOORS,
+    FLOORS,
+    FOLDERS,
+    describe,
+    floor,
+    imports,
+    imports_of_ours,
+    modules,
+    room,
+)
+
 ROOT = Path(__file__).parents[1]
-FLOORS = {
-    "teasel": 0,
-    "teasel.datasets": 1,
-    "teasel.models": 1,
-    "teasel.metrics": 1,
-    "teasel.sweep.trials": 2,
-    "teasel.sweep.store": 3,
-    "teasel.sweep.grid": 4,
-    "teasel.sweep.work": 4,
-    "teasel.sweep.study": 5,
-    "teasel.sweep.schedule": 6,
-    "teasel.sweep.commands": 7,
-    "teasel.sweep": 8,
-    "teasel.analysis": 8,
-    "teasel.analysis.statistics": 9,
-    "teasel.analysis.paper": 10,
-    "teasel.analysis.plots": 10,
-    "teasel.analysis.report": 11,
-    "teasel.cluster": 11,
-    "teasel.testing": 12,
-}
-"""Every room, and how high it lies: a room imports what lies lower. CONTRIBUTING.md draws them."""
-
-DOORS = {
-    "teasel": {"catalogue", "errors", "lazy", "settings", "storage", "version", "words"},
-    "teasel.sweep": set(),
-    "teasel.analysis": {
-        "choice",
-        "factors",
-        "formats",
-        "names",
-        "paper_grid",
-        "summary",
-        "tables",
-        "top",
-    },
-}
-"""The files of the rooms that have rooms inside; `__init__` is the face of what is inside."""
-
-FOLDERS = sorted({room.split(".")[1] for room in FLOORS if "." in room})
 ATTEMPT = "teasel.sweep.work.attempt"
 HEAVY = {"ray", "tensorflow_datasets", "pydantic", "pandas", "sklearn"}
-
-
-class Import(NamedTuple):
-    """An import statement of one of our files, that names a file of ours or another package."""
-
-    module: str
-    line: int
-    late: bool
-
-
-@cache
-def modules() -> dict[str, Path]:
-    """Every file of the package, by its dotted name."""
-    files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
-    named = {}
-    for path in sorted([*files, *ROOT.glob("*.py")]):
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        named[".".join(["teasel", *parts]).removesuffix(".__init__")] = path
-    return named
-
-
-def room(module: str) -> str:
-    """The room that a file lies in: its folder."""
-    folder = modules()[module].parent.relative_to(ROOT)
-    return ".".join(["teasel", *folder.parts])
-
-
-def is_face(module: str) -> bool:
-    """Whether the file is the `__init__` of a room that has rooms inside."""
-    return module in DOORS
-
-
-def floor(module: str) -> float:
-    """The room's floor; a face lies above all rooms inside, and the command line above all."""
-    if module == "teasel.__main__":
-        return 100
-    if is_face(module) and module != "teasel":
-        inside = [height for name, height in FLOORS.items() if name.startswith(module)]
-        return max(inside) + 0.5
-    return FLOORS[room(module)]
-
-
-@cache
-def imports(module: str) -> list[Import]:
-    """The imports of a file, late ones too; what stands below TYPE_CHECKING is none."""
-    return sorted(_imports(ast.parse(modules()[module].read_text()), module, late=False))
-
-
-def _imports(node: ast.AST, module: str, late: bool) -> Iterator[Import]:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
-            for other in child.orelse:
-                yield from _imports(ast.Module([other], []), module, late)
-            continue
-        if isinstance(child, ast.Import):
-            yield from (Import(alias.name, child.lineno, late) for alias in child.names)
-        elif isinstance(child, ast.ImportFrom):
-            base = _absolute(child, module)
-            for alias in child.names:
-                file = f"{base}.{alias.name}"
-                yield Import(file if file in modules() else base, child.lineno, late)
-        is_function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
-        yield from _imports(child, module, late or is_function)
-
-
-def _absolute(node: ast.ImportFrom, module: str) -> str:
-    """The dotted name behind `from`."""
-    if not node.level:
-        return node.module or ""
-    parts = module.split(".")
-    if modules()[module].name == "__init__.py":
-        parts.append("__init__")
-    return ".".join([*parts[: -node.level], *([node.module] if node.module else [])])
-
-
-def own_imports(module: str) -> list[Import]:
-    """The imports of a file that name another file of ours; a face's late ones are its names."""
-    return [
-        found
-        for found in imports(module)
-        if found.module in modules() and not (found.late and is_face(module))
-    ]
 
 
 def calls_of_print(path: Path) -> list[int]:
@@ -171,7 +58,7 @@ def test_a_room_imports_only_what_lies_lower(name: str) -> None:
         f"{modules()[module]}:{found.line} imports {found.module}"
         for module in modules()
         if room(module) == name
-        for found in own_imports(module)
+        for found in imports_of_ours(module)
         if room(found.module) != name and floor(found.module) >= floor(module)
     ]
     assert upward == []
@@ -198,7 +85,7 @@ def test_no_circle_of_files() -> None:
     graph = {
         module: {
             found.module
-            for found in own_imports(module)
+            for found in imports_of_ours(module)
             if not (module == ATTEMPT and found.late) and found.module != module
         }
         for module in modules()
@@ -251,6 +138,10 @@ def test_the_floors_are_those_of_contributing() -> None:
         for name, floor in rows
     }
     assert told == FLOORS
+
+
+def test_the_picture_of_the_house_is_drawn_from_these_imports() -> None:
+    assert describe() in (ROOT / "docs" / "pictures" / "house.svg").read_text()
 
 
 def _imported_by(statement: str) -> set[str]:
