@@ -53,7 +53,7 @@ def infomec(
         ValueError: If the arrays are malformed.
 
     >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-    >>> infomec(np.tile(factors, (9, 1)), np.tile(factors, (9, 1)))[:2]
+    >>> infomec(np.tile(factors, (50, 1)), np.tile(factors, (50, 1)))[:2]
     (1.0, 1.0)
     """
     codes, factors = check_points(codes, factors)
