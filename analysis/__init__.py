@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from .statistics.correlation import dataset_correlation as dataset_correlation
     from .statistics.correlation import rank_correlation as rank_correlation
     from .statistics.correlation import rank_correlations as rank_correlations
+    from .statistics.effects import hyperparameter_importance as hyperparameter_importance
+    from .statistics.effects import hyperparameter_means as hyperparameter_means
     from .statistics.embedding import embedding as embedding
     from .statistics.importance import importance as importance
     from .statistics.importance import variance_explained as variance_explained
@@ -81,6 +83,7 @@ else:
             "statistics.correlation": (
                 *("dataset_correlation", "rank_correlation", "rank_correlations"),
             ),
+            "statistics.effects": ("hyperparameter_importance", "hyperparameter_means"),
             "statistics.embedding": ("embedding",),
             "statistics.importance": ("importance", "variance_explained"),
             "statistics.improvement": ("probability_of_improvement",),

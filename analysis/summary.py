@@ -48,15 +48,24 @@ def rank_settings(settings: Series) -> Series:
     >>> rank_settings(Series(["beta=10", "beta=2", "", "beta=2"])).tolist()
     [2, 1, 0, 1]
     """
-    order = sorted(settings.unique(), key=_read_setting)
+    order = sorted(settings.unique(), key=_sort_key)
     return settings.map({setting: rank for rank, setting in enumerate(order)})
 
 
-def _read_setting(setting: str) -> list[tuple[str, float, str]]:
+def read_setting(setting: str) -> list[tuple[str, str]]:
+    """The names and values in a setting.
+
+    >>> read_setting("alpha=1, width=16")
+    [('alpha', '1'), ('width', '16')]
+    """
+    parts = [part.partition("=") for part in setting.split(", ") if part]
+    return [(name, value) for name, _, value in parts]
+
+
+def _sort_key(setting: str) -> list[tuple[str, float, str]]:
     """The names and values in a setting, to sort by."""
     found = []
-    for part in filter(None, setting.split(", ")):
-        name, _, value = part.partition("=")
+    for name, value in read_setting(setting):
         try:
             found.append((name, float(value), ""))
         except ValueError:

@@ -15,7 +15,7 @@ from matplotlib.mlab import GaussianKDE
 from matplotlib.ticker import EngFormatter, MaxNLocator
 from pandas import DataFrame
 
-from ..formats import DASH, MINUS, format_strength
+from ..formats import DASH, MINUS, TIMES, format_strength
 from ..names import PAPER_NAMES, Names, cycle_colours
 from ..paper_grid import DISENTANGLEMENT
 from ..statistics.importance import scale_to_bars
@@ -300,6 +300,98 @@ def plot_importance(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_N
         panel.set_xlabel("share of variance, %")
     axes[0].invert_yaxis()
     axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
+    return axes
+
+
+def plot_hyperparameters(
+    summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES
+) -> np.ndarray:
+    """Shares of variance by hyper-parameter: a bar is the mean over scores, a mark one score.
+
+    Args:
+        summary: `hyperparameter_importance`.
+        axes: one per method.
+        names: labels and colours.
+    """
+    groups = split_by(summary[summary["part"] != ""], "method")
+    axes, colours = _panels(axes, len(groups)), _colour_methods(groups, names)
+    for panel, (method, rows) in zip(axes, groups.items(), strict=True):
+        parts = list(rows["part"].unique())
+        means = rows[rows["score"] != "average"].groupby("part")["corrected"].mean()[parts]
+        shades = [FAINT if part in ("seed", "rest") else colours[method] for part in parts]
+        panel.barh(range(len(parts)), 100 * means.clip(lower=0), color=shades, alpha=0.6)
+        for score, own in split_by(rows[rows["score"] != "average"], "score").items():
+            places = [parts.index(part) for part in own["part"]]
+            panel.scatter(
+                *(100 * own["corrected"], places),
+                marker="|",
+                s=30,
+                lw=1,
+                color=_SCORE_COLOURS.get(score, INK),
+                label=names.label(score),
+            )
+        labels = [f" {TIMES} ".join(map(names.label, part.split(" x "))) for part in parts]
+        panel.set_yticks(range(len(parts)), [_fold(label) for label in labels])
+        panel.set_title(_fold(names.label(method)))
+        panel.set_xlim(min(0, *panel.get_xlim()), 100)
+        panel.set_xlabel("share of variance, %")
+        panel.tick_params(axis="y", length=0)
+        panel.invert_yaxis()
+    axes[0].figure.legend(
+        *axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=4, handlelength=1
+    )
+    return axes
+
+
+def plot_means(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES) -> np.ndarray:
+    """Scores against the values of a hyper-parameter: a line a method, a dot a seed.
+
+    Args:
+        summary: `hyperparameter_means`, of one hyper-parameter of each method.
+        axes: (scores, data sets).
+        names: labels and colours.
+    """
+    scores, datasets = (list(summary[name].unique()) for name in ("score", "dataset"))
+    grid = np.asarray(axes, dtype=object).reshape(len(scores), len(datasets))
+    methods = split_by(summary, "method")
+    colours = _colour_methods(methods, names)
+    steps = {method: list(rows["value"].unique()) for method, rows in methods.items()}
+    for (score, dataset), rows in summary.groupby(["score", "dataset"], sort=False):
+        panel = grid[scores.index(score), datasets.index(dataset)]
+        for number, (method, line) in enumerate(split_by(rows, "method").items()):
+            shift = 0.08 * (number - (len(methods) - 1) / 2)
+            places = [steps[method].index(value) + shift for value in line["value"]]
+            swept = names.label(line["hyperparameter"].iat[0])
+            panel.errorbar(
+                *(places, line["mean"], ((line["high"] - line["low"]) / 2).fillna(0)),
+                lw=1,
+                color=colours[method],
+                label=f"{names.label(method)} ({swept})",
+            )
+            dots = [
+                (place, dot)
+                for place, own in zip(places, line["by_seed"], strict=True)
+                for dot in own
+            ]
+            panel.scatter(*zip(*dots, strict=True), s=6, lw=0, alpha=0.6, color=colours[method])
+        longest = max(steps.values(), key=len)
+        labels = longest if len(methods) == 1 else list(range(1, len(longest) + 1))
+        panel.set_xticks(range(len(longest)), labels)
+        if panel in grid[0]:
+            panel.set_title(names.label(dataset))
+        if panel in grid[:, 0]:
+            panel.set_ylabel(_fold(names.label(score)))
+        if panel in grid[-1]:
+            swept = names.label(summary["hyperparameter"].iat[0])
+            panel.set_xlabel(swept if len(methods) == 1 else "value, least to largest")
+    handles = {
+        label: handle
+        for panel in grid.ravel()
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
+    }
+    grid[0, 0].figure.legend(
+        list(handles.values()), list(handles), loc="outside upper left", ncols=3
+    )
     return axes
 
 

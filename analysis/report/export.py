@@ -20,8 +20,8 @@ from .page import (
 )
 
 SECTIONS = (
-    *("progress", "scores", "agreement", "importance", "strength", "selection", "usefulness"),
-    *("power", "provenance"),
+    *("progress", "scores", "agreement", "importance", "hyperparameters", "strength"),
+    *("selection", "usefulness", "power", "provenance"),
 )
 """Those of the report that need no picture of a model."""
 

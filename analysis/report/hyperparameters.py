@@ -1,0 +1,90 @@
+"""What each hyper-parameter does: its share of the variance, and the scores at its values."""
+
+from pandas import DataFrame
+
+from ..plots import plots
+from ..statistics.effects import hyperparameter_importance, hyperparameter_means
+from ..tables import split_by
+from . import elements
+from .elements import Element
+from .parts import Report, describe_models, panel_grid
+
+WORDS = (
+    "How the variance of a score within one method splits into its hyper-parameters, the data "
+    "set, their interplay, and the seed. A bar is the mean over the scores, a mark is one score. "
+    "It is an exact decomposition of a complete grid, in omega squared, which takes off what "
+    "chance explains. The seed's own share is what it does to all settings alike, the rest what "
+    "it does to some of them."
+)
+
+
+def make_section(report: Report) -> Element | None:
+    """Shares of variance and marginal means; None where no method has two settings."""
+    trained = report.trained
+    scores = report.scores
+    if not scores:
+        return None
+    means = hyperparameter_means(trained, scores)
+    if means.empty:
+        return None
+    shares = hyperparameter_importance(trained, scores)
+    return elements.section(
+        "hyperparameters",
+        "What does each hyper-parameter do?",
+        elements.text(WORDS, "reading"),
+        *_plot_shares(report, shares),
+        *_plot_means(report, means),
+        elements.data(
+            hyperparameter_importance=shares,
+            hyperparameter_means=means.drop(columns="by_seed"),
+        ),
+    )
+
+
+def _plot_shares(report: Report, shares: DataFrame) -> list[Element]:
+    shown = shares[shares["corrected"].notna()]
+    notes = [
+        elements.text(f"{report.names.label(method)}: {words}.", "note")
+        for method, words in _explain(shares).items()
+    ]
+    if shown.empty:
+        return notes
+    parts = shown.groupby("method")["part"].nunique()
+    rows, columns = panel_grid(len(parts), most=3)
+    size = (1 + 2.9 * columns, 0.9 + (0.6 + 0.24 * parts.max()) * rows)
+    drawn = report.plot(plots.plot_hyperparameters, shown, size=size, grid=(rows, columns))
+    half = 50 * (shown["high"] - shown["low"])
+    caption = describe_models(report.trained)
+    caption += f"; 95 % intervals of up to ± {half.max():.0f}." if half.notna().any() else "."
+    return [elements.figure("hyperparameter-importance", drawn, caption), *notes]
+
+
+def _explain(shares: DataFrame) -> dict[str, str]:
+    """What was left out of each method's grid to make it complete, and why it has no shares."""
+    found = {}
+    for method, rows in split_by(shares, "method").items():
+        gone = dict.fromkeys(words for words in rows["left_out"] if words)
+        lacking = rows[rows["corrected"].isna()]
+        notes = [f"without {words}, where models are missing" for words in gone]
+        notes += dict.fromkeys(lacking["note"])
+        if notes:
+            found[method] = "; ".join(notes)
+    return found
+
+
+def _plot_means(report: Report, means: DataFrame) -> list[Element]:
+    """A figure of the methods with one hyper-parameter, and one of each further one."""
+    swept = means.groupby("method")["hyperparameter"].transform("nunique")
+    groups = {"means": means[swept == 1]} if (swept == 1).any() else {}
+    for (method, name), rows in means[swept > 1].groupby(["method", "hyperparameter"], sort=False):
+        groups[f"means-{method}-{name}"] = rows
+    found = []
+    for name, rows in groups.items():
+        grid = rows["score"].nunique(), rows["dataset"].nunique()
+        size = (0.9 + max(4.4, 2.2 * grid[1]), 0.9 + 1.5 * grid[0])
+        drawn = report.plot(plots.plot_means, rows, size=size, grid=grid, sharex=True)
+        methods = ", ".join(map(report.names.label, rows["method"].unique()))
+        caption = f"{methods}: means over the other settings; a dot is a seed"
+        caption += ", a bar the 95 % interval." if rows["low"].notna().any() else "."
+        found.append(elements.figure(f"hyperparameter-{name}", drawn, caption))
+    return found
