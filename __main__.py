@@ -27,6 +27,7 @@ from .sweep.commands.command_line import (
     INTERRUPTED,
     Command,
     Parser,
+    Report,
     add_grids,
     add_json,
     add_results,
@@ -36,6 +37,7 @@ from .sweep.commands.command_line import (
 )
 from .sweep.schedule.display import Display
 from .version import __version__
+from .words import format_count
 
 DRIVERS = ("run", "rescore")
 """The commands whose work matters more than what they print."""
@@ -163,6 +165,50 @@ class _Report:
         return DONE
 
 
+class _Publish:
+    """`teasel publish`."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Adds the arguments of `teasel publish`."""
+        add_results(parser)
+        parser.add_argument("--to", metavar="FOLDER", required=True, help="a new local folder")
+        parser.add_argument(
+            "--without",
+            nargs="+",
+            choices=("models", "codes"),
+            default=[],
+            help="leave out parameters, or representations, which take most of the space",
+        )
+        parser.add_argument("--licence", metavar="NAME", default="", help="as in CC-BY-4.0")
+        parser.add_argument("--cite", metavar="TEXT", default="", help="how to cite it")
+        add_json(parser)
+
+    def main(self, arguments: argparse.Namespace) -> int:
+        """Publishes the folder, and prints what is in it."""
+        from .analysis import publish
+
+        made = publish(
+            arguments.results,
+            arguments.to,
+            without=arguments.without,
+            licence=arguments.licence,
+            cite=arguments.cite,
+        )
+        report = Report(arguments.json)
+        report.add(**made._asdict())
+        if made.trials and made.trials.done < sum(made.trials):
+            report.add(f"Not complete: {made.trials.say('trials are done')}; {made.trials.waiting}")
+        for kind, lines in made.findings.items():
+            report.add(f"`teasel verify` finds: {kind}: {len(lines):,}")
+        report.add(
+            f"{made.study}: {format_count(made.num_models, 'model')}, "
+            f"{format_count(made.num_files, 'file')}, {made.num_bytes / 1e6:,.1f} MB in "
+            f"{made.folder}\nSHA-256 of its checksums.txt: {made.sha256}"
+        )
+        report.end()
+        return DONE
+
+
 class _Submit:
     """`teasel submit`."""
 
@@ -287,6 +333,16 @@ COMMANDS: dict[str, tuple[str, Command | str, str]] = {
         "write a study's report, one HTML page",
         _Report(),
         "results/mine --output mine.html",
+    ),
+    "publish": (
+        "write a results folder to be passed on, with checksums",
+        _Publish(),
+        "results/mine --to published/mine --licence CC-BY-4.0",
+    ),
+    "fetch": (
+        "take a published folder in, and verify it",
+        "fetch",
+        "https://example.org/mine.zip results/mine",
     ),
     "submit": (
         "run a grid on Slurm, Kubernetes or a Ray cluster",

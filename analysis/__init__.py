@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .report.export import export as export
     from .report.page import write_report as write_report
     from .report.provenance import fingerprints as fingerprints
+    from .report.publish import publish as publish
     from .statistics.correlation import dataset_correlation as dataset_correlation
     from .statistics.correlation import rank_correlation as rank_correlation
     from .statistics.correlation import rank_correlations as rank_correlations
@@ -78,6 +79,7 @@ else:
             "report.export": ("export",),
             "report.page": ("write_report",),
             "report.provenance": ("fingerprints",),
+            "report.publish": ("publish",),
             "statistics.correlation": (
                 *("dataset_correlation", "rank_correlation", "rank_correlations"),
             ),

@@ -27,6 +27,7 @@ from .results import Results
 from .store import MissingFileError, Store, StoreError, is_plain, without_secrets
 
 _ARCHIVE = re.compile(r"\.(zip|tar|tgz|tbz2|txz|tar\.(gz|bz2|xz))(/content)?$", re.IGNORECASE)
+_ARCHIVE_ITSELF = "archive"  # its name among the files that its address gives
 _SECONDS = 60.0  # of silence of a server
 _TRIES, _PAUSE = 3, 1.0  # of a file that a server is to give, and seconds in between
 _PIECE = 2**20
@@ -102,9 +103,7 @@ def fetch(uri: str | Path, folder: str | Path, sha256: str | None = None) -> Fet
         listed = source.names if source.names is not None else [*wanted]
         for name in listed:
             if name not in wanted and name != CHECKSUMS:
-                raise PublicationError(
-                    f"{source.where}: {name} was not published: it is additional"
-                )
+                raise PublicationError(f"{source.where}: {name} is additional: no checksum has it")
         num_bytes = len(content)
         for name in [name for name in listed if name in wanted] + sorted({*wanted} - {*listed}):
             num_bytes += _take(source, name, wanted[name], made / name)
@@ -156,8 +155,9 @@ def _pieces(source: _Source, name: str) -> Iterator[bytes]:
             while piece := stream.read(_PIECE):
                 yield piece
     except MissingFileError:
-        what = "so it is no published folder" if name == CHECKSUMS else f"which {CHECKSUMS} names"
-        raise PublicationError(f"{source.where}: there is no {name}, {what}") from None
+        told = {CHECKSUMS: ", so it is no published folder", _ARCHIVE_ITSELF: " there"}
+        what = told.get(name, f", which {CHECKSUMS} names")
+        raise PublicationError(f"{source.where}: there is no {name}{what}") from None
     except _UNREADABLE as error:
         why = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         raise _BrokenError(f"{source.where}: cannot read {name}: {why}") from error
@@ -178,7 +178,7 @@ def _open(uri: str, room: Path) -> Iterator[_Source]:
             def download() -> None:
                 file.seek(0)
                 file.truncate()
-                file.writelines(_pieces(server, "the archive"))
+                file.writelines(_pieces(server, _ARCHIVE_ITSELF))
 
             _retry(server, download)
             file.seek(0)
@@ -239,7 +239,7 @@ def _of_archive(file: BinaryIO, where: str) -> Iterator[_Source]:
         archive: Any = zipfile.ZipFile(file) if is_zip else tarfile.open(fileobj=file)  # noqa: SIM115
         members = archive.infolist() if is_zip else archive.getmembers()
     except _UNREADABLE as error:
-        raise PublicationError(f"{where} is no .zip or .tar that can be read: {error}") from error
+        raise PublicationError(f"{where} is no .zip or .tar that can be read") from error
     with archive:
         found: dict[str, Any] = {}
         for member in members:

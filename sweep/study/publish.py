@@ -6,6 +6,7 @@ machines: names of hosts, folders in the paths of files, tracebacks.
 
 import re
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,11 +27,12 @@ _OF_MACHINES = {"trials": ["host"], "failures": ["message", "traceback", "log"]}
 """Columns that are left empty: they tell of machines, and determine no number."""
 
 _PATH = re.compile(
-    r"(?<![\w.:/\\~)-])"
-    r"(?:(?:file:/)?(?://localhost)?(?:~[\w.-]*)?/(?:[^\s/'\"\\:,;()]+/)+"
+    r"(?<=['\"])(?:/|~[\w.-]*/|[A-Za-z]:[\\/])[^'\"\n]*[/\\](?=[^'\"/\\\n]+['\"])"
+    r"|(?<![\w.:/\\~)-])"
+    r"(?:(?:file://(?:localhost)?)?(?:~[\w.-]*)?/(?:[^\s/'\"\\:,;()]+/)+"
     r"|[A-Za-z]:[\\/](?:[^\s/'\"\\:,;()]+[\\/])+)"
 )
-"""The folders of an absolute path within a text."""
+"""The folders of an absolute path within a text, which may have spaces in it if it is quoted."""
 
 Clean = Callable[[str], str]
 
@@ -49,7 +51,7 @@ def copy_study(source: Results, target: Results, without: Collection[str] = ()) 
         ResultsError: If there is no study.
         StoreError: If a file of it is damaged, or the target cannot be written.
     """
-    clean = cleaner(source)
+    clean, hosts = _cleaner(source), _pattern_of_hosts(source)
     study = _clean_values(_admit_lacks(source.study, without), clean)
     try:
         text = clean(source.store.read("study.yaml").decode(errors="replace"))
@@ -57,8 +59,8 @@ def copy_study(source: Results, target: Results, without: Collection[str] = ()) 
         text = None
     target.write_study(study, text)
     for table in COLUMNS:
-        empty = _OF_MACHINES.get(table, [])
-        copy_folded(source, target, f"tables/{table}", lambda r, e=empty: _clean_rows(r, e, clean))
+        change = partial(_clean_rows, empty=_OF_MACHINES.get(table, []), clean=clean, hosts=hosts)
+        copy_folded(source, target, f"tables/{table}", change)
     if "codes" not in without:
         for folder in source.code_folders():
             copy_folded(source, target, folder, lambda rows: rows)
@@ -68,32 +70,30 @@ def copy_study(source: Results, target: Results, without: Collection[str] = ()) 
             _copy_file(source, target, source.parameters_name(attempt_id))
 
 
-def cleaner(results: Results) -> Clean:
-    r"""A function that takes folders of absolute paths, and names of hosts, out of a text.
-
-    >>> strip_paths("cannot read /home/ann/a.npz, or C:\\ann\\b.npz: see https://a.org/b/c or a/b")
-    'cannot read a.npz, or b.npz: see https://a.org/b/c or a/b'
-    """
-    trials = results.table("trials", ["host"])["host"].unique().drop_null().to_pylist()
-    hosts = [re.escape(host) for host in trials if len(host) > 2]
+def _cleaner(results: Results) -> Clean:
+    """A function that takes the folders of absolute paths out of a text."""
     grids = results.study.get("grids", [])
     paths = {data["npz"] for grid in grids for data in grid["datasets"] if data.get("npz")}
-    known = sorted({str(Path(path).parent) for path in paths} | {str(Path.home())}, key=len)
-    known = [re.escape(folder) + r"[\\/]" for folder in reversed(known) if len(folder) > 1]
-    names = re.compile(rf"(?<![\w.-])(?:{'|'.join(hosts)})(?![\w-])") if hosts else None
-    folders = re.compile("|".join(known)) if known else None
-
-    def clean(text: str) -> str:
-        text = folders.sub("", text) if folders else text
-        text = names.sub("HOST", text) if names else text
-        return strip_paths(text)
-
-    return clean
+    known = {str(Path(path).parent) for path in paths} | {str(Path.home())}
+    longest = sorted((folder for folder in known if len(folder) > 1), key=len, reverse=True)
+    folders = re.compile("|".join(re.escape(folder) + r"[\\/]" for folder in longest) or "(?!)")
+    return lambda text: strip_paths(folders.sub("", text))
 
 
 def strip_paths(text: str) -> str:
-    """The text with only the last name of each absolute path in it."""
+    r"""The text with only the last name of each absolute path in it.
+
+    >>> strip_paths("cannot read /home/ann/a.npz or C:\\ann\\b.npz: see https://a.org/b/c or a/b")
+    'cannot read a.npz or b.npz: see https://a.org/b/c or a/b'
+    """
     return _PATH.sub("", text)
+
+
+def _pattern_of_hosts(results: Results) -> re.Pattern[str]:
+    """Matches the names of the machines that trained the models."""
+    hosts = results.table("trials", ["host"])["host"].unique().drop_null().to_pylist()
+    named = "|".join(re.escape(host) for host in hosts if host)
+    return re.compile(rf"(?<![\w.-])(?:{named})(?![\w-])" if named else "(?!)")
 
 
 class DataFacts(NamedTuple):
@@ -152,17 +152,22 @@ def _clean_values(value: Any, clean: Clean) -> Any:
     return whole[1] if whole else clean(value)
 
 
-def _clean_rows(rows: pa.Table, empty: Iterable[str], clean: Clean) -> pa.Table:
-    """Rows without what tells of machines; their texts cleaned, each different one once."""
+def _clean_rows(
+    rows: pa.Table, empty: Iterable[str], clean: Clean, hosts: re.Pattern[str]
+) -> pa.Table:
+    """Rows without what tells of machines; each of their texts is cleaned once."""
     for place, field in enumerate(rows.schema):
         if field.name in empty:
             rows = rows.set_column(place, field, pa.nulls(len(rows), field.type))
         elif pa.types.is_string(field.type):
-            texts = rows[field.name].combine_chunks().dictionary_encode()
-            cleaned = [clean(text) for text in texts.dictionary.to_pylist()]
-            if cleaned != texts.dictionary.to_pylist():
-                column = pa.array(cleaned, pa.string()).take(texts.indices)
-                rows = rows.set_column(place, field, column)
+            column = rows[field.name].combine_chunks().dictionary_encode()
+            texts = column.dictionary.to_pylist()
+            cleaned = [clean(text) for text in texts]
+            if field.name == "error":
+                cleaned = [hosts.sub("HOST", text) for text in cleaned]
+            if cleaned != texts:
+                values = pa.array(cleaned, pa.string()).take(column.indices)
+                rows = rows.set_column(place, field, values)
     return rows
 
 
