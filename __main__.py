@@ -143,6 +143,9 @@ class _Report:
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Adds the arguments of `teasel report`."""
         add_results(parser)
+        parser.add_argument(
+            "beside", metavar="OTHER", nargs="?", help="another, to be compared with the first"
+        )
         parser.add_argument("--output", metavar="FILE", help="where to (default: DIR/report.html)")
         parser.add_argument("--published", metavar="JSON", help="published numbers of your own")
         parser.add_argument(
@@ -157,10 +160,10 @@ class _Report:
         from .analysis import export, write_report
 
         choice = (arguments.published, arguments.parameters, arguments.metric_seed)
-        if arguments.export:
-            page = export(arguments.results, arguments.export, *choice)
-        else:
-            page = write_report(arguments.results, arguments.output, *choice)
+        write, where = (
+            (export, arguments.export) if arguments.export else (write_report, arguments.output)
+        )
+        page = write(arguments.results, where, *choice, arguments.beside)
         show(f"The report is at {page}")
         return DONE
 

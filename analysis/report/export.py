@@ -21,7 +21,7 @@ from .page import (
 
 SECTIONS = (
     *("progress", "scores", "agreement", "importance", "strength", "selection", "usefulness"),
-    *("power", "provenance"),
+    *("power", "studies", "provenance"),
 )
 """Those of the report that need no picture of a model."""
 
@@ -47,6 +47,7 @@ def export(
     more: str | Path | None = None,
     parameters: Parameters = None,
     metric_seed: Seed = None,
+    beside: ResultsReader | str | Path | None = None,
 ) -> Path:
     """The path of a ``README.md`` about a results folder, which it writes with the scores.
 
@@ -59,13 +60,15 @@ def export(
         more: a JSON file with published numbers of your own, see `published`.
         parameters: which of several sets of metrics' parameters, as in `scores`.
         metric_seed: which of several metric seeds.
+        beside: another study, to be compared with this.
 
     Raises:
-        ResultsError: if there is no study, no model is done, or no such score.
+        ResultsError: if there is no study, no model is done, no such score, or the two studies
+            cannot be read as one.
     """
     opened, folder = open_results(results), Path(folder)
     choice = (parameters, metric_seed)
-    report = read_report(opened, more, *choice)
+    report = read_report(opened, more, *choice, beside)
     report = report._replace(trials=report.trials.drop(columns="host"))
     folder.mkdir(parents=True, exist_ok=True)
     tables = {"trials": trials(opened), "scores": scores(opened, None, True, *choice)}

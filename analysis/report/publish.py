@@ -138,6 +138,8 @@ def _write_card(report: Report, folder: Path, facts: dict[str, Any]) -> str:
 
 def _template() -> jinja2.Template:
     loader = jinja2.PackageLoader("teasel.analysis.report", "")
-    environment = jinja2.Environment(loader=loader, trim_blocks=True, lstrip_blocks=True)
+    environment = jinja2.Environment(
+        loader=loader, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
     environment.filters["text"] = lambda words: as_text(str(words))
     return environment.get_template("card.md")
