@@ -185,9 +185,13 @@ def _open(uri: str, room: Path) -> Iterator[_Source]:
             with _of_archive(cast(BinaryIO, file), where) as source:
                 yield source
     else:
-        path = Path(uri).expanduser().absolute()
-        folder, _, name = uri.rpartition("/") if remote else (str(path.parent), "", path.name)
-        store = Store(folder)
+        if remote:
+            parts = urlsplit(uri)
+            above, _, name = parts.path.rpartition("/")
+            store = Store(urlunsplit(parts._replace(path=above)))
+        else:
+            path = Path(uri).expanduser().absolute()
+            store, name = Store(path.parent), path.name
         with (
             store.open(name) as file,
             _of_archive(cast(BinaryIO, file), f"{store.uri}/{name}") as source,

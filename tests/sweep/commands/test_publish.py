@@ -6,6 +6,7 @@ import http.server
 import io
 import json
 import os
+import re
 import shutil
 import socketserver
 import stat
@@ -33,7 +34,7 @@ from teasel.sweep.store.checksums import CHECKSUMS, PublicationError
 from teasel.sweep.store.fetch import fetch
 from teasel.sweep.store.forget import forget
 from teasel.sweep.store.results import Results, ResultsError
-from teasel.sweep.store.store import DamagedFileError, StoreError
+from teasel.sweep.store.store import DamagedFileError, Store, StoreError
 from teasel.sweep.store.tables import COLUMNS, FailureRow
 
 TOLD = ("node-17", "/home/ann", "Ann Lee")
@@ -118,7 +119,7 @@ def test_the_readme_tells_what_is_in_the_folder(
     columns = {*COLUMNS["trials"], *COLUMNS["scores"], *COLUMNS["curves"], "beta"}
     assert [name for name in columns if f"`{name}`" not in body] == []
     (code,) = [part.split("```")[0] for part in body.split("```python\n")[1:]]
-    assert len(code.splitlines()) == 3
+    assert len(list(filter(None, code.splitlines()))) == 3
     monkeypatch.chdir(published)
     shown: list[pd.Series] = []
     exec(code, {"print": shown.append})
@@ -306,6 +307,36 @@ def test_a_folder_comes_from_wherever_it_lies(
     assert Quiet.unsteady == set()
     assert same(Results(tmp_path / "0"), finished)
     assert verify(Results(tmp_path / "0")).lines == {}
+
+
+def test_a_folder_or_an_archive_comes_from_an_object_store(
+    published: Path, finished: Results, tmp_path: Path, query: str
+) -> None:
+    pack_zip(published, tmp_path / "tiny.zip")
+    store = Store(f"s3://studies/published?{query}")
+    store.write("tiny.zip", (tmp_path / "tiny.zip").read_bytes())
+    for path in published.rglob("*.*"):
+        store.write(f"tiny/{path.relative_to(published).as_posix()}", path.read_bytes())
+    for name in ("tiny", "tiny.zip"):
+        fetch(f"s3://studies/published/{name}?{query}", tmp_path / "of" / name)
+        assert same(Results(tmp_path / "of" / name), finished)
+    refused(f"s3://nowhere/x?{query}", "so it is no published folder", tmp_path / "in")
+
+
+def test_the_json_of_both_commands_has_the_keys_of_the_page(
+    published: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "commands.md").read_text()
+    out, back = str(tmp_path / "out"), str(tmp_path / "in")
+    for command, words in (
+        ("publish", [str(published), "--to", out, "--without", "models"]),
+        ("fetch", [out, back]),
+    ):
+        assert main([command, *words, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        section = page.split(f"\n## {command}\n")[1].split("\n## ")[0]
+        rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+        assert set(found) == {key for row in rows for key in re.findall(r"`(\w+)`", row)}
 
 
 def test_a_fetched_study_is_scored_by_more_metrics_and_published_again(
