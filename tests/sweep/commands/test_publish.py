@@ -22,6 +22,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from pyarrow import fs
 
 from teasel.__main__ import main
 from teasel.analysis import publish, scores, trials
@@ -314,7 +315,9 @@ def test_a_folder_or_an_archive_comes_from_an_object_store(
 ) -> None:
     pack_zip(published, tmp_path / "tiny.zip")
     store = Store(f"s3://studies/published?{query}")
-    store.write("tiny.zip", (tmp_path / "tiny.zip").read_bytes())
+    filesystem, root = fs.FileSystem.from_uri(store.uri_with_secrets)
+    with filesystem.open_output_stream(f"{root}/tiny.zip") as stream:
+        stream.write((tmp_path / "tiny.zip").read_bytes())
     for path in published.rglob("*.*"):
         store.write(f"tiny/{path.relative_to(published).as_posix()}", path.read_bytes())
     for name in ("tiny", "tiny.zip"):
