@@ -27,6 +27,7 @@ from .sweep.commands.command_line import (
     INTERRUPTED,
     Command,
     Parser,
+    Report,
     add_grids,
     add_json,
     add_results,
@@ -36,6 +37,7 @@ from .sweep.commands.command_line import (
 )
 from .sweep.schedule.display import Display
 from .version import __version__
+from .words import format_count
 
 DRIVERS = ("run", "rescore")
 """The commands whose work matters more than what they print."""
@@ -141,6 +143,9 @@ class _Report:
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Adds the arguments of `teasel report`."""
         add_results(parser)
+        parser.add_argument(
+            "beside", metavar="OTHER", nargs="?", help="another, to be compared with the first"
+        )
         parser.add_argument("--output", metavar="FILE", help="where to (default: DIR/report.html)")
         parser.add_argument("--published", metavar="JSON", help="published numbers of your own")
         parser.add_argument(
@@ -155,11 +160,55 @@ class _Report:
         from .analysis import export, write_report
 
         choice = (arguments.published, arguments.parameters, arguments.metric_seed)
-        if arguments.export:
-            page = export(arguments.results, arguments.export, *choice)
-        else:
-            page = write_report(arguments.results, arguments.output, *choice)
+        write, where = (
+            (export, arguments.export) if arguments.export else (write_report, arguments.output)
+        )
+        page = write(arguments.results, where, *choice, arguments.beside)
         show(f"The report is at {page}")
+        return DONE
+
+
+class _Publish:
+    """`teasel publish`."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Adds the arguments of `teasel publish`."""
+        add_results(parser)
+        parser.add_argument("--to", metavar="FOLDER", required=True, help="a new local folder")
+        parser.add_argument(
+            "--without",
+            nargs="+",
+            choices=("models", "codes"),
+            default=[],
+            help="leave out parameters, or representations, which take most of the space",
+        )
+        parser.add_argument("--licence", metavar="NAME", default="", help="as in CC-BY-4.0")
+        parser.add_argument("--cite", metavar="TEXT", default="", help="how to cite it")
+        add_json(parser)
+
+    def main(self, arguments: argparse.Namespace) -> int:
+        """Publishes the folder, and prints what is in it."""
+        from .analysis import publish
+
+        made = publish(
+            arguments.results,
+            arguments.to,
+            without=arguments.without,
+            licence=arguments.licence,
+            cite=arguments.cite,
+        )
+        report = Report(arguments.json)
+        report.add(**made._asdict())
+        if made.trials and made.trials.done < sum(made.trials):
+            report.add(f"Not complete: {made.trials.say('trials are done')}; {made.trials.waiting}")
+        for kind, lines in made.findings.items():
+            report.add(f"`teasel verify` finds: {kind}: {len(lines):,}")
+        report.add(
+            f"{made.study}: {format_count(made.num_models, 'model')}, "
+            f"{format_count(made.num_files, 'file')}, {made.num_bytes / 1e6:,.1f} MB in "
+            f"{made.folder}\nSHA-256 of its checksums.txt: {made.sha256}"
+        )
+        report.end()
         return DONE
 
 
@@ -287,6 +336,16 @@ COMMANDS: dict[str, tuple[str, Command | str, str]] = {
         "write a study's report, one HTML page",
         _Report(),
         "results/mine --output mine.html",
+    ),
+    "publish": (
+        "write a results folder to be passed on, with checksums",
+        _Publish(),
+        "results/mine --to published/mine --licence CC-BY-4.0",
+    ),
+    "fetch": (
+        "take a published folder in, and verify it",
+        "fetch",
+        "https://example.org/mine.zip results/mine",
     ),
     "submit": (
         "run a grid on Slurm, Kubernetes or a Ray cluster",

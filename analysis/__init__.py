@@ -6,8 +6,10 @@ Tables in, tables out:
   and a model's codes. `study_names` reads what the folder calls them.
 * `figure_1` to `figure_6` and `table_1` are the tables behind those of Locatello et al. (2019), and
   are made of `rank_correlation`, `importance` and the like, which take the table of any study.
-* `compare_with_paper` puts the printed numbers (`published_numbers`) beside yours.
+* `compare_with_paper` puts the printed numbers (`published_numbers`) beside yours,
+  `compare_studies` those of another study.
 * `write_report` and `export` put it all on one page; `plots.plots` draws each table alone.
+* `publish` makes a folder of a results folder that can be passed on.
 
 Most functions take wide scores (`scores(results, wide=True)`): a row per model, of one
 representation, with the columns dataset, method, hyperparameter, hyperparameter_value, setting and
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
     from .report.export import export as export
     from .report.page import write_report as write_report
     from .report.provenance import fingerprints as fingerprints
+    from .report.publish import publish as publish
+    from .statistics.comparison import compare_studies as compare_studies
     from .statistics.correlation import dataset_correlation as dataset_correlation
     from .statistics.correlation import rank_correlation as rank_correlation
     from .statistics.correlation import rank_correlations as rank_correlations
@@ -80,6 +84,8 @@ else:
             "report.export": ("export",),
             "report.page": ("write_report",),
             "report.provenance": ("fingerprints",),
+            "report.publish": ("publish",),
+            "statistics.comparison": ("compare_studies",),
             "statistics.correlation": (
                 *("dataset_correlation", "rank_correlation", "rank_correlations"),
             ),

@@ -10,6 +10,7 @@ from pandas import DataFrame
 
 from ...words import format_count
 from ..paper_grid import DISENTANGLEMENT, paper_grid
+from ..statistics.comparison import judge
 from ..statistics.correlation import select_complete_models
 from ..statistics.resampling import MIN_SEEDS
 from ..tables import check_models, drop_references, split_by
@@ -138,11 +139,7 @@ def _compare(
         obstacles.append(entry["note"] or "no interval")
     if "unverified" in entry["source"]:
         obstacles.append("the published number is unverified")
-    if obstacles:
-        return "not comparable", "; ".join(dict.fromkeys(obstacles))
     # The longer side: an interval is symmetric until a correlation's is cut at 1 or -1.
     half = max(entry["high"] - value, value - entry["low"])
     allowed = half * np.sqrt(1 + num_seeds / paper_grid()["seeds"]) + 0.005
-    if abs(entry["difference"]) <= allowed:
-        return "agrees", f"within {allowed:.3f}"
-    return "differs", entry["caveat"]
+    return judge(entry["difference"], allowed, obstacles, entry["caveat"])

@@ -21,7 +21,7 @@ from .page import (
 
 SECTIONS = (
     *("progress", "scores", "agreement", "importance", "hyperparameters", "strength"),
-    *("selection", "usefulness", "power", "provenance"),
+    *("selection", "usefulness", "power", "studies", "provenance"),
 )
 """Those of the report that need no picture of a model."""
 
@@ -47,6 +47,7 @@ def export(
     more: str | Path | None = None,
     parameters: Parameters = None,
     metric_seed: Seed = None,
+    beside: ResultsReader | str | Path | None = None,
 ) -> Path:
     """The path of a ``README.md`` about a results folder, which it writes with the scores.
 
@@ -59,51 +60,53 @@ def export(
         more: a JSON file with published numbers of your own, see `published`.
         parameters: which of several sets of metrics' parameters, as in `scores`.
         metric_seed: which of several metric seeds.
+        beside: another study, to be compared with this.
 
     Raises:
-        ResultsError: if there is no study, no model is done, or no such score.
+        ResultsError: if there is no study, no model is done, no such score, or the two studies
+            cannot be read as one.
     """
     opened, folder = open_results(results), Path(folder)
     choice = (parameters, metric_seed)
-    report = read_report(opened, more, *choice)
+    report = read_report(opened, more, *choice, beside)
     report = report._replace(trials=report.trials.drop(columns="host"))
     folder.mkdir(parents=True, exist_ok=True)
     tables = {"trials": trials(opened), "scores": scores(opened, None, True, *choice)}
     for name, table in tables.items():
         table = table.drop(columns=LEFT_OUT, errors="ignore")
         table.to_parquet(folder / f"{name}.parquet", compression="zstd", index=False)
-    lines = [f"# {_as_text(report.folder.study['study'])}: what its results show"]
-    lines += [_as_text(describe_study(report))]
-    lines += [f"> {_as_text(words)}" for words in list_notices(report)]
+    lines = [f"# {as_text(report.folder.study['study'])}: what its results show"]
+    lines += [as_text(describe_study(report))]
+    lines += [f"> {as_text(words)}" for words in list_notices(report)]
     lines += ["Made by `teasel report DIR --export FOLDER`; do not edit it by hand.", READING]
     sections = make_sections(report, SECTIONS)
     for section in sections:
-        lines += [f"## {_as_text(section['title'])}"]
+        lines += [f"## {as_text(section['title'])}"]
         for element in section["elements"]:
-            lines += _write_markdown(element, folder)
+            lines += write_markdown(element, folder)
     page = folder / "README.md"
     page.write_text("\n\n".join(lines) + "\n", encoding="utf-8")
     raise_failed(sections, page)
     return page
 
 
-def _write_markdown(element: Element, folder: Path) -> Iterator[str]:
+def write_markdown(element: Element, folder: Path) -> Iterator[str]:
     """An element of the report in Markdown; its figure is written into the folder."""
     kind = element["kind"]
     if kind == "heading":
-        yield f"### {_as_text(element['text'])}"
+        yield f"### {as_text(element['text'])}"
     elif kind == "text" and element["style"] != "page":
-        yield _as_text(element["text"])
+        yield as_text(element["text"])
     elif kind == "figure":
         name = f"{element['name']}.svg"
         save_svg(element["figure"], folder / name)
-        caption = _as_text(element["caption"])
+        caption = as_text(element["caption"])
         yield f"![{caption}]({quote(name)})\n\n{caption}"
     elif kind == "table":
         yield _format_table(element)
     elif kind in ("pair", "details"):
         for inner in element["elements"]:
-            yield from _write_markdown(inner, folder)
+            yield from write_markdown(inner, folder)
 
 
 def _format_table(table: Element) -> str:
@@ -116,10 +119,10 @@ def _format_table(table: Element) -> str:
             rows.append(
                 [cell["text"] + spread for cell, spread in zip(cells, spreads, strict=True)]
             )
-    return "\n".join(f"| {' | '.join(map(_as_text, row))} |" for row in rows)
+    return "\n".join(f"| {' | '.join(map(as_text, row))} |" for row in rows)
 
 
-def _as_text(words: str) -> str:
+def as_text(words: str) -> str:
     """The words as Markdown that shows them, and means nothing else."""
     escaped = re.sub(r"[\[\]`|\\]", r"\\\g<0>", printable(words).replace("\n", " "))
     return html.escape(escaped, quote=False)

@@ -27,6 +27,7 @@ from . import (
     progress,
     provenance,
     regularisation,
+    studies,
     usefulness,
     variation,
 )
@@ -42,6 +43,7 @@ def write_report(
     more: str | Path | None = None,
     parameters: Parameters = None,
     metric_seed: Seed = None,
+    beside: ResultsReader | str | Path | None = None,
 ) -> Path:
     """The path of one static HTML page about a results folder, which it writes.
 
@@ -54,17 +56,18 @@ def write_report(
         more: a JSON file with published numbers of your own, see `published`.
         parameters: which of several sets of metrics' parameters, as in `scores`.
         metric_seed: which of several metric seeds.
+        beside: another study, to be compared with this.
 
     Raises:
-        ResultsError: if there is no study, no model is done, no such score, or `path` is None and
-            the results are no local folder.
+        ResultsError: if there is no study, no model is done, no such score, `path` is None and the
+            results are no local folder, or the two studies cannot be read as one.
     """
     folder = open_results(results)
     if path is None and ("://" in str(results) or not Path(str(results)).is_dir()):
         where = folder.uri if isinstance(folder, Results) else results
         raise ResultsError(f"{where} is no local folder: say where the report should be written")
     path = Path(str(results)) / "report.html" if path is None else Path(path)
-    report = read_report(folder, more, parameters, metric_seed)
+    report = read_report(folder, more, parameters, metric_seed, beside)
     files = path.with_name(f"{path.stem}_files")
     files.mkdir(parents=True, exist_ok=True)
     sections = make_sections(report)
@@ -86,19 +89,22 @@ def read_report(
     more: str | Path | None = None,
     parameters: Parameters = None,
     metric_seed: Seed = None,
+    beside: ResultsReader | str | Path | None = None,
 ) -> Report:
-    """What the report needs of a results folder.
+    """What the report needs of a results folder, and of another beside it.
 
     Raises:
-        ResultsError: if no model is done.
+        ResultsError: if no model is done, or the two cannot be read as one.
         PublishedError: if `more` is no such file.
     """
+    choice = (parameters, metric_seed)
+    both = None if beside is None else scores([folder, beside], "mean", True, *choice)
     names = Names.of_study(folder.study)
     models = sort_as_paper(trials(folder), names)
     models = models[models["status"] == "done"]
     if models.empty:
         raise ResultsError("no model is done yet: there is nothing to report")
-    choices: list[tuple[Parameters, Seed]] = [(parameters, metric_seed), ("paper", None)]
+    choices: list[tuple[Parameters, Seed]] = [choice, ("paper", None)]
     shown, papers = (
         [sort_as_paper(scores(folder, kind, True, *choice), names) for kind in ("mean", "sampled")]
         for choice in choices
@@ -109,9 +115,9 @@ def read_report(
         pd.concat(tables).drop(columns="kl_per_latent", errors="ignore")
         for tables in (shown, papers)
     )
-    if own.equals(others):
-        return report
-    return report._replace(of_paper=report._replace(mean=papers[0], sampled=papers[1]))
+    if not own.equals(others):
+        report = report._replace(of_paper=report._replace(mean=papers[0], sampled=papers[1]))
+    return report._replace(beside=both)
 
 
 SECTIONS: dict[str, Callable[[Report], Element | None]] = {
@@ -124,6 +130,7 @@ SECTIONS: dict[str, Callable[[Report], Element | None]] = {
     "selection": model_selection.make_section,
     "usefulness": usefulness.make_section,
     "power": power.make_section,
+    "studies": studies.make_section,
     "bound": bound.make_section,
     "curves": progress.make_curves,
     "pictures": progress.make_pictures,

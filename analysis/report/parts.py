@@ -41,6 +41,8 @@ class Report(NamedTuple):
         left: where every trial of the study is; None of a made one.
         of_paper: the same with the scores that have the paper's parameters, as far as there are
             such; None if it would be the same.
+        beside: the wide scores of the mean representation of this study and another; None if there
+            is no other.
     """
 
     folder: ResultsReader
@@ -51,6 +53,7 @@ class Report(NamedTuple):
     more: str | Path | None = None
     left: Remaining | None = None
     of_paper: "Report | None" = None
+    beside: DataFrame | None = None
 
     @property
     def datasets(self) -> list[str]:

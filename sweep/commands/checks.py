@@ -242,7 +242,7 @@ class _Check:
 def _keeps(study: Study, what: str) -> pc.Expression:
     """Which rows of `trials` are of methods that keep their parameters, or their codes."""
     facts = study.catalogue["methods"].items()
-    without = [name for name, each in facts if what not in each["keeps"]]
+    without = [name for name, each in facts if what not in each.get("keeps", ())]
     return ~pc.field("method").isin(pa.array(without, pa.string()))
 
 

@@ -7,7 +7,7 @@ and of two compactions at once each removes only what it has written anew itself
 """
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -113,19 +113,67 @@ def _compact(results: Results, folder: str) -> None:
     if len(old) < 2 and all(file in found.compacted and file not in misfits for file in old):
         return
     made = {file: found.compacted[file] for file in full}
-    name = uuid.uuid4().hex[:8]
-    for number, group in enumerate(_group_for_files(pieces)):
-        file = f"{folder}/{COMPACT}{name}-{number}.parquet"
-        rows = concatenate(group)
-        if schema is not None:
-            results.write_rows(file, conform(table, rows, schema.names))
-            made[file] = []
-        else:
-            store.write_table(file, rows, row_group_size=len(group[0]), **CODES_FORMAT)
-            made[file] = [piece["trial_id"][0].as_py() for piece in group]
+    columns = None if schema is None else schema.names
+    made |= _write(results, folder, f"{uuid.uuid4().hex[:8]}-", pieces, columns)
     write_manifest(store, folder, made)
     for file in old:
         store.remove(file)
+
+
+def copy_folded(
+    source: Results, target: Results, folder: str, change: Callable[[pa.Table], pa.Table]
+) -> None:
+    """Writes the rows of one folder, each once, into few files of another results folder.
+
+    Of codes those whose trials are committed. The files' names are the same for the same rows.
+
+    Args:
+        source: Where from.
+        target: Where to; it has its study, and nothing in this folder.
+        folder: Of a table, or of the codes of a data set.
+        change: What becomes of the rows.
+    """
+    store, found, columns = source.store, list_files(source.store, folder), None
+    if folder.startswith("tables/"):
+        table = folder.removeprefix("tables/")
+        columns = _schema_and_misfits(source, table, found.files)[0].names
+        pieces = _rows(store, table, [], found.files)
+    else:
+        attempts = source.attempts()
+        files = [file for file in found.files if _all_committed(store, file, attempts)]
+        pieces = _codes(store, found.compacted, [], files, attempts)
+    made = _write(target, folder, "", map(change, pieces), columns)
+    if made:
+        write_manifest(target.store, folder, made)
+
+
+def _write(
+    results: Results,
+    folder: str,
+    name: str,
+    pieces: Iterable[pa.Table],
+    columns: Sequence[str] | None,
+) -> dict[str, list[str]]:
+    """Writes pieces into as few files as hold them; returns what a manifest says of these.
+
+    Args:
+        results: Where.
+        folder: Which.
+        name: How the files' names go on after what all such names begin with.
+        pieces: Rows of a table, or the codes of one trial each.
+        columns: Of the table; None of codes.
+    """
+    made: dict[str, list[str]] = {}
+    for number, group in enumerate(_group_for_files(pieces)):
+        file, rows = f"{folder}/{COMPACT}{name}{number}.parquet", concatenate(group)
+        if columns is not None:
+            results.write_rows(file, conform(folder.removeprefix("tables/"), rows, columns))
+            made[file] = []
+        else:
+            options = CODES_FORMAT | {"row_group_size": len(group[0])}
+            results.store.write_table(file, rows, **options)
+            made[file] = [piece["trial_id"][0].as_py() for piece in group]
+    return made
 
 
 def _rows(store: Store, table: str, full: list[str], old: list[str]) -> Iterator[pa.Table]:

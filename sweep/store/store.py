@@ -71,7 +71,7 @@ class Store:
         if "://" not in text:
             text = str(Path(os.path.expanduser(text)).absolute())  # '~nobody' stands for itself
         self.uri_with_secrets = text
-        self.uri = _without_secrets(text)
+        self.uri = without_secrets(text)
         try:
             filesystem, root = fs.FileSystem.from_uri(text)
         except (pa.ArrowInvalid, OSError) as error:
@@ -101,7 +101,7 @@ class Store:
         path = self._path(name)
         if self.local and what in _CHANGES:
             folder = os.path.realpath(os.path.dirname(path))
-            if not Path(folder).is_relative_to(os.path.realpath(self._root)):
+            if self.leads_out(name.rpartition("/")[0]):
                 raise StoreError(f"cannot {what} {path}: a link leads from {self.uri} to {folder}")
         try:
             yield path
@@ -147,10 +147,7 @@ class Store:
             DamagedFileError: If it carries a digest and is not what was written.
             StoreError: If it is unreadable.
         """
-        with (
-            self._explain_errors("read", name) as path,
-            self._filesystem.open_input_file(path) as stream,
-        ):
+        with self.open(name) as stream, self._explain_errors("read", name):
             content = stream.read(num_bytes)
         sound = is_sound(content) if num_bytes is None else True
         if sound is None:
@@ -158,6 +155,21 @@ class Store:
         elif not sound:
             raise self.damaged(name, "it is not what was written")
         return content
+
+    def open(self, name: str) -> pa.NativeFile:
+        """Gives the file at `name` to read; what it holds is not checked.
+
+        Raises:
+            MissingFileError: If there is none.
+            StoreError: If it cannot be opened.
+        """
+        with self._explain_errors("read", name) as path:
+            return self._filesystem.open_input_file(path)
+
+    def leads_out(self, name: str) -> bool:
+        """Whether a link on the way to a local file leads out of the root."""
+        root, path = os.path.realpath(self._root), os.path.realpath(self._path(name))
+        return self.local and not Path(path).is_relative_to(root)
 
     def damaged(self, name: str, reason: str) -> DamagedFileError:
         """The error that says that a file is damaged, and what to do."""
@@ -303,12 +315,12 @@ def is_plain(name: str) -> bool:
     return not odd and {"", ".", ".."}.isdisjoint(name.split("/"))
 
 
-def _without_secrets(uri: str) -> str:
+def without_secrets(uri: str) -> str:
     """The URI without user and password, which may have slashes in it.
 
-    >>> _without_secrets("s3://key:secret@bucket/study?region=eu-west-1")
+    >>> without_secrets("s3://key:secret@bucket/study?region=eu-west-1")
     's3://bucket/study?region=eu-west-1'
-    >>> _without_secrets("s3://key:se/cr@et@bucket/study")
+    >>> without_secrets("s3://key:se/cr@et@bucket/study")
     's3://bucket/study'
     """
     return re.sub(r"(?<=://).*@", "", uri)

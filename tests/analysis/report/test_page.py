@@ -29,7 +29,8 @@ from teasel.tests.support.synthetic import SyntheticResults
 
 WriteFolder = Callable[..., Results]
 
-ASKED = [name for name in SECTIONS if name != "bound"]  # which these studies do not ask for
+ASKED = [name for name in SECTIONS if name not in ("bound", "studies")]
+"""The sections that these studies ask for."""
 
 
 class Page(HTMLParser):

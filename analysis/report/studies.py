@@ -1,0 +1,108 @@
+"""Do two studies agree?"""
+
+from pandas import DataFrame
+
+from ...words import format_count
+from ..formats import MINUS
+from ..paper_grid import DISENTANGLEMENT, PREDICTION
+from ..statistics.comparison import compare_studies
+from ..tables import split_by
+from . import elements
+from .elements import Element
+from .parts import MOST_ROWS, Report, empty_section, keep_present, tally_verdicts
+
+LOSSES = ("reconstruction", "kl")
+
+WORDS = (
+    "Mean ± standard deviation over seeds of each score in each cell that both studies have, and "
+    "the 95 % interval of the difference. A cell differs if 0 is outside. Of many cells some "
+    "differ by chance; p is adjusted for all of them together (Holm 1979)."
+)
+
+
+def make_section(report: Report) -> Element | None:
+    """The scores of the study beside those of another; None if there is no other."""
+    if report.beside is None:
+        return None
+    name, title = "studies", "Do the two studies agree?"
+    studies = [
+        f"{study} ({format_count(len(rows), 'model')})"
+        for study, rows in split_by(report.beside, "study").items()
+    ]
+    columns = keep_present(report.beside, (*DISENTANGLEMENT, *PREDICTION, *LOSSES))
+    if len(studies) < 2:
+        return empty_section(name, title, f"There are only the models of {studies[0]}.")
+    compared = compare_studies(report.beside, columns)
+    if compared.empty:
+        words = f"{' and '.join(studies)} have no cell of data set, method and setting in common."
+        return empty_section(name, title, words)
+    differ = compared[compared["comparison"] == "differs"].sort_values("p_value", kind="stable")
+    return elements.section(
+        name,
+        title,
+        elements.text(f"The first is {studies[0]}, the second {studies[1]}.", "note"),
+        elements.text(WORDS, "reading"),
+        *(elements.text(words) for words in _tally(compared)),
+        _count_by_score(report, compared),
+        *([elements.heading("What differs"), _tabulate(report, differ)] if len(differ) else []),
+        elements.data(studies=compared),
+    )
+
+
+def _tally(compared: DataFrame) -> list[str]:
+    """What is to be said of all cells together."""
+    words = tally_verdicts(list(compared["comparison"]))
+    if few := int((compared["comparison"] == "not comparable").sum()):
+        reasons = compared.loc[compared["comparison"] == "not comparable", "why"].unique()
+        words.append(f"{format_count(few, 'number')} cannot be compared: {'; '.join(reasons)}.")
+    if words and (sure := int((compared["p_adjusted"] < 0.05).sum())):
+        words.append(f"{sure:,} differ when all are tested together (Holm, 5 %).")
+    if same := int(compared["num_same"].sum()):
+        words.append(
+            f"{format_count(same, 'score')} of models with the same seed are the same to the bit."
+        )
+    return words
+
+
+def _count_by_score(report: Report, compared: DataFrame) -> Element:
+    """How many cells agree and differ, by data set and score."""
+    rows = compared.assign(
+        agree=compared["comparison"] == "agrees", differ=compared["comparison"] == "differs"
+    )
+    counts = rows.groupby(["dataset", "score"], sort=False).agg(
+        cells=("score", "size"), agree=("agree", "sum"), differ=("differ", "sum")
+    )
+    counts = counts.reset_index()
+    counts["chance"] = (counts["agree"] + counts["differ"]) / 20
+    counts["dataset"], counts["score"] = (
+        counts[column].map(report.names.label) for column in ("dataset", "score")
+    )
+    titles = {"dataset": "Data set", "score": "Score", "cells": "Cells", "agree": "Agree"}
+    titles |= {"differ": "Differ", "chance": "By chance, up to"}
+    return elements.table("studies-by-score", counts, titles, digits=1)
+
+
+def _tabulate(report: Report, rows: DataFrame) -> Element:
+    """The cells that differ, those first that chance explains least."""
+    shown = rows.assign(
+        **{name: rows[name].map(report.names.label) for name in ("dataset", "method", "score")},
+        setting=rows["setting"].map(report.names.label_setting),
+        first=_describe(rows, "first"),
+        second=_describe(rows, "second"),
+        interval=[
+            f"{low:.3f} to {high:.3f}".replace("-", MINUS)
+            for low, high in zip(rows["low"], rows["high"], strict=True)
+        ],
+    )
+    titles = {"dataset": "Data set", "method": "Method", "setting": "Setting", "score": "Score"}
+    titles |= {"first": "The first", "second": "The second", "difference": "Difference"}
+    titles |= {"interval": "95 % interval", "p_adjusted": "Adjusted p"}
+    table = elements.table("studies-differences", shown, titles, digits=3)
+    if len(shown) <= MOST_ROWS:
+        return table
+    return elements.details(f"All {len(shown):,} cells that differ", table)
+
+
+def _describe(rows: DataFrame, name: str) -> list[str]:
+    values = zip(rows[name], rows[f"{name}_spread"], rows[f"{name}_seeds"], strict=True)
+    return [f"{mean:.3f} ± {spread:.3f} ({n})".replace("-", MINUS) for mean, spread, n in values]
