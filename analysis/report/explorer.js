@@ -3,7 +3,7 @@
 (() => {
 const MOST_ROWS = 100, MOST_CHOSEN = 8, AXIS_WIDTH = 96, NARROW = 700;
 const PALETTE = ["#3b6ea8", "#d1722e", "#3f8f5b", "#a8477a", "#8a6d3b", "#5b5fc7", "#2f8f9d", "#b9a12b", "#a63d1f", "#7d868f"];
-const RAMP = ["#3b3a7a", "#3b6ea8", "#2f9d94", "#7fb84e", "#f0d642"], MISSING = "#9aa3ab";
+const RAMP = ["#5566c8", "#3b8fc0", "#2fa98f", "#8fbf4e", "#e3b92f"], MISSING = "#9aa3ab";
 const GROUPS = ["Model", "Training", "Scores"];
 const at = id => document.getElementById(id);
 const plain = text => text.replace(/</g, "‹").replace(/>/g, "›").replace(/&/g, "＆"); // plotly reads tags
@@ -186,7 +186,7 @@ function drawCount() {
 // Plots
 
 const layout = more => ({
-  paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, autosize: true,
+  paper_bgcolor: style("--paper"), plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, autosize: true,
   modebar: { bgcolor: "rgba(0,0,0,0)", color: style("--soft"), activecolor: style("--accent") },
   font: { family: style("--sans"), size: 12, color: style("--ink") }, ...more,
 });
@@ -308,7 +308,7 @@ function drawTable() {
   };
   const rows = [...selected].sort(compare).slice(0, MOST_ROWS);
   const heads = names.map(name => {
-    const column = columns.get(name), head = make("th", { title: column.label }, make("button", { type: "button" }, cut(column.label, 40)));
+    const column = columns.get(name), head = make("th", { title: column.label }, make("button", { type: "button" }, cut(column.label, 26)));
     if (!column.levels) head.className = "number";
     if (name === by) head.setAttribute("aria-sort", down ? "descending" : "ascending");
     head.firstChild.addEventListener("click", () => {

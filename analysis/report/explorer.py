@@ -29,8 +29,8 @@ MEASURED = (*LOSSES, "elbo", "bits_per_dimension", "train_seconds")
 MOST_LEVELS = 12
 """A number of a model with at most so many values is shown like a word, each at its own place."""
 
-DIGITS = 4
-"""Of a score that count."""
+DIGITS, CURVE_DIGITS = 4, 6
+"""Of a score, and of a loss along training, that count."""
 
 MOST_POINTS = 50
 """Of a training curve."""
@@ -161,13 +161,13 @@ def _name_column(name: str, group: str, names: Names) -> Column:
     return {"name": name, "label": label, "group": group}
 
 
-def round_numbers(numbers: Iterable[float]) -> list[float | None]:
+def round_numbers(numbers: Iterable[float], digits: int = DIGITS) -> list[float | None]:
     """The numbers to the digits that count; what is no finite number is None.
 
     >>> round_numbers([0.123456, float("nan"), 1234567.0])
     [0.1235, None, 1235000.0]
     """
-    return [float(f"{one:.{DIGITS}g}") if np.isfinite(one) else None for one in numbers]
+    return [float(f"{one:.{digits}g}") if np.isfinite(one) else None for one in numbers]
 
 
 def read_curves(report: Report) -> dict[str, Any]:
@@ -187,7 +187,10 @@ def read_curves(report: Report) -> dict[str, Any]:
         few = np.unique(np.linspace(0, len(rows) - 1, MOST_POINTS).round().astype(int))
         shown = rows.iloc[few]
         known = steps.setdefault(tuple(shown["step"].to_list()), len(steps))
-        models[place[trial_id]] = [known, *(round_numbers(shown[name]) for name in terms)]
+        models[place[trial_id]] = [
+            known,
+            *(round_numbers(shown[name], CURVE_DIGITS) for name in terms),
+        ]
     labels = [_name_column(name, "", report.names)["label"] for name in terms]
     return {"terms": labels, "steps": list(steps), "models": models}
 
