@@ -99,7 +99,7 @@ def read_models(report: Report) -> dict[str, Any]:
     rows, names = report.trials, report.names
     identity = ["dataset", "method", "setting"]
     hyperparameters = [name for name in rows if name not in {*TRIALS, *SETTING}]
-    given = [name for name in (*hyperparameters, *TRAINING) if name in rows]
+    given = [str(name) for name in (*hyperparameters, *TRAINING) if name in rows]
     varying = [name for name in given if rows[name].nunique(dropna=False) > 1]
     columns = [_read_column(rows, name, names) for name in (*identity, *varying, "seed")]
     for name in MEASURED:
@@ -108,7 +108,7 @@ def read_models(report: Report) -> dict[str, Any]:
             columns.append(_name_column(name, "Training", names) | {"values": values})
     tables = {"mean": report.mean, "sampled": report.sampled}
     scored = {kind: _read_scores(table, rows) for kind, table in tables.items()}
-    for name in dict.fromkeys(name for found in scored.values() for name in found):
+    for name in dict.fromkeys(str(name) for found in scored.values() for name in found):
         values = {
             kind: round_numbers(found[name]) for kind, found in scored.items() if name in found
         }
