@@ -40,6 +40,7 @@ bench: $(INSTALLED_DEV)  ## Speed, as ratios; minutes each. RESULTS.md keeps wha
 	$(BIN)/python benchmarks/metrics.py
 	$(BIN)/python benchmarks/datasets.py
 	$(BIN)/python benchmarks/analysis.py speed
+	$(BIN)/python benchmarks/explorer.py
 	$(BIN)/python benchmarks/store.py
 	$(BIN)/python benchmarks/sweep_scheduling.py
 

@@ -333,7 +333,7 @@ COMMANDS: dict[str, tuple[str, Command | str, str]] = {
     "metrics": ("list the metrics and their parameters", "metrics", "--json"),
     "data": ("list the data sets, or prepare one", "data", "prepare dsprites"),
     "report": (
-        "write a study's report, one HTML page",
+        "write a study's report, one HTML page, and an explorer of its models",
         _Report(),
         "results/mine --output mine.html",
     ),

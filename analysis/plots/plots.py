@@ -482,7 +482,7 @@ def plot_embedding(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
     across, up, *factors = (values for _, values in summary.items())  # a factor may be called "x"
     axes = _panels(axes, len(factors))
     for panel, factor in zip(axes, factors, strict=True):
-        panel.scatter(across, up, c=factor, s=3, cmap="viridis", lw=0)
+        panel.scatter(across, up, c=factor, s=3, cmap="viridis", lw=0, rasterized=True)
         panel.set_title(str(factor.name))
         panel.set_xticks([])
         panel.set_yticks([])

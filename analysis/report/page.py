@@ -33,6 +33,7 @@ from . import (
 )
 from .absent import find_remaining
 from .elements import Element
+from .explorer import explorer_path, write_explorer
 from .parts import Report, tally_verdicts
 from .pictures import choose_pictures, ranking_score
 
@@ -48,7 +49,8 @@ def write_report(
     """The path of one static HTML page about a results folder, which it writes.
 
     Beside ``report.html`` the folder ``report_files`` gets every figure as PDF, every table as
-    CSV, and a gallery of the best, median and worst model of each method and data set.
+    CSV, and a gallery of the best, median and worst model of each method and data set. The page
+    ``explorer.html`` shows every model, by axes and filters of the reader's choice.
 
     Args:
         results: a path, a URI or an open results folder.
@@ -78,8 +80,11 @@ def write_report(
             for name, rows in element["tables"].items():
                 rows.to_csv(files / f"{name.replace('/', '_')}.csv", index=False)
     _write_gallery(report, files)
-    page = render(report, sections, source=Path(str(results)).name, files=files.name)
+    explorer = explorer_path(path)
+    source = Path(str(results)).name
+    page = render(report, sections, source, files.name, explorer.name)
     path.write_text(page, encoding="utf-8")
+    write_explorer(report, explorer, files)
     raise_failed(sections, path)
     return path
 
@@ -192,7 +197,11 @@ def raise_failed(sections: list[Element], page: object) -> None:
 
 
 def render(
-    report: Report, sections: list[Element], source: str = "results", files: str = ""
+    report: Report,
+    sections: list[Element],
+    source: str = "results",
+    files: str = "",
+    explorer: str = "",
 ) -> str:
     """The page as HTML: the same text for the same results.
 
@@ -201,6 +210,7 @@ def render(
         sections: of `make_sections`.
         source: what to call the results.
         files: the folder beside the page, if there is one.
+        explorer: the explorer beside the page, if there is one.
     """
     return _template().render(
         title=report.folder.study["study"],
@@ -211,6 +221,7 @@ def render(
         version=__version__,
         source=source,
         files=files,
+        explorer=explorer,
     )
 
 
@@ -285,6 +296,7 @@ def _write_gallery(report: Report, folder: Path) -> None:
         version=__version__,
         source="report.html",
         files="",
+        explorer="",
     )
     (folder / "gallery.html").write_text(page, encoding="utf-8")
 

@@ -1,12 +1,11 @@
 """The page as a reader's browser shows it."""
 
-import os
-import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from teasel.tests.support.browser import attribute, find_browser, look
 
 # Sorts the first table by its fourth column, twice, and leaves what a reader would then see.
 PROBE = """
@@ -31,8 +30,7 @@ addEventListener("load", () => {
 
 @pytest.fixture(scope="module")
 def browser() -> str:
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    found = os.environ.get("TEASEL_BROWSER") or next(filter(None, map(shutil.which, names)), None)
+    found = find_browser()
     if found is None:
         pytest.skip("no browser: install chromium, or name one in TEASEL_BROWSER")
     return found
@@ -45,18 +43,7 @@ def seen(
     folder = tmp_path_factory.mktemp("browser")
     page = folder / "report.html"
     page.write_text(report.read_text().replace("</body>", PROBE + "</body>"))
-    return _look(browser, page, folder, "--dump-dom")
-
-
-def _look(browser: str, page: Path, folder: Path, *wanted: str) -> subprocess.CompletedProcess:
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    options += ["--enable-logging=stderr", "--window-size=1200,900", "--virtual-time-budget=5000"]
-    options += [f"--user-data-dir={folder / 'profile'}", *wanted, page.as_uri()]
-    return subprocess.run([browser, *options], capture_output=True, text=True, timeout=120)
-
-
-def attribute(seen: subprocess.CompletedProcess, name: str) -> str:
-    return re.search(rf'<body[^>]* data-{name}="([^"]*)"', seen.stdout)[1]  # type: ignore[index]
+    return look(browser, page.as_uri(), folder, "--dump-dom")
 
 
 def test_the_console_stays_silent(seen: subprocess.CompletedProcess) -> None:
@@ -85,5 +72,5 @@ def test_the_page_is_no_wider_than_its_window(seen: subprocess.CompletedProcess)
 
 
 def test_it_prints(browser: str, report: Path, tmp_path: Path) -> None:
-    _look(browser, report, tmp_path, f"--print-to-pdf={tmp_path / 'page.pdf'}")
+    look(browser, report.as_uri(), tmp_path, f"--print-to-pdf={tmp_path / 'page.pdf'}")
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")

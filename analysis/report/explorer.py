@@ -1,0 +1,225 @@
+"""A page to look at every model with: choose axes, brush, filter, and open a model's pictures."""
+
+import base64
+import gzip
+import json
+import re
+from collections.abc import Iterable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from pandas import DataFrame, Series
+from pandas.api.types import is_numeric_dtype
+
+from ...sweep.store.tables import TRIALS
+from ...version import __version__
+from ..formats import format_strength
+from ..names import LOSSES, Names
+from ..summary import exemplars
+from ..tables import SETTING, TRAINING
+from .parts import Report
+from .pictures import ranking_score
+
+MEASURED = (*LOSSES, "elbo", "bits_per_dimension", "train_seconds")
+"""Columns of the table of trials that training gives a model."""
+
+MOST_LEVELS = 12
+"""A number of a model with at most so many values is shown like a word, each at its own place."""
+
+DIGITS, CURVE_DIGITS = 4, 6
+"""Of a score, and of a loss along training, that count."""
+
+MOST_POINTS = 50
+"""Of a training curve."""
+
+MOST_PICTURES = 64 * 2**20
+"""Bytes of pictures beside the page."""
+
+Column = dict[str, Any]
+
+
+def explorer_path(report_path: Path) -> Path:
+    """Where the explorer of a report lies: `explorer.html` beside `report.html`."""
+    stem = report_path.stem
+    return report_path.with_name("explorer.html" if stem == "report" else f"{stem}_explorer.html")
+
+
+def write_explorer(report: Report, page: Path, beside: Path) -> None:
+    """Writes the page, and in the folder `beside` what it loads.
+
+    `explorer-data.js` has the models, `explorer-curves.js` their training curves, which the page
+    loads once a model is chosen; `plotly.min.js` draws. A file each, so that a server can renew
+    the models alone.
+    """
+    from plotly.offline import get_plotlyjs
+
+    pictures = _write_pictures(report, beside)
+    curves = read_curves(report)
+    data = read_models(report) | {"pictures": pictures, "curves": bool(curves["models"])}
+    scripts = {
+        "explorer-data.js": f'globalThis.explorerData = "{pack(data)}";\n',
+        "explorer-curves.js": f'globalThis.explorerCurves = "{pack(curves)}";\n',
+        "plotly.min.js": get_plotlyjs(),
+    }
+    for name, text in scripts.items():
+        (beside / name).write_text(text, encoding="utf-8")
+    page.write_text(render_explorer(str(report.folder.study["study"]), beside.name), "utf-8")
+
+
+def render_explorer(study: str, beside: str) -> str:
+    """The page as HTML; it holds no model itself.
+
+    Args:
+        study: its name.
+        beside: the folder that holds what the page loads.
+    """
+    loader = jinja2.PackageLoader("teasel.analysis.report", "")
+    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
+    script = (files("teasel.analysis.report") / "explorer.js").read_text(encoding="utf-8")
+    page = environment.get_template("explorer.html")
+    return page.render(title=study, files=beside, version=__version__, script=script)
+
+
+def pack(value: Any) -> str:
+    """A JSON value as text without any character that HTML or a script could take amiss."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+
+
+def read_models(report: Report) -> dict[str, Any]:
+    """Every finished model of a study by columns.
+
+    A column has its values by representation, or under "" if it has no more than one. The values
+    of a column with levels are places in them. A missing number is None, and a missing level is
+    the empty one.
+    """
+    rows, names = report.trials, report.names
+    identity = ["dataset", "method", "setting"]
+    hyperparameters = [name for name in rows if name not in {*TRIALS, *SETTING}]
+    given = [str(name) for name in (*hyperparameters, *TRAINING) if name in rows]
+    varying = [name for name in given if rows[name].nunique(dropna=False) > 1]
+    columns = [_read_column(rows, name, names) for name in (*identity, *varying, "seed")]
+    for name in MEASURED:
+        if name in rows and rows[name].notna().any():
+            values = {"": round_numbers(rows[name])}
+            columns.append(_name_column(name, "Training", names) | {"values": values})
+    tables = {"mean": report.mean, "sampled": report.sampled}
+    scored = {kind: _read_scores(table, rows) for kind, table in tables.items()}
+    for name in dict.fromkeys(str(name) for found in scored.values() for name in found):
+        values = {
+            kind: round_numbers(found[name]) for kind, found in scored.items() if name in found
+        }
+        columns.append(_name_column(name, "Scores", names) | {"values": values})
+    return {
+        "study": str(report.folder.study["study"]),
+        "models": rows["trial_id"].to_list(),
+        "columns": columns,
+        "kinds": [kind for kind, found in scored.items() if not found.empty],
+        "ranking": ranking_score(report.trained),
+    }
+
+
+def _read_scores(table: DataFrame, rows: DataFrame) -> DataFrame:
+    """The scores that some model has, a row per model."""
+    known = {*rows, *TRIALS}
+    found = [name for name in table if name not in known and is_numeric_dtype(table[name])]
+    scores = table.set_index("trial_id")[found].reindex(rows["trial_id"])
+    return scores.replace([np.inf, -np.inf], np.nan).dropna(axis="columns", how="all")
+
+
+def _read_column(rows: DataFrame, name: str, names: Names) -> Column:
+    """A column that tells models apart: one with levels, if it has words or few numbers."""
+    values, column = rows[name], _name_column(name, "Model", names)
+    numbers = is_numeric_dtype(values)
+    if numbers and values.nunique() > MOST_LEVELS:
+        return column | {
+            "values": {"": [None if np.isnan(one) else one for one in values.to_list()]}
+        }
+    known = list(dict.fromkeys(values.dropna()))
+    known = sorted(known) if numbers else known
+    places = Series(range(len(known)), index=known, dtype=int)
+    missing = bool(values.isna().any())
+    codes = values.map(places).fillna(len(known)).astype(int).to_list()
+    levels = [format_strength(one) if numbers else str(one) for one in known]
+    label = names.label_setting if name == "setting" else names.label
+    labels = levels if numbers else [label(one) or "its only one" for one in levels]
+    colours = [names.colours.get(one) for one in levels] if name == "method" else []
+    return column | {
+        "values": {"": codes},
+        "levels": levels + [""] * missing,
+        "labels": labels + ["none"] * missing,
+        "colours": colours,
+    }
+
+
+def _name_column(name: str, group: str, names: Names) -> Column:
+    label = "Data set" if name == "dataset" else names.label(name)
+    label = label[:1].upper() + label[1:] if name in {*TRIALS, "setting"} else label
+    return {"name": name, "label": label, "group": group}
+
+
+def round_numbers(numbers: Iterable[float], digits: int = DIGITS) -> list[float | None]:
+    """The numbers to the digits that count; what is no finite number is None.
+
+    >>> round_numbers([0.123456, float("nan"), 1234567.0])
+    [0.1235, None, 1235000.0]
+    """
+    return [float(f"{one:.{digits}g}") if np.isfinite(one) else None for one in numbers]
+
+
+def read_curves(report: Report) -> dict[str, Any]:
+    """The training curves of the models of the report, each at a few of its steps."""
+    table = report.folder.table("curves").to_pandas()
+    table = table[table["trial_id"].isin(report.trials["trial_id"])]
+    terms = [
+        name
+        for name in table
+        if name not in ("trial_id", "step", "attempt") and is_numeric_dtype(table[name])
+        if table[name].notna().any()
+    ]
+    place = {trial_id: number for number, trial_id in enumerate(report.trials["trial_id"])}
+    steps: dict[tuple[int, ...], int] = {}
+    models = {}
+    for trial_id, rows in table.sort_values("step", kind="stable").groupby("trial_id"):
+        few = np.unique(np.linspace(0, len(rows) - 1, MOST_POINTS).round().astype(int))
+        shown = rows.iloc[few]
+        known = steps.setdefault(tuple(shown["step"].to_list()), len(steps))
+        models[place[trial_id]] = [
+            known,
+            *(round_numbers(shown[name], CURVE_DIGITS) for name in terms),
+        ]
+    labels = [_name_column(name, "", report.names)["label"] for name in terms]
+    return {"terms": labels, "steps": list(steps), "models": models}
+
+
+def _write_pictures(report: Report, beside: Path) -> dict[int, list[tuple[str, str]]]:
+    """Writes pictures of models, and gives their kinds and addresses by the model's place.
+
+    Those of the gallery's models come first, and then as many as there is room for.
+    """
+    stored = report.folder.table("pictures").to_pandas()
+    place = {trial_id: number for number, trial_id in enumerate(report.trials["trial_id"])}
+    stored = stored[stored["trial_id"].isin(list(place))]
+    if stored.empty:
+        return {}
+    score = ranking_score(report.trained)
+    first = set()
+    if score is not None:
+        chosen = exemplars(report.trained, score, ("dataset", "method"), report.names)
+        first = set(chosen["trial_id"])
+    ranks = DataFrame(
+        {"later": ~stored["trial_id"].isin(first), "at": stored["trial_id"].map(place)}
+    )
+    stored = stored.loc[ranks.sort_values(["later", "at"], kind="stable").index]
+    stored = stored[stored["png"].map(len).cumsum() <= MOST_PICTURES]
+    folder, found = beside / "pictures", {}
+    folder.mkdir(exist_ok=True)
+    for row in stored.to_dict("records"):
+        name = re.sub(r"[^\w-]", "_", f"{row['trial_id']}-{row['kind']}") + ".png"
+        (folder / name).write_bytes(row["png"])
+        address = (row["kind"], f"{beside.name}/pictures/{name}")
+        found.setdefault(place[row["trial_id"]], []).append(address)
+    return found
