@@ -94,6 +94,7 @@ class Driver:
         self._folding = Folding(results, "run", lambda: self.now)
 
     def after_pack(self) -> None:
+        """Takes note of a pack that has ended."""
         self.now += 12.0
         self._time(lambda: self._folding.fold(()))
         self.num_folds = int(self.now // 60)
