@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Collection
 
-from ..store.compact import SMALL_TABLES, compact, fold_small
+from ..store.compact import finish_folding, fold_small
 from ..store.results import Results
 from ..store.store import StoreError
 from .drivers import others_at_work
@@ -49,27 +49,23 @@ class Folding:
         self._pause = max(_PAUSE_SECONDS, (self._ended_at - began) / _SHARE_OF_TIME)
 
     def finish(self) -> None:
-        """Folds all files of the small tables; beside other drivers those of this run, into few."""
-        self._try(self._fold_all)
+        """Folds all files of the small tables, if they are many; beside others only this run's."""
+        if self._is_alone():
+            self._try(lambda: finish_folding(self._results))
+        else:
+            self._try(lambda: self._fold_small(()))
 
-    def _fold_small(self, running: Collection[str], **options: int) -> None:
-        alone = not self._has_company()
+    def _fold_small(self, running: Collection[str]) -> None:
+        alone = self._is_alone()
 
         def may(file: str) -> bool:
             own = alone or self._run_id in file
             return own and not any(attempt_id in file for attempt_id in running)
 
-        fold_small(self._results, self._run_id, may, **options)
+        fold_small(self._results, self._run_id, may)
 
-    def _fold_all(self) -> None:
-        if self._has_company():
-            self._fold_small((), fewest=2)
-            return
-        for table in SMALL_TABLES:
-            compact(self._results, f"tables/{table}")
-
-    def _has_company(self) -> bool:
-        return bool(others_at_work(self._results, self._run_id))
+    def _is_alone(self) -> bool:
+        return not others_at_work(self._results, self._run_id)
 
     def _try(self, fold: Callable[[], None]) -> None:
         """A fold that fails loses no row: the study goes on, with more files than it could have."""

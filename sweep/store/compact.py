@@ -47,38 +47,47 @@ Codes and pictures lie in a larger file for each pack, of which a reader wants o
 study's gigabytes through the driver to save nobody time.
 """
 
-_FEWEST = 64  # loose files that are worth folding
+FEWEST = 64
+"""So many small files are worth folding; a study that leaves fewer keeps each attempt's own."""
+
 _MOST = 1000  # of them at once: what earlier runs have left may be many
 _LARGE_BYTES = 4 * 2**20  # of a folded file that is left alone until the end
 
 FOLDED = "tables/_columns.json"  # the columns that every older file has; no reader's folder
 
 
-def fold_small(
-    results: Results, name: str, may: Callable[[str], bool], fewest: int = _FEWEST
-) -> None:
-    """Folds the small files of the tables, if there are enough of them.
+def fold_small(results: Results, name: str, may: Callable[[str], bool]) -> None:
+    """Folds the small files of each table that has many.
 
     Args:
         results: Where.
         name: What the names of the new files begin with; its files are told from others' by it.
         may: Whether a file may be folded, by its name.
-        fewest: How many loose files are enough.
 
     Raises:
         StoreError: If a file is damaged, or the folder cannot be written; nothing is lost then.
     """
     for table in SMALL_TABLES:
-        retry_if_folded(partial(_fold_small, results, table, name, may, fewest))
+        retry_if_folded(partial(_fold_small, results, table, name, may))
 
 
-def _fold_small(
-    results: Results, table: str, name: str, may: Callable[[str], bool], fewest: int
-) -> None:
+def finish_folding(results: Results) -> None:
+    """Folds all files of each small table that has many, or that was folded on the way.
+
+    Raises:
+        StoreError: As `fold_small` does.
+    """
+    for table in SMALL_TABLES:
+        loose = list_files(results.store, f"tables/{table}").loose
+        if len(loose) >= FEWEST or any(map(is_compacted, loose)):
+            compact(results, f"tables/{table}")
+
+
+def _fold_small(results: Results, table: str, name: str, may: Callable[[str], bool]) -> None:
     store, folder = results.store, f"tables/{table}"
     sizes = store.sizes(folder)
     loose = [file for file in list_files(store, folder).loose if file in sizes and may(file)]
-    chosen = choose({file: sizes[file] for file in loose}, fewest)
+    chosen = choose({file: sizes[file] for file in loose}, FEWEST)
     if not chosen:
         return
     texts = text_columns(table)
@@ -88,7 +97,7 @@ def _fold_small(
     for_all(chosen, store.remove)
 
 
-def choose(sizes: Mapping[str, int], fewest: int = _FEWEST) -> list[str]:
+def choose(sizes: Mapping[str, int], fewest: int) -> list[str]:
     """The files to fold into one now, of files with these sizes in bytes.
 
     With the loose ones go the folded ones that are no larger than what there is already. So a row

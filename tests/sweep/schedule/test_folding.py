@@ -114,13 +114,15 @@ def test_of_several_drivers_each_folds_its_own_and_the_last_one_the_rest(
             clock.now = 60.0
             one.fold(())
             assert len(names_of(results)) == 1 + 5 + 5
+            assert names_of(results)[0].startswith("compact-one-")
+            commit(results, "two", range(80, 150))
             two.finish()
             folded = [name for name in names_of(results) if name.startswith("compact-")]
             assert sorted(name.split("-")[1] for name in folded) == ["one", "two"]
             assert len(names_of(results)) == 2 + 5
         one.finish()
     assert len(names_of(results)) == 1
-    assert num_rows(results) == 80
+    assert num_rows(results) == 150
     assert not list_files(results.store, "tables/trials").loose
 
 
@@ -234,6 +236,12 @@ def test_a_store_that_refuses_for_a_moment_is_asked_again(
     clock.now = 120.0
     driver.fold(())
     assert len(names_of(results)) == 1
+
+
+def test_a_small_study_keeps_each_attempts_files_by_themselves(results: Results) -> None:
+    commit(results, "me", range(20))
+    Folding(results, "me", Clock()).finish()
+    assert len(names_of(results)) == 20
 
 
 def test_every_table_is_folded_or_lies_in_a_file_for_each_pack() -> None:

@@ -176,9 +176,15 @@ def mortal(change: Callable, countdown: list[int], after: bool) -> Callable:
     return changed
 
 
+def fold_few(results: Results, may: Callable[[str], bool]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compaction, "FEWEST", 2)
+        fold_small(results, "run", may)
+
+
 def fold_scores(results: Results) -> None:
     """As a driver folds as it goes, however few files there are."""
-    fold_small(results, "run", lambda file: True, fewest=2)
+    fold_few(results, lambda file: True)
 
 
 def compact_scores(results: Results) -> None:
@@ -277,7 +283,7 @@ def test_each_row_is_written_anew_a_few_times_only() -> None:
     written, most = 0, 0
     for number in range(12_600):
         sizes[f"{number:05}-train"] = 3000
-        if number % 20 == 19 and (chosen := choose(sizes)):
+        if number % 20 == 19 and (chosen := choose(sizes, 64)):
             total = sum(sizes.pop(file) for file in chosen)
             sizes[f"compact-{number}"] = total
             written += total
@@ -287,7 +293,7 @@ def test_each_row_is_written_anew_a_few_times_only() -> None:
 
 
 def test_what_a_running_attempt_has_written_stays(results: Results) -> None:
-    fold_small(results, "run", lambda file: "2-train-1" not in file, fewest=2)
+    fold_few(results, lambda file: "2-train-1" not in file)
     assert results.rows_of("trials", "2-train-1")
     assert not results.rows_of("trials", "4-train-1")
 
@@ -305,7 +311,7 @@ def test_a_listing_that_is_torn_by_a_fold_lacks_no_file(results: Results) -> Non
         page = found[:3]
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Store, "files", listed)
-            fold_small(results, "run", lambda file: file not in page, fewest=2)
+            fold_few(results, lambda file: file not in page)
         return page
 
     with pytest.MonkeyPatch.context() as patch:
