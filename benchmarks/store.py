@@ -16,6 +16,7 @@ import importlib
 import io
 import logging
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -23,7 +24,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from unittest import mock
 
@@ -41,10 +42,11 @@ from teasel.sweep.schedule.folding import Folding
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store import store
 from teasel.sweep.store.results import Results
-from teasel.sweep.store.tables import PictureRow, ScoreRow, TrialRow, to_table
+from teasel.sweep.store.tables import PictureRow, Scored, ScoreRow, TrialRow, to_table
 from teasel.sweep.study.freeze import freeze
 from teasel.sweep.study.remaining import WantedTrial
 from teasel.sweep.study.study import wanted_trials
+from teasel.sweep.trials.request import MetricRequest
 
 PACK = 12  # trials, hence 1,050 packs: every pack leaves a file of each table
 SCORES_PER_REQUEST = 10  # 20 requests a trial: 100 scores a representation
@@ -155,7 +157,7 @@ def add_pack(
 def add_scores(results: Results, wanted: WantedTrial, rng: np.random.Generator) -> None:
     """What the scoring of a trial leaves."""
     trial_id = wanted.trial.trial_id
-    template = _template(wanted)
+    template = _template(wanted.trial.dataset, wanted.requests)
     size = len(template)
     values = {
         "trial_id": pa.array([trial_id] * size),
@@ -167,23 +169,20 @@ def add_scores(results: Results, wanted: WantedTrial, rng: np.random.Generator) 
     results.store.write_table(f"tables/scores/{trial_id}-run-score-1.parquet", template)
 
 
-_templates: dict[int, pa.Table] = {}
-
-
-def _template(wanted: WantedTrial) -> pa.Table:
-    if not _templates:
-        rows = [
-            ScoreRow.of(
-                wanted.trial,
-                request,
-                request.metric if number == 0 else f"score_{number}",
-                attempt=1,
-            )
-            for request in wanted.requests
-            for number in range(SCORES_PER_REQUEST)
-        ]
-        _templates[0] = to_table("scores", rows)
-    return _templates[0]
+@cache
+def _template(dataset: str, requests: tuple[MetricRequest, ...]) -> pa.Table:
+    """The rows of a trial of a data set, but for its id and the numbers."""
+    rows = [
+        ScoreRow.of(
+            Scored("", dataset),
+            request,
+            request.metric if number == 0 else f"score_{number}",
+            attempt=1,
+        )
+        for request in requests
+        for number in range(SCORES_PER_REQUEST)
+    ]
+    return to_table("scores", rows)
 
 
 def _some_codes(folder: str) -> None:
@@ -294,7 +293,7 @@ def print_requests() -> None:
 
     class Count(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            counted[record.getMessage().partition('"')[2].partition(" ")[0]] += 1
+            counted.update(re.findall(r"\b(GET|HEAD|PUT|POST|DELETE) /", record.getMessage()))
 
     log = logging.getLogger("werkzeug")
     log.handlers, log.propagate = [Count()], False
@@ -315,7 +314,7 @@ def print_requests() -> None:
 
     make(uri, NUM_ON_OBJECT_STORE, after_pack)
     print(f"{NUM_ON_OBJECT_STORE:,} trials: {counted.total():,} requests, {dict(counted)}; of them")
-    print(f"{driver.num_folds} folds: {asked.total():,}, {dict(asked)}")
+    print(f"{driver.num_folds} times to fold: {asked.total():,}, {dict(asked)}")
     before = counted.copy()
     driver.finish()
     print(f"the end: {(counted - before).total():,}, {dict(counted - before)}")
@@ -324,10 +323,8 @@ def print_requests() -> None:
 
 def main(folder: str, is_loose: bool) -> None:
     driver = Driver(Results(folder))
-    started = time.perf_counter()
-    make(folder, after_pack=(lambda: None) if is_loose else driver.after_pack)
-    print(f"made in {time.perf_counter() - started:.0f} s")
-    if not is_loose:
+    if not Results(folder).exists():
+        make(folder, after_pack=(lambda: None) if is_loose else driver.after_pack)
         print(f"{driver.num_folds} times to fold: {driver.busy:.1f} CPU seconds, ", end="")
         print(f"the slowest {driver.slowest:.1f} s")
     print_state(folder)
