@@ -293,7 +293,7 @@ def print_requests() -> None:
 
     class Count(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            counted.update(re.findall(r"\b(GET|HEAD|PUT|POST|DELETE) /", record.getMessage()))
+            counted.update(re.findall(r"(GET|HEAD|PUT|POST|DELETE) /", record.getMessage()))
 
     log = logging.getLogger("werkzeug")
     log.handlers, log.propagate = [Count()], False
