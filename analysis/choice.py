@@ -102,13 +102,16 @@ def _drop_older_points(table: pa.Table) -> pa.Table:
     """The rows without those that a model has anew, at points of a newer version."""
     newest = np.argsort(-table["points"].to_numpy(), kind="stable")
     same = row_numbers(table, [name for name in IDENTITY["scores"] if name != "points"])[newest]
-    return table.take(np.sort(newest[np.unique(same, return_index=True)[1]]))
+    kept = np.sort(newest[np.unique(same, return_index=True)[1]])
+    return table if len(kept) == len(table) else table.take(kept)  # no copy of millions for nothing
 
 
 def _split_comparisons(table: pa.Table) -> tuple[pa.Table, pa.Table]:
     """The rows that are no comparison, and those of each model with the most partners."""
     of_comparison = pc.field("metric").isin(list(COMPARISONS))
     compared = table.filter(of_comparison)
+    if not len(compared):
+        return table, compared
     partners = [json.loads(given)["partners"] for given in compared["parameters"].to_pylist()]
     order = sorted(range(len(partners)), key=lambda row: (len(partners[row]), partners[row]))
     names = [compared[name].to_pylist() for name in ("trial_id", *METRIC)]

@@ -56,8 +56,8 @@ class ResultsReader(Protocol):
         """The frozen study."""
         ...
 
-    def table(self, name: str) -> pa.Table:
-        """All rows of one table."""
+    def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        """All rows of one table; if only some `columns` are asked for, others may be missing."""
         ...
 
     def representation(self, trial_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -158,9 +158,8 @@ def scores(
     models = _read_models(folders)
     found, chosen = [], {}
     for name, folder in folders.items():
-        table = _read_scores(folder)
         choice = (representation, parameters, metric_seed)
-        table, ways = choose_scores(table, folder.study, *choice)
+        table, ways = choose_scores(_read_scores(folder), folder.study, *choice)
         for key, way in ways.items():
             _check_same_way(chosen.setdefault(key, (name, way)), (name, way))
         own = models[models["study"] == name] if several else models
@@ -236,7 +235,12 @@ def drop_references(table: DataFrame, names: Names = PAPER_NAMES) -> DataFrame:
 
 def list_other_scores(results: ResultsReader) -> list[str]:
     """The wide columns of metrics that the paper lacks: IRS, and those of other packages."""
-    names = results.table("scores").group_by(["metric", "score"]).aggregate([]).to_pylist()
+    names = (
+        results.table("scores", ["metric", "score"])
+        .group_by(["metric", "score"])
+        .aggregate([])
+        .to_pylist()
+    )
     factors = factors_of(results.study)
     return sorted(
         {
@@ -355,7 +359,8 @@ def _check_same_way(one: tuple[str, Way], other: tuple[str, Way]) -> None:
 def _read_scores(folder: ResultsReader) -> pa.Table:
     """The rows of scores that have a value."""
     columns = dict.fromkeys(["trial_id", *SCORE_COLUMNS, *WAY, "parameters", "points"])
-    return folder.table("scores").select(list(columns)).filter(pc.field("value").is_valid())
+    rows = folder.table("scores", list(columns)).select(list(columns))
+    return rows.filter(pc.field("value").is_valid()) if rows["value"].null_count else rows
 
 
 def _sort_scores(table: pa.Table, models: DataFrame, study: Mapping[str, Any]) -> DataFrame:

@@ -1,7 +1,10 @@
-"""Speed of a results folder at the paper's size: 12,600 made trials, as a sweep leaves them.
+"""Speed of a results folder at the paper's size: 12,600 made trials, as a driver leaves them.
 
-python benchmarks/store.py              # makes the study (2 GB), reads it, compacts it, reads it
+python benchmarks/store.py              # makes the study (2 GB) as a driver does; reads it as it is
+                                        # shortly before the end, and after it
 python benchmarks/store.py --keep DIR   # the same, and leaves the study at DIR
+python benchmarks/store.py --loose      # the same of a study that nobody has folded
+python benchmarks/store.py --requests   # what folding asks of an object store (moto's server)
 python benchmarks/store.py --digests    # what digests and checksums cost a run, and scores()
 
 Each reading is a process of its own, timed after its imports.
@@ -9,14 +12,19 @@ Each reading is a process of its own, timed after its imports.
 
 import argparse
 import contextlib
+import importlib
 import io
+import logging
+import os
+import re
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from unittest import mock
 
@@ -30,24 +38,32 @@ from teasel.sweep.commands.plan import print_plan
 from teasel.sweep.commands.run import run
 from teasel.sweep.commands.status import print_status
 from teasel.sweep.grid.grid import load_grid
+from teasel.sweep.schedule.folding import Folding
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store import store
 from teasel.sweep.store.results import Results
-from teasel.sweep.store.tables import PictureRow, ScoreRow, TrialRow, to_table
+from teasel.sweep.store.tables import PictureRow, Scored, ScoreRow, TrialRow, to_table
 from teasel.sweep.study.freeze import freeze
 from teasel.sweep.study.remaining import WantedTrial
 from teasel.sweep.study.study import wanted_trials
+from teasel.sweep.trials.request import MetricRequest
 
 PACK = 12  # trials, hence 1,050 packs: every pack leaves a file of each table
 SCORES_PER_REQUEST = 10  # 20 requests a trial: 100 scores a representation
 NUM_CODES = 500
+NUM_ON_OBJECT_STORE = 600  # trials
 STEPS = 300_000
 
 
-def make(folder: str, most: int | None = None) -> None:
+def make(
+    folder: str, most: int | None = None, after_pack: Callable[[], None] = lambda: None
+) -> None:
     """The study, done: one file of scores for each trial, the other tables one for each pack.
 
-    Of its first trials only, if `most` says how many.
+    Args:
+        folder: Where.
+        most: Only its first trials, so many.
+        after_pack: Called when all files of a pack are there.
     """
     results, rng = Results(folder), np.random.default_rng(0)
     loaded = load_grid("locatello2019")
@@ -55,17 +71,46 @@ def make(folder: str, most: int | None = None) -> None:
     everything = wanted_trials([loaded[0]])[:most]
     results.add_points("dsprites", np.arange(15_000), rng.integers(0, 40, (15_000, 5)))
     for first in range(0, len(everything), PACK):
-        add_pack(results, f"{first:012x}-run-train-1", everything[first : first + PACK], rng)
-    for number, wanted in enumerate(everything):
-        add_scores(results, wanted, rng)
-        if number < NUM_CODES:
-            codes = rng.normal(size=(2, 15_000, 10)).astype(np.float32)
-            attempt_id = f"{number // PACK * PACK:012x}-run-train-1"
-            if number % PACK == 0:
-                pack = []
-            pack.append((wanted.trial.trial_id, *codes))
-            if number % PACK == PACK - 1 or number == NUM_CODES - 1:
-                results.add_codes("dsprites", attempt_id, pack)
+        pack, attempt_id = everything[first : first + PACK], f"{first:012x}-run-train-1"
+        with_codes = pack[: max(0, NUM_CODES - first)]
+        codes = rng.normal(size=(len(with_codes), 2, 15_000, 10)).astype(np.float32)
+        results.add_codes(
+            "dsprites",
+            attempt_id,
+            [(each.trial.trial_id, *own) for each, own in zip(with_codes, codes, strict=True)],
+        )
+        add_pack(results, attempt_id, pack, rng)
+        for wanted in pack:
+            add_scores(results, wanted, rng)
+        after_pack()
+
+
+class Driver:
+    """Folds as a driver does while packs end, and times it.
+
+    A pack takes 12 seconds: 12,600 trials in three and a half hours, as on a large cluster.
+    """
+
+    def __init__(self, results: Results) -> None:
+        self.now, self.busy, self.slowest, self.num_folds = 0.0, 0.0, 0.0, 0
+        self._folding = Folding(results, "run", lambda: self.now)
+
+    def after_pack(self) -> None:
+        """Takes note of a pack that has ended."""
+        self.now += 12.0
+        self._time(lambda: self._folding.fold(()))
+        self.num_folds = int(self.now // 60)
+
+    def finish(self) -> float:
+        """Folds everything; returns CPU seconds."""
+        before = self.busy
+        self._time(self._folding.finish)
+        return self.busy - before
+
+    def _time(self, do: Callable[[], object]) -> None:
+        started = time.perf_counter()
+        self.busy += busy(do)
+        self.slowest = max(self.slowest, time.perf_counter() - started)
 
 
 def add_pack(
@@ -112,7 +157,7 @@ def add_pack(
 def add_scores(results: Results, wanted: WantedTrial, rng: np.random.Generator) -> None:
     """What the scoring of a trial leaves."""
     trial_id = wanted.trial.trial_id
-    template = _template(wanted)
+    template = _template(wanted.trial.dataset, wanted.requests)
     size = len(template)
     values = {
         "trial_id": pa.array([trial_id] * size),
@@ -124,23 +169,20 @@ def add_scores(results: Results, wanted: WantedTrial, rng: np.random.Generator) 
     results.store.write_table(f"tables/scores/{trial_id}-run-score-1.parquet", template)
 
 
-_templates: dict[int, pa.Table] = {}
-
-
-def _template(wanted: WantedTrial) -> pa.Table:
-    if not _templates:
-        rows = [
-            ScoreRow.of(
-                wanted.trial,
-                request,
-                request.metric if number == 0 else f"score_{number}",
-                attempt=1,
-            )
-            for request in wanted.requests
-            for number in range(SCORES_PER_REQUEST)
-        ]
-        _templates[0] = to_table("scores", rows)
-    return _templates[0]
+@cache
+def _template(dataset: str, requests: tuple[MetricRequest, ...]) -> pa.Table:
+    """The rows of a trial of a data set, but for its id and the numbers."""
+    rows = [
+        ScoreRow.of(
+            Scored("", dataset),
+            request,
+            request.metric if number == 0 else f"score_{number}",
+            attempt=1,
+        )
+        for request in requests
+        for number in range(SCORES_PER_REQUEST)
+    ]
+    return to_table("scores", rows)
 
 
 def _some_codes(folder: str) -> None:
@@ -243,23 +285,66 @@ def print_cost_of_digests() -> None:
         print(f"| scores(wide=True), all | {seconds:.2f} | {1 - without / seconds:.2%} |")
 
 
-def main(folder: str) -> None:
+def print_requests() -> None:
+    """Requests to an object store that folding makes, beside those that write the files."""
+    boto3, moto = (importlib.import_module(name) for name in ("boto3", "moto.server"))
+    os.environ |= {"AWS_ACCESS_KEY_ID": "a-key", "AWS_SECRET_ACCESS_KEY": "a-secret"}
+    counted: Counter[str] = Counter()
+
+    class Count(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            counted.update(re.findall(r"(GET|HEAD|PUT|POST|DELETE) /", record.getMessage()))
+
+    log = logging.getLogger("werkzeug")
+    log.handlers, log.propagate = [Count()], False
+    log.setLevel(logging.INFO)
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=True)
+    server.start()
+    address = "{}:{}".format(*server.get_host_and_port())
+    boto3.client("s3", endpoint_url=f"http://{address}", region_name="us-east-1").create_bucket(
+        Bucket="studies"
+    )
+    uri = f"s3://studies/made?endpoint_override={address}&scheme=http"
+    driver, asked = Driver(Results(uri)), Counter[str]()
+
+    def after_pack() -> None:
+        before = counted.copy()
+        driver.after_pack()
+        asked.update(counted - before)
+
+    make(uri, NUM_ON_OBJECT_STORE, after_pack)
+    print(f"{NUM_ON_OBJECT_STORE:,} trials: {counted.total():,} requests, {dict(counted)}; of them")
+    print(f"{driver.num_folds} times to fold: {asked.total():,}, {dict(asked)}")
+    before = counted.copy()
+    driver.finish()
+    print(f"the end: {(counted - before).total():,}, {dict(counted - before)}")
+    server.stop()
+
+
+def main(folder: str, is_loose: bool) -> None:
+    driver = Driver(Results(folder))
     if not Results(folder).exists():
-        make(folder)
-    for state in ("as the sweep left it", "compacted"):
-        files = sum(1 for file in Path(folder).rglob("*.parquet"))
-        print(f"\n{state}: {files:,} files\n")
-        read_all(folder)
-        if state != "compacted":
-            code = f"from teasel.__main__ import main; main(['compact', {folder!r}])"
-            started = time.perf_counter()
-            subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-            print(f"\ncompact: {time.perf_counter() - started:.0f} s")
+        make(folder, after_pack=(lambda: None) if is_loose else driver.after_pack)
+        print(f"{driver.num_folds} times to fold: {driver.busy:.1f} CPU seconds, ", end="")
+        print(f"the slowest {driver.slowest:.1f} s")
+    print_state(folder)
+    read_all(folder)
+    print(f"\nall folded: {driver.finish():.1f} CPU seconds")
+    print_state(folder)
+    read_all(folder)
+
+
+def print_state(folder: str) -> None:
+    """Counts the files of each folder of Parquet."""
+    counts = Counter(file.parent.name for file in Path(folder).rglob("*.parquet"))
+    print(", ".join(f"{name} {count:,}" for name, count in sorted(counts.items())), flush=True)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", metavar="DIR")
+    parser.add_argument("--loose", action="store_true")
+    parser.add_argument("--requests", action="store_true")
     parser.add_argument("--digests", action="store_true")
     parser.add_argument("--read", choices=READINGS, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -267,8 +352,10 @@ if __name__ == "__main__":
         read(given.read, given.keep)
     elif given.digests:
         print_cost_of_digests()
+    elif given.requests:
+        print_requests()
     elif given.keep:
-        main(given.keep)
+        main(given.keep, given.loose)
     else:
         with tempfile.TemporaryDirectory() as temporary:
-            main(temporary)
+            main(temporary, given.loose)

@@ -111,11 +111,20 @@ class _Check:
                 )
 
     def _try(self, file: str, look: Callable[[], Any]) -> Any:
-        """What `look` gives; None if there can be no such file, or with a finding."""
+        """What `look` gives; None if there is no such file, or with a finding."""
         try:
-            return look() if is_plain(file) else None
+            return self._try_listed(file, look) if is_plain(file) else None
         except MissingFileError:
             return None
+
+    def _try_listed(self, file: str, look: Callable[[], Any]) -> Any:
+        """What `look` gives; None, and a finding, if the file is damaged.
+
+        Raises:
+            MissingFileError: If the file was folded since it was listed.
+        """
+        try:
+            return look()
         except DamagedFileError as error:
             self._damaged(file, error.reason)
         except NewerVersionError as error:
@@ -126,8 +135,8 @@ class _Check:
         self._found.lines[kind].append(line)
 
     def _read(self, file: str, look: Callable[[pq.ParquetFile], Any]) -> Any:
-        """What `look` makes of a Parquet file; None, and a finding, if that is damaged."""
-        return self._try(file, lambda: self._store.parquet(file, look))
+        """What `look` makes of a Parquet file that was listed; None, and a finding, if damaged."""
+        return self._try_listed(file, lambda: self._store.parquet(file, look))
 
     def _damaged(self, file: str, reason: str) -> None:
         self._found.damaged.append(file)
@@ -140,8 +149,9 @@ class _Check:
             found = self._store.files(folder, ".parquet")
             return [file for file in found if not file.endswith(f"/{FACTORS}")]
         files = list_files(self._store, folder).files
-        for file in named:
-            if file not in files:
+        gone = [file for file in named if file not in files]
+        for file in gone and manifest(self._store, folder):  # another one, if they were folded
+            if file in gone:
                 self._damaged(file, "there is no such file, and a manifest names it")
         return files
 
@@ -200,7 +210,7 @@ class _Check:
                     if not finite and trial_id in _ids(trials):
                         self._say("no number", f"{file}: codes of trial {trial_id}")
             factors = f"{folder}/{FACTORS}"
-            if self._read(factors, read_factors) is None:
+            if self._try(factors, partial(self._store.parquet, factors, read_factors)) is None:
                 self._say("points gone", factors)
                 trained = trials.filter(pc.field("dataset") == folder.rpartition("/")[2])
                 for row in trained.sort_by("steps").slice(0, 1).to_pylist():  # writes them again

@@ -25,6 +25,7 @@ _LOG = logging.getLogger("teasel")
 
 BEAT_SECONDS = 5.0
 _PATIENCE_BEATS = 4
+_SILENT_SECONDS = 60.0  # after which a driver is taken for gone
 _FORGOTTEN_SECONDS = 3600.0  # more than the clocks of two machines differ by
 
 
@@ -111,9 +112,21 @@ def check_idle(results: Results) -> None:
     Raises:
         DriverError: If one is.
     """
-    for driver in read_drivers(results.store).values():
-        if not driver.dead and driver.silent_seconds < 60:
-            raise DriverError(f"{results.uri}: a driver is at work here ({driver}); stop it first")
+    for driver in others_at_work(results):
+        raise DriverError(f"{results.uri}: a driver is at work here ({driver}); stop it first")
+
+
+def others_at_work(results: Results, run_id: str = "") -> list[Driver]:
+    """The drivers that are at work on a folder, as far as can be known, but for that of a run."""
+    return [
+        driver
+        for name, driver in read_drivers(results.store).items()
+        if name != _name(run_id) and not driver.dead and driver.silent_seconds < _SILENT_SECONDS
+    ]
+
+
+def _name(run_id: str) -> str:
+    return f"running/drivers/{run_id}.json"
 
 
 @contextlib.contextmanager
@@ -125,7 +138,7 @@ def at_work(results: Results, run_id: str, shard: Shard | None = None) -> Iterat
     """
     ended, begun = threading.Event(), threading.Event()
     since = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    name = f"running/drivers/{run_id}.json"
+    name = _name(run_id)
     me = (platform.node(), os.getpid(), since, (shard.number, shard.count) if shard else None)
 
     def beat(count: int) -> None:

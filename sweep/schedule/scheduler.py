@@ -20,6 +20,7 @@ from ..work.machine import ClusterError
 from ..work.tasks import Demand, ScoreTrials, Task, TrainPack
 from .executor import Executor
 from .failures import Failures
+from .folding import Folding
 from .progress import Snapshot
 from .retries import Retries
 from .states import TrialStates
@@ -125,6 +126,7 @@ class Scheduler:
         self._states = TrialStates(left, backlog)
         self._retries = Retries(options.fail_fast)
         self._failures = Failures(results, self._states, self._retries, clock)
+        self._folding = Folding(results, run_id, clock)
         self._running: dict[str, Task] = {}
         self._packs: dict[str, TrainPack] = {}  # those of them that train
         self._used = Demand(0)
@@ -164,6 +166,7 @@ class Scheduler:
                     break
                 for outcome in self._executor.wait(1.0):
                     self._take(outcome)
+                    self._folding.fold(self._running)
                 self._listener.listen(self._packs)
                 self._states.failed |= self._listener.failed
                 self._show(self.snapshot())
@@ -173,6 +176,8 @@ class Scheduler:
                 self._control.forget(attempt_id)
         if self._misfit:
             raise self._misfit
+        if self._asked_at is None:  # else somebody may be waiting for the end
+            self._folding.finish()
         done, failed = len(self._states.done), len(self._states.failed)
         missing = self._states.total - done - failed
         return Summary(done, failed, missing, bool(self._signals()))

@@ -1,13 +1,14 @@
-"""`teasel compact`: many small files of a results folder folded into few.
+"""Folding: many small files of a results folder become few, as a driver goes and at its end.
 
-For each folder: write the new files, replace the manifest, remove the old files. Whoever is killed
-in between leaves rows that stand twice, never rows that stand nowhere; readers keep one of each,
-and the next time what was left over is folded too. A file that is written meanwhile is not touched,
-and of two compactions at once each removes only what it has written anew itself.
+Always the same way: write the new files, then remove the old ones; in between, if no row stands
+twice in the folder any more, replace the manifest, which says so. Whoever is killed leaves rows
+that stand twice, never rows that stand nowhere; readers keep one of each, and the next time what
+was left over is folded too. A file that is written meanwhile is not touched, and of two who fold at
+once each removes only what it has written anew itself.
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -18,13 +19,14 @@ from .files import (
     COMPACT,
     concatenate,
     first_rows,
+    for_all,
     is_compacted,
     list_files,
-    read_all,
     read_file,
     retry_if_folded,
     trial_ids_of,
     version_of,
+    without_repeated,
     write_manifest,
 )
 from .results import CODES_FORMAT, Results
@@ -38,7 +40,84 @@ _FILE_BYTES = 128 * 2**20  # of rows in memory, the most for one file
 _CODES_SHARE = 8  # a file of codes is so much smaller: for one model's the whole is read
 
 
+SMALL_TABLES = ("failures", "curves", "scores", "trials")
+"""The tables that a driver folds: many small files, which every `status`, `plan` or `scores` reads.
+
+Codes and pictures lie in a larger file for each pack, of which a reader wants one: it would take a
+study's gigabytes through the driver to save nobody time.
+"""
+
+FEWEST = 64
+"""So many small files are worth folding; a study that leaves fewer keeps each attempt's own."""
+
+_MOST = 1000  # of them at once: what earlier runs have left may be many
+_LARGE_BYTES = 4 * 2**20  # of a folded file that is left alone until the end
+
 FOLDED = "tables/_columns.json"  # the columns that every older file has; no reader's folder
+
+
+def fold_small(results: Results, name: str, may: Callable[[str], bool]) -> None:
+    """Folds the small files of each table that has many.
+
+    Args:
+        results: Where.
+        name: What the names of the new files begin with; its files are told from others' by it.
+        may: Whether a file may be folded, by its name.
+
+    Raises:
+        StoreError: If a file is damaged, or the folder cannot be written; nothing is lost then.
+    """
+    for table in SMALL_TABLES:
+        retry_if_folded(partial(_fold_small, results, table, name, may))
+
+
+def finish_folding(results: Results) -> None:
+    """Folds all files of each small table that has many, or that was folded on the way.
+
+    Raises:
+        StoreError: As `fold_small` does.
+    """
+    for table in SMALL_TABLES:
+        loose = list_files(results.store, f"tables/{table}").loose
+        if len(loose) >= FEWEST or any(map(is_compacted, loose)):
+            compact(results, f"tables/{table}")
+
+
+def _fold_small(results: Results, table: str, name: str, may: Callable[[str], bool]) -> None:
+    store, folder = results.store, f"tables/{table}"
+    sizes = store.sizes(folder)
+    loose = [file for file in list_files(store, folder).loose if file in sizes and may(file)]
+    chosen = choose({file: sizes[file] for file in loose}, FEWEST)
+    if not chosen:
+        return
+    texts = text_columns(table)
+    rows = concatenate(for_all(chosen, lambda file: read_file(store, file, None, texts)))
+    rows = without_repeated(rows, IDENTITY[table])
+    results.write_rows(f"{folder}/{COMPACT}{name}-{uuid.uuid4().hex[:8]}.parquet", rows)
+    for_all(chosen, store.remove)
+
+
+def choose(sizes: Mapping[str, int], fewest: int) -> list[str]:
+    """The files to fold into one now, of files with these sizes in bytes.
+
+    With the loose ones go the folded ones that are no larger than what there is already. So a row
+    that is written anew comes into a file of at least twice the size, and is so a few times only.
+
+    >>> choose({"compact-a": 50, "compact-b": 20, "x": 15, "y": 10}, fewest=2)
+    ['compact-b', 'x', 'y']
+    >>> choose({"compact-a": 50, "compact-b": 20, "x": 15}, fewest=2)
+    []
+    """
+    loose = [file for file in sizes if not is_compacted(file)][:_MOST]
+    if len(loose) < fewest:
+        return []
+    chosen, total = set(loose), sum(sizes[file] for file in loose)
+    for file in sorted(filter(is_compacted, sizes), key=lambda file: sizes[file]):
+        if sizes[file] > min(total, _LARGE_BYTES):
+            break
+        chosen.add(file)
+        total += sizes[file]
+    return [file for file in sizes if file in chosen]
 
 
 def fold_older_files(results: Results) -> None:
@@ -74,7 +153,7 @@ def _schema_and_misfits(
     results: Results, table: str, files: Sequence[str]
 ) -> tuple[pa.Schema, set[str]]:
     """The schema that files of a table have together in this study, and those that have another."""
-    schemas = read_all(files, lambda file: results.store.parquet(file, lambda p: p.schema_arrow))
+    schemas = for_all(files, lambda file: results.store.parquet(file, lambda p: p.schema_arrow))
     today = [schema for schema in schemas if version_of(schema) == SCHEMA_VERSION]
     names = [*results.columns(table), *(name for schema in today for name in schema.names)]
     wanted = schema_of(table, dict.fromkeys(names))
@@ -83,7 +162,7 @@ def _schema_and_misfits(
 
 
 def compact(results: Results, folder: str) -> None:
-    """Folds the files of one folder, a table or the codes of a data set; each row once.
+    """Folds all files of one folder, a table or the codes of a data set; each row once.
 
     Codes stay where they are until the trials they belong to are committed, and codes of an
     attempt that another one came before are dropped.
@@ -116,8 +195,7 @@ def _compact(results: Results, folder: str) -> None:
     columns = None if schema is None else schema.names
     made |= _write(results, folder, f"{uuid.uuid4().hex[:8]}-", pieces, columns)
     write_manifest(store, folder, made)
-    for file in old:
-        store.remove(file)
+    for_all(old, store.remove)
 
 
 def copy_folded(

@@ -1,4 +1,4 @@
-"""The Parquet files of one folder: few that `teasel compact` made, and loose ones since."""
+"""The Parquet files of one folder: few that were folded, and loose ones since."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +18,7 @@ COMPACT = "compact-"  # how the names of compacted files begin
 FACTORS = "factors.parquet"  # beside the codes of a data set
 
 _PATIENCE = 5  # compactions that end between a listing and the reading of what it names
-_AT_ONCE = 16  # files that are read
+_AT_ONCE = 16  # files that are read, or removed
 
 Read = TypeVar("Read")
 
@@ -27,9 +27,10 @@ class Files(NamedTuple):
     """The files of a folder.
 
     Attributes:
-        compacted: Those that `teasel compact` made: no row stands in them twice. For codes, each
-            with the trial_ids of its row groups.
-        loose: Those that attempts have written since.
+        compacted: Those that the manifest names: no row stands in them twice. For codes, each with
+            the trial_ids of its row groups.
+        loose: All others: first what a driver has folded as it went, then what attempts have
+            written since.
     """
 
     compacted: dict[str, list[str]]
@@ -42,8 +43,12 @@ class Files(NamedTuple):
 
 
 def list_files(store: Store, folder: str) -> Files:
-    """The Parquet files of a folder, and what is known of them."""
-    found = store.files(folder, ".parquet")
+    """The Parquet files of a folder, and what is known of them.
+
+    A long listing is made page by page. It may come to a file after that is folded and removed, and
+    to the new one's place before that is there: then the second listing has the new one.
+    """
+    found = sorted({*store.files(folder, ".parquet"), *store.files(folder, ".parquet")})
     # Read after the listing: what was folded and removed while that was made stands in it. Of two
     # compactions at once the slower one may name a file that the other has folded and removed.
     compacted = {
@@ -52,7 +57,8 @@ def list_files(store: Store, folder: str) -> Files:
         if file in found or store.exists(file)
     }
     others = {*compacted, f"{folder}/{FACTORS}"}
-    return Files(compacted, [file for file in found if file not in others])
+    loose = [file for file in found if file not in others]
+    return Files(compacted, sorted(loose, key=lambda file: not is_compacted(file)))
 
 
 def manifest(store: Store, folder: str) -> dict[str, list[str]]:
@@ -111,26 +117,19 @@ def read_table(
 
     def read() -> pa.Table | None:
         found = list_files(store, folder)
-
-        def read_one(file: str) -> pa.Table:
-            return read_file(store, file, columns, dictionaries)
-
-        tables = read_all(found.files, read_one)
+        tables = for_all(found.files, lambda file: read_file(store, file, columns, dictionaries))
         if not tables:
             return None
         whole = concatenate(tables)
-        if not found.loose:
-            return whole
-        first = first_rows(whole, identity)
-        return whole if len(first) == len(whole) else whole.take(first)
+        return without_repeated(whole, identity) if found.loose else whole
 
     return retry_if_folded(read)
 
 
-def read_all(files: Sequence[str], read: Callable[[str], Read]) -> list[Read]:
-    """What `read` makes of each file, several at once."""
+def for_all(files: Sequence[str], do: Callable[[str], Read]) -> list[Read]:
+    """What `do` makes of each file, several at once."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(read, files))
+        return list(pool.map(do, files))
 
 
 def read_file(
@@ -241,6 +240,12 @@ def compacted_codes(store: Store, folder: str) -> dict[str, str]:
 def is_compacted(file: str) -> bool:
     """Whether `teasel compact` wrote this file; one that no manifest names may be unfinished."""
     return file.rpartition("/")[2].startswith(COMPACT)
+
+
+def without_repeated(table: pa.Table, identity: list[str]) -> pa.Table:
+    """The rows that no row before them is the same as."""
+    first = first_rows(table, identity)
+    return table if len(first) == len(table) else table.take(first)
 
 
 def first_rows(table: pa.Table, identity: list[str]) -> np.ndarray:

@@ -134,9 +134,15 @@ def undefined_scores(results: Results, wanted: Collection[WantedTrial]) -> list[
     )
     if rows is None:
         return []
-    asked = {t.trial_id: {one.key_on(t.dataset) for one in requests} for t, requests in wanted}
+    undefined = rows.filter(pc.field("error").is_valid()).to_pylist()
+    without = {row["trial_id"] for row in undefined}
+    asked = {
+        trial.trial_id: {one.key_on(trial.dataset) for one in requests}
+        for trial, requests in wanted
+        if trial.trial_id in without
+    }
     found: set[tuple[str, str, str, str]] = set()
-    for row in rows.filter(pc.field("error").is_valid()).to_pylist():
+    for row in undefined:
         key = RequestKey(*(row[name] for name in REQUEST_KEY))
         if key in asked.get(row["trial_id"], ()):
             found.add((row["metric"], row["representation"], row["error"], row["trial_id"]))

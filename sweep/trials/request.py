@@ -1,7 +1,7 @@
 """Which scores are wanted of a model: a metric, its parameters, its seed, on a representation."""
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 from ...metrics import PAPER_SEEDS, find_metric
@@ -73,4 +73,10 @@ class MetricRequest:
     def key_on(self, dataset: str) -> RequestKey:
         """What names its rows of a model of this data set in the results."""
         points = POINTS.get(dataset, 1)
-        return self.key if points == 1 else self.key._replace(points=points)
+        return self.key if points == 1 else _at_points(self.key, points)
+
+
+@cache
+def _at_points(key: RequestKey, points: int) -> RequestKey:
+    """The key at points of a version; thousands of models share it."""
+    return key._replace(points=points)

@@ -37,7 +37,7 @@ class Tables:
     def __init__(self, **tables: list[dict]):
         self._tables = tables
 
-    def table(self, name: str) -> pa.Table:
+    def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
         return to_table(name, self._tables.get(name, []))
 
 

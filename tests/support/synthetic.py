@@ -150,7 +150,7 @@ class SyntheticResults:
             },
         }
 
-    def table(self, name: str) -> pa.Table:
+    def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
         """One of the tables trials, scores, curves, pictures and failures."""
         if name not in self._tables:
             rng = np.random.default_rng(zlib.crc32(name.encode()))

@@ -253,7 +253,7 @@ class WithOtherScores(SyntheticResults):
             "lower_is_better": ["mine_error"],
         }
 
-    def table(self, name: str) -> pa.Table:
+    def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
         table = super().table(name)
         if name != "scores":
             return table

@@ -11,11 +11,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from teasel.__main__ import main
+from teasel.sweep.commands import checks
 from teasel.sweep.commands.checks import verify
 from teasel.sweep.commands.compact import print_compacted
 from teasel.sweep.commands.run import run
 from teasel.sweep.schedule.in_process import InProcess
+from teasel.sweep.store.compact import compact
+from teasel.sweep.store.files import Files
 from teasel.sweep.store.results import Results
+from teasel.sweep.store.store import Store
 
 
 @pytest.fixture
@@ -42,6 +46,27 @@ def test_a_sound_folder_is_clean(results: Results, capsys: pytest.CaptureFixture
     assert "clean; 4 trials done" in capsys.readouterr().out
     print_compacted(results.uri)
     assert main(["verify", results.uri]) == 0
+
+
+@pytest.mark.parametrize("folder", ["tables/scores", "tables/trials"])
+def test_a_folder_that_is_folded_while_it_is_read_is_clean(
+    folder: str, results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed, folded = checks.list_files, []
+
+    def folded_after(store: Store, name: str) -> Files:
+        found = listed(store, name)
+        if name == folder and len(folded) < 2:
+            folded.append(name)
+            shutil.copy(
+                Path(results.uri, found.files[0]), Path(results.uri, folder, "again.parquet")
+            )
+            compact(results, folder)
+        return found
+
+    monkeypatch.setattr(checks, "list_files", folded_after)
+    assert kinds(results) == {}
+    assert len(folded) == 2
 
 
 def test_a_half_finished_study_is_clean_and_says_what_is_to_be_done(

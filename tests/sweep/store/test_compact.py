@@ -12,7 +12,8 @@ import pytest
 
 from teasel.sweep.commands.compact import print_compacted
 from teasel.sweep.store import compact as compaction
-from teasel.sweep.store.compact import compact
+from teasel.sweep.store import files
+from teasel.sweep.store.compact import SMALL_TABLES, choose, compact, fold_small
 from teasel.sweep.store.results import Results
 from teasel.sweep.store.store import Store, StoreError
 from teasel.sweep.store.tables import ScoreRow, TrialRow
@@ -175,6 +176,21 @@ def mortal(change: Callable, countdown: list[int], after: bool) -> Callable:
     return changed
 
 
+def fold_few(results: Results, may: Callable[[str], bool]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compaction, "FEWEST", 2)
+        fold_small(results, "run", may)
+
+
+def fold_scores(results: Results) -> None:
+    """As a driver folds as it goes, however few files there are."""
+    fold_few(results, lambda file: True)
+
+
+def compact_scores(results: Results) -> None:
+    compact(results, "tables/scores")
+
+
 @pytest.fixture
 def copies(results: Results, tmp_path: Path) -> Iterator[Results]:
     """The results again and again, each time in a folder of their own."""
@@ -238,15 +254,84 @@ def test_two_at_once_lose_nothing(results: Results, copies: Iterator[Results], f
         assert content(copy) == before
 
 
-def test_a_reader_that_listed_a_file_before_it_was_folded_looks_again(results: Results) -> None:
+@pytest.mark.parametrize("after", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_driver_that_is_killed_while_it_folds_loses_nothing_and_the_next_goes_on(
+    results: Results, copies: Iterator[Results], after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_AT_ONCE", 1)  # so that removals come one by one
     before = content(results)
-    files = Store.files
+    for number in itertools.count(1):
+        copy = next(copies)
+        countdown = [number]
+        with monkeypatch.context() as patch:
+            patch.setattr(Store, "write", mortal(Store.write, countdown, after))
+            patch.setattr(Store, "remove", mortal(Store.remove, countdown, after))
+            with contextlib.suppress(KeyboardInterrupt):
+                fold_scores(copy)
+        assert content(copy) == before
+        for table in SMALL_TABLES:
+            compact(copy, f"tables/{table}")
+        assert content(copy) == before
+        assert rows_on_disk(copy, "tables/scores") == rows_on_disk(copy, "tables/trials") == 7
+        if countdown[0] > 0:
+            break
+    assert number == 2 + 9 + 5 + 1  # two files of nine and of five, and one more that is never met
+
+
+def test_each_row_is_written_anew_a_few_times_only() -> None:
+    sizes: dict[str, int] = {}
+    written, most = 0, 0
+    for number in range(12_600):
+        sizes[f"{number:05}-train"] = 3000
+        if number % 20 == 19 and (chosen := choose(sizes, 64)):
+            total = sum(sizes.pop(file) for file in chosen)
+            sizes[f"compact-{number}"] = total
+            written += total
+        most = max(most, len(sizes))
+    assert most < 64 + 20 + 12_600 * 3000 / compaction._LARGE_BYTES + 6
+    assert written < 6 * 12_600 * 3000  # log2 of 4 MiB to 64 files
+
+
+def test_what_a_running_attempt_has_written_stays(results: Results) -> None:
+    fold_few(results, lambda file: "2-train-1" not in file)
+    assert results.rows_of("trials", "2-train-1")
+    assert not results.rows_of("trials", "4-train-1")
+
+
+def test_a_listing_that_is_torn_by_a_fold_lacks_no_file(results: Results) -> None:
+    before = content(results)
+    listed, torn = Store.files, []
+
+    def page_by_page(self: Store, folder: str = "", suffix: str = "") -> list[str]:
+        """The first page is made before the fold and has the new file's place."""
+        found = listed(self, folder, suffix)
+        if torn or folder != "tables/scores":
+            return found
+        torn.append(True)
+        page = found[:3]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Store, "files", listed)
+            fold_few(results, lambda file: file not in page)
+        return page
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Store, "files", page_by_page)
+        assert sorted(map(str, results.table("scores").to_pylist())) == before["scores"]
+    assert torn
+
+
+@pytest.mark.parametrize("fold", [compact_scores, fold_scores])
+def test_a_reader_that_listed_a_file_before_it_was_folded_looks_again(
+    fold: Callable[[Results], None], results: Results
+) -> None:
+    before = content(results)
+    listed = Store.files
 
     def folded_after_the_listing(self: Store, folder: str = "", suffix: str = "") -> list[str]:
-        found = files(self, folder, suffix)
+        found = listed(self, folder, suffix)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Store, "files", files)
-            compact(Results(self.uri), folder)
+            patch.setattr(Store, "files", listed)
+            fold(Results(self.uri))
         return found
 
     with pytest.MonkeyPatch.context() as patch:
@@ -265,8 +350,9 @@ def test_an_open_reader_of_codes_finds_them_wherever_they_go(results: Results) -
     np.testing.assert_array_equal(reader.representation(trial_id)[0], mean)
 
 
+@pytest.mark.parametrize("fold", [compact_scores, fold_scores])
 def test_parts_that_arrive_while_it_folds_are_left_alone(
-    results: Results, monkeypatch: pytest.MonkeyPatch
+    fold: Callable[[Results], None], results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write, arrived = Store.write, []
 
@@ -277,7 +363,7 @@ def test_parts_that_arrive_while_it_folds_are_left_alone(
             add_trials(results, "meanwhile", range(NUM_TRIALS, NUM_TRIALS + 1))
 
     monkeypatch.setattr(Store, "write", write_while_another_writes)
-    compact(results, "tables/scores")
+    fold(results)
     assert len(results.table("scores")) == NUM_TRIALS + 1
     assert any("meanwhile" in name for name in results.store.files("tables/scores"))
 

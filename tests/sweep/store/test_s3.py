@@ -8,6 +8,8 @@ from teasel.__main__ import main
 from teasel.analysis import scores
 from teasel.sweep.commands.run import run
 from teasel.sweep.schedule.in_process import InProcess
+from teasel.sweep.store import compact as compaction
+from teasel.sweep.store.compact import fold_small
 from teasel.sweep.store.results import Results
 from teasel.sweep.store.store import MissingFileError, Store, StoreError
 
@@ -31,14 +33,24 @@ def test_files_are_written_read_listed_and_removed(query: str) -> None:
 
 
 def test_a_sweep_runs_resumes_and_is_read_there(
-    query: str, grid_file: pytest.TempPathFactory, finished: Results, capsys: pytest.CaptureFixture
+    query: str,
+    grid_file: pytest.TempPathFactory,
+    finished: Results,
+    capsys: pytest.CaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     uri = f"s3://studies/tiny?{query}"
     assert run([str(grid_file)], uri, select="seed<1", executor=InProcess()).done == 2
     assert main(["status", uri]) == 0
     assert "2 of 4 trials done" in capsys.readouterr().out
+    monkeypatch.setattr(compaction, "FEWEST", 2)
+    fold_small(Results(uri), "run", lambda file: True)  # as a driver on its way
+    assert len(Results(uri).store.files("tables/scores", ".parquet")) == 1
+    assert main(["verify", uri]) == 0
+    assert "clean; 2 trials done" in capsys.readouterr().out
     assert run([str(grid_file)], uri, executor=InProcess()).done == 4
-    loose = scores(uri, wide=True).sort_values("trial_id", ignore_index=True)
+    assert len(Results(uri).store.files("tables/scores", ".parquet")) == 1
+    folded = scores(uri, wide=True).sort_values("trial_id", ignore_index=True)
     assert main(["compact", uri]) == 0
     assert main(["verify", uri]) == 0
     assert "clean; 4 trials done" in capsys.readouterr().out
@@ -46,7 +58,7 @@ def test_a_sweep_runs_resumes_and_is_read_there(
     here = scores(finished, wide=True).sort_values("trial_id", ignore_index=True)
     numbers = ["trial_id", "loss", "kl", "mig", "modularity"]
     assert wide[numbers].equals(here[numbers])
-    assert loose[numbers].equals(here[numbers])
+    assert folded[numbers].equals(here[numbers])
     store, root = fs.FileSystem.from_uri(uri)  # as docs/queries.md says
     assert len(pd.read_parquet(f"{root}/tables/scores", filesystem=store)) == 4 * 2 * 2
     codes = Results(uri).representation(wide["trial_id"][0])[0]
