@@ -224,7 +224,12 @@ def test_a_change_that_makes_a_bad_grid_is_exit_code_2(
 
 
 def test_a_changed_grid_is_planned(capsys: pytest.CaptureFixture[str]) -> None:
-    changes = ["seeds=3", "training.steps=100", "methods.beta_tc_vae.beta=[1, 2, 3]", "methods.pca={}"]
+    changes = [
+        "seeds=3",
+        "training.steps=100",
+        "methods.beta_tc_vae.beta=[1, 2, 3]",
+        "methods.pca={}",
+    ]
     words = [word for change in changes for word in ("--set", change)]
     assert main(["plan", "quickstart", *words]) == 0
     assert "by method: beta_tc_vae 9, untrained 3, pca 3" in capsys.readouterr().out

@@ -1,6 +1,7 @@
 """Folders of earlier versions give the values that stand in their files.
 
-`tests/data/results_version_1` holds the tables of the quick start of commit 98cc14a, as that made them.
+`tests/data/results_version_1` holds the tables of the quick start as commit 98cc14a made them, and
+its grid.
 """
 
 import json
