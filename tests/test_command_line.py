@@ -177,12 +177,12 @@ def test_plan_says_what_a_grid_stands_for(capsys: pytest.CaptureFixture[str]) ->
     assert main(["plan", "quickstart"]) == 0
     output = capsys.readouterr().out
     assert "6 trials, 3 settings" in output
-    assert "by method: beta_vae 4, untrained 2" in output
+    assert "by method: beta_tc_vae 4, untrained 2" in output
     assert "2 programs to compile" in output
 
 
 def test_plan_takes_a_selection(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["plan", "quickstart", "--select", "method=beta_vae, seed<1"]) == 0
+    assert main(["plan", "quickstart", "--select", "method=beta_tc_vae, seed<1"]) == 0
     assert "2 trials, 2 settings" in capsys.readouterr().out
 
 
@@ -190,7 +190,7 @@ def test_plan_takes_a_selection(capsys: pytest.CaptureFixture[str]) -> None:
     ("expression", "message"),
     [
         ("methd=beta_vae", "no trial has 'methd' (did you mean 'method'?)"),
-        ("method=beta_va", "no trial has method 'beta_va' (did you mean 'beta_vae'?)"),
+        ("method=beta_va", "no trial has method 'beta_va' (did you mean 'beta_tc_vae'?)"),
         ("trial_id=x", "no trial has trial_id 'x' (one of: "),
         ("seed", "expected NAME=VALUE"),
         ("seed<x", "'x' is compared with a number"),
@@ -224,10 +224,15 @@ def test_a_change_that_makes_a_bad_grid_is_exit_code_2(
 
 
 def test_a_changed_grid_is_planned(capsys: pytest.CaptureFixture[str]) -> None:
-    changes = ["seeds=3", "training.steps=100", "methods.beta_vae.beta=[1, 2, 3]", "methods.pca={}"]
+    changes = [
+        "seeds=3",
+        "training.steps=100",
+        "methods.beta_tc_vae.beta=[1, 2, 3]",
+        "methods.pca={}",
+    ]
     words = [word for change in changes for word in ("--set", change)]
     assert main(["plan", "quickstart", *words]) == 0
-    assert "by method: beta_vae 9, untrained 3, pca 3" in capsys.readouterr().out
+    assert "by method: beta_tc_vae 9, untrained 3, pca 3" in capsys.readouterr().out
 
 
 def test_planning_the_study_starts_no_backend_and_imports_nothing_heavy() -> None:

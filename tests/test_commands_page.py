@@ -15,7 +15,7 @@ from teasel.sweep.commands.command_line import EXIT_CODES
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "commands.md").read_text()
 SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
-RESULTS = ROOT / "tests" / "data" / "results_version_1"
+RESULTS = ROOT / "tests" / "data" / "quickstart"
 BY_NAME = (
     *("by_dataset", "by_method", "findings", "methods", "references", "hyperparameters"),
     *("metrics", "parameters", "datasets"),

@@ -16,8 +16,8 @@ PAGES = sorted(
     path.relative_to(ROOT).as_posix()
     for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("benchmarks/*.md")]
 )
-QUICK_START = ROOT / "tests" / "data" / "results_version_1"
-"""The small tables of a real quick start."""
+QUICK_START = ROOT / "tests" / "data" / "quickstart"
+"""The trials and the scores of a real quick start."""
 
 
 def blocks(text: str, language: str) -> list[str]:

@@ -120,9 +120,18 @@ def relative_step(trial: Trial) -> float:
     """The cost of an update, as a multiple of beta-VAE's at batch 64, one channel and 64 x 64."""
     side, _, num_channels = definition(trial).image_shape
     channels = 1 + (THREE_CHANNELS_COST - 1) * (num_channels - 1) / 2
-    known, network = METHODS.get(trial.method), NETWORKS.get(trial.training.network)
-    cost = (known.cost if known else 1.0) * (network.cost if network else 1.0)
+    known = METHODS.get(trial.method)
+    cost = (known.cost if known else 1.0) * _relative_network(trial)
     return cost * channels * (side / 64) ** 2 * trial.training.batch_size / 64
+
+
+def _relative_network(trial: Trial) -> float:
+    """The cost of its network, as a multiple of the paper's.
+
+    Most of it grows with the width, for the layers beside the image have the most work.
+    """
+    network = NETWORKS.get(trial.training.network)
+    return (network.cost if network else 1.0) * trial.training.width
 
 
 def train_seconds(trial: Trial, measured: Measured, rates: Rates = ON_CPU) -> float:
@@ -138,4 +147,5 @@ def train_seconds(trial: Trial, measured: Measured, rates: Rates = ON_CPU) -> fl
 def after_seconds(trial: Trial, rates: Rates) -> float:
     """Seconds from the last step of one training until every image is encoded."""
     evaluation = trial.training.evaluation_batches / rates.evaluations
-    return evaluation + definition(trial).num_images / rates.encodings
+    encoding = definition(trial).num_images / rates.encodings
+    return _relative_network(trial) * (evaluation + encoding)

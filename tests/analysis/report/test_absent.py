@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parents[2] / "data" / "results_version_1"
 
 @pytest.fixture
 def half(tmp_path: Path) -> Results:
-    """The quick start, whose models with beta = 4 are not there: of seed 1 one knows why.
+    """An earlier quick start, whose models with beta = 4 are not there: of seed 1 one knows why.
 
     The untrained network of seed 0 lacks all scores, and that of seed 1 has no MIG.
     """

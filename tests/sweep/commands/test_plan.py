@@ -48,13 +48,13 @@ def test_accelerators_share_the_training_and_cores_the_scores(
     monkeypatch.setattr(plan, "_cluster", lambda *_: Cluster(machines, 80 * 2**30))
     print_plan(["quickstart"], None, None, "auto")
     assert "core-hours to score; to train, not known before" in capsys.readouterr().out
-    # Four models of 600 steps (quickstart.yaml), an hour a step: 2,400 hours on 4 accelerators.
-    measured = {("dsprites_mini", "beta_vae", 64, "conv", 1.0): 3600.0}
+    # Four models of 2,000 steps (quickstart.yaml), an hour a step: 8,000 hours on 4 accelerators.
+    measured = {("dsprites_mini", "beta_tc_vae", 64, "mlp", 0.1): 3600.0}
     monkeypatch.setattr(plan, "measured_seconds", lambda results, on_cpu: measured)
     print_plan(["quickstart"], None, str(tmp_path), "auto")
     shown = capsys.readouterr().out
-    assert "about 2,400 pack-hours to train" in shown
-    assert "25 d 0 h on accelerators, 4 packs at a time, and 10000 cores" in shown
+    assert "about 8,000 pack-hours to train" in shown
+    assert "83 d 8 h on accelerators, 4 packs at a time, and 10000 cores" in shown
 
 
 def test_it_counts_what_a_folder_has_and_takes_its_medians(
@@ -76,11 +76,11 @@ def test_it_refuses_grids_that_cannot_stand_in_one_folder() -> None:
 def test_it_says_what_training_takes_of_a_device_that_is_not_there(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    print_plan(["quickstart"], "method=beta_vae", None, device="h200")
+    print_plan(["quickstart"], "method=beta_tc_vae", None, device="h200")
     shown = capsys.readouterr().out
     assert "on one h200: packs of up to" in shown
     assert "hours to train at its bandwidth of 4.8 TB/s; 0.0 at the rate that was" in shown
-    print_plan(["quickstart"], "method=beta_vae", None, device="v5e")
+    print_plan(["quickstart"], "method=beta_tc_vae", None, device="v5e")
     assert "0.82 TB/s; no such device was measured" in capsys.readouterr().out
 
 

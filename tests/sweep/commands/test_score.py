@@ -350,14 +350,14 @@ def test_the_page_does_what_it_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "results").mkdir()
-    study = Path(__file__).parents[2] / "data" / "results_version_1"
+    study = Path(__file__).parents[2] / "data" / "quickstart"
     (tmp_path / "results" / "quickstart").symlink_to(study)
     monkeypatch.chdir(tmp_path)
     known: dict[str, Any] = {"codes": FACTORS, "factors": FACTORS}
     for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
         exec(code, known)
     printed = capsys.readouterr().out
-    places = [printed.index(method) for method in ("beta_vae", "mine", "untrained")]
+    places = [printed.index(method) for method in ("beta_tc_vae", "mine", "untrained")]
     assert places == sorted(places)
     assert "NaN" not in printed[places[1] : places[2]]
     assert set(known["table"]["metric"]) == {"mig", "modularity"}

@@ -29,9 +29,9 @@ IDS = {
     ),
     "quickstart": (
         6,
-        "7fcbeedb1cd7af27",
-        "9749c4f5ed711fab",
-        "9e15fac1696b96be843b36c1a705e0869283c38d171a87a761346078808ecd65",
+        "be704a291931a569",
+        "260e31c8c837a370",
+        "bbf186426ff463e92b51eab42c7f87ee1b2b95ee15fcb605683af8acbd97ba4f",
     ),
     "smoke": (
         7,

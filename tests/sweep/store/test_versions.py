@@ -1,6 +1,7 @@
 """Folders of earlier versions give the values that stand in their files.
 
-`tests/data/results_version_1` holds the tables of the quick start as commit 98cc14a made them.
+`tests/data/results_version_1` holds the tables of the quick start as commit 98cc14a made them, and
+its grid.
 """
 
 import json
@@ -19,7 +20,7 @@ from teasel.metrics import METRICS
 from teasel.sweep.commands.checks import verify
 from teasel.sweep.commands.run import run
 from teasel.sweep.commands.status import print_status
-from teasel.sweep.grid.grid import load_grid, packaged_grids
+from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store import versions
 from teasel.sweep.store.compact import compact
@@ -29,6 +30,7 @@ from teasel.sweep.study.remaining import remaining
 from teasel.sweep.study.study import read_study, wanted_trials
 
 FOLDER = Path(__file__).parents[2] / "data" / "results_version_1"
+GRID = FOLDER / "study.yaml"
 
 VERSION_1_FAILURES = {
     "pack_id": "0860ac05b0ea",
@@ -113,7 +115,7 @@ def test_it_is_as_far_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith(": 6 of 6 trials done")
     assert "  dsprites_mini, beta_vae: 4 of 4" in lines
-    left = remaining(Results(FOLDER), wanted_trials([load_grid("quickstart")[0]]))
+    left = remaining(Results(FOLDER), wanted_trials([load_grid(str(GRID))[0]]))
     assert len(left.unscored) == 6  # by metrics that have a newer version
     lacking = {request.metric for each in left.unscored for request in each.requests}
     assert lacking == {"beta_vae_score", "dci"}
@@ -121,7 +123,7 @@ def test_it_is_as_far_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_its_study_is_read_as_one_of_today() -> None:
     study = read_study(Results(FOLDER))
-    today = wanted_trials([load_grid("quickstart")[0]])
+    today = wanted_trials([load_grid(str(GRID))[0]])
     for then, now in zip(study.wanted_trials(), today, strict=True):
         assert then.trial == now.trial
         gone = {request.metric for request in set(then.requests) - set(now.requests)}
@@ -208,7 +210,7 @@ def test_a_failure_of_version_1_is_split_into_its_facts(
 def test_a_run_that_goes_on_makes_it_a_folder_of_today_and_keeps_its_rows(old: Results) -> None:
     before = {table: rows_of(old, table) for table in ("trials", "scores", "curves")}
     assert old.study["schema_version"] == 1
-    grid = yaml.safe_load(packaged_grids()["quickstart"].replace("1e-3", "0.001"))
+    grid = yaml.safe_load(GRID.read_text().replace("1e-3", "0.001"))
     for newer in ("beta_vae_score", "dci"):
         del grid["metrics"][newer]
     summary = run(grid, results=old.uri, executor=InProcess())

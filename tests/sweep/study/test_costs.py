@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.store.results import Results
 from teasel.sweep.store.tables import TrialRow
-from teasel.sweep.study.costs import cost, measured_seconds
+from teasel.sweep.study.costs import cost, measured_seconds, train_seconds
 from teasel.sweep.study.study import wanted_trials
 
 
@@ -43,3 +45,10 @@ def test_the_papers_scores_take_at_most_300_core_hours() -> None:
     everything = wanted_trials([load_grid("locatello2019")[0]])
     bill = cost((), everything, save_models=False, measured={})
     assert 100 < bill.score_seconds / 3600 < 300
+
+
+def test_a_network_of_a_tenth_of_the_width_trains_in_a_tenth_of_the_time() -> None:
+    wide, narrow = (
+        load_grid("quickstart", [f"training.width={width}"])[0].trials()[0] for width in (1, 0.1)
+    )
+    assert train_seconds(narrow, {}) == pytest.approx(train_seconds(wide, {}) / 10)

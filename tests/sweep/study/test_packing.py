@@ -101,5 +101,5 @@ def test_a_program_is_given_up_as_a_whole() -> None:
 
 def test_the_quick_start_trains_two_and_two_not_three_and_one() -> None:
     packs = make_packs(seeds_first(load_grid("quickstart")[0].trials()), {}, "auto", Slots(2))
-    models = [len(pack.trials) for pack in packs if pack.trials[0].method == "beta_vae"]
+    models = [len(pack.trials) for pack in packs if pack.trials[0].method == "beta_tc_vae"]
     assert models == [2, 2]
