@@ -10,6 +10,12 @@ from pandas import DataFrame
 import teasel.analysis as analysis
 from teasel.tests.support.synthetic import SyntheticResults
 
+
+def twice(table: DataFrame) -> DataFrame:
+    """The models as those of two studies."""
+    return pd.concat([table.assign(study=name) for name in ("one", "other")], ignore_index=True)
+
+
 OF_MODELS: dict[str, Callable[[DataFrame], object]] = {
     "compare_with_paper": lambda table: analysis.compare_with_paper(
         DataFrame([{"row": "mig", "column": "sap", "correlation": 0, "low": 0, "high": 0}]),
@@ -24,6 +30,9 @@ OF_MODELS: dict[str, Callable[[DataFrame], object]] = {
     "figure_4_datasets": analysis.figure_4_datasets,
     "figure_5": analysis.figure_5,
     "figure_6": analysis.figure_6,
+    "compare_studies": lambda table: analysis.compare_studies(twice(table)),
+    "hyperparameter_importance": analysis.hyperparameter_importance,
+    "hyperparameter_means": analysis.hyperparameter_means,
     "importance": analysis.importance,
     "probability_of_improvement": lambda table: analysis.probability_of_improvement(table, "mig"),
     "rank_correlation": analysis.rank_correlation,
@@ -43,8 +52,16 @@ OF_MODELS: dict[str, Callable[[DataFrame], object]] = {
 ALIKE = ("differences_from_paper", "paper_coverage")
 """Which say of models twice what they say of them once."""
 OF_NO_MODELS = (
-    *("Codes", "Names", "embedding", "export", "fingerprints", "published_numbers"),
-    *("rank_stability", "representation", "scores", "study_names", "trials", "write_report"),
+    *("Codes", "Names", "embedding", "export", "fingerprints", "publish"),
+    *(
+        "published_numbers",
+        "rank_stability",
+        "representation",
+        "scores",
+        "study_names",
+        "trials",
+        "write_report",
+    ),
 )
 
 
@@ -95,6 +112,9 @@ OF_SCORES: dict[str, Callable[..., object]] = {
     "figure_4_datasets": analysis.figure_4_datasets,
     "figure_5": analysis.figure_5,
     "figure_5, columns": lambda table, scores: analysis.figure_5(table, ["mig"], scores),
+    "compare_studies": lambda table, scores: analysis.compare_studies(twice(table), scores),
+    "hyperparameter_importance": analysis.hyperparameter_importance,
+    "hyperparameter_means": analysis.hyperparameter_means,
     "importance": analysis.importance,
     "probability_of_improvement": analysis.probability_of_improvement,
     "rank_correlation": analysis.rank_correlation,
