@@ -6,13 +6,18 @@ import pandas as pd
 import pytest
 
 from teasel.analysis.paper.compare import RULE
+from teasel.sweep.grid.grid import load_grid
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
     ("page", "least"),
-    [pytest.param("analysis.md", 40, marks=pytest.mark.slow), ("mini.md", 10)],
+    [
+        pytest.param("analysis.md", 40, marks=pytest.mark.slow),
+        ("mini.md", 10),
+        ("later_models.md", 8),
+    ],
 )
 def test_every_example_of_the_docs_gives_what_it_shows(
     page: str, least: int, monkeypatch: pytest.MonkeyPatch
@@ -26,6 +31,14 @@ def test_every_example_of_the_docs_gives_what_it_shows(
         )
     assert found.attempted > least
     assert found.failed == 0
+
+
+@pytest.mark.parametrize("grid", ["later_models", "elbo_surgery", "baselines"])
+def test_the_scores_of_later_models_are_those_of_the_packaged_grids(grid: str) -> None:
+    found = pd.read_parquet(ROOT / "docs" / "results" / "later" / f"{grid}.parquet")
+    wanted = [trial.trial_id for trial in load_grid(grid)[0].trials()]
+    assert found["trial_id"].is_unique
+    assert set(found["trial_id"]) == set(wanted)
 
 
 def test_the_rule_of_comparisons_is_the_one_the_report_prints() -> None:

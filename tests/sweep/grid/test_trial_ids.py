@@ -52,10 +52,10 @@ IDS = {
         "9daf38031e69d7763f40a1642f648fbc7f7f79772344e6e5f502a0b4aec8ec43",
     ),
     "later_models": (
-        39,
+        42,
         "2f6622fee4bf6acd",
         "79f03d9b1c08b285",
-        "68b104ca62ad092233edd0caa1b12d4c11b252d89a7f97ba92df85f42c0b6393",
+        "8f406826687c7079e757b2fff07f370a044c269bb8e6202c701c8a4d170a088f",
     ),
 }
 
