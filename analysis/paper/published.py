@@ -126,7 +126,7 @@ def differences_from_paper(
         found.append(f"{' and '.join(others)}: no data set of the paper")
     sources = trained.get("data_source", pd.Series([None]))
     if made := [source for source in sources.dropna().unique() if source not in PAPER_SOURCES]:
-        found.append(f"stand-in data ({', '.join(sorted(made))})")
+        found.append(f"data from elsewhere ({', '.join(sorted(made))})")
     if sources.isna().any():
         found.append("data source unknown")
     other_steps: dict[tuple[str, int], list[str]] = {}

@@ -33,7 +33,7 @@ STYLE: Any = {
     "lines.linewidth": 1.3,
     "legend.frameon": False,
     "legend.fontsize": 7,
-    "savefig.dpi": 150,  # of what is pixels: a map of thousands of dots is larger as outlines
+    "savefig.dpi": 110,  # of what is pixels: a map of thousands of dots is larger as outlines
     "pdf.fonttype": 42,
     "svg.fonttype": "none",
     "svg.hashsalt": "teasel",

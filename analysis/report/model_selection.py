@@ -18,7 +18,6 @@ from .parts import (
     NO_SCORES,
     Report,
     count_settings,
-    describe_coverage,
     describe_models,
     empty_section,
     keep_above_diagonal,
@@ -124,7 +123,7 @@ def _summarise_choices(report: Report, table: DataFrame, selection: DataFrame) -
     words = f"The best choice without labels{few} on average over data sets and scores"
     contest = compare_choices(table, report.scores, report.names)
     best = claim(contest, words, "choices", report.names.label, BLIND, "a blind one")
-    behind = f"Means over data sets and scores; {describe_coverage(report.trained)}. "
+    behind = f"Means over data sets and scores; {describe_models(report.trained)}. "
     behind += _explain_udr(report) + _explain_few_labels(report)
     rows = (100 * means[["success", "blind", "regret"]]).join(means["num_models"]).reset_index()
     rows["by"] = rows["by"].map(report.names.label)

@@ -95,19 +95,19 @@ def empty_section(name: str, title: str, why: str) -> Element:
 
 
 def describe_coverage(table: DataFrame) -> str:
-    """How many of the paper's cells these models fill, in words."""
+    """How many of the paper's cells these models fill, in words; nothing if none of its data."""
     known = [name for name in paper_grid()["datasets"] if (table["dataset"] == name).any()]
     total = len(known) * MODELS_PER_DATASET
     if not total:
-        return "no cell of the paper's grid"
+        return ""
     share = paper_coverage(table)["num_models"].sum() / total
     percent = format_percent(share, 0 if share in (0, 1) else 1)
     return f"{percent} of the paper's {total:,} cells filled"
 
 
 def describe_models(table: DataFrame) -> str:
-    """How many models these are, and how many of the paper's cells they fill."""
-    return f"{format_count(len(table), 'model')}, {describe_coverage(table)}"
+    """How many models these are, and how many of the paper's cells they fill, if any."""
+    return ", ".join(filter(None, [format_count(len(table), "model"), describe_coverage(table)]))
 
 
 def name_missing_references(report: Report) -> list[Element]:
@@ -174,7 +174,7 @@ def tabulate_comparison(
         whole = elements.details(f"All {len(rows)} numbers beside the published ones", whole)
     none = set(shown["comparison"]) == {"not comparable"}
     words = [f"{'Not comparable' if none else 'Of all'}: {'; '.join(common)}."] if common else []
-    words += [f"Behind it: {describe_coverage(table)}.", *tally_verdicts(list(shown["comparison"]))]
+    words += [f"Behind it: {describe_models(table)}.", *tally_verdicts(list(shown["comparison"]))]
     if sources := [source for source in shown["source"].unique() if source]:
         words += [f"Published numbers: {'; '.join(sources)}."]
     return [each | {"compares": True} for each in (whole, elements.text(" ".join(words), "note"))]
@@ -204,7 +204,8 @@ def plot_correlations(
     """
     dataset, trained = str(rows["dataset"].iat[0]), report.trained
     own = trained if dataset == "average" else trained[trained["dataset"] == dataset]
-    behind = f"{format_count(rows['num_models'].max(), 'model')}, {describe_coverage(own)}"
+    num_models = format_count(rows["num_models"].max(), "model")
+    behind = ", ".join(filter(None, [num_models, describe_coverage(own)]))
     if rows["correlation"].isna().all():
         reasons = "; ".join(dict.fromkeys(rows["note"]))
         words = f"{report.names.label(dataset)}: no correlation over {behind} ({reasons})."

@@ -37,7 +37,7 @@ MOST_COLUMNS = 8
 
 
 def make_progress(report: Report) -> Element:
-    """How much of the paper's grid is there, and when a number is compared with it."""
+    """How much of the study is there; of the paper's grid, too, where they share cells."""
     rows = _count_models(report)
     rows = rows.assign(dataset=rows["dataset"].map(report.names.label), share=100 * rows["share"])
     titles = {
@@ -46,16 +46,20 @@ def make_progress(report: Report) -> Element:
         "scored": "With every score",
         "settings": "Settings",
         "seeds": "Seeds",
-        "num_models": "Of the paper's grid",
-        "share": "Share of its 1,800, %",
     }
+    rule = []
+    if rows["num_models"].any():
+        titles |= {"num_models": "Of the paper's grid", "share": "Share of its 1,800, %"}
+        rule = [
+            elements.heading("When a number is compared with the paper's"),
+            elements.text(RULE),
+        ]
     return elements.section(
         "progress",
         "How far the study is",
         elements.table("filled", rows, titles, digits=1),
         *name_absent(report.folder, report.left, report.names),
-        elements.heading("When a number is compared with the paper's"),
-        elements.text(RULE),
+        *rule,
     )
 
 

@@ -17,7 +17,6 @@ from .elements import Element
 from .parts import (
     NO_SCORES,
     Report,
-    describe_coverage,
     describe_models,
     empty_section,
     explain_nothing_published,
@@ -79,7 +78,7 @@ def _plot_points(report: Report, points: DataFrame) -> Element:
     rows, columns = panel_grid(points["dataset"].nunique(), most=3)
     size = (1 + 2.6 * columns, 0.5 + 2.3 * rows)
     drawn = report.plot(plots.plot_scatter, points, size=size, grid=(rows, columns))
-    return elements.figure("figure_6", drawn, f"A dot is a model; {describe_coverage(points)}.")
+    return elements.figure("figure_6", drawn, f"A dot is a model; {describe_models(points)}.")
 
 
 def _name_most_useful(report: Report, downstream: list[str]) -> Iterator[Element | None]:

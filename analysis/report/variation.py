@@ -227,4 +227,5 @@ def _plot_improvement(report: Report, improvement: DataFrame) -> list[Element]:
 
 def _describe_models(trained: DataFrame) -> str:
     seeds = format_count(trained["seed"].nunique(), "seed")
-    return f"{format_count(len(trained), 'model')}, {seeds}, {describe_coverage(trained)}"
+    models = format_count(len(trained), "model")
+    return ", ".join(filter(None, [models, seeds, describe_coverage(trained)]))

@@ -40,7 +40,7 @@ def test_the_rule_is_the_one_written_down(study: DataFrame, value: float, outcom
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"data_source": "stand-in"}, "stand-in data"),
+        ({"data_source": "my files"}, "data from elsewhere"),
         ({"steps": 600}, "600 steps of annealed_vae"),
         ({"other_parameters": "dci"}, "other parameters of dci than the paper's"),
         ({"batch_size": 32}, "another batch size than 64"),

@@ -82,7 +82,7 @@ def test_the_studys_own_settings_differ_in_nothing(made_results: SyntheticResult
     ("changed", "phrase"),
     [
         ({"dataset": "dsprites_mini"}, "dsprites_mini: no data set of the paper"),
-        ({"data_source": "stand-in"}, r"stand-in data \(stand-in\)"),
+        ({"data_source": "my files"}, r"data from elsewhere \(my files\)"),
         ({"data_source": None}, "data source unknown"),
         ({"method": "mine"}, "mine: no method of the paper"),
         ({"steps": 600}, r"600 steps of .*dip_vae_ii \(the paper: 300,000\)"),

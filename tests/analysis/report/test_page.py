@@ -78,7 +78,9 @@ def test_no_id_stands_twice_and_every_reference_is_there(page: str) -> None:
 
 
 def test_made_results_are_said_to_be_no_study(page: str) -> None:
-    assert "This is not the study of Locatello et al. (2019): stand-in data (synthetic)" in page
+    assert (
+        "This is not the study of Locatello et al. (2019): data from elsewhere (synthetic)" in page
+    )
 
 
 def section(page: str, name: str) -> str:
