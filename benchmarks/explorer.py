@@ -64,7 +64,7 @@ class MadeResults(SyntheticResults):
 
     models: int | None = None
 
-    def table(self, name: str) -> pa.Table:
+    def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
         """One of the tables, with the further scores and of the wanted models."""
         table = super().table(name)
         if name == "scores":
@@ -81,7 +81,7 @@ class MadeResults(SyntheticResults):
         if self.models is not None:
             kept = super().table("trials")["trial_id"][: self.models]
             table = table.filter(pc.field("trial_id").isin(kept))
-        return table
+        return table if columns is None else table.select(columns)
 
 
 def write_page(folder: Path, models: int | None) -> dict[str, float]:
