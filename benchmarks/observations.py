@@ -10,7 +10,8 @@ at every visit. Prints the mean size of the difference beside the spread of the 
 trainings; and for the mean codes the difference between two tables, which is the chance of the
 observations alone. Scored are, by default, a quarter of the small sets' images, every second
 position, a 64th of the study's: so an observation returns 64 times as often as there. The study's
-own sets take `--sets color_dsprites noisy_dsprites scream_dsprites --every 1`, half an hour a model.
+own sets take `--sets color_dsprites noisy_dsprites scream_dsprites --every 1`, half an hour for
+each model.
 """
 
 import argparse
