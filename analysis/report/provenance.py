@@ -58,7 +58,7 @@ def fingerprints(results: ResultsReader | str | Path) -> DataFrame:
         rows,
         csv.WriteOptions(include_header=False),
     )
-    found = [("study.json", 1, study), ("scores", len(table), rows.getbuffer())]
+    found = [("study.json", 1, study), ("scores", len(table), rows.getvalue())]
     return DataFrame(
         [(what, count, hashlib.sha256(content).hexdigest()) for what, count, content in found],
         columns=["what", "num_rows", "sha256"],
