@@ -316,14 +316,17 @@ def plot_hyperparameters(
     groups = split_by(summary[summary["part"] != ""], "method")
     axes, colours = _panels(axes, len(groups)), _colour_methods(groups, names)
     for panel, (method, rows) in zip(axes, groups.items(), strict=True):
-        parts = list(rows["part"].unique())
-        means = rows[rows["score"] != "average"].groupby("part")["corrected"].mean()[parts]
+        single = rows[rows["score"] != "average"]
+        bars = rows[rows["score"] == "average"]
+        bars = single if bars.empty else bars
+        parts = list(bars["part"])
         shades = [FAINT if part in ("seed", "rest") else colours[method] for part in parts]
-        panel.barh(range(len(parts)), 100 * means.clip(lower=0), color=shades, alpha=0.6)
-        for score, own in split_by(rows[rows["score"] != "average"], "score").items():
-            places = [parts.index(part) for part in own["part"]]
+        panel.barh(
+            range(len(parts)), 100 * bars["corrected"].clip(lower=0), color=shades, alpha=0.6
+        )
+        for score, own in split_by(single[single["part"].isin(parts)], "score").items():
             panel.scatter(
-                *(100 * own["corrected"], places),
+                *(100 * own["corrected"], [parts.index(part) for part in own["part"]]),
                 marker="|",
                 s=30,
                 lw=1,

@@ -145,7 +145,7 @@ def _read_column(rows: DataFrame, name: str, names: Names) -> Column:
     codes = values.map(places).fillna(len(known)).astype(int).to_list()
     levels = [format_strength(one) if numbers else str(one) for one in known]
     label = names.label_setting if name == "setting" else names.label
-    labels = levels if numbers else [label(one) or "its only one" for one in levels]
+    labels = levels if numbers else [label(one) or "the only one" for one in levels]
     colours = [names.colours.get(one) for one in levels] if name == "method" else []
     return column | {
         "values": {"": codes},

@@ -10,9 +10,19 @@ import pytest
 from teasel.analysis import embedding, write_report
 from teasel.analysis.plots.style import STYLE
 from teasel.sweep.store.results import Results
+from teasel.tests.support.browser import find_browser
 from teasel.tests.support.synthetic import SyntheticResults
 
 TABLES = ("trials", "scores", "curves", "pictures")
+
+
+@pytest.fixture(scope="session")
+def browser() -> str:
+    """A Chromium; tests that need one are skipped without it."""
+    found = find_browser()
+    if found is None:
+        pytest.skip("no browser: install chromium, or name one in TEASEL_BROWSER")
+    return found
 
 
 @pytest.fixture(scope="session", autouse=True)

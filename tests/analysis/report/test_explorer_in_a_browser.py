@@ -15,7 +15,7 @@ import pytest
 from teasel.analysis import scores
 from teasel.analysis.report.explorer import write_explorer
 from teasel.analysis.report.page import read_report
-from teasel.tests.support.browser import attribute, find_browser, look
+from teasel.tests.support.browser import attribute, look
 from teasel.tests.support.synthetic import SyntheticResults
 
 pytestmark = pytest.mark.slow
@@ -80,14 +80,6 @@ class Odd(SyntheticResults):
         methods = catalogue["methods"]
         methods["beta_vae"] = methods["beta_vae"] | {"label": HOSTILE}
         catalogue["metrics"]["sap"] = catalogue["metrics"]["sap"] | {"labels": {"sap": LONG}}
-
-
-@pytest.fixture(scope="module")
-def browser() -> str:
-    found = find_browser()
-    if found is None:
-        pytest.skip("no browser: install chromium, or name one in TEASEL_BROWSER")
-    return found
 
 
 @pytest.fixture(scope="module")

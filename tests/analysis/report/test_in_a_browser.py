@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from teasel.tests.support.browser import attribute, find_browser, look
+from teasel.tests.support.browser import attribute, look
 
 # Sorts the first table by its fourth column, twice, and leaves what a reader would then see.
 PROBE = """
@@ -26,14 +26,6 @@ addEventListener("load", () => {
 });
 </script>
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> str:
-    found = find_browser()
-    if found is None:
-        pytest.skip("no browser: install chromium, or name one in TEASEL_BROWSER")
-    return found
 
 
 @pytest.fixture(scope="module")
