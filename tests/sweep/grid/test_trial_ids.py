@@ -52,10 +52,10 @@ IDS = {
         "9daf38031e69d7763f40a1642f648fbc7f7f79772344e6e5f502a0b4aec8ec43",
     ),
     "later_models": (
-        42,
+        48,
         "2f6622fee4bf6acd",
         "79f03d9b1c08b285",
-        "8f406826687c7079e757b2fff07f370a044c269bb8e6202c701c8a4d170a088f",
+        "a6c3bfdbefa23fa7df383c2a52775df9ec1805b19924381d5f81aef835c0ee67",
     ),
 }
 
