@@ -8,17 +8,21 @@ version of each noisy data set, keeps them in the folder, and scores each in bot
 draws of factors and of sampled codes. A fresh observation is one of two others of the image, chosen
 at every visit. Prints the mean size of the difference beside the spread of the score over the
 trainings; and for the mean codes the difference between two tables, which is the chance of the
-observations alone. Scored are, by default, a quarter of the small sets' images, every second
-position, a 64th of the study's: so an observation returns 64 times as often as there. The study's
-own sets take `--sets color_dsprites noisy_dsprites scream_dsprites --every 1`, half an hour for
-each model.
+observations alone. The metrics are the paper's, at its sizes.
+
+Scored are, by default, a quarter of the small sets' images, every second position, a 64th of the
+study's: so an observation returns 64 times as often as there. The study's own sets take `--sets
+color_dsprites noisy_dsprites scream_dsprites --every 1`: half an hour of a CPU for each model, most
+of it for encoding. `--workers` is how many processes score at once.
 """
 
 import argparse
 import json
+import multiprocessing
+import os
 import platform
-import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -41,14 +45,6 @@ from teasel.models import (
 )
 
 SETS = ("color_dsprites_mini", "noisy_dsprites_mini", "scream_dsprites_mini")
-VOTES = {"num_train": 1_000, "num_test": 2_000}  # of 10,000 and 5,000
-SIZES: dict[str, dict[str, Any]] = {
-    **{name: {} for name in ("mig", "modularity", "unsupervised", "explicitness", "sap")},
-    "dci": {"num_train": 2_000, "num_test": 1_000},
-    "downstream_gbt": {"num_train": (1_000,)},
-    "downstream_lr": {"num_train": (1_000,), "one_vs_rest": False},  # a tenth of the paper's time
-    **dict.fromkeys(("beta_vae_score", "factor_vae_score"), VOTES),
-}
 SCORES = (
     *(("beta_vae_score", "beta_vae_score"), ("factor_vae_score", "factor_vae_score")),
     *(("mig", "mig"), ("modularity", "modularity"), ("dci", "disentanglement")),
@@ -107,54 +103,65 @@ def tables(dataset: Dataset, model: TrainedModel) -> list[Table]:
     ]
 
 
-def ways(dataset: Dataset, made: list[Table], kind: str) -> dict[str, TableRepresentation]:
-    """Returns the representations to be scored, which take the same draws of a metric's seed."""
+def ways(kind: str) -> tuple[str, ...]:
+    """Returns the ways in which codes of this kind are looked up."""
+    return ("table", "fresh", "other table") if kind == "mean" else ("table", "fresh")
+
+
+def scores(dataset: Dataset, made: list[Table], kind: str, way: str) -> dict[str, float]:
+    """Returns the scores by name; each way takes the same draws of a metric's seed."""
     choice, num_images = np.random.default_rng(0), len(dataset)
     mean, log_variance = (np.concatenate(parts) for parts in zip(*made, strict=True))
 
-    def one(number: int) -> Callable[[np.ndarray, Rng], np.ndarray]:
-        return lambda factors, rng: dataset.sample_indices(factors) + number * num_images
-
-    def fresh(factors: np.ndarray, rng: Rng) -> np.ndarray:
+    def look(factors: np.ndarray, rng: Rng) -> np.ndarray:
         del rng  # draws what it draws for a table
-        chosen = choice.integers(1, len(made), size=len(factors))
+        table = {"table": 0, "other table": 1}.get(way)
+        chosen = choice.integers(1, len(made), size=len(factors)) if table is None else table
         return dataset.sample_indices(factors) + num_images * chosen
 
-    looks = {"table": one(0), "fresh": fresh}
-    if kind == "mean":
-        looks["other table"] = one(1)
     spread = log_variance if kind == "sampled" else None
-    return {
-        way: TableRepresentation(mean, spread, dataset.factor_sizes, look)
-        for way, look in looks.items()
-    }
-
-
-def scores(representation: TableRepresentation, kind: str) -> dict[str, float]:
-    """Returns the scores of a representation by name."""
+    representation = TableRepresentation(mean, spread, dataset.factor_sizes, look)
     found = {}
-    for metric, sizes in SIZES.items():
+    for metric in dict.fromkeys(metric for metric, _ in SCORES):
         rng = np.random.RandomState(PAPER_SEEDS[kind][metric])
-        given = METRICS[metric](representation, rng, **(PAPER_PARAMETERS[metric] | sizes))
+        given = METRICS[metric](representation, rng, **PAPER_PARAMETERS[metric])
         found |= {f"{metric}: {score}": given[score] for name, score in SCORES if name == metric}
     return found
 
 
-def measured(name: str, folder: Path, steps: int, num_seeds: int, every: int) -> dict[str, Any]:
+def kept_scores(name: str, tables_file: Path, every: int, kind: str, way: str) -> dict[str, float]:
+    """Returns the scores of tables in a file; runs in a process of its own."""
+    with np.load(tables_file) as file:
+        made = list(zip(file["means"], file["log_variances"], strict=True))
+    return scores(thinned(load(name), every), made, kind, way)
+
+
+def measured(
+    name: str, folder: Path, steps: int, num_seeds: int, every: int, pool: ProcessPoolExecutor
+) -> dict[str, Any]:
     """Returns the scores of a data set's models by kind, way and score, kept in the folder."""
     path = folder / f"{name}-{steps}-{num_seeds}-{every}.json"
     if path.exists():
         return json.loads(path.read_text())
     dataset = load(name)
     fewer = thinned(dataset, every)
-    found: dict[str, Any] = {"mean": {}, "sampled": {}}
+    running = []
     for number, model in enumerate(trained(dataset, folder, steps, num_seeds)):
-        made = tables(fewer, model)
-        for kind, by_way in found.items():
-            for way, representation in ways(fewer, made, kind).items():
-                for score, value in scores(representation, kind).items():
-                    by_way.setdefault(way, {}).setdefault(score, []).append(value)
-        print(f"{name}: model {number}, {time.process_time():.0f} CPU-s so far", flush=True)
+        means, log_variances = zip(*tables(fewer, model), strict=True)
+        file = folder / f"{name}-{number}-tables.npz"
+        np.savez(file, means=np.stack(means), log_variances=np.stack(log_variances))
+        print(f"{name}: model {number} encoded", flush=True)
+        running += [
+            (kind, way, pool.submit(kept_scores, name, file, every, kind, way))
+            for kind in ("mean", "sampled")
+            for way in ways(kind)
+        ]
+    found: dict[str, Any] = {"mean": {}, "sampled": {}}
+    for kind, way, job in running:
+        for score, value in job.result().items():
+            found[kind].setdefault(way, {}).setdefault(score, []).append(value)
+    for file in folder.glob(f"{name}-*-tables.npz"):
+        file.unlink()
     path.write_text(json.dumps(found))
     return found
 
@@ -166,12 +173,19 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--every", type=int, default=2, help="one in so many positions is scored")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each data set")
+    parser.add_argument("--workers", type=int, default=1, help="processes that score at once")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    by_set = {
-        name: measured(name, arguments.folder, arguments.steps, arguments.seeds, arguments.every)
-        for name in arguments.sets
-    }
+    jax.devices()  # this process encodes, where JAX finds an accelerator; the others score
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    fresh_processes = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(arguments.workers, fresh_processes) as pool:
+        by_set = {
+            name: measured(
+                *(name, arguments.folder, arguments.steps, arguments.seeds, arguments.every), pool
+            )
+            for name in arguments.sets
+        }
     print("| data set | codes | score | table | fresh | difference | spread | ratio | two tables |")
     print("|" + " --- |" * 9)
     for name, by_kind in by_set.items():
