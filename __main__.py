@@ -329,8 +329,7 @@ COMMANDS: dict[str, tuple[str, Command | str, str]] = {
         "score",
         "codes.npz --metrics mig dci",
     ),
-    "methods": ("list the methods and their hyper-parameters", "methods", ""),
-    "metrics": ("list the metrics and their parameters", "metrics", "--json"),
+    "list": ("list the methods, metrics, priors, ... that a grid may name", "catalogues", "methods"),
     "data": ("list the data sets, or prepare one", "data", "prepare dsprites"),
     "report": (
         "write a study's report, one HTML page, and an explorer of its models",

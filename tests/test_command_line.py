@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from teasel.__main__ import COMMANDS, main
+from teasel.metrics import METRICS
+from teasel.models import LIKELIHOODS, METHODS, NETWORKS, PRIORS
 from teasel.sweep.commands.command_line import Report, show_json
 
 
@@ -162,7 +164,7 @@ def test_messages_are_shown_by_the_command_line_and_not_by_the_library(
 def test_methods_are_listed_with_bounds_and_defaults_and_so_are_references(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(["methods"]) == 0
+    assert main(["list", "methods"]) == 0
     lines = capsys.readouterr().out.splitlines()
     at = next(at for at, line in enumerate(lines) if line.startswith("annealed_vae: The method"))
     assert lines[at + 1 : at + 4] == [
@@ -171,6 +173,27 @@ def test_methods_are_listed_with_bounds_and_defaults_and_so_are_references(
         "  iteration_threshold: a finite number above 0; by default 100000",
     ]
     assert "pca (reference): Principal components of the pixels" in lines
+
+
+def test_each_kind_of_what_a_grid_may_name_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    catalogues = {"methods": METHODS, "metrics": METRICS, "networks": NETWORKS}
+    catalogues |= {"likelihoods": LIKELIHOODS, "priors": PRIORS}
+    assert main(["list"]) == 0
+    kinds = [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()]
+    assert kinds == list(catalogues)
+    for kind, catalogue in catalogues.items():
+        assert main(["list", kind]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        listed = [re.split("[: ]", line)[0] for line in lines if not line.startswith(" ")]
+        assert listed[: len(catalogue)] == list(catalogue)
+
+
+def test_a_kind_that_there_is_not_is_answered_with_the_nearest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["list", "prior"])
+    assert "unknown name 'prior' (did you mean 'priors'?)" in capsys.readouterr().err
 
 
 def test_plan_says_what_a_grid_stands_for(capsys: pytest.CaptureFixture[str]) -> None:
