@@ -329,7 +329,11 @@ COMMANDS: dict[str, tuple[str, Command | str, str]] = {
         "score",
         "codes.npz --metrics mig dci",
     ),
-    "list": ("list the methods, metrics, priors, ... that a grid may name", "catalogues", "methods"),
+    "list": (
+        "list the methods, metrics, priors, ... that a grid may name",
+        "catalogues",
+        "methods",
+    ),
     "data": ("list the data sets, or prepare one", "data", "prepare dsprites"),
     "report": (
         "write a study's report, one HTML page, and an explorer of its models",

@@ -322,7 +322,9 @@ def test_the_help_says_what_the_exit_codes_mean(capsys: pytest.CaptureFixture[st
 def test_output_that_cannot_be_written_ends_no_command_in_a_traceback(
     output: str, code: int, said: str
 ) -> None:
-    command = "import time, sys; from teasel.__main__ import main; sys.exit(main(['metrics']))"
+    command = (
+        "import time, sys; from teasel.__main__ import main; sys.exit(main(['list', 'metrics']))"
+    )
     shell = f'set -o pipefail; "$0" -c "{command}" {output}'
     done = subprocess.run(
         ["bash", "-c", shell, sys.executable], stderr=subprocess.PIPE, text=True, check=False
