@@ -54,7 +54,10 @@ def test_without_a_command_it_is_help(capsys: pytest.CaptureFixture[str]) -> Non
         ("run quickstart --share 3/10", "unknown option '--share' (did you mean '--shard'?)"),
         ("run quickstart --share=3/10", "unknown option '--share' (did you mean '--shard'?)"),
         ("data list --quite", "unknown option '--quite' (did you mean '--quiet'?)"),
-        ("status here --zzz", "unknown option '--zzz' (one of: --quiet, --verbose, --json)"),
+        (
+            "status here --zzz",
+            "unknown option '--zzz' (one of: --quiet, --verbose, --json, --follow)",
+        ),
     ],
 )
 def test_bad_usage_is_exit_code_2_and_the_nearest_name(
@@ -293,7 +296,7 @@ def test_an_error_that_nobody_has_foreseen_is_one_line_and_exit_code_4(
     def fall(results: str) -> None:
         raise ZeroDivisionError("by nothing\nat all")
 
-    monkeypatch.setattr("teasel.sweep.commands.status.read_study", fall)
+    monkeypatch.setattr("teasel.sweep.schedule.status.read_study", fall)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert main(["status", str(tmp_path)]) == 4
     (line,) = capsys.readouterr().err.splitlines()

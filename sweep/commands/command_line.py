@@ -154,7 +154,7 @@ def add_metrics(parser: argparse.ArgumentParser, what: str, required: bool = Fal
     )
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
+def add_json(parser: argparse._ActionsContainer) -> None:
     """Adds the choice between lines and JSON of a command that reports."""
     parser.add_argument(
         "--json", action="store_true", help="print JSON, as docs/commands.md describes it"
