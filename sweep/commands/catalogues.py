@@ -39,9 +39,10 @@ def main(arguments: argparse.Namespace) -> int:
         report.add(kinds={name: kind.what for name, kind in KINDS.items()})
     else:
         for group, entries in KINDS[arguments.what].describe().items():
-            for name, facts in entries.items():
-                _add_entry(report, group, name, facts)
-            report.add(**{group: entries})
+            for name, entry in entries.items():
+                _add_entry(report, group, name, entry)
+            facts: dict[str, Any] = {group: entries}
+            report.add("", **facts)
     report.end()
     return DONE
 

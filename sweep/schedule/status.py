@@ -158,7 +158,7 @@ class _Read(NamedTuple):
     undefined: list[Undefined]
     cells: list[Cell]
     seconds: dict[tuple[str, ...], list[float]]
-    failed_attempts: list[dict[str, Any]]
+    num_failed_attempts: int
     failures: list[Failure]
 
 
@@ -205,7 +205,7 @@ class StatusReader:
             read.cells,
             drivers,
             attempts,
-            len(read.failed_attempts),
+            read.num_failed_attempts,
             read.failures,
             self._time_left(read, attempts) if drivers else None,
             saved,
@@ -331,7 +331,7 @@ def _compare(
         count_undefined(undefined, wanted),
         cells,
         seconds,
-        list(attempts.values()),
+        len(attempts),
         _latest_failures(attempts.values(), trained.values()),
     )
 

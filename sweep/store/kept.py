@@ -29,13 +29,13 @@ class Kept(Generic[Made]):
         self._made: dict[tuple[str, int], Made | DamagedFileError] = {}
         self.sizes: dict[str, int] = {}
 
-    def read(self) -> list[Made]:
-        """What was made of the files that are there now.
+    def read(self, wanted: Callable[[str], bool] = lambda file: True) -> list[Made]:
+        """What was made of the files that are there now, of those `wanted` by their names.
 
         Raises:
             StoreError: If the folder or a file cannot be read.
         """
-        retry_if_folded(self._look)
+        retry_if_folded(lambda: self._look(wanted))
         return [made for made in self._made.values() if not isinstance(made, DamagedFileError)]
 
     @property
@@ -43,8 +43,8 @@ class Kept(Generic[Made]):
         """What is wrong with the files that were left out."""
         return [made for made in self._made.values() if isinstance(made, DamagedFileError)]
 
-    def _look(self) -> None:
-        files = list_files(self._store, self._folder).files
+    def _look(self, wanted: Callable[[str], bool]) -> None:
+        files = filter(wanted, list_files(self._store, self._folder).files)
         sizes = self._store.sizes(self._folder, ".parquet")
         self.sizes = {file: sizes.get(file, 0) for file in files}  # one without has gone since
         new = [each for each in self.sizes.items() if each not in self._made]
