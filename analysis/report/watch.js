@@ -1,7 +1,7 @@
 "use strict";
 // Asks for the state of the run every few seconds, and for the models when there are others.
 (() => {
-const SECONDS = Number(document.documentElement.dataset.seconds), SVG = "http://www.w3.org/2000/svg";
+const MOST_FAILURES = 20, SECONDS = Number(document.documentElement.dataset.seconds), SVG = "http://www.w3.org/2000/svg";
 let shown = null, pressed = false;
 const drawn = new Map();
 
@@ -67,9 +67,9 @@ function drawAttempts({ attempts, drivers, saved }) {
   renew("watch-attempts", [attempts, drivers, saved], ...(at.length ? at : [make("p", {}, `No driver is at work.${saved ? ` ${saved}.` : ""}`)]), ...machines);
 }
 
-function drawFailures({ failures, num_failed_attempts }) {
+function drawFailures({ failures }) {
   const { at, make } = explorerTools;
-  at("watch-failures-title").textContent = `Failed attempts: ${num_failed_attempts}`;
+  at("watch-failures-title").textContent = `Failures: ${failures.length < MOST_FAILURES ? failures.length : `the latest ${MOST_FAILURES}`}`;
   const lines = failures.map(each => make("p", {}, make("code", {}, each.at), ` ${each.kind}, ${each.cause}, ${each.num_trials} ${each.num_trials === 1 ? "trial" : "trials"}: ${each.reason}`));
   renew("watch-failures", failures, ...(lines.length ? lines : [make("p", {}, "Nothing has failed.")]));
 }

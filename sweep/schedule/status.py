@@ -27,7 +27,6 @@ SILENT_SECONDS = 120.0
 
 _SILENT_DRIVER_SECONDS = 30.0
 _MOST_FAILURES = 20
-_NORMAL_95 = 1.96
 
 
 class Cell(NamedTuple):
@@ -363,8 +362,8 @@ def estimate(
 
     A cell's work takes its mean seconds a unit; one without a pack yet takes the mean of all packs
     of its kind. The packs to come vary as those before them did, so of n packs with a standard
-    deviation s the mean of the next m is known to s * sqrt(1/n + 1/m). Cells add up as
-    independent.
+    deviation s the mean of the next m is known to s * sqrt(1/n + 1/m), with n - 1 degrees of
+    freedom. Cells add up as independent (Welch 1947).
 
     Args:
         work: Units left of each trial, by cell: its kind ("train" or "score"), then what it is of.
@@ -373,9 +372,9 @@ def estimate(
         pack_size: Trials of a pack to come, of a training.
 
     >>> estimate({("train", "a"): [10, 10]}, {("train", "a"): [1, 3]}, num_attempts=2)
-    TimeLeft(seconds=20.0, low=0.0, high=47.71858...)
+    TimeLeft(seconds=20.0, low=0.0, high=199.69...)
     """
-    whole = variance = 0.0
+    whole = variance = fourth = 0.0
     for cell, units in work.items():
         if not (total := float(sum(units))):
             continue
@@ -387,12 +386,19 @@ def estimate(
         spread = taken if len(taken) > 1 else kind
         num = max(1.0, len(units) / (pack_size if cell[0] == "train" else 1))
         own = statistics.variance(spread) if len(spread) > 1 else math.nan
-        variance += total**2 * own * (1 / len(taken) + 1 / num)
+        of_cell = total**2 * own * (1 / len(taken) + 1 / num)
+        variance += of_cell
+        fourth += of_cell**2 / max(1, len(spread) - 1)
     if not num_attempts:
         return None
-    mean, half = whole / num_attempts, _NORMAL_95 * math.sqrt(variance) / num_attempts
-    if math.isnan(half):
+    mean = whole / num_attempts
+    if math.isnan(variance):
         return TimeLeft(mean)
+    half = 0.0
+    if variance:
+        from scipy.special import stdtrit
+
+        half = float(stdtrit(variance**2 / fourth, 0.975)) * math.sqrt(variance) / num_attempts
     return TimeLeft(mean, max(0.0, mean - half), mean + half)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from teasel.__main__ import main
 from teasel.analysis.report import serve
-from teasel.analysis.report.serve import Server, ServeError
+from teasel.analysis.report.serve import ServeError, Server
 from teasel.analysis.report.watch import Watched, thin
 from teasel.sweep.store.results import Results
 from teasel.sweep.store.store import Store
