@@ -232,12 +232,11 @@ class StatusReader:
         now = self._clock()
         told = Control(self._results.store, "").reports()
         attempts = [
-            Attempt(
-                attempt_id,
-                silent_seconds=now - facts["at"],
-                **{key: facts[key] for key in Attempt._fields if key in facts},
+            Attempt(**{key: facts[key] for key in Attempt._fields if key in facts})
+            for facts in (
+                told_last | {"attempt_id": attempt_id, "silent_seconds": now - told_last["at"]}
+                for attempt_id, told_last in told.items()
             )
-            for attempt_id, facts in told.items()
         ]
         self._first = {each.attempt_id: self._first.get(each.attempt_id, each) for each in attempts}
         return attempts
@@ -256,7 +255,12 @@ class StatusReader:
                 seconds.setdefault(cell, []).append((attempt.at - first.at) / num)
             reached |= dict.fromkeys(attempt.trials, attempt.step)
         work: dict[tuple[str, ...], list[float]] = defaultdict(list)
-        for trial, requests in (*read.left.untrained, *read.left.unscored):
+        lacking = [*read.left.untrained, *read.left.unscored]
+        if lacking and not any(cell[0] == "score" for cell in seconds):
+            from ..study.costs import score_seconds
+
+            seconds["score", ""] = [score_seconds(each) for each in lacking[0].requests]
+        for trial, requests in lacking:
             if trial.trial_id in read.left.given_up:
                 continue
             if trial.trial_id in trial_of:
@@ -318,11 +322,12 @@ def _compare(
         if row["steps"] and row["status"] == "done" and row.get("train_seconds") is not None:
             spent = row["train_seconds"] + (row.get("encode_seconds") or 0.0)
             cell = (row["dataset"], row["method"], row.get("attempt_id") or row["trial_id"])
-            packs[cell].append(spent / row["steps"])
+            if math.isfinite(spent):
+                packs[cell].append(spent / row["steps"])
     for (dataset, method, _), taken in packs.items():
         seconds["train", dataset, method].append(statistics.fmean(taken))
     for trial_id, mean in means.items():
-        if trial_id in trained and mean is not None:
+        if trial_id in trained and mean is not None and math.isfinite(mean):
             seconds["score", trained[trial_id]["dataset"]].append(mean)
     undefined = [row for each in scores for row in each.undefined]
     return _Read(

@@ -1,7 +1,9 @@
 """How far a study is: what is counted, what was seen, and the time left."""
 
 import math
+import os
 import shutil
+import statistics
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,12 @@ import pytest
 
 from teasel.__main__ import main
 from teasel.sweep.commands import status as command
+from teasel.sweep.schedule.drivers import Driver, process_namespace
 from teasel.sweep.schedule.status import StatusReader, TimeLeft, estimate
 from teasel.sweep.store.results import Results
 from teasel.sweep.store.tables import FailureRow
+from teasel.sweep.study.costs import score_seconds
+from teasel.sweep.study.study import read_study
 from teasel.sweep.work.control import Control
 
 RESULTS = Path(__file__).parents[2] / "data" / "quickstart"
@@ -108,6 +113,33 @@ def test_more_packs_at_once_narrow_the_sum_and_fewer_measured_widen_it() -> None
     assert width(100, 100) < width(10, 100) < width(1, 100)
     assert width(10, 100) < width(10, 1)
     assert math.isfinite(width(1, 1))
+
+
+def test_a_pack_at_work_counts_with_what_it_did_while_it_was_followed(
+    results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("time.time", lambda: now[0])
+    shutil.rmtree(Path(results.uri, "tables"))
+    driver = Driver("here", os.getppid(), "now", None, 1, now[0], process_namespace())
+    results.store.write_json("running/drivers/run.json", driver._asdict())
+    wanted = read_study(results).wanted_trials()
+    trained = [each.trial.trial_id for each in wanted if each.trial.method == "beta_tc_vae"]
+    reader, control = StatusReader(results, lambda: now[0]), Control(results.store, "run")
+    for step, at in ((100, 1000.0), (300, 1010.0)):
+        now[0] = at
+        control.report("0a-run-train-1", step=step, steps=2000, trials=trained[:2])
+        status = reader.read()
+    assert status.drivers == [driver]
+    rate, left = 10 / (2 * 200), 2 * (2000 - 300) + 2 * 2000  # two at work, and two that wait
+    mean = statistics.fmean(score_seconds(each) for each in wanted[0].requests)
+    scoring = sum(len(each.requests) for each in wanted) * mean
+    assert status.time_left is not None
+    assert status.time_left.seconds == pytest.approx(rate * left + scoring)
+    results.store.remove("running/drivers/run.json")
+    assert reader.read().time_left is None
+    now[0] += 200.0
+    assert "silent for 3 min" in str(reader.read().attempts[0])
 
 
 @pytest.fixture
