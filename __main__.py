@@ -168,6 +168,46 @@ class _Report:
         return DONE
 
 
+class _Watch:
+    """`teasel watch`."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Adds the arguments of `teasel watch`."""
+        add_results(parser)
+        parser.add_argument(
+            "--host",
+            default="127.0.0.1",
+            help="an address of this machine (default: 127.0.0.1, which only it can reach)",
+        )
+        parser.add_argument(
+            "--port",
+            metavar="N",
+            type=at_least(0, int),
+            default=0,
+            help="(default: one that is free)",
+        )
+        parser.add_argument(
+            "--seconds",
+            metavar="N",
+            type=at_least(0.1, float),
+            default=2.0,
+            help="between two looks at the folder (default: 2)",
+        )
+
+    def main(self, arguments: argparse.Namespace) -> int:
+        """Serves the page until Ctrl-C, and prints where it is."""
+        from .analysis.report.serve import Server
+        from .analysis.report.watch import Watched
+
+        watched = Watched(arguments.results, arguments.seconds)
+        with Server(watched, arguments.seconds, arguments.host, arguments.port) as server:
+            show(watched.status()["line"] or watched.status()["trouble"], sys.stdout)
+            show(f"The page is at {server.url} until Ctrl-C", sys.stdout)
+            with contextlib.suppress(KeyboardInterrupt):
+                server.serve_forever()
+        return DONE
+
+
 class _Publish:
     """`teasel publish`."""
 
@@ -301,6 +341,7 @@ COMMANDS: dict[str, tuple[str, Command | str, str]] = {
         "mine.yaml --results results/mine --select 'method=beta_vae,seed<5'",
     ),
     "status": ("say how far a study is", "status", "results/mine --json"),
+    "watch": ("show a study in a browser while it runs", _Watch(), "results/mine --port 8080"),
     "failures": ("show what failed, grouped by exception", "failures", "results/mine"),
     "forget": (
         "take trials out of a results folder, to make them anew",
@@ -329,8 +370,11 @@ COMMANDS: dict[str, tuple[str, Command | str, str]] = {
         "score",
         "codes.npz --metrics mig dci",
     ),
-    "methods": ("list the methods and their hyper-parameters", "methods", ""),
-    "metrics": ("list the metrics and their parameters", "metrics", "--json"),
+    "list": (
+        "list the methods, metrics, priors, ... that a grid may name",
+        "catalogues",
+        "methods",
+    ),
     "data": ("list the data sets, or prepare one", "data", "prepare dsprites"),
     "report": (
         "write a study's report, one HTML page, and an explorer of its models",

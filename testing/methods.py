@@ -73,7 +73,7 @@ def missing_pieces(entry: MethodEntry) -> list[str]:
             "a reference: MethodEntry(..., reference='Kim and Mnih 2018, arXiv:1802.05983')"
         )
     if not inspect.getdoc(entry.factory):
-        missing.append("a docstring, whose first line `teasel methods` prints")
+        missing.append("a docstring, whose first line `teasel list methods` prints")
     for name, parameter in entry.parameters.items():
         if parameter.bounds == Bounds():
             missing.append(f"bounds of {name}: '{name}: Annotated[float, Bounds(ge=0)]'")

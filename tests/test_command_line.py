@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from teasel.__main__ import COMMANDS, main
+from teasel.metrics import METRICS
+from teasel.models import LIKELIHOODS, METHODS, NETWORKS, PRIORS
 from teasel.sweep.commands.command_line import Report, show_json
 
 
@@ -52,7 +54,10 @@ def test_without_a_command_it_is_help(capsys: pytest.CaptureFixture[str]) -> Non
         ("run quickstart --share 3/10", "unknown option '--share' (did you mean '--shard'?)"),
         ("run quickstart --share=3/10", "unknown option '--share' (did you mean '--shard'?)"),
         ("data list --quite", "unknown option '--quite' (did you mean '--quiet'?)"),
-        ("status here --zzz", "unknown option '--zzz' (one of: --quiet, --verbose, --json)"),
+        (
+            "status here --zzz",
+            "unknown option '--zzz' (one of: --quiet, --verbose, --json, --follow)",
+        ),
     ],
 )
 def test_bad_usage_is_exit_code_2_and_the_nearest_name(
@@ -162,7 +167,7 @@ def test_messages_are_shown_by_the_command_line_and_not_by_the_library(
 def test_methods_are_listed_with_bounds_and_defaults_and_so_are_references(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(["methods"]) == 0
+    assert main(["list", "methods"]) == 0
     lines = capsys.readouterr().out.splitlines()
     at = next(at for at, line in enumerate(lines) if line.startswith("annealed_vae: The method"))
     assert lines[at + 1 : at + 4] == [
@@ -171,6 +176,27 @@ def test_methods_are_listed_with_bounds_and_defaults_and_so_are_references(
         "  iteration_threshold: a finite number above 0; by default 100000",
     ]
     assert "pca (reference): Principal components of the pixels" in lines
+
+
+def test_each_kind_of_what_a_grid_may_name_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    catalogues = {"methods": METHODS, "metrics": METRICS, "networks": NETWORKS}
+    catalogues |= {"likelihoods": LIKELIHOODS, "priors": PRIORS}
+    assert main(["list"]) == 0
+    kinds = [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()]
+    assert kinds == list(catalogues)
+    for kind, catalogue in catalogues.items():
+        assert main(["list", kind]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        listed = [re.split("[: ]", line)[0] for line in lines if not line.startswith(" ")]
+        assert listed[: len(catalogue)] == list(catalogue)
+
+
+def test_a_kind_that_there_is_not_is_answered_with_the_nearest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["list", "prior"])
+    assert "unknown name 'prior' (did you mean 'priors'?)" in capsys.readouterr().err
 
 
 def test_plan_says_what_a_grid_stands_for(capsys: pytest.CaptureFixture[str]) -> None:
@@ -270,7 +296,7 @@ def test_an_error_that_nobody_has_foreseen_is_one_line_and_exit_code_4(
     def fall(results: str) -> None:
         raise ZeroDivisionError("by nothing\nat all")
 
-    monkeypatch.setattr("teasel.sweep.commands.status.read_study", fall)
+    monkeypatch.setattr("teasel.sweep.schedule.status.read_study", fall)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert main(["status", str(tmp_path)]) == 4
     (line,) = capsys.readouterr().err.splitlines()
@@ -299,7 +325,9 @@ def test_the_help_says_what_the_exit_codes_mean(capsys: pytest.CaptureFixture[st
 def test_output_that_cannot_be_written_ends_no_command_in_a_traceback(
     output: str, code: int, said: str
 ) -> None:
-    command = "import time, sys; from teasel.__main__ import main; sys.exit(main(['metrics']))"
+    command = (
+        "import time, sys; from teasel.__main__ import main; sys.exit(main(['list', 'metrics']))"
+    )
     shell = f'set -o pipefail; "$0" -c "{command}" {output}'
     done = subprocess.run(
         ["bash", "-c", shell, sys.executable], stderr=subprocess.PIPE, text=True, check=False

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from teasel.__main__ import COMMANDS, _make_parser, main
+from teasel.sweep.commands.catalogues import KINDS
 from teasel.sweep.commands.command_line import EXIT_CODES
 
 ROOT = Path(__file__).parents[1]
@@ -18,7 +19,7 @@ SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | 
 RESULTS = ROOT / "tests" / "data" / "quickstart"
 BY_NAME = (
     *("by_dataset", "by_method", "findings", "methods", "references", "hyperparameters"),
-    *("metrics", "parameters", "datasets"),
+    *("metrics", "parameters", "datasets", "kinds", "networks", "likelihoods", "priors"),
 )
 """Keys whose own keys are names, or the like."""
 
@@ -61,8 +62,6 @@ def test_the_exit_codes_are_those_of_the_page() -> None:
 @pytest.mark.parametrize(
     ("words", "code"),
     [
-        ("methods", 0),
-        ("metrics", 0),
         ("data list", 0),
         ("plan quickstart --device h200", 0),
         (f"plan quickstart --results {RESULTS}", 0),
@@ -89,6 +88,19 @@ def test_the_json_of_a_command_has_the_keys_of_the_page(
     if "--" not in words:
         rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
         assert set(found) == {key for row in rows for key in re.findall(r"`(\w+)`", row)}
+
+
+@pytest.mark.parametrize("what", ["", *KINDS])
+def test_the_json_of_a_list_has_the_keys_of_the_page(
+    what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["list", *what.split(), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert set(found) >= ({what} if what else {"kinds"})
+    assert set(found) <= {"kinds", "references", *KINDS}
+    assert set(keys(found)) <= set(re.findall(r"`(\w+)`", SECTIONS["list"]))
+    for entries in found.values():
+        assert entries
 
 
 def keys(value: Any, named: bool = False) -> Iterator[str]:

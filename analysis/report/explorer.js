@@ -12,7 +12,7 @@ const format = number => Number.isFinite(number) ? String(Number(number.toPrecis
 const count = number => number.toLocaleString("en") + (number === 1 ? " model" : " models");
 const style = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-let data, state, columns, cache, mask, selected, curves, quiet = false;
+let data, state, columns, cache, mask, selected, curves, quiet = false, listening = false;
 
 /** Makes an element: properties, attributes with a hyphen, and children. */
 function make(tag, given = {}, ...children) {
@@ -275,7 +275,7 @@ function drawDots() {
   at("dots-note").textContent = missing ? `${count(missing)} ${missing === 1 ? "lacks" : "lack"} one of the two numbers, and ${missing === 1 ? "has" : "have"} no dot.` : "";
   drawLegend(colours);
   const margin = { l: 60, r: 16, t: 30, b: 50 };
-  return Plotly.react("dots", [dots, rings], layout({ xaxis: title(state.x), yaxis: title(state.y), dragmode: "select", hovermode: "closest", margin, selections: [] }), CONFIG);
+  return Plotly.react("dots", [dots, rings], layout({ xaxis: title(state.x), yaxis: title(state.y), uirevision: `${state.x} ${state.y}`, dragmode: "select", hovermode: "closest", margin, selections: [] }), CONFIG);
 }
 
 function ringed() {
@@ -356,6 +356,7 @@ function choose(id) {
 
 function drawChosen() {
   const places = state.chosen.map(id => data.models.indexOf(id));
+  const opened = new Set([...at("chosen").querySelectorAll("details[open]")].map(each => each.dataset.trial));
   at("chosen-note").textContent = places.length ? `${count(places.length)}, at most ${MOST_CHOSEN}.` : "None is chosen. Click a dot or a row of the table.";
   at("chosen-clear").hidden = !places.length;
   at("chosen").replaceChildren(...places.map((place, number) => {
@@ -367,17 +368,23 @@ function drawChosen() {
     return make("article", { className: "model" },
       make("h3", {}, swatch, describe(place)), make("p", { className: "note" }, "Trial ", make("code", {}, data.models[place])),
       pictures.length ? make("div", { className: "pictures" }, ...figures) : make("p", { className: "note" }, words),
-      make("details", {}, make("summary", {}, "All its numbers"), make("dl", {}, ...values)));
+      make("details", { open: opened.has(data.models[place]), "data-trial": data.models[place] }, make("summary", {}, "All its numbers"), make("dl", {}, ...values)));
   }));
   return drawCurves(places);
 }
 
+/** Where models and curves come from: the folder beside the page, or what a page that is served says. */
+const source = globalThis.explorerSource ?? {
+  models: () => unpack(globalThis.explorerData),
+  curves: () => new Promise((done, failed) => {
+    const files = encodeURIComponent(document.documentElement.dataset.files);
+    const script = make("script", { src: `${files}/explorer-curves.js`, onerror: failed });
+    script.onload = () => done(unpack(globalThis.explorerCurves));
+    document.head.append(script);
+  }),
+};
 /** Loads the training curves, once a model is chosen. */
-const loadCurves = () => curves ??= new Promise((done, failed) => {
-  const script = make("script", { src: `${encodeURIComponent(explorerFiles)}/explorer-curves.js`, onerror: failed });
-  script.onload = () => done(unpack(globalThis.explorerCurves));
-  document.head.append(script);
-});
+const loadCurves = () => curves ??= source.curves();
 
 async function drawCurves(places) {
   const box = at("curves");
@@ -430,16 +437,24 @@ async function drawAll() {
   await Promise.all([drawAxes(), drawDots(), drawChosen()]);
 }
 
-/** Takes the models that `explorerData` holds; a page that is served may renew it and call this. */
+/** Takes the models that there are now; a page that is served calls this when there are others. */
 async function load() {
-  data = await unpack(globalThis.explorerData);
+  const given = await source.models();
+  document.querySelector("main").hidden = !given;
+  if (!given) {
+    at("count").textContent = "No model is done yet.";
+    return;
+  }
+  data = given;
   columns = new Map(data.columns.map(column => [column.name, column]));
   [cache, curves, state] = [new Map(), undefined, { kind: data.kinds[0] ?? "mean" }];
   restore();
   await drawAll();
+  if (!listening) listen();
 }
 
 function listen() {
+  listening = true;
   for (const id of ["x", "y", "colour"]) at(id).addEventListener("change", () => { state[id] = at(id).value; drawDots(); if (id === "colour") drawAxes(); drawTable(); keep(); });
   at("kind").addEventListener("change", () => { state.kind = at("kind").value; drawAll(); keep(); });
   at("filter-add").addEventListener("click", () => {
@@ -474,8 +489,8 @@ function listen() {
   addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(() => { if (innerWidth !== width) drawAxes(); width = innerWidth; }, 200); });
 }
 
-globalThis.refreshExplorer = load;
-globalThis.explorerReady = load().then(listen).catch(error => {
+Object.assign(globalThis, { refreshExplorer: load, explorerTools: { at, make, format, PALETTE } });
+globalThis.explorerReady = load().catch(error => {
   at("count").textContent = "The models could not be read.";
   at("notice").textContent = `${error}. This page needs the folder beside it, as the report wrote it, and a browser of 2023 or later.`;
   at("notice").hidden = false;

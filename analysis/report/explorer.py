@@ -69,18 +69,24 @@ def write_explorer(report: Report, page: Path, beside: Path) -> None:
     page.write_text(render_explorer(str(report.folder.study["study"]), beside.name), "utf-8")
 
 
-def render_explorer(study: str, beside: str) -> str:
+def render_explorer(study: str, beside: str, seconds: float | None = None) -> str:
     """The page as HTML; it holds no model itself.
 
     Args:
         study: its name.
-        beside: the folder that holds what the page loads.
+        beside: the folder that holds what the page loads; of a page that is served, none.
+        seconds: between two looks at the folder, of a page that is served.
     """
     loader = jinja2.PackageLoader("teasel.analysis.report", "")
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
-    script = (files("teasel.analysis.report") / "explorer.js").read_text(encoding="utf-8")
     page = environment.get_template("explorer.html")
-    return page.render(title=study, files=beside, version=__version__, script=script)
+    facts = {"version": __version__, "script": read_script("explorer.js"), "seconds": seconds}
+    return page.render(title=study, files=beside, **facts)
+
+
+def read_script(name: str) -> str:
+    """A script of the page."""
+    return (files("teasel.analysis.report") / name).read_text(encoding="utf-8")
 
 
 def pack(value: Any) -> str:
@@ -195,6 +201,11 @@ def read_curves(report: Report) -> dict[str, Any]:
     return {"terms": labels, "steps": list(steps), "models": models}
 
 
+def name_picture(trial_id: str, kind: str) -> str:
+    """The name of a file with this picture, whatever the two hold."""
+    return re.sub(r"[^\w-]", "_", f"{trial_id}-{kind}") + ".png"
+
+
 def _write_pictures(report: Report, beside: Path) -> dict[int, list[tuple[str, str]]]:
     """Writes pictures of models, and gives their kinds and addresses by the model's place.
 
@@ -218,7 +229,7 @@ def _write_pictures(report: Report, beside: Path) -> dict[int, list[tuple[str, s
     folder, found = beside / "pictures", {}
     folder.mkdir(exist_ok=True)
     for row in stored.to_dict("records"):
-        name = re.sub(r"[^\w-]", "_", f"{row['trial_id']}-{row['kind']}") + ".png"
+        name = name_picture(row["trial_id"], row["kind"])
         (folder / name).write_bytes(row["png"])
         address = (row["kind"], f"{beside.name}/pictures/{name}")
         found.setdefault(place[row["trial_id"]], []).append(address)

@@ -53,16 +53,17 @@ class Report:
 
 def show_json(value: Any) -> None:
     """Prints a value as JSON; what is no finite number, and JSON cannot say, becomes null."""
-    show(json.dumps(_plain(value), indent=1))
+    show(json.dumps(to_json(value), indent=1))
 
 
-def _plain(value: Any) -> Any:
+def to_json(value: Any) -> Any:
+    """A value that JSON can say: what is no finite number is None."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return _plain(value._asdict())  # type: ignore[attr-defined]
+        return to_json(value._asdict())  # type: ignore[attr-defined]
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in value]
+        return [to_json(item) for item in value]
     if hasattr(value, "item"):  # a number of NumPy's
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
@@ -154,7 +155,7 @@ def add_metrics(parser: argparse.ArgumentParser, what: str, required: bool = Fal
     )
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
+def add_json(parser: argparse._ActionsContainer) -> None:
     """Adds the choice between lines and JSON of a command that reports."""
     parser.add_argument(
         "--json", action="store_true", help="print JSON, as docs/commands.md describes it"

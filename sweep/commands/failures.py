@@ -7,7 +7,7 @@ from ..study.remaining import undefined_scores
 from ..study.study import read_study
 from ..work.attempt import describe, without_attempt
 from .command_line import DONE, Report, add_json, add_results
-from .status import add_undefined
+from .status import describe_undefined
 
 _OF_LAST = ("at", "trial_ids", "log", "traceback")
 
@@ -60,7 +60,7 @@ def print_failures(uri: str, as_json: bool = False) -> None:
             report.add(f"trial {row['trial_id']} ({cell}): {row['error']}")
     undefined = undefined_scores(results, wanted)
     report.add(results=results.uri, failed_attempts=attempts, failed_trials=failed)
-    add_undefined(report, undefined)
+    report.add("\n".join(describe_undefined(undefined)), undefined_scores=undefined)
     if not groups and not undefined and not failed:
         report.add(f"{results.uri}: no failures")
     report.end()

@@ -33,7 +33,7 @@ logger = logging.getLogger("teasel")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `teasel rescore`."""
     add_results(parser)
-    add_metrics(parser, "names, of `teasel metrics` and udr", required=True)
+    add_metrics(parser, "names, of `teasel list metrics` and udr", required=True)
     add_ray(parser)
 
 

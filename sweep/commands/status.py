@@ -1,31 +1,37 @@
-"""`teasel status`: how far a study is, from its files alone."""
+"""`teasel status`: how far a study is, from its files alone; once, or for as long as it runs."""
 
 import argparse
+import sys
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
-from ...words import format_count
-from ..schedule.drivers import Driver, read_drivers
-from ..schedule.progress import describe_saved
+from ...words import format_count, printable
+from ..schedule.progress import duration
+from ..schedule.status import Attempt, Status, StatusReader, TimeLeft
 from ..store.results import Results
-from ..study.remaining import Undefined, remaining, undefined_scores
-from ..study.study import read_study
-from ..work.control import Control
-from .command_line import DONE, Report, add_json, add_results
+from ..store.store import StoreError
+from ..study.remaining import Undefined
+from .command_line import DONE, FAILED, Report, add_json, add_results, show
 
-_SILENT_SECONDS = 120.0
-_SILENT_DRIVER_SECONDS = 30.0
+_SECONDS = 2.0
+"""Between two looks at the files."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `teasel status`."""
     add_results(parser)
-    add_json(parser)
+    form = parser.add_mutually_exclusive_group()
+    add_json(form)
+    form.add_argument(
+        "--follow", action="store_true", help="show it anew as it changes, until all is done"
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Prints how far the study is."""
+    if arguments.follow:
+        return follow_status(arguments.results)
     print_status(arguments.results, arguments.json)
     return DONE
 
@@ -39,68 +45,131 @@ def print_status(uri: str, as_json: bool = False) -> None:
 
     Raises:
         ResultsError: If there is no study.
+        StoreError: If a file cannot be read.
     """
-    results = Results(uri)
-    study = read_study(results)
-    everything = study.wanted_trials()
-    trials = [trial for trial, _ in everything]
-    left = remaining(results, everything)
-    tally = left.tally
+    status = StatusReader(Results(uri)).read()
+    if status.damaged:
+        raise StoreError(status.damaged[0])
     report = Report(as_json)
-    report.add(
-        f"{study.name} in {results.uri}: {tally.done:,} of {len(trials):,} trials done\n"
-        f"  {tally.unscored:,} trained, with scores missing\n"
-        f"  {tally.untrained:,} to train\n"
-        f"  {tally.failed:,} failed",
-        study=study.name,
-        results=results.uri,
-        num_trials=len(trials),
-        trials=tally,
-    )
-    add_undefined(report, undefined_scores(results, everything))
-    done = Counter((trial.dataset, trial.method) for trial in left.done)
-    wanted = Counter((trial.dataset, trial.method) for trial in trials)
-    for cell, count in wanted.items():
-        report.add(f"  {cell[0]}, {cell[1]}: {done[cell]:,} of {count:,}")
-    names = ("dataset", "method", "num_done", "num_trials")
-    report.add(
-        cells=[
-            dict(zip(names, (*cell, done[cell], count), strict=True))
-            for cell, count in wanted.items()
-        ]
-    )
-    working = [driver for driver in read_drivers(results.store).values() if not _has_gone(driver)]
-    for driver in working:
-        report.add(f"  a driver is at work: {driver}")
-    report.add(drivers=working)
-    if not working:
-        report.add("  no driver is at work")
-        if saved := describe_saved(results, (trial for trial, _ in left.untrained)):
-            report.add(f"  {saved}")
-    attempts = []
-    for attempt_id, told in Control(results.store, "").reports().items():
-        age = time.time() - told["at"]
-        state = "working" if age < _SILENT_SECONDS else f"silent for {age / 60:.0f} min"
-        progress = f"{told['step']}/{told['steps']}"
-        report.add(f"  {attempt_id}: {len(told['trials'])} trials at {progress}, {state}")
-        attempts.append({"attempt_id": attempt_id, "silent_seconds": age} | told)
-    failures = len(results.table("failures", ["cause"]))
-    if failures:
-        words = format_count(failures, "failed attempt")
-        report.add(f"  {words}: see `teasel failures {results.uri}`")
-    report.add(attempts=attempts, num_failed_attempts=failures)
+    report.add("\n".join(describe_status(status)), **status._asdict())
     report.end()
 
 
-def add_undefined(report: Report, undefined: Sequence[Undefined]) -> None:
-    """Says how many scores are not defined, and why."""
+def follow_status(uri: str, seconds: float = _SECONDS) -> int:
+    """Shows how far a study is until all is done; returns the exit code.
+
+    A terminal gets a panel that is redrawn; elsewhere each change is a line.
+
+    Args:
+        uri: The results folder.
+        seconds: Between two looks.
+
+    Raises:
+        ResultsError: If there is no study.
+        StoreError: If the folder cannot be read at first; what goes wrong later is shown.
+    """
+    reader = StatusReader(Results(uri))
+    status = reader.read()
+    looks = _looks(reader, status, seconds)
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.live import Live
+        from rich.text import Text
+
+        with Live(console=Console(), auto_refresh=False, vertical_overflow="crop") as live:
+            for status, trouble in looks:
+                lines = [*describe_status(status), *trouble]
+                live.update(Text(printable("\n".join(lines))), refresh=True)
+    else:
+        said = ""
+        for status, trouble in looks:
+            line = "; ".join([summarise(status), *trouble])
+            if line != said:
+                show(line, sys.stdout)
+            said = line
+    return FAILED if status.trials.failed else DONE
+
+
+def _looks(
+    reader: StatusReader, status: Status, seconds: float
+) -> Iterator[tuple[Status, list[str]]]:
+    """The status time and again until all is done, and what keeps a new one from being read."""
+    trouble: list[str] = []
+    while True:
+        yield status, trouble
+        if status.is_done:
+            return
+        time.sleep(seconds)
+        try:
+            status, trouble = reader.read(), []
+        except StoreError as error:
+            trouble = [str(error)]
+
+
+def summarise(status: Status) -> str:
+    """How far a study is, in one line that stays the same as long as no trial ends or begins."""
+    training, scoring = (
+        sum(len(each.trials) for each in status.attempts if each.is_training is kind)
+        for kind in (True, False)
+    )
+    words = [f"{status.study}: {status.trials.say('trials done')}"]
+    if training or scoring:
+        words.append(f"{training:,} training, {scoring:,} being scored")
+    if status.num_failed_attempts:
+        words.append(format_count(status.num_failed_attempts, "failed attempt"))
+    words += [] if status.drivers or status.is_done else ["no driver is at work"]
+    return ", ".join(words)
+
+
+def describe_status(status: Status) -> list[str]:
+    """How far a study is, in lines."""
+    tally = status.trials
+    lines = [
+        f"{status.study} in {status.results}: {tally.done:,} of {status.num_trials:,} trials done",
+        f"  {tally.unscored:,} trained, with scores missing",
+        f"  {tally.untrained:,} to train",
+        f"  {tally.failed:,} failed",
+        *describe_undefined(status.undefined_scores),
+    ]
+    for cell in status.cells:
+        failed = f", {cell.num_failed:,} failed" if cell.num_failed else ""
+        done = f"{cell.num_done:,} of {cell.num_trials:,}"
+        lines.append(f"  {cell.dataset}, {cell.method}: {done}{failed}")
+    lines += [f"  a driver is at work: {driver}" for driver in status.drivers]
+    if not status.drivers:
+        lines += ["  no driver is at work", *([f"  {status.saved}"] if status.saved else [])]
+    for host, attempts in groupby(sorted(status.attempts, key=_host), _host):
+        lines += [f"  on {host}:"] if host else []
+        lines += [f"  {'  ' if host else ''}{attempt}" for attempt in attempts]
+    if status.time_left:
+        lines.append(f"  {describe_time_left(status.time_left)}")
+    if status.num_failed_attempts:
+        words = format_count(status.num_failed_attempts, "failed attempt")
+        lines.append(f"  {words}: see `teasel failures {status.results}`")
+    if status.failures:
+        last = status.failures[0]
+        lines.append(f"  the last failed {last.at}, {last.cause}: {last.reason}")
+    return lines + [f"  {line}" for line in status.damaged]
+
+
+def describe_time_left(left: TimeLeft) -> str:
+    """The time left in words, with its interval if that is known."""
+    if left.low is None or left.high is None:
+        return f"about {duration(left.seconds)} left"
+    interval = f"{duration(left.low)} to {duration(left.high)}"
+    return f"about {duration(left.seconds)} left, 95 % interval {interval}"
+
+
+def describe_undefined(undefined: Sequence[Undefined]) -> list[str]:
+    """How many scores are not defined, and why."""
+    lines = []
     if undefined:
-        report.add(f"  {sum(each.num_models for each in undefined):,} scores are not defined:")
+        lines.append(f"  {sum(each.num_models for each in undefined):,} scores are not defined:")
     for metric, representation, reason, num_models in undefined:
         count = format_count(num_models, "model")
-        report.add(f"    {metric} ({representation}) of {count}: {reason}")
-    report.add(undefined_scores=undefined)
+        lines.append(f"    {metric} ({representation}) of {count}: {reason}")
+    return lines
 
 
-def _has_gone(driver: Driver) -> bool:
-    return driver.dead or driver.silent_seconds > _SILENT_DRIVER_SECONDS
+def _host(attempt: Attempt) -> str:
+    return attempt.host

@@ -169,25 +169,7 @@ class Results:
         """The keys of the requests that have score or error rows, by trial_id."""
         names = ["trial_id", *REQUEST_KEY]
         rows = read_table(self.store, "tables/scores", names, names, text_columns("scores"))
-        if rows is None:
-            return {}
-        numbers = row_numbers(rows, REQUEST_KEY)
-        distinct = np.flatnonzero(np.bincount(numbers))
-        request = np.searchsorted(distinct, numbers)
-        example = np.zeros(len(distinct), int)
-        example[request] = np.arange(len(rows))
-        columns = (rows[name].take(example).to_pylist() for name in REQUEST_KEY)
-        keys = [RequestKey(*key) for key in zip(*columns, strict=True)]
-        trial = rows["trial_id"].combine_chunks().dictionary_encode()
-        trial_ids = trial.dictionary.to_pylist()
-        found = np.zeros((len(trial_ids), len(keys)), bool)
-        found[trial.indices.to_numpy(), request] = True
-        # Many trials have the same requests, and share a set.
-        patterns, pattern_of = np.unique(found, axis=0, return_inverse=True)
-        sets = [frozenset(keys[place] for place in np.flatnonzero(row)) for row in patterns]
-        return {
-            trial_id: sets[place] for trial_id, place in zip(trial_ids, pattern_of, strict=True)
-        }
+        return {} if rows is None else requests_by_trial(rows)
 
     # Representations
 
@@ -335,6 +317,25 @@ class Results:
         if trial_id not in pack:
             raise ParametersError(f"{self.uri}: trial {trial_id} has failed, and has no parameters")
         return pack[trial_id], shape
+
+
+def requests_by_trial(rows: pa.Table) -> dict[str, frozenset[RequestKey]]:
+    """The keys of the requests that these rows of scores answer, by trial_id."""
+    numbers = row_numbers(rows, REQUEST_KEY)
+    distinct = np.flatnonzero(np.bincount(numbers))
+    request = np.searchsorted(distinct, numbers)
+    example = np.zeros(len(distinct), int)
+    example[request] = np.arange(len(rows))
+    columns = (rows[name].take(example).to_pylist() for name in REQUEST_KEY)
+    keys = [RequestKey(*key) for key in zip(*columns, strict=True)]
+    trial = rows["trial_id"].combine_chunks().dictionary_encode()
+    trial_ids = trial.dictionary.to_pylist()
+    found = np.zeros((len(trial_ids), len(keys)), bool)
+    found[trial.indices.to_numpy(), request] = True
+    # Many trials have the same requests, and share a set.
+    patterns, pattern_of = np.unique(found, axis=0, return_inverse=True)
+    sets = [frozenset(keys[place] for place in np.flatnonzero(row)) for row in patterns]
+    return {trial_id: sets[place] for trial_id, place in zip(trial_ids, pattern_of, strict=True)}
 
 
 @lru_cache(maxsize=1)  # trials that are looked at one after the other mostly trained together

@@ -66,7 +66,8 @@ SHAPES: dict[str, Any] = {
     "tables/_columns.json": {str: [str]},
     "_manifest.json": {"files": {str: [str]}},
     "checkpoints": {"step": int, "trial_ids": [str], "train_seconds": float},
-    "running": {"at": float, "trials": [str], "step": int, "steps": int, "failed?": [str]},
+    "running": {"at": float, "trials": [str], "step": int, "steps": int, "failed?": [str]}
+    | {"host?": str, "doing?": str, "loss?": [(float, None)]},
     "running/drivers": {"host": str, "pid": int, "since": str, "beat": int, "at": float}
     | {"shard?": ([int], None), "share?": ([int], None)},
 }

@@ -82,7 +82,7 @@ def cost(
     """
     train = sum(train_seconds(trial, measured, rates) for trial, _ in untrained)
     score = sum(
-        _score_seconds(request) for _, requests in (*untrained, *unscored) for request in requests
+        score_seconds(request) for _, requests in (*untrained, *unscored) for request in requests
     )
     kept = sum(
         2 * 4 * _STORED_POINTS * trial.training.num_latents
@@ -112,7 +112,8 @@ def measured_seconds(results: Results, on_cpu: bool) -> Measured:
     return {found: median(values) for found, values in seconds.items()}
 
 
-def _score_seconds(request: MetricRequest) -> float:
+def score_seconds(request: MetricRequest) -> float:
+    """CPU seconds of one score, by the table above."""
     share = (request.num_points or _PAPER_POINTS) / _PAPER_POINTS
     return share * SCORE_SECONDS.get(request.metric, 1.0)
 

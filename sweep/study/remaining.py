@@ -1,8 +1,8 @@
 """What a results folder still lacks of a study: read off its tables, remembered nowhere else."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import pyarrow.compute as pc
 
@@ -83,17 +83,29 @@ class Remaining(NamedTuple):
 
 def remaining(results: Results, wanted: Iterable[WantedTrial]) -> Remaining:
     """Compares what is wanted with what the folder holds."""
-    trained = results.statuses()
-    scored = results.scored_requests()
-    given_up = {
-        trial_id
-        for trial_ids in results.table("failures", ["given_up"])["given_up"].to_pylist()
-        for trial_id in trial_ids or ()
-    }
+    given_up = results.table("failures", ["given_up"])["given_up"].to_pylist()
+    return compare(wanted, results.statuses(), results.scored_requests(), given_up)
+
+
+def compare(
+    wanted: Iterable[WantedTrial],
+    trained: Mapping[str, str],
+    scored: Mapping[str, Collection[RequestKey]],
+    given_up: Iterable[Iterable[str] | None],
+) -> Remaining:
+    """Compares what is wanted with what there is.
+
+    Args:
+        wanted: The trials of a study.
+        trained: The status of each trained trial.
+        scored: The keys of the requests that each scored trial has.
+        given_up: The trials that each failed attempt gave up.
+    """
+    gone = {trial_id for trial_ids in given_up for trial_id in trial_ids or ()}
     left = Remaining([], [], [], [])
     for trial, requests in wanted:
         status = trained.get(trial.trial_id)
-        have = scored.get(trial.trial_id, set())
+        have = scored.get(trial.trial_id, ())
         missing = tuple(one for one in requests if one.key_on(trial.dataset) not in have)
         if status is None:
             left.untrained.append(WantedTrial(trial, missing))
@@ -104,7 +116,7 @@ def remaining(results: Results, wanted: Iterable[WantedTrial]) -> Remaining:
         else:
             left.done.append(trial)
     undone = {trial.trial_id for trial, _ in (*left.untrained, *left.unscored)}
-    return left._replace(given_up=frozenset(given_up & undone))
+    return left._replace(given_up=frozenset(gone & undone))
 
 
 class Undefined(NamedTuple):
@@ -134,7 +146,14 @@ def undefined_scores(results: Results, wanted: Collection[WantedTrial]) -> list[
     )
     if rows is None:
         return []
-    undefined = rows.filter(pc.field("error").is_valid()).to_pylist()
+    return count_undefined(rows.filter(pc.field("error").is_valid()).to_pylist(), wanted)
+
+
+def count_undefined(
+    undefined: Iterable[Mapping[str, Any]], wanted: Iterable[WantedTrial]
+) -> list[Undefined]:
+    """Which of the wanted scores are not defined, of these rows of scores, and why."""
+    undefined = list(undefined)
     without = {row["trial_id"] for row in undefined}
     asked = {
         trial.trial_id: {one.key_on(trial.dataset) for one in requests}

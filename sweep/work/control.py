@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import platform
 import time
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
@@ -36,8 +37,9 @@ class Control:
         return self._store.exists(self._flag)
 
     def report(self, attempt_id: str, **facts: Any) -> None:
-        """Says how far an attempt is."""
-        self._store.write_json(f"running/{attempt_id}.json", facts | {"at": time.time()})
+        """Says how far an attempt is, and where."""
+        facts |= {"at": time.time(), "host": platform.node()}
+        self._store.write_json(f"running/{attempt_id}.json", facts)
 
     def reports(self, attempt_ids: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
         """The last report of these attempts, or of every one, by attempt id."""

@@ -263,7 +263,8 @@ def _train(
                 return pack, 0.0, time.monotonic() - started
             now = time.monotonic()
             if now - looked > _LOOK_SECONDS:
-                facts = {"trials": trial_ids, "failed": broken.trial_ids}
+                losses = [row.loss for row in _curve_rows(pack, means, broken, task.attempt)]
+                facts = {"trials": trial_ids, "failed": broken.trial_ids, "loss": losses}
                 control.report(task.attempt_id, step=pack.step, steps=trainer.steps, **facts)
                 stop = control.draining and pack.step < trainer.steps
                 looked = now
