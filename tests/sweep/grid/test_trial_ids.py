@@ -23,9 +23,9 @@ IDS = {
     ),
     "mini": (
         180,
-        "58c4a5440cd88b45",
-        "cf27b81278efb49f",
-        "c08d80819cf214cbf312ff338e365443ec74829921d7bbac4ff8fbbbf00c19a5",
+        "4430eb6a2607f22f",
+        "cd8da44e0b494047",
+        "3403dfc2cad4f0f968c5c106de5a5a901a2350122f5f4752a60c96d251626a26",
     ),
     "quickstart": (
         6,
