@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from ..formats import DASH, MINUS
+from ..formats import DASH, MINUS, count_decimals
 from ..names import Names
 from ..plots.style import render_svg
 from ..summary import rank_settings
@@ -72,10 +72,12 @@ def walk(element: Element) -> Iterator[Element]:
 
 
 def cell(value: Any, digits: int = 2, spread: float | None = None, style: str = "") -> Element:
-    """One cell: numbers to `digits` decimals (counts as they are), with a spread if finite."""
+    """One cell: a number to `digits` decimals, or to those of its spread; a count as it is."""
     if isinstance(value, str):
         style = style or ("long" if len(value) > 40 else "")
         return {"text": value, "number": False, "style": style, "sort": None, "spread": ""}
+    if spread is not None:
+        digits = count_decimals(spread)
     value = value if np.isnan(value) or round(value, digits) else type(value)(0)  # no minus zero
     count = isinstance(value, int | np.integer)
     shown = DASH if np.isnan(value) else f"{value:,}" if count else f"{value:,.{digits}f}"
@@ -84,8 +86,15 @@ def cell(value: Any, digits: int = 2, spread: float | None = None, style: str = 
         "number": True,
         "style": style,
         "sort": float(value) if not np.isnan(value) else "NaN",
-        "spread": "" if spread is None or np.isnan(spread) else f"{spread:.{digits}f}",
+        "spread": _format_spread(spread, digits),
     }
+
+
+def _format_spread(spread: float | None, digits: int) -> str:
+    """A spread that is there; of numbers that are all the same, 0."""
+    if spread is None or np.isnan(spread):
+        return ""
+    return f"{spread:.{digits}f}" if spread else "0"
 
 
 def table(name: str, rows: DataFrame, titles: Mapping[str, str], digits: int = 2) -> Element:
@@ -111,24 +120,27 @@ STYLED = {"agrees": "agrees", "differs": "differs"}
 
 
 def score_table(name: str, summary: DataFrame, names: Names) -> Element:
-    """`summary.score_table` of one data set: mean ± spread, references in a body of their own.
+    """`summary.score_table`: mean ± spread, references in a body of their own.
 
-    The best mean of each score is bold.
+    The best mean of each score on each data set is bold. Of several data sets each row says its.
     """
     counts = summary.columns[summary.columns.str.endswith("_count")]
     scores = [column.removesuffix("_count") for column in counts]
     settings = "setting" in summary and summary["setting"].ne("").any()
     if settings:
         summary = summary.assign(setting_rank=rank_settings(summary["setting"]))
-    trained = summary[~summary["reference"]]
+    if "dataset" not in summary:
+        summary = summary.assign(dataset="")
+    several = summary["dataset"].nunique() > 1
+    trained = summary[~summary["reference"]].groupby("dataset")
     best = {
-        score: trained[score].max() if names.sign(score) > 0 else trained[score].min()
-        for score in scores
+        score: trained[score].agg("max" if names.sign(score) > 0 else "min") for score in scores
     }
     bodies = []
     for references in (False, True):
         rows = [
             [
+                *([cell(names.label(row["dataset"]))] if several else []),
                 cell(names.label(row["method"])),
                 *([_setting_cell(row, names)] if settings else []),
                 _count_cell([int(row[count]) for count in counts]),
@@ -136,7 +148,9 @@ def score_table(name: str, summary: DataFrame, names: Names) -> Element:
                     cell(
                         row[score],
                         spread=row.get(f"{score}_spread"),
-                        style="top" if not references and row[score] == best[score] else "",
+                        style="top"
+                        if not references and row[score] == best[score][row["dataset"]]
+                        else "",
                     )
                     for score in scores
                 ),
@@ -145,7 +159,8 @@ def score_table(name: str, summary: DataFrame, names: Names) -> Element:
         ]
         if rows:
             bodies.append({"rows": rows, "references": references})
-    titles = [("Method", False), *([("Setting", False)] if settings else []), ("Models", True)]
+    titles = [("Data set", False)] if several else []
+    titles += [("Method", False), *([("Setting", False)] if settings else []), ("Models", True)]
     titles += [(names.label(score), True) for score in scores]
     return {
         "kind": "table",

@@ -12,6 +12,7 @@ from ..plots import plots
 from ..statistics.transfer import BLIND, compare_choices, table_1, unsupervised_selection
 from ..tables import split_by
 from . import elements
+from .beside_paper import tabulate_comparison
 from .claims import claim
 from .elements import Element
 from .parts import (
@@ -24,7 +25,6 @@ from .parts import (
     keep_present,
     plot_correlations,
     plot_matrix,
-    tabulate_comparison,
 )
 
 WORDS = (
@@ -48,7 +48,6 @@ def make_section(report: Report) -> Element:
     correlations = figures.figure_4(table, unsupervised, report.scores)
     selection = unsupervised_selection(table, scores=report.scores, names=report.names)
     transfer = table_1(trained, report.scores, report.names)
-    more = {"blind": "Blind", "regret": "Regret"}
     return elements.section(
         name,
         title,
@@ -69,9 +68,41 @@ def make_section(report: Report) -> Element:
         ),
         *_compare_datasets(report),
         elements.heading("Table 1: how often a transferred choice beats a random one"),
-        *tabulate_comparison(report, transfer, "table_1", trained, "success", **more),
+        _tabulate_transfer(report, transfer),
+        *_compare_transfer(report, transfer),
         elements.data(figure_4=correlations, selection=selection, table_1=transfer),
     )
+
+
+def _tabulate_transfer(report: Report, transfer: DataFrame) -> Element:
+    """Table 1, over all scores here."""
+    shares = ("success", "low", "high", "blind", "regret")
+    rows = transfer.assign(
+        **{name: 100 * transfer[name] for name in shares},
+        row=transfer["row"].map(report.names.label),
+        column=transfer["column"].map(report.names.label),
+    )
+    titles = {
+        "row": "Used on",
+        "column": "Of",
+        "success": "Success, %",
+        "low": "from",
+        "high": "to",
+    }
+    titles |= {"blind": "Blind, %", "regret": "Regret, %", "num_models": "Models", "note": "Note"}
+    if not transfer["note"].any():
+        del titles["note"]
+    return elements.table("table_1", rows, titles, digits=1)
+
+
+def _compare_transfer(report: Report, transfer: DataFrame) -> list[Element]:
+    """Table 1 beside the paper's, whose means are over its own six scores."""
+    trained, six = report.trained, report.paper_scores
+    if not six or not report.is_compared:
+        return []
+    if six != report.scores:
+        transfer = table_1(trained, six, report.names)
+    return tabulate_comparison(report, transfer, "table_1", trained, "success")
 
 
 def _plot_success(report: Report, dataset: str, rows: DataFrame) -> Element:

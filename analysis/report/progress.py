@@ -10,8 +10,6 @@ from ...words import readable
 from ..factors import factors_of
 from ..formats import MINUS
 from ..names import Names
-from ..paper.compare import RULE
-from ..paper.published import paper_coverage
 from ..paper_grid import DISENTANGLEMENT, PREDICTION
 from ..plots import plots
 from ..plots.style import make_figure
@@ -37,9 +35,9 @@ MOST_COLUMNS = 8
 
 
 def make_progress(report: Report) -> Element:
-    """How much of the study is there; of the paper's grid, too, where they share cells."""
+    """How much of the study is there."""
     rows = _count_models(report)
-    rows = rows.assign(dataset=rows["dataset"].map(report.names.label), share=100 * rows["share"])
+    rows = rows.assign(dataset=rows["dataset"].map(report.names.label))
     titles = {
         "dataset": "Data set",
         "models": "Models trained",
@@ -47,24 +45,16 @@ def make_progress(report: Report) -> Element:
         "settings": "Settings",
         "seeds": "Seeds",
     }
-    rule = []
-    if rows["num_models"].any():
-        titles |= {"num_models": "Of the paper's grid", "share": "Share of its 1,800, %"}
-        rule = [
-            elements.heading("When a number is compared with the paper's"),
-            elements.text(RULE),
-        ]
     return elements.section(
         "progress",
         "How far the study is",
         elements.table("filled", rows, titles, digits=1),
         *name_absent(report.folder, report.left, report.names),
-        *rule,
     )
 
 
 def _count_models(report: Report) -> DataFrame:
-    """A row per data set: models, those with every score, settings, seeds, and the coverage.
+    """A row per data set: models, those with every score, settings and seeds.
 
     Every score is what the study asks of a model on its data set; of a made study, what any has.
     """
@@ -81,7 +71,7 @@ def _count_models(report: Report) -> DataFrame:
         settings=("cell", "nunique"),
         seeds=("seed", "nunique"),
     )
-    return counts.reset_index().merge(paper_coverage(trained), on="dataset")
+    return counts.reset_index()
 
 
 def make_scores(report: Report) -> Element:
@@ -192,7 +182,7 @@ def make_pictures(report: Report) -> Element:
     pictures = choose_pictures(report, which=("best", "median"))
     if not pictures:
         return empty_section(name, title, "No pictures of these models are stored.")
-    score = report.names.label(ranking_score(report.trained))
+    score = report.names.label(ranking_score(report.trained, report.own))
     words = (
         f"The best and the median trained model by {score}. "
         "Reconstructions stand to the right of their originals; a traversal's row moves one latent "
@@ -212,7 +202,7 @@ def make_pictures(report: Report) -> Element:
 def make_codes(report: Report) -> Element:
     """A map of the best model's codes."""
     name, title = "codes", "One model's codes"
-    score = ranking_score(report.trained)
+    score = ranking_score(report.trained, report.own)
     if score is None:
         return empty_section(name, title, "No model has a score yet, to be the best by.")
     ranked = exemplars(report.trained, score, names=report.names)

@@ -6,6 +6,7 @@ from ..paper import figures
 from ..plots import plots
 from ..tables import split_by
 from . import elements
+from .beside_paper import mark
 from .claims import tell_changes
 from .elements import Element
 from .parts import MOST_ABREAST, Report, describe_models, empty_section, panel_grid
@@ -49,7 +50,7 @@ def make_section(report: Report) -> Element:
         ),
         *lacking,
         *plotted,
-        elements.text(NOT_COMPARED, "note"),
+        *mark(elements.text(NOT_COMPARED, "note")),
         elements.data(figure_1=summary),
     )
 

@@ -11,6 +11,7 @@ from ..paper import figures
 from ..plots import plots
 from ..statistics.importance import (
     compare_seed_shares,
+    explain_variance,
     importance,
     scale_to_bars,
     variance_explained,
@@ -18,6 +19,7 @@ from ..statistics.importance import (
 from ..statistics.improvement import probability_of_improvement
 from ..tables import split_by
 from . import elements
+from .beside_paper import tabulate_comparison
 from .claims import claim
 from .elements import Element
 from .parts import (
@@ -25,11 +27,9 @@ from .parts import (
     NO_SCORES,
     Report,
     count_settings,
-    describe_coverage,
     empty_section,
     panel_grid,
     plot_matrix,
-    tabulate_comparison,
 )
 from .pictures import ranking_score
 
@@ -52,9 +52,12 @@ def make_section(report: Report) -> Element:
         why = "All models have one setting: there is nothing to tell apart."
         return empty_section(name, title, why)
     summary = importance(trained, scores)
-    explained = variance_explained(trained, scores)
+    explained = explain_variance(summary)
     improvement = pd.concat(
-        [probability_of_improvement(trained, score).assign(score=score) for score in scores],
+        [
+            probability_of_improvement(trained, score, report.names).assign(score=score)
+            for score in scores
+        ],
         ignore_index=True,
     )
     means = {by: figures.figure_3(report.mean, scores, by) for by in ("method", "setting")}
@@ -85,11 +88,15 @@ def make_section(report: Report) -> Element:
 
 
 def _compare(report: Report, explained: DataFrame) -> list[Element]:
-    """The average shares beside the paper's.
+    """The average shares beside the paper's, which are over its own six scores.
 
     The corrected share is compared, which has an interval: with the paper's 50 seeds the plain
     share that it prints is above it by .01 at the most, with 10 seeds by .04.
     """
+    if not report.paper_scores or not report.is_compared:
+        return []
+    if report.paper_scores != report.scores:
+        explained = variance_explained(report.trained, report.paper_scores)
     average = explained[explained["dataset"] == "average"].assign(column="average")
     if average.empty:
         return []
@@ -209,7 +216,7 @@ def _plot_shares_within_methods(report: Report, summary: DataFrame) -> list[Elem
 
 
 def _plot_improvement(report: Report, improvement: DataFrame) -> list[Element]:
-    score = ranking_score(report.trained)
+    score = ranking_score(report.trained, report.own)
     shown = improvement[improvement["score"] == score]
     if shown["row"].nunique() < 2:
         return []
@@ -227,5 +234,4 @@ def _plot_improvement(report: Report, improvement: DataFrame) -> list[Element]:
 
 def _describe_models(trained: DataFrame) -> str:
     seeds = format_count(trained["seed"].nunique(), "seed")
-    models = format_count(len(trained), "model")
-    return ", ".join(filter(None, [models, seeds, describe_coverage(trained)]))
+    return f"{format_count(len(trained), 'model')}, {seeds}"
