@@ -31,6 +31,11 @@ def make_section(report: Report) -> Element:
     trained = report.trained
     if not report.scores:
         return empty_section(name, title, NO_SCORES)
+    if len(report.scores) < 2:
+        only = report.names.label(report.scores[0])
+        why = f"{only} is the only score here: there is none for it to agree with. A grid's line "
+        why += "such as `metrics: [mig, sap]` asks for two."
+        return empty_section(name, title, why)
     summary = figures.figure_2(trained, report.scores)
     known = published_numbers("figure_2", report.more)
     matrices, comparisons = [], []

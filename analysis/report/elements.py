@@ -16,6 +16,10 @@ from ..summary import rank_settings
 Element = dict[str, Any]
 
 
+LEAST_SCALE = 0.8
+"""Of a figure on a narrow page, which scrolls sideways below it: what is smaller can't be read."""
+
+
 def section(name: str, title: str, *elements: Element | None) -> Element:
     """A section of the page; None among its elements is skipped."""
     return {"name": name, "title": title, "elements": [one for one in elements if one]}
@@ -35,7 +39,9 @@ def figure(name: str, drawn: Figure, caption: str = "") -> Element:
     """A figure as inline SVG, and as a PDF beside the page; `name` is unique in the page."""
     name = name.replace("/", "_")  # it becomes the name of a file
     svg = render_svg(drawn, name)
-    return {"kind": "figure", "name": name, "figure": drawn, "svg": svg, "caption": caption}
+    least = round(LEAST_SCALE * 96 * drawn.get_figwidth())
+    shown = {"svg": svg, "caption": caption, "least": least}
+    return {"kind": "figure", "name": name, "figure": drawn, **shown}
 
 
 def data(**tables: DataFrame) -> Element:
@@ -56,7 +62,7 @@ def details(words: str, *elements: Element) -> Element:
 def gallery(pictures: Sequence[tuple[str, str]], columns: int) -> Element:
     """Pictures (address, caption), so many side by side."""
     shown = [{"source": source, "caption": caption} for source, caption in pictures]
-    return {"kind": "gallery", "pictures": shown, "columns": columns}
+    return {"kind": "gallery", "pictures": shown, "abreast": columns}
 
 
 def encode_png(png: bytes) -> str:
@@ -69,6 +75,16 @@ def walk(element: Element) -> Iterator[Element]:
     for one in element.get("elements", ()):
         yield one
         yield from walk(one)
+
+
+def title_tables(section: Element) -> None:
+    """Gives each table of a section a title for those who do not see where it stands."""
+    title = section["title"]
+    for element in walk(section):
+        if element["kind"] == "heading":
+            title = f"{section['title']}: {element['text']}"
+        elif element["kind"] == "table":
+            element["title"] = title
 
 
 def cell(value: Any, digits: int = 2, spread: float | None = None, style: str = "") -> Element:
@@ -119,10 +135,11 @@ STYLED = {"agrees": "agrees", "differs": "differs"}
 """Words with a style of their own."""
 
 
-def score_table(name: str, summary: DataFrame, names: Names) -> Element:
+def score_table(name: str, summary: DataFrame, names: Names, marks_best: bool = True) -> Element:
     """`summary.score_table`: mean ± spread, references in a body of their own.
 
-    The best mean of each score on each data set is bold. Of several data sets each row says its.
+    The best mean of each score on each data set is bold if `marks_best`. Of several data sets
+    each row says its own.
     """
     counts = summary.columns[summary.columns.str.endswith("_count")]
     scores = [column.removesuffix("_count") for column in counts]
@@ -138,6 +155,7 @@ def score_table(name: str, summary: DataFrame, names: Names) -> Element:
     }
     bodies = []
     for references in (False, True):
+        style = "top" if marks_best and not references else ""
         rows = [
             [
                 *([cell(names.label(row["dataset"]))] if several else []),
@@ -147,10 +165,9 @@ def score_table(name: str, summary: DataFrame, names: Names) -> Element:
                 *(
                     cell(
                         row[score],
+                        digits=3,
                         spread=row.get(f"{score}_spread"),
-                        style="top"
-                        if not references and row[score] == best[score][row["dataset"]]
-                        else "",
+                        style=style if row[score] == best[score].get(row["dataset"]) else "",
                     )
                     for score in scores
                 ),

@@ -83,7 +83,7 @@ def _tabulate_best(report: Report, score: str, tables: dict[str, DataFrame]) -> 
         trained = summary[~summary["reference"]]
         best = trained.sort_values(score, ascending=names.sign(score) < 0, kind="stable")
         chosen += [best.head(few), summary[summary["method"] == "untrained"]]
-    return elements.score_table("best", pd.concat(chosen, ignore_index=True), names)
+    return elements.score_table("best", pd.concat(chosen, ignore_index=True), names, False)
 
 
 def _show_best(report: Report) -> list[Element]:

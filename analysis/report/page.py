@@ -25,6 +25,7 @@ from . import (
     bound,
     elements,
     found,
+    glossary,
     hyperparameters,
     model_selection,
     power,
@@ -146,6 +147,15 @@ def _mark_own_scores(report: Report) -> Report:
     return report._replace(names=replace(names, labels={**names.labels, **labels}))
 
 
+ABOUT_SCORES = {"found", "agreement", "importance", "hyperparameters", "selection", "power"}
+ABOUT_SCORES |= {"usefulness"}
+"""Sections that say something of every score, own ones too."""
+
+OWN = "* is not one of the paper's six scores."
+
+MOST_NAMED = 7
+"""Methods or data sets in a sentence; more are counted."""
+
 SECTIONS: dict[str, Callable[[Report], Element | None]] = {
     "found": found.make_section,
     "progress": progress.make_progress,
@@ -170,8 +180,8 @@ def make_sections(report: Report, names: Iterable[str] = tuple(SECTIONS)) -> lis
     """Sections of the page, all if none are named.
 
     One that has nothing to show says why, or is left out. One that fails costs none of the others:
-    it says so, and has the exception as "error". The last one has the comparisons with the paper
-    of all others.
+    it says so, and has the exception as "error". The last two explain the words of all, and have
+    their comparisons with the paper.
     """
     report = _mark_own_scores(report)
     sections, comparisons = [], {}
@@ -180,8 +190,13 @@ def make_sections(report: Report, names: Iterable[str] = tuple(SECTIONS)) -> lis
         if section:
             sections.append(section)
             comparisons[section["title"]] = section.pop("comparisons", [])
-    last = _make_section("paper", lambda: beside_paper.make_section(report, comparisons))
-    return [*sections, *([last] if last else [])]
+    paper = _make_section("paper", lambda: beside_paper.make_section(report, comparisons))
+    last = [paper] if paper else []
+    words = glossary.make_section([*sections, *last])
+    sections = [*sections, *([words] if words else []), *last]
+    for section in sections:
+        elements.title_tables(section)
+    return sections
 
 
 def _make_parted(report: Report, name: str) -> Element | None:
@@ -189,6 +204,8 @@ def _make_parted(report: Report, name: str) -> Element | None:
     make = SECTIONS[name]
     section = make(report)
     if section:
+        if name in ABOUT_SCORES and keep_present(report.trained, report.own):
+            section["elements"].append(elements.text(OWN, "note"))
         section["comparisons"] = beside_paper.take_comparisons(section)
         if report.of_paper is not None and (of_paper := make(report.of_paper)):
             section["comparisons"] = beside_paper.take_comparisons(of_paper)
@@ -244,18 +261,19 @@ def render(
 def _template() -> jinja2.Template:
     loader = jinja2.PackageLoader("teasel.analysis.report", "")
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
+    environment.filters["explain"] = glossary.Explainer()
     return environment.get_template("report.html")
 
 
 def describe_study(report: Report) -> str:
     """What the study is, in one sentence."""
     trained = report.drop_references(report.trials)
-    methods = [report.names.label(name) for name in trained["method"].unique()]
-    datasets = [report.names.label(name) for name in report.datasets]
-    return (
-        f"{format_count(len(trained), 'trained model')} "
-        f"({_join(methods)}) on {_join(datasets)}, scored for disentanglement."
+    methods, datasets = (
+        _join([report.names.label(name) for name in given], what)
+        for given, what in ((trained["method"].unique(), "method"), (report.datasets, "data set"))
     )
+    models = format_count(len(trained), "trained model")
+    return f"{models} ({methods}) on {datasets}, scored for disentanglement."
 
 
 def _list_facts(report: Report) -> list[dict]:
@@ -311,5 +329,8 @@ def _write_gallery(report: Report, folder: Path) -> None:
     (folder / "gallery.html").write_text(page, encoding="utf-8")
 
 
-def _join(names: list[str]) -> str:
+def _join(names: list[str], what: str) -> str:
+    """The names, or how many they are."""
+    if len(names) > MOST_NAMED:
+        return format_count(len(names), what)
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]])) or "none"

@@ -78,7 +78,8 @@ def make_scores(report: Report) -> Element:
     """Mean scores of every setting, with those of what nothing has trained."""
     name, title = "scores", "Scores"
     of_paper = keep_present(report.mean, (*DISENTANGLEMENT, *PREDICTION))
-    others = keep_present(report.mean, list_other_scores(report.folder))
+    given = ["dci_completeness", *list_other_scores(report.folder)]
+    others = keep_present(report.mean, given)
     if not of_paper and not others:
         return empty_section(name, title, NO_SCORES)
     summary = score_table(report.mean, [*of_paper, *others], names=report.names)
@@ -87,9 +88,10 @@ def make_scores(report: Report) -> Element:
     for dataset in report.datasets:
         label = report.names.label(dataset)
         tables.append(elements.heading(label))
-        tables += _tabulate_scores(report, dataset, f"scores-{dataset}", of_paper)
-        if others:
-            tables.append(elements.heading(f"{label}: scores that are not the paper's"))
+        if of_paper:
+            tables += _tabulate_scores(report, dataset, f"scores-{dataset}", of_paper)
+        if others and of_paper:
+            tables.append(elements.heading(f"{label}: scores beside the paper's six"))
         for first in range(0, len(others), MOST_COLUMNS):
             columns = others[first : first + MOST_COLUMNS]
             tables += _tabulate_scores(report, dataset, f"others-{dataset}-{first}", columns)
@@ -118,7 +120,7 @@ def _introduce_scores(several: bool) -> list[Element]:
 
 def _introduce_others(names: Names, others: list[str]) -> Element:
     lower = [names.label(name) for name in others if names.sign(name) < 0]
-    words = "Scores that are not the paper's stand apart, and in no other section."
+    words = "Scores beside the paper's six stand apart; * marks those that other sections have too."
     words += f" Less is better of {', '.join(lower)}." if lower else ""
     return elements.text(words, "reading")
 

@@ -24,7 +24,10 @@ def make_section(report: Report) -> Element:
     name, title = "strength", "What does regularisation do?"
     summary = figures.figure_1(report.trained, report.drop_references(report.sampled))
     if summary.empty:
-        why = "No model has its latents' dependence scored (unsupervised)."
+        why = (
+            "No model has its latents' dependence scored. The line `metrics: [unsupervised]` of a "
+        )
+        why += "grid asks for it."
         return empty_section(name, title, why)
     several = summary.groupby(["dataset", "method"])["setting"].transform("nunique") > 1
     lacking = [

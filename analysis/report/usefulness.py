@@ -39,7 +39,9 @@ def make_section(report: Report) -> Element:
     trained = report.trained
     downstream = keep_present(trained, DOWNSTREAM)
     if not downstream:
-        return empty_section(name, title, "No model has a downstream task scored yet.")
+        why = "No model has a downstream task scored yet. The line `metrics: [downstream_lr, "
+        why += "downstream_gbt]` of a grid asks for it."
+        return empty_section(name, title, why)
     if not report.scores:
         return empty_section(name, title, NO_SCORES)
     summary = figures.figure_5(trained, report.scores, downstream)

@@ -159,7 +159,7 @@ def _plot_violins(
     methods = by_method[by_method["dataset"] == dataset]
     settings = report.drop_references(by_setting[by_setting["dataset"] == dataset])
     if settings.empty:
-        why = f"{label}: no model has one of the paper's scores yet."
+        why = f"{label}: no model has one of these scores yet."
         return [elements.text(why, "note")]
     if len(rows) == 1:
         return [elements.text(f"{label}: one model has no spread.", "note")]
