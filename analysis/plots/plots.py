@@ -255,8 +255,9 @@ def _plot_bodies(
             shapes.append(np.column_stack([sides, np.concatenate([heights, heights[::-1]])]))
             shaped.append(color)
         if len(of_group) <= MOST_MARKS:
-            marks = np.full(len(of_group), place)
-            axes.scatter(marks, of_group, marker="_", c=color, s=25, lw=0.8, alpha=0.8)
+            # One line with gaps: an element for each mark would be most of a page.
+            across = np.tile([place - 0.2, place + 0.2, np.nan], len(of_group))
+            axes.plot(across, np.repeat(of_group, 3), c=color, lw=0.8, alpha=0.8)
     axes.add_collection(PolyCollection(shapes, facecolors=shaped, alpha=0.35, edgecolors="none"))
 
 
@@ -317,6 +318,7 @@ def plot_hyperparameters(
     axes, colours = _panels(axes, len(groups)), _colour_methods(groups, names)
     for panel, (method, rows) in zip(axes, groups.items(), strict=True):
         single = rows[rows["score"] != "average"]
+        shades_of_scores = _colour_scores(single["score"].unique())
         bars = rows[rows["score"] == "average"]
         bars = single if bars.empty else bars
         parts = list(bars["part"])
@@ -330,7 +332,7 @@ def plot_hyperparameters(
                 marker="|",
                 s=30,
                 lw=1,
-                color=_SCORE_COLOURS.get(score, INK),
+                color=shades_of_scores[score],
                 label=names.label(score),
             )
         labels = [f" {TIMES} ".join(map(names.label, part.split(" x "))) for part in parts]
@@ -437,8 +439,7 @@ def plot_success(summary: DataFrame, axes: Axes, names: Names = PAPER_NAMES) -> 
     _check_one(summary, "dataset")
     choices = list(summary["by"].unique())
     scores = list(summary["score"].unique())
-    own = [score for score in scores if score not in _SCORE_COLOURS]
-    colours = _SCORE_COLOURS | dict(zip(own, cycle_colours([None] * len(own)), strict=True))
+    colours = _colour_scores(scores)
     for number, score in enumerate(scores):
         rows = summary[summary["score"] == score].set_index("by").loc[choices]
         places = np.arange(len(choices)) + 0.12 * (number - (len(scores) - 1) / 2)
@@ -536,6 +537,12 @@ def _colour_methods(methods: Iterable[str], names: Names) -> dict[str, str]:
     methods = list(methods)
     given = [SOFT if method in names.references else names.colour(method, "") for method in methods]
     return dict(zip(methods, cycle_colours(given), strict=True))
+
+
+def _colour_scores(scores: Iterable[str]) -> dict[str, str]:
+    """The colours of the paper's six, and further ones for others."""
+    own = [score for score in scores if score not in _SCORE_COLOURS]
+    return _SCORE_COLOURS | dict(zip(own, cycle_colours([None] * len(own)), strict=True))
 
 
 def _place_settings(rows: DataFrame, names: Names) -> tuple[dict[str, int], list[str], str]:

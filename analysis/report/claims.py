@@ -12,6 +12,9 @@ from ..statistics.resampling import MIN_SEEDS
 from ..statistics.standing import Distance
 from .elements import Element, text
 
+MOST_NAMED = 3
+"""Of those that are not told apart; more are counted."""
+
 Label = Callable[[str], str]
 
 
@@ -54,9 +57,11 @@ def _answer(
         return f"none of the {things} is told from {against}"
     if len(winners) == sum(name != rival for name in contest.names):
         return f"none of the {things} is told from the others"
-    named = [_describe(contest, place, label) for place in winners]
-    if len(named) == 1:
+    named = [_describe(contest, place, label) for place in winners[:MOST_NAMED]]
+    if len(winners) == 1:
         return f"{named[0]}, of {things}"
+    if more := len(winners) - len(named):
+        named.append(f"{more} more")
     listed = f"{', '.join(named[:-1])} and {named[-1]}"
     return f"{listed}, which are not told apart, of {things}"
 
@@ -70,7 +75,8 @@ def _describe(contest: Contest, place: int, label: Label) -> str:
     """A name with its number and interval, in percent."""
     given = [100 * of[place] for of in (contest.values, contest.low, contest.high)]
     digits = int(round(given[1]) == round(given[2]))
-    number, low, high = (f"{value:.{digits}f}".replace("-", MINUS) for value in given)
+    rounded = [round(value, digits) + 0.0 for value in given]  # no minus zero
+    number, low, high = (f"{value:.{digits}f}".replace("-", MINUS) for value in rounded)
     return f"{label(contest.names[place])} ({number}, 95 % interval {low} to {high})"
 
 

@@ -1,6 +1,7 @@
 """What a report's page is made of: plain dictionaries that the template lays out."""
 
 import base64
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -75,6 +76,17 @@ def walk(element: Element) -> Iterator[Element]:
     for one in element.get("elements", ()):
         yield one
         yield from walk(one)
+
+
+def read(element: Element) -> Iterator[str]:
+    """What an element says in words, without those within it."""
+    yield from (element[part] for part in ("text", "caption") if part in element)
+    yield from (column["title"] for column in element.get("columns", ()))
+    yield from (picture["caption"] for picture in element.get("pictures", ()))
+    yield from (
+        one["text"] for body in element.get("bodies", ()) for row in body["rows"] for one in row
+    )
+    yield from re.findall(r">([^<]+)</text>", element.get("svg", ""))
 
 
 def title_tables(section: Element) -> None:

@@ -16,7 +16,7 @@ MOST_ROWS = 8
 """Of settings in the table, of all data sets together."""
 
 MOST_COLUMNS = 3
-"""Of scores in the table."""
+"""Of scores in the table; of several data sets it has room for one less."""
 
 MOST_SENTENCES = 3
 """Data sets that have their sentences in sight."""
@@ -68,14 +68,15 @@ def _tell(report: Report, score: str, rows: DataFrame, where: str) -> list[Eleme
         contest, f"The best setting by {label} on {where}", names.sign(score), label_setting
     )
     distance = distance_from_untrained(rows, score, names)
-    found = [best] if best else []
-    return [*found, *([tell_distance(distance, f"Mean {label} on {where}")] if distance else [])]
+    told = [best] if best else []
+    told += [tell_distance(distance, f"Mean {label} on {where}")] if distance else []
+    return [elements.text(" ".join(one["text"] for one in told))] if told else []
 
 
 def _tabulate_best(report: Report, score: str, tables: dict[str, DataFrame]) -> Element:
     """The best few settings of each data set, and the untrained networks."""
     further = [name for name in report.scores if name != score]
-    columns = [score, *further][:MOST_COLUMNS]
+    columns = [score, *further][: MOST_COLUMNS - (len(tables) > 1)]
     few = max(1, MOST_ROWS // max(len(tables), 2))
     names, chosen = report.names, []
     for rows in tables.values():

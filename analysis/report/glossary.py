@@ -98,7 +98,8 @@ class Explainer:
 
 def make_section(sections: Iterable[Element]) -> Element | None:
     """The words that these sections use, and what they mean."""
-    said = [words for section in sections for one in elements.walk(section) for words in _say(one)]
+    shown = [element for section in sections for element in elements.walk(section)]
+    said = {words for element in shown for words in elements.read(element)}
     used = {word for words in said for _, word in _find(words)}
     rows = [(word[0].upper() + word[1:], MEANINGS[word]) for word in MEANINGS if word in used]
     if not rows:
@@ -106,10 +107,3 @@ def make_section(sections: Iterable[Element]) -> Element | None:
     titles = {"word": "Word", "meaning": "Meaning"}
     table = elements.table("words-table", DataFrame(rows, columns=list(titles)), titles)
     return elements.section("words", "Words", table)
-
-
-def _say(element: Element) -> Iterator[str]:
-    """What an element says in words."""
-    yield from (element[part] for part in ("text", "caption") if part in element)
-    yield from (column["title"] for column in element.get("columns", ()))
-    yield from (picture["caption"] for picture in element.get("pictures", ()))

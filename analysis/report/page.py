@@ -147,12 +147,6 @@ def _mark_own_scores(report: Report) -> Report:
     return report._replace(names=replace(names, labels={**names.labels, **labels}))
 
 
-ABOUT_SCORES = {"found", "agreement", "importance", "hyperparameters", "selection", "power"}
-ABOUT_SCORES |= {"usefulness"}
-"""Sections that say something of every score, own ones too."""
-
-OWN = "* is not one of the paper's six scores."
-
 MOST_NAMED = 7
 """Methods or data sets in a sentence; more are counted."""
 
@@ -204,12 +198,23 @@ def _make_parted(report: Report, name: str) -> Element | None:
     make = SECTIONS[name]
     section = make(report)
     if section:
-        if name in ABOUT_SCORES and keep_present(report.trained, report.own):
-            section["elements"].append(elements.text(OWN, "note"))
+        section["elements"] += _explain_asterisk(report, section)
         section["comparisons"] = beside_paper.take_comparisons(section)
         if report.of_paper is not None and (of_paper := make(report.of_paper)):
             section["comparisons"] = beside_paper.take_comparisons(of_paper)
     return section
+
+
+def _explain_asterisk(report: Report, section: Element) -> list[Element]:
+    """A note on the own scores that a section shows, if it shows any."""
+    said = {words for one in elements.walk(section) for words in elements.read(one)}
+    labels = {name: report.names.label(name) for name in keep_present(report.mean, report.own)}
+    shown = [name for name, label in labels.items() if any(label in words for words in said)]
+    if not shown:
+        return []
+    lower = [labels[name] for name in shown if report.names.sign(name) < 0]
+    less = f" Of {', '.join(lower)} less is better." if lower else ""
+    return [elements.text(f"* is not one of the paper's six scores.{less}", "note")]
 
 
 def _make_section(name: str, make: Callable[[], Element | None]) -> Element | None:

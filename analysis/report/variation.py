@@ -167,8 +167,9 @@ def _plot_violins(
     lines, columns = panel_grid(count, most=max(1, int(9 / width)))
     narrow = report.plot(
         *(plots.plot_violins, rows, methods),
-        size=(0.6 + width * columns, 0.3 + 2.1 * lines),
+        size=(0.6 + width * columns, 0.3 + (2.1 if columns > 1 else 1.4) * lines),
         grid=(lines, columns),
+        sharex=columns == 1,
     )
     interval = " with its 95 % interval" if methods["low"].notna().any() else ""
     caption = (
@@ -203,7 +204,9 @@ def _plot_settings(
 
 def _plot_shares_within_methods(report: Report, summary: DataFrame) -> list[Element]:
     own = summary[(summary["method"] != "") & (summary["part"] == "setting")]
-    own = own[own["corrected"].notna() & (own["score"] != "average")]
+    settings = report.trained.groupby("method")["setting"].nunique()
+    several = own["method"].isin(settings.index[settings > 1])
+    own = own[several & own["corrected"].notna() & (own["score"] != "average")]
     if own.empty:
         return []
     own = own.groupby(["method", "score"], sort=False)["corrected"].mean().reset_index()
