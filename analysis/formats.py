@@ -17,10 +17,12 @@ def format_strength(value: float | str) -> str:
 def count_decimals(spread: float, otherwise: int = 3) -> int:
     """How many decimals show the first digit of a spread or of half an interval: 2 to 6.
 
+    Where there is no spread it is `otherwise`.
+
     >>> count_decimals(0.0004), count_decimals(12.3), count_decimals(float("nan"))
     (4, 2, 3)
     """
-    if not np.isfinite(spread) or spread <= 0:
+    if not np.isfinite(spread) or spread < 1e-6:  # the same number, but for rounding
         return otherwise
     return int(np.clip(np.ceil(-np.log10(spread)), 2, 6))
 

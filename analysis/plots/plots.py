@@ -26,6 +26,9 @@ from .style import FAINT, INK, SOFT
 FEWEST_IN_VIOLIN, MOST_MARKS = 6, 20
 """Models that have a shape, and models that are drawn one by one."""
 
+MOST_DOTS = 2000
+"""In a figure, that are outlines; more are pixels."""
+
 LETTERS = 20
 """Of a label, in a line."""
 
@@ -248,7 +251,7 @@ def _plot_bodies(
     shapes, shaped = [], []
     for place, of_group, color in zip(places, values, colors, strict=True):
         if len(of_group) >= FEWEST_IN_VIOLIN and of_group.min() < of_group.max():
-            heights = np.linspace(of_group.min(), of_group.max(), 40)
+            heights = np.linspace(of_group.min(), of_group.max(), 30)
             width = GaussianKDE(of_group)(heights)
             width *= 0.42 / width.max()
             sides = np.concatenate([place - width, (place + width)[::-1]])
@@ -361,6 +364,7 @@ def plot_means(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES)
     methods = split_by(summary, "method")
     colours = _colour_methods(methods, names)
     steps = {method: list(rows["value"].unique()) for method, rows in methods.items()}
+    num_dots = summary["by_seed"].map(len).sum()
     for (score, dataset), rows in summary.groupby(["score", "dataset"], sort=False):
         panel = grid[scores.index(score), datasets.index(dataset)]
         for number, (method, line) in enumerate(split_by(rows, "method").items()):
@@ -378,7 +382,8 @@ def plot_means(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES)
                 for place, own in zip(places, line["by_seed"], strict=True)
                 for dot in own
             ]
-            panel.scatter(*zip(*dots, strict=True), s=6, lw=0, alpha=0.6, color=colours[method])
+            marks = {"s": 6, "lw": 0, "alpha": 0.6, "rasterized": num_dots > MOST_DOTS}
+            panel.scatter(*zip(*dots, strict=True), color=colours[method], **marks)
         longest = max(steps.values(), key=len)
         labels = longest if len(methods) == 1 else list(range(1, len(longest) + 1))
         panel.set_xticks(range(len(longest)), labels)
@@ -415,6 +420,7 @@ def plot_scatter(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAME
                 alpha=0.6,
                 color=colours[method],
                 label=_fold(names.label(method)),
+                rasterized=len(summary) > MOST_DOTS,
             )
         panel.set_title(names.label(dataset))
         panel.set_xlabel(names.label("factor_vae_score"))

@@ -99,13 +99,15 @@ def title_tables(section: Element) -> None:
             element["title"] = title
 
 
-def cell(value: Any, digits: int = 2, spread: float | None = None, style: str = "") -> Element:
+def cell(
+    value: Any, digits: int | None = None, spread: float | None = None, style: str = ""
+) -> Element:
     """One cell: a number to `digits` decimals, or to those of its spread; a count as it is."""
     if isinstance(value, str):
         style = style or ("long" if len(value) > 40 else "")
         return {"text": value, "number": False, "style": style, "sort": None, "spread": ""}
-    if spread is not None:
-        digits = count_decimals(spread)
+    if digits is None:
+        digits = 2 if spread is None else count_decimals(spread)
     value = value if np.isnan(value) or round(value, digits) else type(value)(0)  # no minus zero
     count = isinstance(value, int | np.integer)
     shown = DASH if np.isnan(value) else f"{value:,}" if count else f"{value:,.{digits}f}"
@@ -122,7 +124,7 @@ def _format_spread(spread: float | None, digits: int) -> str:
     """A spread that is there; of numbers that are all the same, 0."""
     if spread is None or np.isnan(spread):
         return ""
-    return f"{spread:.{digits}f}" if spread else "0"
+    return f"{spread:.{digits}f}" if round(spread, digits) else "0"
 
 
 def table(name: str, rows: DataFrame, titles: Mapping[str, str], digits: int = 2) -> Element:
@@ -131,15 +133,20 @@ def table(name: str, rows: DataFrame, titles: Mapping[str, str], digits: int = 2
         [cell(value, digits, style=STYLED.get(value, "")) for value in row]
         for row in rows[list(titles)].itertuples(index=False)
     ]
+    columns = [(title, rows[column].dtype.kind in "if") for column, title in titles.items()]
+    return plain_table(name, columns, cells)
+
+
+def plain_table(
+    name: str, columns: Sequence[tuple[str, bool]], rows: Sequence[Sequence[Element]]
+) -> Element:
+    """A table of cells, with the title of each column and whether it holds numbers."""
     return {
         "kind": "table",
         "name": name,
         "sortable": False,
-        "columns": [
-            {"title": title, "number": rows[column].dtype.kind in "if"}
-            for column, title in titles.items()
-        ],
-        "bodies": [{"rows": cells, "references": False}],
+        "columns": [{"title": title, "number": number} for title, number in columns],
+        "bodies": [{"rows": rows, "references": False}],
     }
 
 
@@ -177,8 +184,7 @@ def score_table(name: str, summary: DataFrame, names: Names, marks_best: bool = 
                 *(
                     cell(
                         row[score],
-                        digits=3,
-                        spread=row.get(f"{score}_spread"),
+                        spread=row.get(f"{score}_spread", np.nan),
                         style=style if row[score] == best[score].get(row["dataset"]) else "",
                     )
                     for score in scores
