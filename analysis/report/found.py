@@ -84,7 +84,8 @@ def _tabulate_best(report: Report, score: str, tables: dict[str, DataFrame]) -> 
         trained = summary[~summary["reference"]]
         best = trained.sort_values(score, ascending=names.sign(score) < 0, kind="stable")
         chosen += [best.head(few), summary[summary["method"] == "untrained"]]
-    return elements.score_table("best", pd.concat(chosen, ignore_index=True), names, False)
+    table = elements.score_table("best", pd.concat(chosen, ignore_index=True), names, False)
+    return table | {"sortable": False}
 
 
 def _show_best(report: Report) -> list[Element]:

@@ -66,6 +66,7 @@ def make_section(report: Report) -> Element:
         title,
         elements.text(WORDS, "reading"),
         *_plot_shares(report, summary),
+        *_tabulate_explained(report, explained),
         *_compare(report, explained),
         elements.heading("The spread of the scores"),
         *(
@@ -85,6 +86,27 @@ def make_section(report: Report) -> Element:
             figure_3_by_setting=means["setting"],
         ),
     )
+
+
+def _tabulate_explained(report: Report, explained: DataFrame) -> list[Element]:
+    """What the method explains of each score on each data set, and what its setting adds."""
+    shown = explained[explained["corrected"].notna() & (explained["dataset"] != "average")]
+    if shown.empty:
+        return []
+    key, label = ["dataset", "score"], report.names.label
+    of_method, of_both = (
+        shown[shown["row"] == row].set_index(key) for row in ("method", "method and setting")
+    )
+    rows = 100 * of_method[["corrected", "low", "high"]].join(
+        of_both[["corrected", "low", "high"]].add_suffix("_both")
+    )
+    rows = rows.reset_index().assign(
+        **{name: [label(one) for one in rows.index.get_level_values(name)] for name in key}
+    )
+    titles = {"dataset": "Data set", "score": "Score", "corrected": "Method, %", "low": "from"}
+    titles |= {"high": "to", "corrected_both": "Method and setting, %", "low_both": "from"}
+    table = elements.table("variance-explained", rows, titles | {"high_both": "to"}, digits=1)
+    return [elements.details("What method and setting explain, in numbers", table)]
 
 
 def _compare(report: Report, explained: DataFrame) -> list[Element]:
