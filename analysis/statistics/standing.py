@@ -6,7 +6,7 @@ import numpy as np
 from pandas import DataFrame
 
 from ..names import PAPER_NAMES, Names
-from ..tables import check_models, drop_references
+from ..tables import MODEL, check_models, check_scores, drop_references
 from .contest import Contest, hold_contest
 from .resampling import fewest_seeds, jackknife_error, student_interval
 from .score_array import score_array
@@ -31,8 +31,14 @@ def compare_settings(table: DataFrame, score: str, names: Names = PAPER_NAMES) -
         table: wide scores of one data set.
         score: a column.
         names: whether less of the score is better, and which methods are references.
+
+    Raises:
+        ValueError: if there are several data sets, two rows are of one model, or the score is
+            unknown.
     """
-    data = score_array(drop_references(table, names), [score])
+    data = score_array(drop_references(_check_one_dataset(table), names), [score])
+    if not data.datasets:
+        return hold_contest([], lambda counts: np.empty(0), 0, 0)
     values = names.sign(score) * data.values[0, :, :, 0]
     there = np.isfinite(values)
     values = np.where(there, values, 0.0)
@@ -58,8 +64,13 @@ def distance_from_untrained(
 
     Returns:
         None where there are no trained models, or no untrained networks.
+
+    Raises:
+        ValueError: if there are several data sets, two rows are of one model, or the score is
+            unknown.
     """
-    rows = check_models(table).dropna(subset=[score])
+    check_scores(score, table)
+    rows = check_models(_check_one_dataset(table)).reindex(columns=[*MODEL, score]).dropna()
     groups = [drop_references(rows, names), rows[rows["method"] == "untrained"]]
     if any(group.empty for group in groups):
         return None
@@ -83,3 +94,14 @@ def distance_from_untrained(
     )
     trained, untrained = (sums @ every) / (sizes @ every)
     return Distance(trained, untrained, float(low[0]), float(high[0]), num_seeds)
+
+
+def _check_one_dataset(table: DataFrame) -> DataFrame:
+    """Refuses a table of several data sets, whose means would say nothing."""
+    given = list(table["dataset"].unique())
+    if len(given) > 1:
+        raise ValueError(
+            f"models of {', '.join(given)}: expected those of one data set, as in "
+            f"table[table['dataset'] == {given[0]!r}]"
+        )
+    return table
