@@ -27,7 +27,7 @@ FEWEST_IN_VIOLIN, MOST_MARKS = 6, 20
 """Models that have a shape, and models that are drawn one by one."""
 
 MOST_DOTS = 2000
-"""In a figure, that are outlines; more are pixels."""
+"""In a figure: models become pixels beyond, and seeds are left to their intervals."""
 
 LETTERS = 20
 """Of a label, in a line."""
@@ -212,7 +212,8 @@ def plot_violins(
             for row in rows.to_dict("records")
         ]
         colors = [colours[method] for method in rows["method"]]
-        _plot_bodies(panel, rows["place"].to_numpy(float), values, colors)
+        corners = 40 if by == "method" else 16
+        _plot_bodies(panel, rows["place"].to_numpy(float), values, colors, corners)
         panel.vlines(rows["place"], rows["low"], rows["high"], colors=colors, lw=1.2)
         panel.scatter(rows["place"], rows["value"], c=colors, s=8, zorder=3)
         panel.set_title(names.label(score))
@@ -245,13 +246,17 @@ def _label_settings(axes: Axes, groups: DataFrame, names: Names) -> int:
 
 
 def _plot_bodies(
-    axes: Axes, places: np.ndarray, values: Sequence[np.ndarray], colors: Sequence[str]
+    axes: Axes,
+    places: np.ndarray,
+    values: Sequence[np.ndarray],
+    colors: Sequence[str],
+    corners: int,
 ) -> None:
-    """The shapes of violins, all in one element; the models one by one where they are few."""
+    """The shapes of violins, each side of so many corners; the models one by one where few."""
     shapes, shaped = [], []
     for place, of_group, color in zip(places, values, colors, strict=True):
         if len(of_group) >= FEWEST_IN_VIOLIN and of_group.min() < of_group.max():
-            heights = np.linspace(of_group.min(), of_group.max(), 30)
+            heights = np.linspace(of_group.min(), of_group.max(), corners)
             width = GaussianKDE(of_group)(heights)
             width *= 0.42 / width.max()
             sides = np.concatenate([place - width, (place + width)[::-1]])
@@ -352,7 +357,7 @@ def plot_hyperparameters(
 
 
 def plot_means(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES) -> np.ndarray:
-    """Scores against the values of a hyper-parameter: a line a method, a dot a seed.
+    """Scores against the values of a hyper-parameter: a line a method, a dot a seed if few.
 
     Args:
         summary: `hyperparameter_means`, of one hyper-parameter of each method.
@@ -364,7 +369,6 @@ def plot_means(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES)
     methods = split_by(summary, "method")
     colours = _colour_methods(methods, names)
     steps = {method: list(rows["value"].unique()) for method, rows in methods.items()}
-    num_dots = summary["by_seed"].map(len).sum()
     for (score, dataset), rows in summary.groupby(["score", "dataset"], sort=False):
         panel = grid[scores.index(score), datasets.index(dataset)]
         for number, (method, line) in enumerate(split_by(rows, "method").items()):
@@ -377,13 +381,13 @@ def plot_means(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES)
                 color=colours[method],
                 label=f"{names.label(method)} ({swept})",
             )
-            dots = [
-                (place, dot)
-                for place, own in zip(places, line["by_seed"], strict=True)
-                for dot in own
-            ]
-            marks = {"s": 6, "lw": 0, "alpha": 0.6, "rasterized": num_dots > MOST_DOTS}
-            panel.scatter(*zip(*dots, strict=True), color=colours[method], **marks)
+            if has_dots(summary):
+                dots = [
+                    (place, dot)
+                    for place, own in zip(places, line["by_seed"], strict=True)
+                    for dot in own
+                ]
+                panel.scatter(*zip(*dots, strict=True), s=6, lw=0, alpha=0.6, color=colours[method])
         longest = max(steps.values(), key=len)
         labels = longest if len(methods) == 1 else list(range(1, len(longest) + 1))
         panel.set_xticks(range(len(longest)), labels)
@@ -403,6 +407,11 @@ def plot_means(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES)
         list(handles.values()), list(handles), loc="outside upper left", ncols=3
     )
     return axes
+
+
+def has_dots(summary: DataFrame) -> bool:
+    """Whether `plot_means` has room for a dot for each seed."""
+    return bool(summary["by_seed"].map(len).sum() <= MOST_DOTS)
 
 
 def plot_scatter(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES) -> np.ndarray:

@@ -76,7 +76,7 @@ def render_svg(figure: Figure, prefix: str) -> str:
         figure.savefig(text, format="svg", metadata={"Date": None}, transparent=True)
     element = text.getvalue()[text.getvalue().index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
-    # Half as long, and the same picture: a hundredth of a point is enough.
+    # Half as long, and the same picture: a tenth of a point is enough for a line.
     element = re.sub(r"<!--.*?-->|(?<=>)\s+(?=<)", "", element, flags=re.DOTALL)
     element = re.sub(r' (?:d|x|y|transform)="[^"]*"', lambda match: _shorten(match[0]), element)
     used = set(re.findall(r"(?:url\(|href=\")#([^\")]+)", element))
@@ -92,7 +92,8 @@ def render_svg(figure: Figure, prefix: str) -> str:
 
 def _shorten(attribute: str) -> str:
     """An attribute of an SVG element without digits and blanks that nobody sees."""
-    shorter = re.sub(r"(\.\d\d)\d+", r"\1", attribute)
+    digits = r"\d" if attribute.startswith(" d=") else r"\d\d"
+    shorter = re.sub(rf"(\.{digits})\d+", r"\1", attribute)
     return re.sub(r"\s*([MLQCz])\s*", r"\1", shorter)
 
 
