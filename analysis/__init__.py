@@ -60,6 +60,9 @@ if TYPE_CHECKING:
     )
     from .statistics.points import rank_stability as rank_stability
     from .statistics.power import seeds_needed as seeds_needed
+    from .statistics.standing import compare_settings as compare_settings
+    from .statistics.standing import distance_from_untrained as distance_from_untrained
+    from .statistics.transfer import rate_rules as rate_rules
     from .statistics.transfer import table_1 as table_1
     from .statistics.transfer import unsupervised_selection as unsupervised_selection
     from .summary import exemplars as exemplars
@@ -95,7 +98,8 @@ else:
             "statistics.improvement": ("probability_of_improvement",),
             "statistics.points": ("rank_stability",),
             "statistics.power": ("seeds_needed",),
-            "statistics.transfer": ("table_1", "unsupervised_selection"),
+            "statistics.standing": ("compare_settings", "distance_from_untrained"),
+            "statistics.transfer": ("rate_rules", "table_1", "unsupervised_selection"),
             "summary": ("exemplars", "score_table", "training_curves"),
             "tables": ("Codes", "representation", "scores", "study_names", "trials"),
         },

@@ -14,6 +14,28 @@ def format_strength(value: float | str) -> str:
     return value if isinstance(value, str) else np.format_float_positional(value, trim="-")
 
 
+def count_decimals(spread: float, otherwise: int = 3) -> int:
+    """How many decimals show the first digit of a spread or of half an interval: 2 to 6.
+
+    Where there is no spread it is `otherwise`.
+
+    >>> count_decimals(0.0004), count_decimals(12.3), count_decimals(float("nan"))
+    (4, 2, 3)
+    """
+    if not np.isfinite(spread) or spread < 1e-6:  # the same number, but for rounding
+        return otherwise
+    return int(np.clip(np.ceil(-np.log10(spread)), 2, 6))
+
+
+def format_number(value: float, spread: float = float("nan")) -> str:
+    """A number with the decimals that its spread, or half its interval, leaves it.
+
+    >>> format_number(0.03124, 0.0004), format_number(-81.664, 12.3), format_number(0.5)
+    ('0.0312', '−81.66', '0.500')
+    """
+    return f"{value:,.{count_decimals(spread)}f}".replace("-", MINUS)
+
+
 def format_percent(share: float, digits: int = 0) -> str:
     """A share in percent.
 

@@ -233,8 +233,13 @@ def drop_references(table: DataFrame, names: Names = PAPER_NAMES) -> DataFrame:
     return table[~table["method"].isin(names.references)]
 
 
-def list_other_scores(results: ResultsReader) -> list[str]:
-    """The wide columns of metrics that the paper lacks: IRS, and those of other packages."""
+def list_other_scores(results: ResultsReader, per_factor: bool = True) -> list[str]:
+    """The wide columns of metrics that the paper lacks: IRS, and those of other packages.
+
+    Args:
+        results: an open results folder.
+        per_factor: whether scores of a single factor are among them.
+    """
     names = (
         results.table("scores", ["metric", "score"])
         .group_by(["metric", "score"])
@@ -248,6 +253,7 @@ def list_other_scores(results: ResultsReader) -> list[str]:
             for name in names
             if name["metric"] not in PAPER_PARAMETERS
             for known in ([], *factors.values())
+            if per_factor or name_factor(name["score"], known)[1] is None
         }
     )
 

@@ -26,6 +26,9 @@ from .style import FAINT, INK, SOFT
 FEWEST_IN_VIOLIN, MOST_MARKS = 6, 20
 """Models that have a shape, and models that are drawn one by one."""
 
+MOST_DOTS = 2000
+"""In a figure: models become pixels beyond, and seeds are left to their intervals."""
+
 LETTERS = 20
 """Of a label, in a line."""
 
@@ -209,7 +212,8 @@ def plot_violins(
             for row in rows.to_dict("records")
         ]
         colors = [colours[method] for method in rows["method"]]
-        _plot_bodies(panel, rows["place"].to_numpy(float), values, colors)
+        corners = 40 if by == "method" else 16
+        _plot_bodies(panel, rows["place"].to_numpy(float), values, colors, corners)
         panel.vlines(rows["place"], rows["low"], rows["high"], colors=colors, lw=1.2)
         panel.scatter(rows["place"], rows["value"], c=colors, s=8, zorder=3)
         panel.set_title(names.label(score))
@@ -242,21 +246,26 @@ def _label_settings(axes: Axes, groups: DataFrame, names: Names) -> int:
 
 
 def _plot_bodies(
-    axes: Axes, places: np.ndarray, values: Sequence[np.ndarray], colors: Sequence[str]
+    axes: Axes,
+    places: np.ndarray,
+    values: Sequence[np.ndarray],
+    colors: Sequence[str],
+    corners: int,
 ) -> None:
-    """The shapes of violins, all in one element; the models one by one where they are few."""
+    """The shapes of violins, each side of so many corners; the models one by one where few."""
     shapes, shaped = [], []
     for place, of_group, color in zip(places, values, colors, strict=True):
         if len(of_group) >= FEWEST_IN_VIOLIN and of_group.min() < of_group.max():
-            heights = np.linspace(of_group.min(), of_group.max(), 40)
+            heights = np.linspace(of_group.min(), of_group.max(), corners)
             width = GaussianKDE(of_group)(heights)
             width *= 0.42 / width.max()
             sides = np.concatenate([place - width, (place + width)[::-1]])
             shapes.append(np.column_stack([sides, np.concatenate([heights, heights[::-1]])]))
             shaped.append(color)
         if len(of_group) <= MOST_MARKS:
-            marks = np.full(len(of_group), place)
-            axes.scatter(marks, of_group, marker="_", c=color, s=25, lw=0.8, alpha=0.8)
+            # One line with gaps: an element for each mark would be most of a page.
+            across = np.tile([place - 0.2, place + 0.2, np.nan], len(of_group))
+            axes.plot(across, np.repeat(of_group, 3), c=color, lw=0.8, alpha=0.8)
     axes.add_collection(PolyCollection(shapes, facecolors=shaped, alpha=0.35, edgecolors="none"))
 
 
@@ -317,6 +326,7 @@ def plot_hyperparameters(
     axes, colours = _panels(axes, len(groups)), _colour_methods(groups, names)
     for panel, (method, rows) in zip(axes, groups.items(), strict=True):
         single = rows[rows["score"] != "average"]
+        shades_of_scores = _colour_scores(single["score"].unique())
         bars = rows[rows["score"] == "average"]
         bars = single if bars.empty else bars
         parts = list(bars["part"])
@@ -330,7 +340,7 @@ def plot_hyperparameters(
                 marker="|",
                 s=30,
                 lw=1,
-                color=_SCORE_COLOURS.get(score, INK),
+                color=shades_of_scores[score],
                 label=names.label(score),
             )
         labels = [f" {TIMES} ".join(map(names.label, part.split(" x "))) for part in parts]
@@ -347,7 +357,7 @@ def plot_hyperparameters(
 
 
 def plot_means(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES) -> np.ndarray:
-    """Scores against the values of a hyper-parameter: a line a method, a dot a seed.
+    """Scores against the values of a hyper-parameter: a line a method, a dot a seed if few.
 
     Args:
         summary: `hyperparameter_means`, of one hyper-parameter of each method.
@@ -371,12 +381,13 @@ def plot_means(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES)
                 color=colours[method],
                 label=f"{names.label(method)} ({swept})",
             )
-            dots = [
-                (place, dot)
-                for place, own in zip(places, line["by_seed"], strict=True)
-                for dot in own
-            ]
-            panel.scatter(*zip(*dots, strict=True), s=6, lw=0, alpha=0.6, color=colours[method])
+            if has_dots(summary):
+                dots = [
+                    (place, dot)
+                    for place, own in zip(places, line["by_seed"], strict=True)
+                    for dot in own
+                ]
+                panel.scatter(*zip(*dots, strict=True), s=6, lw=0, alpha=0.6, color=colours[method])
         longest = max(steps.values(), key=len)
         labels = longest if len(methods) == 1 else list(range(1, len(longest) + 1))
         panel.set_xticks(range(len(longest)), labels)
@@ -398,6 +409,11 @@ def plot_means(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES)
     return axes
 
 
+def has_dots(summary: DataFrame) -> bool:
+    """Whether `plot_means` has room for a dot for each seed."""
+    return bool(summary["by_seed"].map(len).sum() <= MOST_DOTS)
+
+
 def plot_scatter(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES) -> np.ndarray:
     """Figure 6: efficiency of boosted trees against FactorVAE score, a panel per data set."""
     groups = split_by(summary, "dataset")
@@ -413,6 +429,7 @@ def plot_scatter(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAME
                 alpha=0.6,
                 color=colours[method],
                 label=_fold(names.label(method)),
+                rasterized=len(summary) > MOST_DOTS,
             )
         panel.set_title(names.label(dataset))
         panel.set_xlabel(names.label("factor_vae_score"))
@@ -437,8 +454,7 @@ def plot_success(summary: DataFrame, axes: Axes, names: Names = PAPER_NAMES) -> 
     _check_one(summary, "dataset")
     choices = list(summary["by"].unique())
     scores = list(summary["score"].unique())
-    own = [score for score in scores if score not in _SCORE_COLOURS]
-    colours = _SCORE_COLOURS | dict(zip(own, cycle_colours([None] * len(own)), strict=True))
+    colours = _colour_scores(scores)
     for number, score in enumerate(scores):
         rows = summary[summary["score"] == score].set_index("by").loc[choices]
         places = np.arange(len(choices)) + 0.12 * (number - (len(scores) - 1) / 2)
@@ -536,6 +552,12 @@ def _colour_methods(methods: Iterable[str], names: Names) -> dict[str, str]:
     methods = list(methods)
     given = [SOFT if method in names.references else names.colour(method, "") for method in methods]
     return dict(zip(methods, cycle_colours(given), strict=True))
+
+
+def _colour_scores(scores: Iterable[str]) -> dict[str, str]:
+    """The colours of the paper's six, and further ones for others."""
+    own = [score for score in scores if score not in _SCORE_COLOURS]
+    return _SCORE_COLOURS | dict(zip(own, cycle_colours([None] * len(own)), strict=True))
 
 
 def _place_settings(rows: DataFrame, names: Names) -> tuple[dict[str, int], list[str], str]:

@@ -7,17 +7,15 @@ from ..paper.published import published_numbers
 from ..statistics.correlation import CHANCE, compare_correlations
 from ..tables import split_by
 from . import elements
+from .beside_paper import plot_published, tabulate_comparison
 from .claims import claim
 from .elements import Element
 from .parts import (
     NO_SCORES,
     Report,
     empty_section,
-    explain_nothing_published,
     keep_above_diagonal,
     plot_correlations,
-    plot_published_matrix,
-    tabulate_comparison,
 )
 
 WORDS = (
@@ -33,26 +31,29 @@ def make_section(report: Report) -> Element:
     trained = report.trained
     if not report.scores:
         return empty_section(name, title, NO_SCORES)
+    if len(report.scores) < 2:
+        only = report.names.label(report.scores[0])
+        why = f"{only} is the only score here: there is none for it to agree with. A grid's line "
+        why += "such as `metrics: [mig, sap]` asks for two."
+        return empty_section(name, title, why)
     summary = figures.figure_2(trained, report.scores)
     known = published_numbers("figure_2", report.more)
     matrices, comparisons = [], []
     for dataset, rows in split_by(summary, "dataset").items():
         matrices.append(plot_correlations(report, f"figure_2-{dataset}", rows))
-        published = known[known["dataset"] == dataset]
-        if len(published):
-            matrices.append(plot_published_matrix(report, f"published-{dataset}", published))
-            pairs = keep_above_diagonal(rows, report.scores)
-            table = trained[trained["dataset"] == dataset]
-            comparisons += tabulate_comparison(
-                report, pairs, "figure_2", table, "correlation", dataset
-            )
+        pairs = keep_above_diagonal(rows, report.scores)
+        table = trained[trained["dataset"] == dataset]
+        comparisons += plot_published(
+            report, f"published-{dataset}", known[known["dataset"] == dataset]
+        )
+        comparisons += tabulate_comparison(report, pairs, "figure_2", table, "correlation", dataset)
     return elements.section(
         name,
         title,
         elements.text(WORDS, "reading"),
         *_name_extremes(report),
         elements.pair(*matrices),
-        *(comparisons or [explain_nothing_published(report, "figure 2", known)]),
+        *comparisons,
         elements.data(figure_2=summary),
     )
 

@@ -1,6 +1,7 @@
 """What a report's page is made of: plain dictionaries that the template lays out."""
 
 import base64
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,12 +9,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from ..formats import DASH, MINUS
+from ..formats import DASH, MINUS, count_decimals
 from ..names import Names
 from ..plots.style import render_svg
 from ..summary import rank_settings
 
 Element = dict[str, Any]
+
+
+LEAST_SCALE = 0.8
+"""Of a figure on a narrow page, which scrolls sideways below it: what is smaller can't be read."""
 
 
 def section(name: str, title: str, *elements: Element | None) -> Element:
@@ -35,7 +40,9 @@ def figure(name: str, drawn: Figure, caption: str = "") -> Element:
     """A figure as inline SVG, and as a PDF beside the page; `name` is unique in the page."""
     name = name.replace("/", "_")  # it becomes the name of a file
     svg = render_svg(drawn, name)
-    return {"kind": "figure", "name": name, "figure": drawn, "svg": svg, "caption": caption}
+    least = round(LEAST_SCALE * 96 * drawn.get_figwidth())
+    shown = {"svg": svg, "caption": caption, "least": least}
+    return {"kind": "figure", "name": name, "figure": drawn, **shown}
 
 
 def data(**tables: DataFrame) -> Element:
@@ -56,7 +63,7 @@ def details(words: str, *elements: Element) -> Element:
 def gallery(pictures: Sequence[tuple[str, str]], columns: int) -> Element:
     """Pictures (address, caption), so many side by side."""
     shown = [{"source": source, "caption": caption} for source, caption in pictures]
-    return {"kind": "gallery", "pictures": shown, "columns": columns}
+    return {"kind": "gallery", "pictures": shown, "abreast": columns}
 
 
 def encode_png(png: bytes) -> str:
@@ -71,11 +78,36 @@ def walk(element: Element) -> Iterator[Element]:
         yield from walk(one)
 
 
-def cell(value: Any, digits: int = 2, spread: float | None = None, style: str = "") -> Element:
-    """One cell: numbers to `digits` decimals (counts as they are), with a spread if finite."""
+def read(element: Element) -> Iterator[str]:
+    """What an element says in words, without those within it."""
+    yield from (element[part] for part in ("text", "caption") if part in element)
+    yield from (column["title"] for column in element.get("columns", ()))
+    yield from (picture["caption"] for picture in element.get("pictures", ()))
+    yield from (
+        one["text"] for body in element.get("bodies", ()) for row in body["rows"] for one in row
+    )
+    yield from re.findall(r">([^<]+)</text>", element.get("svg", ""))
+
+
+def title_tables(section: Element) -> None:
+    """Gives each table of a section a title for those who do not see where it stands."""
+    title = section["title"]
+    for element in walk(section):
+        if element["kind"] == "heading":
+            title = f"{section['title']}: {element['text']}"
+        elif element["kind"] == "table":
+            element["title"] = title
+
+
+def cell(
+    value: Any, digits: int | None = None, spread: float | None = None, style: str = ""
+) -> Element:
+    """One cell: a number to `digits` decimals, or to those of its spread; a count as it is."""
     if isinstance(value, str):
         style = style or ("long" if len(value) > 40 else "")
         return {"text": value, "number": False, "style": style, "sort": None, "spread": ""}
+    if digits is None:
+        digits = 2 if spread is None else count_decimals(spread)
     value = value if np.isnan(value) or round(value, digits) else type(value)(0)  # no minus zero
     count = isinstance(value, int | np.integer)
     shown = DASH if np.isnan(value) else f"{value:,}" if count else f"{value:,.{digits}f}"
@@ -84,8 +116,15 @@ def cell(value: Any, digits: int = 2, spread: float | None = None, style: str = 
         "number": True,
         "style": style,
         "sort": float(value) if not np.isnan(value) else "NaN",
-        "spread": "" if spread is None or np.isnan(spread) else f"{spread:.{digits}f}",
+        "spread": _format_spread(spread, digits),
     }
+
+
+def _format_spread(spread: float | None, digits: int) -> str:
+    """A spread that is there; of numbers that are all the same, 0."""
+    if spread is None or np.isnan(spread):
+        return ""
+    return f"{spread:.{digits}f}" if round(spread, digits) else "0"
 
 
 def table(name: str, rows: DataFrame, titles: Mapping[str, str], digits: int = 2) -> Element:
@@ -94,15 +133,20 @@ def table(name: str, rows: DataFrame, titles: Mapping[str, str], digits: int = 2
         [cell(value, digits, style=STYLED.get(value, "")) for value in row]
         for row in rows[list(titles)].itertuples(index=False)
     ]
+    columns = [(title, rows[column].dtype.kind in "if") for column, title in titles.items()]
+    return plain_table(name, columns, cells)
+
+
+def plain_table(
+    name: str, columns: Sequence[tuple[str, bool]], rows: Sequence[Sequence[Element]]
+) -> Element:
+    """A table of cells, with the title of each column and whether it holds numbers."""
     return {
         "kind": "table",
         "name": name,
         "sortable": False,
-        "columns": [
-            {"title": title, "number": rows[column].dtype.kind in "if"}
-            for column, title in titles.items()
-        ],
-        "bodies": [{"rows": cells, "references": False}],
+        "columns": [{"title": title, "number": number} for title, number in columns],
+        "bodies": [{"rows": rows, "references": False}],
     }
 
 
@@ -110,33 +154,38 @@ STYLED = {"agrees": "agrees", "differs": "differs"}
 """Words with a style of their own."""
 
 
-def score_table(name: str, summary: DataFrame, names: Names) -> Element:
-    """`summary.score_table` of one data set: mean ± spread, references in a body of their own.
+def score_table(name: str, summary: DataFrame, names: Names, marks_best: bool = True) -> Element:
+    """`summary.score_table`: mean ± spread, references in a body of their own.
 
-    The best mean of each score is bold.
+    The best mean of each score on each data set is bold if `marks_best`. Of several data sets
+    each row says its own.
     """
     counts = summary.columns[summary.columns.str.endswith("_count")]
     scores = [column.removesuffix("_count") for column in counts]
     settings = "setting" in summary and summary["setting"].ne("").any()
     if settings:
         summary = summary.assign(setting_rank=rank_settings(summary["setting"]))
-    trained = summary[~summary["reference"]]
+    if "dataset" not in summary:
+        summary = summary.assign(dataset="")
+    several = summary["dataset"].nunique() > 1
+    trained = summary[~summary["reference"]].groupby("dataset")
     best = {
-        score: trained[score].max() if names.sign(score) > 0 else trained[score].min()
-        for score in scores
+        score: trained[score].agg("max" if names.sign(score) > 0 else "min") for score in scores
     }
     bodies = []
     for references in (False, True):
+        style = "top" if marks_best and not references else ""
         rows = [
             [
+                *([cell(names.label(row["dataset"]))] if several else []),
                 cell(names.label(row["method"])),
                 *([_setting_cell(row, names)] if settings else []),
                 _count_cell([int(row[count]) for count in counts]),
                 *(
                     cell(
                         row[score],
-                        spread=row.get(f"{score}_spread"),
-                        style="top" if not references and row[score] == best[score] else "",
+                        spread=row.get(f"{score}_spread", np.nan),
+                        style=style if row[score] == best[score].get(row["dataset"]) else "",
                     )
                     for score in scores
                 ),
@@ -145,7 +194,8 @@ def score_table(name: str, summary: DataFrame, names: Names) -> Element:
         ]
         if rows:
             bodies.append({"rows": rows, "references": references})
-    titles = [("Method", False), *([("Setting", False)] if settings else []), ("Models", True)]
+    titles = [("Data set", False)] if several else []
+    titles += [("Method", False), *([("Setting", False)] if settings else []), ("Models", True)]
     titles += [(names.label(score), True) for score in scores]
     return {
         "kind": "table",

@@ -20,7 +20,7 @@ from .page import (
 )
 
 SECTIONS = (
-    *("progress", "scores", "agreement", "importance", "hyperparameters", "strength"),
+    *("found", "progress", "scores", "agreement", "importance", "hyperparameters", "strength"),
     *("selection", "usefulness", "power", "studies", "provenance"),
 )
 """Those of the report that need no picture of a model."""

@@ -84,7 +84,9 @@ def _plot_means(report: Report, means: DataFrame) -> list[Element]:
         size = (0.9 + max(4.4, 2.2 * grid[1]), 0.9 + 1.5 * grid[0])
         drawn = report.plot(plots.plot_means, rows, size=size, grid=grid, sharex=True)
         methods = ", ".join(map(report.names.label, rows["method"].unique()))
-        caption = f"{methods}: means over the other settings; a dot is a seed"
-        caption += ", a bar the 95 % interval." if rows["low"].notna().any() else "."
+        told = ["means over the other settings"]
+        told += ["a dot is a seed"] if plots.has_dots(rows) else []
+        told += ["a bar is the 95 % interval"] if rows["low"].notna().any() else []
+        caption = f"{methods}: {'; '.join(told)}."
         found.append(elements.figure(f"hyperparameter-{name}", drawn, caption))
     return found

@@ -1,7 +1,10 @@
 """Figure 4 and table 1 of the report: what choosing a model without labels brings."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
-from pandas import DataFrame
+from pandas import DataFrame, Series
 
 from ...sweep.study.comparisons import FEWEST_PARTNERS, MOST_PARTNERS
 from ...words import format_count
@@ -9,10 +12,18 @@ from ..names import Names
 from ..paper import figures
 from ..paper_grid import LATER_RULES, UNSUPERVISED
 from ..plots import plots
-from ..statistics.transfer import BLIND, compare_choices, table_1, unsupervised_selection
+from ..statistics.transfer import (
+    BLIND,
+    FEWEST_SEEDS,
+    compare_choices,
+    rate_rules,
+    table_1,
+    unsupervised_selection,
+)
 from ..tables import split_by
 from . import elements
-from .claims import claim
+from .beside_paper import tabulate_comparison
+from .claims import claim, too_few
 from .elements import Element
 from .parts import (
     NO_SCORES,
@@ -24,7 +35,6 @@ from .parts import (
     keep_present,
     plot_correlations,
     plot_matrix,
-    tabulate_comparison,
 )
 
 WORDS = (
@@ -48,7 +58,7 @@ def make_section(report: Report) -> Element:
     correlations = figures.figure_4(table, unsupervised, report.scores)
     selection = unsupervised_selection(table, scores=report.scores, names=report.names)
     transfer = table_1(trained, report.scores, report.names)
-    more = {"blind": "Blind", "regret": "Regret"}
+    rules = rate_rules(table, report.scores, report.names)
     return elements.section(
         name,
         title,
@@ -67,11 +77,108 @@ def make_section(report: Report) -> Element:
                 for dataset, rows in split_by(selection, "dataset").items()
             )
         ),
+        *_recommend(report, rules),
         *_compare_datasets(report),
         elements.heading("Table 1: how often a transferred choice beats a random one"),
-        *tabulate_comparison(report, transfer, "table_1", trained, "success", **more),
-        elements.data(figure_4=correlations, selection=selection, table_1=transfer),
+        _tabulate_transfer(report, transfer),
+        *_compare_transfer(report, transfer),
+        elements.data(
+            figure_4=correlations, selection=selection, recommendations=rules, table_1=transfer
+        ),
     )
+
+
+def _tabulate_transfer(report: Report, transfer: DataFrame) -> Element:
+    """Table 1, over all scores here."""
+    shares = ("success", "low", "high", "blind", "regret")
+    rows = transfer.assign(
+        **{name: 100 * transfer[name] for name in shares},
+        row=transfer["row"].map(report.names.label),
+        column=transfer["column"].map(report.names.label),
+    )
+    titles = {
+        "row": "Used for",
+        "column": "On",
+        "success": "Success, %",
+        "low": "from",
+        "high": "to",
+    }
+    titles |= {"blind": "Blind, %", "regret": "Regret, %", "num_models": "Models", "note": "Note"}
+    if not transfer["note"].any():
+        del titles["note"]
+    return elements.table("table_1", rows, titles, digits=1)
+
+
+def _compare_transfer(report: Report, transfer: DataFrame) -> list[Element]:
+    """Table 1 beside the paper's, whose means are over its own six scores."""
+    trained, six = report.trained, report.paper_scores
+    if not six or not report.is_compared:
+        return []
+    if six != report.scores:
+        transfer = table_1(trained, six, report.names)
+    return tabulate_comparison(report, transfer, "table_1", trained, "success")
+
+
+def _recommend(report: Report, rules: DataFrame) -> list[Element]:
+    """The setting to use for each data set and score, or that no rule beats a blind choice."""
+    if rules.empty:
+        return []
+    heading = elements.heading("Which setting to use")
+    if (most := int(rules["num_seeds"].max())) < FEWEST_SEEDS:
+        words = f"Whether a rule beats a blind choice: {too_few(most, FEWEST_SEEDS)}."
+        return [heading, elements.text(words), *_tabulate_rules(report, rules)]
+    label, rows = report.names.label, []
+    for (dataset, score), given in rules.groupby(["dataset", "score"], sort=False):
+        better = given[given["beats_blind"]].sort_values("regret", kind="stable")
+        best = (better if len(better) else given.sort_values("regret", kind="stable")).iloc[0]
+        words = "No rule beats a blind choice."
+        if len(better):
+            words = f"Use {_describe_pick(report.names, best)}, which {label(best['by'])} picks."
+        elif best["num_seeds"] < FEWEST_SEEDS:
+            words = f"Nothing: {too_few(best['num_seeds'], FEWEST_SEEDS)}."
+        regret = [100 * best[name] for name in ("regret", "low", "high")]
+        rows.append((label(dataset), label(score), words, label(best["by"]), *regret))
+    titles = {"dataset": "Data set", "score": "To do well in", "words": "Recommendation"}
+    titles |= {"by": "Least regret by", "regret": "Regret, %", "low": "from", "high": "to"}
+    words = (
+        "A rule is recommended if it loses less than a blind choice, whose regret is 100 %, by a "
+        "test of all rules together; the setting is the one it picks most often. One row in forty "
+        "may be chance."
+    )
+    table = DataFrame(rows, columns=list(titles))
+    shown = elements.table("recommendations", table, titles, digits=0)
+    return [heading, elements.text(words, "reading"), shown, *_tabulate_rules(report, rules)]
+
+
+def _tabulate_rules(report: Report, rules: DataFrame) -> list[Element]:
+    """What each rule picks on each data set, and its regret by score."""
+    names, found = report.names, []
+    for dataset, rows in split_by(rules, "dataset").items():
+        regret = 100 * rows.pivot(index="by", columns="score", values="regret")
+        half = 50 * (rows["high"] - rows["low"]).groupby([rows["by"], rows["score"]]).first()
+        regret = regret[list(rows["score"].unique())]
+        body = [
+            [
+                elements.cell(names.label(pick["by"])),
+                elements.cell(_describe_pick(names, pick)),
+                elements.cell(pick["num_picked"]),
+                *(
+                    elements.cell(value, 0, half[pick["by"], score])
+                    for score, value in regret.loc[pick["by"]].items()
+                ),
+            ]
+            for pick in rows.drop_duplicates("by").to_dict("records")
+        ]
+        titles = [("Rule", False), ("Picks most often", False), ("In seeds", True)]
+        titles += [(f"{names.label(score)}, %", True) for score in regret]
+        table = elements.plain_table(f"rules-{dataset}", titles, body)
+        found.append(elements.details(f"{names.label(dataset)}: what each rule picks", table))
+    words = "Regret by score, ± half its 95 % interval; that of a blind choice is 100 %."
+    return [*found, elements.text(words, "note")]
+
+
+def _describe_pick(names: Names, pick: Mapping[Any, Any] | Series) -> str:
+    return f"{names.label(pick['method'])} {names.label_setting(pick['setting'])}".strip()
 
 
 def _plot_success(report: Report, dataset: str, rows: DataFrame) -> Element:

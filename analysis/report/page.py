@@ -1,6 +1,7 @@
 """One static page that says what a results folder shows."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -13,14 +14,18 @@ from ...words import format_count
 from ..choice import Parameters, Seed
 from ..formats import DASH, TIMES, format_percent
 from ..names import Names
-from ..paper.published import differences_from_paper, published_numbers
+from ..paper.published import published_numbers
+from ..paper_grid import LATER_RULES
 from ..plots.style import save_pdf
 from ..summary import sort_as_paper
-from ..tables import ResultsReader, open_results, scores, trials
+from ..tables import ResultsReader, list_other_scores, open_results, scores, trials
 from . import (
     agreement,
+    beside_paper,
     bound,
     elements,
+    found,
+    glossary,
     hyperparameters,
     model_selection,
     power,
@@ -34,7 +39,7 @@ from . import (
 from .absent import find_remaining
 from .elements import Element
 from .explorer import explorer_path, write_explorer
-from .parts import Report, tally_verdicts
+from .parts import Report, keep_present
 from .pictures import choose_pictures, ranking_score
 
 
@@ -122,10 +127,31 @@ def read_report(
     )
     if not own.equals(others):
         report = report._replace(of_paper=report._replace(mean=papers[0], sampled=papers[1]))
-    return report._replace(beside=both)
+    return report._replace(beside=both, own=_list_own_scores(folder))
 
+
+def _list_own_scores(folder: ResultsReader) -> tuple[str, ...]:
+    """Scores of whole representations beside the paper's six, for whatever is said of those.
+
+    Rules to choose models by are none, nor are the parts of the bound: these have their own places.
+    """
+    apart = {*LATER_RULES, *bound.SCORES}
+    others = list_other_scores(folder, per_factor=False)
+    return ("dci_completeness", *(name for name in others if name not in apart))
+
+
+def _mark_own_scores(report: Report) -> Report:
+    """The report with an asterisk at each score that is none of the paper's six."""
+    names, there = report.names, keep_present(report.mean, report.own)
+    labels = {name: f"{names.label(name)}*" for name in there}
+    return report._replace(names=replace(names, labels={**names.labels, **labels}))
+
+
+MOST_NAMED = 7
+"""Methods or data sets in a sentence; more are counted."""
 
 SECTIONS: dict[str, Callable[[Report], Element | None]] = {
+    "found": found.make_section,
     "progress": progress.make_progress,
     "scores": progress.make_scores,
     "agreement": agreement.make_section,
@@ -148,44 +174,56 @@ def make_sections(report: Report, names: Iterable[str] = tuple(SECTIONS)) -> lis
     """Sections of the page, all if none are named.
 
     One that has nothing to show says why, or is left out. One that fails costs none of the others:
-    it says so, and has the exception as "error". The first counts the verdicts of all.
+    it says so, and has the exception as "error". The last two explain the words of all, and have
+    their comparisons with the paper.
     """
-    made = (_make_section(name, SECTIONS[name], report) for name in names)
-    sections = [section for section in made if section]
-    inner = [element for section in sections for element in elements.walk(section)]
-    verdicts = [verdict for element in inner for verdict in element.get("verdicts", ())]
-    sections[0]["elements"] += [elements.text(words) for words in tally_verdicts(verdicts)]
+    report = _mark_own_scores(report)
+    sections, comparisons = [], {}
+    for name in names:
+        section = _make_section(name, lambda name=name: _make_parted(report, name))
+        if section:
+            sections.append(section)
+            comparisons[section["title"]] = section.pop("comparisons", [])
+    paper = _make_section("paper", lambda: beside_paper.make_section(report, comparisons))
+    last = [paper] if paper else []
+    words = glossary.make_section([*sections, *last])
+    sections = [*sections, *([words] if words else []), *last]
+    for section in sections:
+        elements.title_tables(section)
     return sections
 
 
-def _make_section(
-    name: str, make: Callable[[Report], Element | None], report: Report
-) -> Element | None:
+def _make_parted(report: Report, name: str) -> Element | None:
+    """A section, with its comparisons with the paper apart: those of the paper's parameters."""
+    make = SECTIONS[name]
+    section = make(report)
+    if section:
+        section["elements"] += _explain_asterisk(report, section)
+        section["comparisons"] = beside_paper.take_comparisons(section)
+        if report.of_paper is not None and (of_paper := make(report.of_paper)):
+            section["comparisons"] = beside_paper.take_comparisons(of_paper)
+    return section
+
+
+def _explain_asterisk(report: Report, section: Element) -> list[Element]:
+    """A note on the own scores that a section shows, if it shows any."""
+    said = {words for one in elements.walk(section) for words in elements.read(one)}
+    labels = {name: report.names.label(name) for name in keep_present(report.mean, report.own)}
+    shown = [name for name, label in labels.items() if any(label in words for words in said)]
+    if not shown:
+        return []
+    lower = [labels[name] for name in shown if report.names.sign(name) < 0]
+    less = f" Of {', '.join(lower)} less is better." if lower else ""
+    return [elements.text(f"* is not one of the paper's six scores.{less}", "note")]
+
+
+def _make_section(name: str, make: Callable[[], Element | None]) -> Element | None:
     try:
-        section = make(report)
-        of_paper = make(report.of_paper) if report.of_paper is not None else None
-        if section and of_paper:
-            _take_comparisons(section, of_paper)
-        return section
+        return make()
     except Exception as error:
         why = f"This section could not be made, by a fault of Teasel's: {error!r}."
         failed = elements.section(name, name.capitalize(), elements.text(why, "notice"))
         return failed | {"error": error}
-
-
-def _take_comparisons(section: Element, of_paper: Element) -> None:
-    """Puts the comparisons with the paper in one section where another has its own."""
-    taken = [element for element in of_paper["elements"] if element.get("compares")]
-    place = next((n for n, own in enumerate(section["elements"]) if own.get("compares")), None)
-    if taken and place is not None:
-        words = "These scores have the paper's parameters; the others on this page have not."
-        others = [own for own in section["elements"] if not own.get("compares")]
-        section["elements"] = [
-            *others[:place],
-            elements.text(words, "note"),
-            *taken,
-            *others[place:],
-        ]
 
 
 def raise_failed(sections: list[Element], page: object) -> None:
@@ -228,18 +266,19 @@ def render(
 def _template() -> jinja2.Template:
     loader = jinja2.PackageLoader("teasel.analysis.report", "")
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
+    environment.filters["explain"] = glossary.Explainer()
     return environment.get_template("report.html")
 
 
 def describe_study(report: Report) -> str:
     """What the study is, in one sentence."""
     trained = report.drop_references(report.trials)
-    methods = [report.names.label(name) for name in trained["method"].unique()]
-    datasets = [report.names.label(name) for name in report.datasets]
-    return (
-        f"{format_count(len(trained), 'trained model')} "
-        f"({_join(methods)}) on {_join(datasets)}, scored for disentanglement."
+    methods, datasets = (
+        _join([report.names.label(name) for name in given], what)
+        for given, what in ((trained["method"].unique(), "method"), (report.datasets, "data set"))
     )
+    models = format_count(len(trained), "trained model")
+    return f"{models} ({methods}) on {datasets}, scored for disentanglement."
 
 
 def _list_facts(report: Report) -> list[dict]:
@@ -262,30 +301,24 @@ def _list_facts(report: Report) -> list[dict]:
 
 
 def list_notices(report: Report) -> list[str]:
-    """What the grids of the study say of it, and in what it is not the paper's."""
+    """What the grids of the study say of it."""
     entries = report.folder.study.get("grids", [])
-    notices = [entry["description"] for entry in entries if entry.get("description")]
-    if found := differences_from_paper(report.drop_references(report.trials)):
-        notices.append(
-            f"This is not the study of Locatello et al. (2019): {'; '.join(found)}. Its numbers "
-            "show what these models do; they say nothing for or against the paper."
-        )
-    return list(dict.fromkeys(notices))
+    return list(dict.fromkeys(each["description"] for each in entries if each.get("description")))
 
 
 def _write_gallery(report: Report, folder: Path) -> None:
     """Writes the pictures of the best, median and worst model per data set and method."""
     pictures = choose_pictures(report, by=("dataset", "method"))
     sections = []
-    for dataset, found in groupby(pictures, key=lambda picture: picture.dataset):
+    for dataset, some in groupby(pictures, key=lambda picture: picture.dataset):
         addresses = []
-        for picture in found:
+        for picture in some:
             (folder / f"{picture.name}.png").write_bytes(picture.png)
             addresses.append((f"{picture.name}.png", picture.caption))
         gallery = elements.gallery(addresses, columns=3)
         label = report.names.label(dataset)
         sections.append(elements.section(f"gallery-{dataset}", label, gallery))
-    score = report.names.label(ranking_score(report.trained))
+    score = report.names.label(ranking_score(report.trained, report.own))
     words = f"The best, the median and the worst model of each method, by {score}."
     page = _template().render(
         title=f"{report.folder.study['study']}: gallery",
@@ -301,5 +334,8 @@ def _write_gallery(report: Report, folder: Path) -> None:
     (folder / "gallery.html").write_text(page, encoding="utf-8")
 
 
-def _join(names: list[str]) -> str:
+def _join(names: list[str], what: str) -> str:
+    """The names, or how many they are."""
+    if len(names) > MOST_NAMED:
+        return format_count(len(names), what)
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]])) or "none"

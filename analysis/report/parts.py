@@ -1,21 +1,18 @@
-"""What several sections of the report share: the results they show, matrices and comparisons."""
+"""What several sections of the report share: the results they show, and matrices."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from ...sweep.study.remaining import Remaining
 from ...words import format_count
-from ..formats import DASH, MINUS, format_percent
 from ..names import Names
-from ..paper.compare import compare_with_paper
-from ..paper.published import MODELS_PER_DATASET, paper_coverage
-from ..paper_grid import DISENTANGLEMENT, paper_grid
+from ..paper.published import paper_coverage
+from ..paper_grid import DISENTANGLEMENT
 from ..plots import plots
 from ..plots.style import make_figure
 from ..tables import ResultsReader, drop_references
@@ -25,7 +22,10 @@ from .elements import Element
 MOST_ROWS = 20
 """Of a comparison that is shown at once."""
 
-NO_SCORES = "No trained model has one of the paper's scores yet."
+NO_SCORES = (
+    "No trained model has a disentanglement score yet. A grid's line such as `metrics: [mig, dci]` "
+    "asks for some."
+)
 
 
 class Report(NamedTuple):
@@ -43,6 +43,7 @@ class Report(NamedTuple):
             such; None if it would be the same.
         beside: the wide scores of the mean representation of this study and another; None if there
             is no other.
+        own: scores of whole representations that are none of the paper's six, as wide columns.
     """
 
     folder: ResultsReader
@@ -54,6 +55,7 @@ class Report(NamedTuple):
     left: Remaining | None = None
     of_paper: "Report | None" = None
     beside: DataFrame | None = None
+    own: tuple[str, ...] = ()
 
     @property
     def datasets(self) -> list[str]:
@@ -62,8 +64,18 @@ class Report(NamedTuple):
 
     @property
     def scores(self) -> list[str]:
-        """The disentanglement scores that some trained model has."""
+        """The disentanglement scores that some trained model has: the paper's six, then others."""
+        return keep_present(self.trained, (*DISENTANGLEMENT, *self.own))
+
+    @property
+    def paper_scores(self) -> list[str]:
+        """Those of the paper's six."""
         return keep_present(self.trained, DISENTANGLEMENT)
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether there may be numbers to hold these against: the paper's, or the reader's own."""
+        return self.more is not None or bool(paper_coverage(self.trained)["num_models"].any())
 
     @property
     def trained(self) -> DataFrame:
@@ -94,20 +106,9 @@ def empty_section(name: str, title: str, why: str) -> Element:
     return elements.section(name, title, elements.text(why, "note"))
 
 
-def describe_coverage(table: DataFrame) -> str:
-    """How many of the paper's cells these models fill, in words; nothing if none of its data."""
-    known = [name for name in paper_grid()["datasets"] if (table["dataset"] == name).any()]
-    total = len(known) * MODELS_PER_DATASET
-    if not total:
-        return ""
-    share = paper_coverage(table)["num_models"].sum() / total
-    percent = format_percent(share, 0 if share in (0, 1) else 1)
-    return f"{percent} of the paper's {total:,} cells filled"
-
-
 def describe_models(table: DataFrame) -> str:
-    """How many models these are, and how many of the paper's cells they fill, if any."""
-    return ", ".join(filter(None, [format_count(len(table), "model"), describe_coverage(table)]))
+    """How many models these are."""
+    return format_count(len(table), "model")
 
 
 def name_missing_references(report: Report) -> list[Element]:
@@ -123,63 +124,6 @@ def name_missing_references(report: Report) -> list[Element]:
     return [elements.text(words, "note")]
 
 
-def tabulate_comparison(
-    report: Report,
-    summary: DataFrame,
-    figure: str,
-    table: DataFrame,
-    value: str,
-    dataset: str = "",
-    score: str = "",
-    **more: str,
-) -> list[Element]:
-    """A table of our numbers, the published ones, and whether they agree.
-
-    Args:
-        report: the results.
-        summary: our numbers; this and what follows as in `compare_with_paper`.
-        figure: which published table.
-        table: the wide scores that the numbers are of.
-        value: the column to compare.
-        dataset: of the published table.
-        score: of the published table.
-        more: titles of further columns; with any, entries without a published number show too.
-    """
-    compared = compare_with_paper(summary, figure, table, value, dataset, score, report.more)
-    name = "-".join(filter(None, ["comparison", figure, dataset, score]))
-    shown = compared if more else compared[compared["published"].notna()]
-    if shown.empty:
-        return []
-    reasons = [[part for part in why.split("; ") if part] for why in shown["why"]]
-    common = [part for part in reasons[0] if all(part in others for others in reasons)]
-    own = ["; ".join(part for part in parts if part not in common) for parts in reasons]
-    rows = shown.assign(
-        row=shown["row"].map(report.names.label),
-        column=shown["column"].map(report.names.label),
-        interval=[
-            DASH if np.isnan(low) else f"{100 * low:.1f} to {100 * high:.1f}".replace("-", MINUS)
-            for low, high in zip(shown["low"], shown["high"], strict=True)
-        ],
-        why=own,
-        **{column: 100 * shown[column] for column in (value, "published", "difference", *more)},
-    )
-    titles = {"row": "", "column": " ", value: "Ours, %", "interval": "95 % interval"}
-    titles |= {column: f"{title}, %" for column, title in more.items()}
-    titles |= {"num_models": "Models", "published": "Published, %", "difference": "Difference"}
-    titles |= {"comparison": "Comparison"}
-    titles |= {"why": "Why"} if any(own) else {}
-    whole = elements.table(name, rows, titles, digits=1)
-    whole["verdicts"] = list(shown["comparison"])
-    if len(rows) > MOST_ROWS:
-        whole = elements.details(f"All {len(rows)} numbers beside the published ones", whole)
-    none = set(shown["comparison"]) == {"not comparable"}
-    words = [f"{'Not comparable' if none else 'Of all'}: {'; '.join(common)}."] if common else []
-    words += [f"Behind it: {describe_models(table)}.", *tally_verdicts(list(shown["comparison"]))]
-    if sources := [source for source in shown["source"].unique() if source]:
-        words += [f"Published numbers: {'; '.join(sources)}."]
-    return [each | {"compares": True} for each in (whole, elements.text(" ".join(words), "note"))]
-
-
 def tally_verdicts(verdicts: Sequence[str]) -> list[str]:
     """How many numbers agree and differ, beside what chance alone would do; nothing of none."""
     agree, differ = (list(verdicts).count(word) for word in ("agrees", "differs"))
@@ -191,21 +135,16 @@ def tally_verdicts(verdicts: Sequence[str]) -> list[str]:
     ]
 
 
-def plot_correlations(
-    report: Report, name: str, rows: DataFrame, size: tuple[float, float] | None = None
-) -> Element:
+def plot_correlations(report: Report, name: str, rows: DataFrame) -> Element:
     """Rank correlations of one data set, with what they are over; a line if there are none.
 
     Args:
         report: the results.
         name: of the figure.
         rows: of one data set, or of "average".
-        size: in inches; by the number of rows and columns if None.
     """
-    dataset, trained = str(rows["dataset"].iat[0]), report.trained
-    own = trained if dataset == "average" else trained[trained["dataset"] == dataset]
-    num_models = format_count(rows["num_models"].max(), "model")
-    behind = ", ".join(filter(None, [num_models, describe_coverage(own)]))
+    dataset = str(rows["dataset"].iat[0])
+    behind = format_count(rows["num_models"].max(), "model")
     if rows["correlation"].isna().all():
         reasons = "; ".join(dict.fromkeys(rows["note"]))
         words = f"{report.names.label(dataset)}: no correlation over {behind} ({reasons})."
@@ -220,7 +159,7 @@ def plot_correlations(
     if half.notna().any():
         notes.insert(1, f"95 % intervals of up to ± {100 * half.max():.0f}")
     caption = f"{title}: {'; '.join(notes)}."
-    return plot_matrix(report, name, rows, caption, "correlation", size=size)
+    return plot_matrix(report, name, rows, caption, "correlation")
 
 
 def plot_matrix(
@@ -239,32 +178,9 @@ def plot_matrix(
     return elements.figure(name, report.plot(plot, rows, size=size), caption)
 
 
-def plot_published_matrix(
-    report: Report, name: str, published: DataFrame, size: tuple[float, float] | None = None
-) -> Element:
-    """The matrix that the paper prints for a data set."""
-    dataset = report.names.label(published["dataset"].iat[0])
-    caption = f"Published, {dataset}: {published['source'].iat[0]}; 1,800 models."
-    return plot_matrix(report, name, published, caption, "published", size=size)
-
-
 def keep_above_diagonal(rows: DataFrame, names: list[str]) -> DataFrame:
     """The entries of a symmetric matrix above its diagonal."""
     return rows[rows["row"].map(names.index) < rows["column"].map(names.index)]
-
-
-def explain_nothing_published(report: Report, what: str, known: DataFrame) -> Element:
-    """Says that the paper's numbers are not at hand, or are of other data sets."""
-    where = "no numbers of the paper are at hand"
-    if len(known):
-        labels = dict.fromkeys(report.names.label(name) for name in known["dataset"] if name)
-        where = (
-            f"the paper's numbers at hand are of {' and '.join(labels)}, which is not among these "
-            "results"
-        )
-    return elements.text(
-        f"Beside the paper's {what}: {where}. A JSON file of yours can add some.", "note"
-    )
 
 
 MOST_ABREAST = 6

@@ -1,11 +1,12 @@
 """Pictures of the models worth a look: the best, the median and the worst."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pandas import DataFrame
 
+from ..formats import format_number
 from ..names import Names
 from ..paper_grid import DISENTANGLEMENT
 from ..summary import exemplars
@@ -24,9 +25,14 @@ class Picture(NamedTuple):
     caption: str
 
 
-def ranking_score(trained: DataFrame) -> str | None:
-    """The score that tells which model is best: MIG, or else the first the models have."""
-    candidates = ("mig", *DISENTANGLEMENT, "elbo")
+def ranking_score(trained: DataFrame, own: Iterable[str] = ()) -> str | None:
+    """The score that tells which model is best: MIG, or else the first the models have.
+
+    Args:
+        trained: wide scores of trained models.
+        own: scores that count where there is none of the paper's six.
+    """
+    candidates = ("mig", *DISENTANGLEMENT, *own, "elbo")
     there = (name for name in candidates if name in trained and trained[name].notna().any())
     return next(there, None)
 
@@ -43,7 +49,7 @@ def choose_pictures(
         by: what makes a group: the data set, or data set and method.
         which: those of the three to show.
     """
-    score = ranking_score(report.trained)
+    score = ranking_score(report.trained, report.own)
     if score is None:
         return []
     chosen = exemplars(report.trained, score, by, report.names)
@@ -71,5 +77,5 @@ def _describe(names: Names, model: Mapping[Any, Any], score: str) -> str:
     method = " ".join(filter(None, [names.label(model["method"]), setting]))
     return (
         f"{model['which']} model: {method}, seed {model['seed']}, "
-        f"{names.label(score)} {model[score]:.2f}"
+        f"{names.label(score)} {format_number(model[score])}"
     )

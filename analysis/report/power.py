@@ -24,7 +24,7 @@ def make_section(report: Report) -> Element:
     known = summary[summary["num_seeds"].notna()]
     if known.empty:
         reasons = "; ".join(dict.fromkeys(summary["note"]))
-        reasons = reasons or "no model has one of the paper's scores yet"
+        reasons = reasons or "no model has a disentanglement score yet (`metrics: [mig]`)"
         return empty_section(name, title, f"It cannot be told: {reasons}.")
     return elements.section(
         name,

@@ -10,8 +10,6 @@ from ...words import readable
 from ..factors import factors_of
 from ..formats import MINUS
 from ..names import Names
-from ..paper.compare import RULE
-from ..paper.published import paper_coverage
 from ..paper_grid import DISENTANGLEMENT, PREDICTION
 from ..plots import plots
 from ..plots.style import make_figure
@@ -37,9 +35,9 @@ MOST_COLUMNS = 8
 
 
 def make_progress(report: Report) -> Element:
-    """How much of the study is there; of the paper's grid, too, where they share cells."""
+    """How much of the study is there."""
     rows = _count_models(report)
-    rows = rows.assign(dataset=rows["dataset"].map(report.names.label), share=100 * rows["share"])
+    rows = rows.assign(dataset=rows["dataset"].map(report.names.label))
     titles = {
         "dataset": "Data set",
         "models": "Models trained",
@@ -47,24 +45,16 @@ def make_progress(report: Report) -> Element:
         "settings": "Settings",
         "seeds": "Seeds",
     }
-    rule = []
-    if rows["num_models"].any():
-        titles |= {"num_models": "Of the paper's grid", "share": "Share of its 1,800, %"}
-        rule = [
-            elements.heading("When a number is compared with the paper's"),
-            elements.text(RULE),
-        ]
     return elements.section(
         "progress",
         "How far the study is",
         elements.table("filled", rows, titles, digits=1),
         *name_absent(report.folder, report.left, report.names),
-        *rule,
     )
 
 
 def _count_models(report: Report) -> DataFrame:
-    """A row per data set: models, those with every score, settings, seeds, and the coverage.
+    """A row per data set: models, those with every score, settings and seeds.
 
     Every score is what the study asks of a model on its data set; of a made study, what any has.
     """
@@ -81,14 +71,15 @@ def _count_models(report: Report) -> DataFrame:
         settings=("cell", "nunique"),
         seeds=("seed", "nunique"),
     )
-    return counts.reset_index().merge(paper_coverage(trained), on="dataset")
+    return counts.reset_index()
 
 
 def make_scores(report: Report) -> Element:
     """Mean scores of every setting, with those of what nothing has trained."""
     name, title = "scores", "Scores"
     of_paper = keep_present(report.mean, (*DISENTANGLEMENT, *PREDICTION))
-    others = keep_present(report.mean, list_other_scores(report.folder))
+    given = ["dci_completeness", *list_other_scores(report.folder)]
+    others = keep_present(report.mean, given)
     if not of_paper and not others:
         return empty_section(name, title, NO_SCORES)
     summary = score_table(report.mean, [*of_paper, *others], names=report.names)
@@ -97,9 +88,10 @@ def make_scores(report: Report) -> Element:
     for dataset in report.datasets:
         label = report.names.label(dataset)
         tables.append(elements.heading(label))
-        tables += _tabulate_scores(report, dataset, f"scores-{dataset}", of_paper)
-        if others:
-            tables.append(elements.heading(f"{label}: scores that are not the paper's"))
+        if of_paper:
+            tables += _tabulate_scores(report, dataset, f"scores-{dataset}", of_paper)
+        if others and of_paper:
+            tables.append(elements.heading(f"{label}: scores beside the paper's six"))
         for first in range(0, len(others), MOST_COLUMNS):
             columns = others[first : first + MOST_COLUMNS]
             tables += _tabulate_scores(report, dataset, f"others-{dataset}-{first}", columns)
@@ -128,7 +120,7 @@ def _introduce_scores(several: bool) -> list[Element]:
 
 def _introduce_others(names: Names, others: list[str]) -> Element:
     lower = [names.label(name) for name in others if names.sign(name) < 0]
-    words = "Scores that are not the paper's stand apart, and in no other section."
+    words = "Scores beside the paper's six stand apart; * marks those that other sections have too."
     words += f" Less is better of {', '.join(lower)}." if lower else ""
     return elements.text(words, "reading")
 
@@ -192,7 +184,7 @@ def make_pictures(report: Report) -> Element:
     pictures = choose_pictures(report, which=("best", "median"))
     if not pictures:
         return empty_section(name, title, "No pictures of these models are stored.")
-    score = report.names.label(ranking_score(report.trained))
+    score = report.names.label(ranking_score(report.trained, report.own))
     words = (
         f"The best and the median trained model by {score}. "
         "Reconstructions stand to the right of their originals; a traversal's row moves one latent "
@@ -212,7 +204,7 @@ def make_pictures(report: Report) -> Element:
 def make_codes(report: Report) -> Element:
     """A map of the best model's codes."""
     name, title = "codes", "One model's codes"
-    score = ranking_score(report.trained)
+    score = ranking_score(report.trained, report.own)
     if score is None:
         return empty_section(name, title, "No model has a score yet, to be the best by.")
     ranked = exemplars(report.trained, score, names=report.names)

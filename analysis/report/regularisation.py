@@ -6,6 +6,7 @@ from ..paper import figures
 from ..plots import plots
 from ..tables import split_by
 from . import elements
+from .beside_paper import mark
 from .claims import tell_changes
 from .elements import Element
 from .parts import MOST_ABREAST, Report, describe_models, empty_section, panel_grid
@@ -23,7 +24,10 @@ def make_section(report: Report) -> Element:
     name, title = "strength", "What does regularisation do?"
     summary = figures.figure_1(report.trained, report.drop_references(report.sampled))
     if summary.empty:
-        why = "No model has its latents' dependence scored (unsupervised)."
+        why = (
+            "No model has its latents' dependence scored. The line `metrics: [unsupervised]` of a "
+        )
+        why += "grid asks for it."
         return empty_section(name, title, why)
     several = summary.groupby(["dataset", "method"])["setting"].transform("nunique") > 1
     lacking = [
@@ -49,7 +53,7 @@ def make_section(report: Report) -> Element:
         ),
         *lacking,
         *plotted,
-        elements.text(NOT_COMPARED, "note"),
+        *mark(elements.text(NOT_COMPARED, "note")),
         elements.data(figure_1=summary),
     )
 

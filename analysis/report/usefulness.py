@@ -12,6 +12,7 @@ from ..statistics.correlation import CHANCE, compare_correlations
 from ..summary import score_table
 from ..tables import split_by
 from . import elements
+from .beside_paper import plot_published, tabulate_comparison
 from .claims import claim
 from .elements import Element
 from .parts import (
@@ -19,13 +20,10 @@ from .parts import (
     Report,
     describe_models,
     empty_section,
-    explain_nothing_published,
     keep_present,
     name_missing_references,
     panel_grid,
     plot_correlations,
-    plot_published_matrix,
-    tabulate_comparison,
 )
 
 WORDS = (
@@ -33,8 +31,6 @@ WORDS = (
     "10,000 labels, and with efficiency (accuracy at 100 labels / accuracy at 10,000), in "
     "percent."
 )
-SIZE = (8.4, 3.0)
-"""Of a matrix, in inches: six scores and ten columns."""
 
 
 def make_section(report: Report) -> Element:
@@ -43,7 +39,9 @@ def make_section(report: Report) -> Element:
     trained = report.trained
     downstream = keep_present(trained, DOWNSTREAM)
     if not downstream:
-        return empty_section(name, title, "No model has a downstream task scored yet.")
+        why = "No model has a downstream task scored yet. The line `metrics: [downstream_lr, "
+        why += "downstream_gbt]` of a grid asks for it."
+        return empty_section(name, title, why)
     if not report.scores:
         return empty_section(name, title, NO_SCORES)
     summary = figures.figure_5(trained, report.scores, downstream)
@@ -51,16 +49,10 @@ def make_section(report: Report) -> Element:
     known = published_numbers("figure_5", report.more)
     matrices, comparisons = [], []
     for dataset, rows in split_by(summary, "dataset").items():
-        matrices.append(plot_correlations(report, f"figure_5-{dataset}", rows, SIZE))
-        published = known[known["dataset"] == dataset]
-        if len(published):
-            matrices.append(
-                plot_published_matrix(report, f"published-5-{dataset}", published, SIZE)
-            )
-            table = trained[trained["dataset"] == dataset]
-            comparisons += tabulate_comparison(
-                report, rows, "figure_5", table, "correlation", dataset
-            )
+        matrices.append(plot_correlations(report, f"figure_5-{dataset}", rows))
+        published, table = (each[each["dataset"] == dataset] for each in (known, trained))
+        comparisons += plot_published(report, f"published-5-{dataset}", published)
+        comparisons += tabulate_comparison(report, rows, "figure_5", table, "correlation", dataset)
     return elements.section(
         name,
         title,
@@ -68,7 +60,7 @@ def make_section(report: Report) -> Element:
         *_name_most_useful(report, downstream),
         *matrices,
         *([_plot_points(report, points)] if len(points) else []),
-        *(comparisons or [explain_nothing_published(report, "figure 5", known)]),
+        *comparisons,
         *_tabulate_accuracies(report, downstream),
         elements.data(figure_5=summary, figure_6=points),
     )

@@ -11,6 +11,7 @@ from ..paper import figures
 from ..plots import plots
 from ..statistics.importance import (
     compare_seed_shares,
+    explain_variance,
     importance,
     scale_to_bars,
     variance_explained,
@@ -18,6 +19,7 @@ from ..statistics.importance import (
 from ..statistics.improvement import probability_of_improvement
 from ..tables import split_by
 from . import elements
+from .beside_paper import tabulate_comparison
 from .claims import claim
 from .elements import Element
 from .parts import (
@@ -25,11 +27,9 @@ from .parts import (
     NO_SCORES,
     Report,
     count_settings,
-    describe_coverage,
     empty_section,
     panel_grid,
     plot_matrix,
-    tabulate_comparison,
 )
 from .pictures import ranking_score
 
@@ -52,9 +52,12 @@ def make_section(report: Report) -> Element:
         why = "All models have one setting: there is nothing to tell apart."
         return empty_section(name, title, why)
     summary = importance(trained, scores)
-    explained = variance_explained(trained, scores)
+    explained = explain_variance(summary)
     improvement = pd.concat(
-        [probability_of_improvement(trained, score).assign(score=score) for score in scores],
+        [
+            probability_of_improvement(trained, score, report.names).assign(score=score)
+            for score in scores
+        ],
         ignore_index=True,
     )
     means = {by: figures.figure_3(report.mean, scores, by) for by in ("method", "setting")}
@@ -63,6 +66,7 @@ def make_section(report: Report) -> Element:
         title,
         elements.text(WORDS, "reading"),
         *_plot_shares(report, summary),
+        *_tabulate_explained(report, explained),
         *_compare(report, explained),
         elements.heading("The spread of the scores"),
         *(
@@ -84,12 +88,37 @@ def make_section(report: Report) -> Element:
     )
 
 
+def _tabulate_explained(report: Report, explained: DataFrame) -> list[Element]:
+    """What the method explains of each score on each data set, and what its setting adds."""
+    shown = explained[explained["corrected"].notna() & (explained["dataset"] != "average")]
+    if shown.empty:
+        return []
+    key, label = ["dataset", "score"], report.names.label
+    of_method, of_both = (
+        shown[shown["row"] == row].set_index(key) for row in ("method", "method and setting")
+    )
+    rows = 100 * of_method[["corrected", "low", "high"]].join(
+        of_both[["corrected", "low", "high"]].add_suffix("_both")
+    )
+    rows = rows.reset_index().assign(
+        **{name: [label(one) for one in rows.index.get_level_values(name)] for name in key}
+    )
+    titles = {"dataset": "Data set", "score": "Score", "corrected": "Method, %", "low": "from"}
+    titles |= {"high": "to", "corrected_both": "Method and setting, %", "low_both": "from"}
+    table = elements.table("variance-explained", rows, titles | {"high_both": "to"}, digits=1)
+    return [elements.details("What method and setting explain, in numbers", table)]
+
+
 def _compare(report: Report, explained: DataFrame) -> list[Element]:
-    """The average shares beside the paper's.
+    """The average shares beside the paper's, which are over its own six scores.
 
     The corrected share is compared, which has an interval: with the paper's 50 seeds the plain
     share that it prints is above it by .01 at the most, with 10 seeds by .04.
     """
+    if not report.paper_scores or not report.is_compared:
+        return []
+    if report.paper_scores != report.scores:
+        explained = variance_explained(report.trained, report.paper_scores)
     average = explained[explained["dataset"] == "average"].assign(column="average")
     if average.empty:
         return []
@@ -152,7 +181,7 @@ def _plot_violins(
     methods = by_method[by_method["dataset"] == dataset]
     settings = report.drop_references(by_setting[by_setting["dataset"] == dataset])
     if settings.empty:
-        why = f"{label}: no model has one of the paper's scores yet."
+        why = f"{label}: no model has one of these scores yet."
         return [elements.text(why, "note")]
     if len(rows) == 1:
         return [elements.text(f"{label}: one model has no spread.", "note")]
@@ -160,8 +189,9 @@ def _plot_violins(
     lines, columns = panel_grid(count, most=max(1, int(9 / width)))
     narrow = report.plot(
         *(plots.plot_violins, rows, methods),
-        size=(0.6 + width * columns, 0.3 + 2.1 * lines),
+        size=(0.6 + width * columns, 0.3 + (2.1 if columns > 1 else 1.4) * lines),
         grid=(lines, columns),
+        sharex=columns == 1,
     )
     interval = " with its 95 % interval" if methods["low"].notna().any() else ""
     caption = (
@@ -196,7 +226,9 @@ def _plot_settings(
 
 def _plot_shares_within_methods(report: Report, summary: DataFrame) -> list[Element]:
     own = summary[(summary["method"] != "") & (summary["part"] == "setting")]
-    own = own[own["corrected"].notna() & (own["score"] != "average")]
+    settings = report.trained.groupby("method")["setting"].nunique()
+    several = own["method"].isin(settings.index[settings > 1])
+    own = own[several & own["corrected"].notna() & (own["score"] != "average")]
     if own.empty:
         return []
     own = own.groupby(["method", "score"], sort=False)["corrected"].mean().reset_index()
@@ -209,7 +241,7 @@ def _plot_shares_within_methods(report: Report, summary: DataFrame) -> list[Elem
 
 
 def _plot_improvement(report: Report, improvement: DataFrame) -> list[Element]:
-    score = ranking_score(report.trained)
+    score = ranking_score(report.trained, report.own)
     shown = improvement[improvement["score"] == score]
     if shown["row"].nunique() < 2:
         return []
@@ -227,5 +259,4 @@ def _plot_improvement(report: Report, improvement: DataFrame) -> list[Element]:
 
 def _describe_models(trained: DataFrame) -> str:
     seeds = format_count(trained["seed"].nunique(), "seed")
-    models = format_count(len(trained), "model")
-    return ", ".join(filter(None, [models, seeds, describe_coverage(trained)]))
+    return f"{format_count(len(trained), 'model')}, {seeds}"

@@ -15,7 +15,7 @@ class Contest(NamedTuple):
     Attributes:
         names: of the numbers.
         values: one each.
-        low: of each number's own 95 % interval, within -1 and 1.
+        low: of each number's own 95 % interval.
         high: its other end.
         is_above: (k, k), whether the number of the row is told to be above the column's.
         num_seeds: the fewest behind any of them.
@@ -60,6 +60,7 @@ def hold_contest(
     num_seeds: int,
     num_seeds_behind: int,
     fewest: int = MIN_SEEDS,
+    limit: float = 1.0,
 ) -> Contest:
     """The contest between the numbers of one statistic.
 
@@ -73,6 +74,7 @@ def hold_contest(
         num_seeds: S.
         num_seeds_behind: the fewest behind any number, see `fewest_seeds`.
         fewest: seeds that a verdict needs.
+        limit: what the numbers cannot exceed, nor be below its negative.
     """
     values = statistic(np.ones(num_seeds)) if num_seeds else np.full(len(names), np.nan)
     there = np.flatnonzero(np.isfinite(values))
@@ -85,7 +87,7 @@ def hold_contest(
             return statistic(counts)[there]
 
         ends = student_interval(values, jackknife_error(keep, num_seeds), num_seeds_behind)
-        low, high = (np.clip(end, -1, 1) for end in ends)
+        low, high = (np.clip(end, -limit, limit) for end in ends)
         error = jackknife_error(lambda counts: _differences(keep(counts)), num_seeds)
         level = 0.05 / max(size * (size - 1), 1)
         reach = stats.t.isf(level / 2, num_seeds_behind - 1) * error

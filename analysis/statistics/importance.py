@@ -201,7 +201,12 @@ def variance_explained(
         ("method", "method and setting"), column ("average" or the data set), share, corrected,
         low, high (of `corrected`), num_models, note.
     """
-    parts = importance(table, scores).query("method == ''")
+    return explain_variance(importance(table, scores))
+
+
+def explain_variance(summary: DataFrame) -> DataFrame:
+    """What `variance_explained` gives, of a summary of `importance`."""
+    parts = summary.query("method == ''")
     of_method = parts[parts["part"] == "method"].assign(row="method")
     seed = parts[parts["part"] == "seed"]
     both = seed.assign(

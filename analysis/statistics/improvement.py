@@ -3,6 +3,7 @@
 import numpy as np
 from pandas import DataFrame
 
+from ..names import PAPER_NAMES, Names
 from .resampling import (
     explain_no_interval,
     fewest_seeds,
@@ -13,24 +14,27 @@ from .resampling import (
 from .score_array import score_array
 
 
-def probability_of_improvement(table: DataFrame, score: str) -> DataFrame:
-    """The chance that a run of one method has a higher score than a run of another (ties: half).
+def probability_of_improvement(
+    table: DataFrame, score: str, names: Names = PAPER_NAMES
+) -> DataFrame:
+    """The chance that a run of one method has a better score than a run of another (ties: half).
 
     Both are drawn at random (Agarwal et al. 2021, arXiv:2108.13264).
 
     Args:
         table: wide scores of one data set or of several, which are then averaged.
         score: a column.
+        names: whether less of the score is better.
 
     Returns:
-        A row per pair of methods: row, column, probability (that a run of `row` has the higher
+        A row per pair of methods: row, column, probability (that a run of `row` has the better
         score), low, high, num_models (runs of both), note.
     """
     data = score_array(table, [score])
     methods = list(dict.fromkeys(data.methods))
     runs = [
         [_Runs(values[data.methods == method]) for method in methods]
-        for values in data.values[..., 0]
+        for values in data.values[..., 0] * names.sign(score)
     ]
     pairs = [(i, j) for i in range(len(methods)) for j in range(len(methods))]
     comparisons = [[_Comparison(of[i], of[j]) for i, j in pairs] for of in runs]

@@ -188,6 +188,48 @@ def compare_choices(
     return hold_contest([*by, BLIND], average, len(data.seeds), fewest, FEWEST_SEEDS)
 
 
+def rate_rules(
+    table: DataFrame,
+    scores: str | Sequence[str] = DISENTANGLEMENT,
+    names: Names = PAPER_NAMES,
+) -> DataFrame:
+    """Which setting each rule picks without labels, and whether it loses less than a blind choice.
+
+    A rule picks one setting for each seed, as in `unsupervised_selection`; the setting given is the
+    one it picks most often. The regret of a blind choice is 1. That a rule beats it is told at
+    2.5 % for all rules of a data set and a score together, see `hold_contest`.
+
+    Args:
+        table: wide scores that hold the unsupervised columns too.
+        scores: columns to do well in.
+        names: of which scores less is better.
+
+    Returns:
+        A row per data set, rule and score: dataset, by, score, method, setting, num_picked (seeds
+        in which it is that setting), regret, low, high (of the regret), beats_blind, num_seeds.
+    """
+    data, choices = _rate_choices(table, None, scores, names)
+    rows = []
+    for dataset, rated in zip(data.datasets, choices, strict=True):
+        for place, score in enumerate(data.scores[len(rated.by) :]):
+            fewest = int(rated.num_seeds[:, place].min()) if rated.by else 0
+
+            def gain(counts: np.ndarray, rated: _Choices = rated, place: int = place) -> np.ndarray:
+                return np.append(-rated.regret.mean(counts)[:, place], -1.0)
+
+            contest = hold_contest(
+                [*rated.by, BLIND], gain, len(data.seeds), fewest, FEWEST_SEEDS, limit=np.inf
+            )
+            for i, by in enumerate(contest.names[:-1]):
+                picked = rated.picked[rated.by.index(by)]
+                cell = (*data.settings[int(picked.argmax())], int(picked.max()))
+                ends = (-contest.values[i], -contest.high[i], -contest.low[i])
+                beats = bool(contest.is_above[i, -1])
+                rows.append((dataset, by, score, *cell, *ends, beats, fewest))
+    columns = ["dataset", "by", "score", "method", "setting", "num_picked", "regret", "low", "high"]
+    return DataFrame(rows, columns=[*columns, "beats_blind", "num_seeds"])
+
+
 class _Choices(NamedTuple):
     """What choosing by each unsupervised score brings on one data set, (choices, scores).
 
@@ -197,6 +239,7 @@ class _Choices(NamedTuple):
         regret: likewise.
         blind: (scores,), the success of a blind choice.
         num_seeds: the fewest of a setting.
+        picked: (choices, settings), in how many seeds each setting is chosen.
     """
 
     by: list[str]
@@ -204,6 +247,7 @@ class _Choices(NamedTuple):
     regret: "_Transfer"
     blind: np.ndarray
     num_seeds: np.ndarray
+    picked: np.ndarray
 
 
 def _rate_choices(
@@ -228,7 +272,8 @@ def _rate_choices(
         there = np.isfinite(values)
         num_seeds = fewest_seeds((there[: len(given), None] & there[len(given) :]).sum(axis=-1))
         blind = np.array([_mean(rated) for rated in outcome.success])
-        choices.append(_Choices(given, success, regret, blind, num_seeds))
+        picked = chosen.sum(axis=-1)
+        choices.append(_Choices(given, success, regret, blind, num_seeds, picked))
     return data, choices
 
 

@@ -8,12 +8,17 @@ import pytest
 from pandas import DataFrame
 
 import teasel.analysis as analysis
+from teasel.errors import UnknownNameError
 from teasel.tests.support.synthetic import SyntheticResults
 
 
 def twice(table: DataFrame) -> DataFrame:
     """The models as those of two studies."""
     return pd.concat([table.assign(study=name) for name in ("one", "other")], ignore_index=True)
+
+
+def of_dsprites(table: DataFrame) -> DataFrame:
+    return table[table["dataset"] == "dsprites"]
 
 
 OF_MODELS: dict[str, Callable[[DataFrame], object]] = {
@@ -30,13 +35,18 @@ OF_MODELS: dict[str, Callable[[DataFrame], object]] = {
     "figure_4_datasets": analysis.figure_4_datasets,
     "figure_5": analysis.figure_5,
     "figure_6": analysis.figure_6,
+    "compare_settings": lambda table: analysis.compare_settings(of_dsprites(table), "mig"),
     "compare_studies": lambda table: analysis.compare_studies(twice(table)),
+    "distance_from_untrained": lambda table: analysis.distance_from_untrained(
+        of_dsprites(table), "mig"
+    ),
     "hyperparameter_importance": analysis.hyperparameter_importance,
     "hyperparameter_means": analysis.hyperparameter_means,
     "importance": analysis.importance,
     "probability_of_improvement": lambda table: analysis.probability_of_improvement(table, "mig"),
     "rank_correlation": analysis.rank_correlation,
     "rank_correlations": lambda table: analysis.rank_correlations({"a": table}, ["mig", "sap"]),
+    "rate_rules": analysis.rate_rules,
     "score_table": analysis.score_table,
     "seeds_needed": analysis.seeds_needed,
     "table_1": analysis.table_1,
@@ -91,6 +101,15 @@ def test_what_models_are_is_said_alike_of_both_representations(name: str, both: 
     assert twice == once
 
 
+@pytest.mark.parametrize("compare", [analysis.compare_settings, analysis.distance_from_untrained])
+def test_the_standing_on_several_data_sets_is_refused(compare, both: DataFrame) -> None:
+    mean = both[both["representation"] == "mean"]
+    with pytest.raises(ValueError, match="models of dsprites, color_dsprites: expected those of"):
+        compare(mean, "mig")
+    with pytest.raises(UnknownNameError, match="magic"):
+        compare(of_dsprites(mean), "magic")
+
+
 @pytest.mark.parametrize("side", [0, 1])
 def test_figure_1_and_4_refuse_both_representations_on_either_side(
     side: int, both: DataFrame
@@ -125,6 +144,7 @@ OF_SCORES: dict[str, Callable[..., object]] = {
     "score_table": analysis.score_table,
     "seeds_needed": analysis.seeds_needed,
     "table_1": analysis.table_1,
+    "rate_rules": lambda table, scores: analysis.rate_rules(table, scores),
     "unsupervised_selection": lambda table, scores: analysis.unsupervised_selection(
         table, scores=scores
     ),

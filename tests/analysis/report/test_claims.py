@@ -20,10 +20,11 @@ from teasel.analysis.report import (
     usefulness,
     variation,
 )
-from teasel.analysis.report.claims import claim, tell_changes
+from teasel.analysis.report.claims import claim, name_best_setting, tell_changes, tell_distance
 from teasel.analysis.report.elements import Element, walk
 from teasel.analysis.report.parts import Report, tally_verdicts
 from teasel.analysis.statistics.contest import Contest, hold_contest
+from teasel.analysis.statistics.standing import compare_settings, distance_from_untrained
 from teasel.analysis.statistics.transfer import unsupervised_selection
 from teasel.tests.support.synthetic import SyntheticResults, synthetic_scores
 
@@ -44,6 +45,7 @@ def list_claims(table: DataFrame) -> list[str]:
         *variation._name_most_settled(report),
         model_selection._summarise_choices(report, table, chosen)[0],
         tell_changes("Changes", figure_1_changes(table, table)),
+        name_best_setting(compare_settings(table, "mig"), "Best setting", 1, str),
     ]
     return [element["text"] for element in found if element]
 
@@ -72,13 +74,13 @@ def test_of_pure_noise_under_one_sentence_in_twenty_names_a_winner(kind: str) ->
         if kind == "collapsed":
             table.loc[np.random.default_rng(seed).random(len(table)) < 0.15, COLUMNS] = 0.0
         said += list_claims(table)
-    assert len(said) == 8 * 8
+    assert len(said) == 8 * 9
     assert sum(map(names_something, said)) / len(said) < 0.05
 
 
 def test_of_few_seeds_no_sentence_names_a_winner() -> None:
     said = list_claims(make_noise(0, num_seeds=4).assign(mig=lambda table: table["kl"]))
-    assert len(said) == 5
+    assert len(said) == 6
     assert all("too few seeds to say (4 seeds here, " in words for words in said)
 
 
@@ -87,7 +89,7 @@ def test_what_is_so_is_said_with_its_interval() -> None:
     table["sap"] = table["mig"] + 0.01 * table["kl"]
     table["elbo"] = table[list(DISENTANGLEMENT)].sum(axis=1)
     table[DOWNSTREAM] += table[["modularity"]].to_numpy()
-    alike, _, useful, *_, choice, _ = list_claims(table)
+    alike, _, useful, *_, choice, _, _ = list_claims(table)
     number = r"\(\d+(\.\d)?, 95 % interval \d+(\.\d)? to \d+(\.\d)?\), of"
     assert re.search(f"Most alike: MIG and SAP {number} 15 pairs of scores", alike)
     assert re.search(f"most, averaged .*: Modularity {number} 6 scores", useful)
@@ -129,6 +131,52 @@ def test_a_narrow_interval_has_its_decimals_and_one_number_is_no_contest() -> No
     assert element["text"] == "Best: A (50.0, 95 % interval 49.9 to 50.1), of 2 things."
     assert claim(contest(0.5), "Best", "things", str.upper) is None
     assert claim(contest(0.5, 0.1), "Best", "things", str.upper, rival="b") is None
+
+
+@pytest.mark.parametrize(
+    ("lifts", "said"),
+    [
+        ({"beta=4": 9.0}, r"beta_vae: beta=4 with 9\.\d+ \(95 % .*\), told from all 35 others\.$"),
+        ({"beta=4": 9.0, "beta=6": 9.0}, r"beta=[46] with .*, not told from 1 of 35 others\.$"),
+        ({}, r"none of the 36 settings is told from the others; the best mean is that of "),
+    ],
+)
+def test_the_best_setting_is_named_with_those_it_is_not_told_from(lifts: dict, said: str) -> None:
+    table = make_noise(7, num_seeds=20)
+    beta_vae = table["method"] == "beta_vae"
+    table["mig"] += table["setting"].map(lifts).fillna(0).where(beta_vae, 0)
+    element = name_best_setting(compare_settings(table, "mig"), "Best", 1, str)
+    assert element
+    assert re.search(said, element["text"])
+
+
+def test_of_a_score_of_which_less_is_better_the_lowest_is_best() -> None:
+    table = make_noise(8, num_seeds=12)
+    lower = (table["method"] == "beta_vae") & (table["setting"] == "beta=4")
+    table["kl"] = 100 + 0.01 * table["kl"] - 10 * lower
+    element = name_best_setting(compare_settings(table, "kl"), "Best", -1, str)
+    assert element
+    assert element["text"].startswith("Best: beta_vae: beta=4 with 90.0")
+    low, high = map(float, re.findall(r"interval (\S+) to (\S+)\)", element["text"])[0])
+    assert 89.98 < low < high < 90.02
+
+
+def test_how_far_training_leads_is_said_with_its_interval() -> None:
+    table = make_noise(9, num_seeds=12)
+    untrained = table["setting"] == "lambda_od=1"
+    table.loc[untrained, "method"] = "untrained"
+    table["mig"] += np.where(untrained, 0.0, 5.0)
+    table = table.drop_duplicates(["method", "setting", "seed"])
+    distance = distance_from_untrained(table, "mig")
+    assert distance
+    assert distance.low < 5 < distance.high
+    assert re.search(
+        r"Mean: \S+ of trained .* more by training", tell_distance(distance, "Mean")["text"]
+    )
+    few = distance_from_untrained(table[table["seed"] < 3], "mig")
+    assert few
+    assert "too few seeds to say (3 seeds" in tell_distance(few, "Mean")["text"]
+    assert distance_from_untrained(table[table["method"] != "untrained"], "mig") is None
 
 
 def test_changes_are_counted_where_the_same_seeds_tell_them() -> None:

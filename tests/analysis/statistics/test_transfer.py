@@ -3,6 +3,7 @@ import pytest
 from pandas import DataFrame
 
 from teasel.analysis import table_1, unsupervised_selection
+from teasel.analysis.statistics.transfer import rate_rules
 from teasel.tests.support.synthetic import cell_means, synthetic_scores
 
 BLIND = 37 / 72  # 36 settings, of which the choice may be compared with itself
@@ -176,3 +177,39 @@ def test_a_choice_among_one_setting_is_none() -> None:
     found = unsupervised_selection(table[lone], scores=["mig"]).set_index("dataset")
     assert found["success"].isna().equals(found.index.to_series() == "cars3d")
     assert found.loc["cars3d", "note"] == "no seed has two settings with both scores"
+
+
+def test_a_rule_that_tells_the_score_is_recommended_with_the_setting_it_picks() -> None:
+    rng = np.random.default_rng(3)
+    table = synthetic_scores(rng, cell_means(rng, 1, 1), num_seeds=20, columns=["mig"])
+    table["elbo"], table["kl"] = table["mig"], rng.normal(size=len(table))
+    rules = rate_rules(table, ["mig"]).set_index("by")
+    assert rules.loc["elbo", "regret"] == 0
+    assert rules["beats_blind"].to_dict() == {"elbo": True, "kl": False}
+    best = table.loc[table.groupby("seed")["mig"].idxmax(), ["method", "setting"]]
+    counts = best.value_counts()
+    assert rules.loc["elbo", "num_picked"] == counts.max()
+    picked = tuple(rules.loc["elbo", ["method", "setting"]])
+    assert counts[picked] == counts.max()
+
+
+def test_of_pure_noise_few_rules_are_recommended() -> None:
+    told = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        columns = ["mig", "sap", "elbo", "kl", "reconstruction"]
+        means = np.zeros((1, 36, len(columns)))
+        table = synthetic_scores(rng, means, 20, columns, noise_share=1.0)
+        told += list(rate_rules(table, ["mig", "sap"]).groupby("score")["beats_blind"].any())
+    assert len(told) == 40
+    assert sum(told) <= 2
+
+
+def test_of_few_seeds_no_rule_is_told_to_beat_a_blind_choice() -> None:
+    rng = np.random.default_rng(3)
+    table = synthetic_scores(rng, num_seeds=5, columns=["mig"])
+    table = table[table["dataset"] == "dsprites"].assign(elbo=lambda rows: rows["mig"])
+    rules = rate_rules(table, ["mig"])
+    assert not rules["beats_blind"].any()
+    assert rules["low"].isna().all()
+    assert rules["num_seeds"].tolist() == [5]
