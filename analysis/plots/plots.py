@@ -5,13 +5,15 @@ paper's if it isn't given.
 """
 
 import textwrap
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
 from matplotlib.lines import Line2D
 from matplotlib.mlab import GaussianKDE
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 from matplotlib.ticker import EngFormatter, MaxNLocator
 from pandas import DataFrame
 
@@ -212,10 +214,14 @@ def plot_violins(
             for row in rows.to_dict("records")
         ]
         colors = [colours[method] for method in rows["method"]]
-        corners = 40 if by == "method" else 16
+        corners = 24 if by == "method" else 10
         _plot_bodies(panel, rows["place"].to_numpy(float), values, colors, corners)
-        panel.vlines(rows["place"], rows["low"], rows["high"], colors=colors, lw=1.2)
-        panel.scatter(rows["place"], rows["value"], c=colors, s=8, zorder=3)
+        for color in dict.fromkeys(colors):
+            of_color = rows[np.array(colors) == color]
+            place, gaps = of_color["place"], np.full(len(of_color), np.nan)
+            across, up = np.column_stack([place, place, gaps]), of_color[["low", "high"]]
+            panel.plot(across.ravel(), up.assign(gap=gaps).to_numpy().ravel(), c=color, lw=1.2)
+            panel.plot(place, of_color["value"], "o", c=color, ms=2.8, mew=0)
         panel.set_title(names.label(score))
         middles = groups.groupby("method", sort=False)["place"].mean()
         labels = [_fold(names.label(name)) for name in middles.index]
@@ -227,7 +233,8 @@ def plot_violins(
             few = len(groups) < 3 * len(labels)  # settings below a name, which needs their room
             longest = _label_settings(panel, groups, names)
             panel.set_xticks(middles, labels, minor=True, **(turned if few else {}))
-            panel.tick_params(axis="x", which="minor", length=0, pad=14 + 4 * longest)
+            panel.tick_params(axis="x", which="both", length=0)
+            panel.tick_params(axis="x", which="minor", pad=14 + 4 * longest)
     return axes
 
 
@@ -252,21 +259,25 @@ def _plot_bodies(
     colors: Sequence[str],
     corners: int,
 ) -> None:
-    """The shapes of violins, each side of so many corners; the models one by one where few."""
-    shapes, shaped = [], []
+    """The shapes of violins, each side of so many corners; the models one by one where few.
+
+    One path for each color, with gaps: an element for each violin would be most of a page.
+    """
+    shapes: dict[str, list[Path]] = defaultdict(list)
     for place, of_group, color in zip(places, values, colors, strict=True):
         if len(of_group) >= FEWEST_IN_VIOLIN and of_group.min() < of_group.max():
             heights = np.linspace(of_group.min(), of_group.max(), corners)
             width = GaussianKDE(of_group)(heights)
             width *= 0.42 / width.max()
             sides = np.concatenate([place - width, (place + width)[::-1]])
-            shapes.append(np.column_stack([sides, np.concatenate([heights, heights[::-1]])]))
-            shaped.append(color)
+            corners_around = np.column_stack([sides, np.concatenate([heights, heights[::-1]])])
+            shapes[color].append(Path(corners_around, closed=False))
         if len(of_group) <= MOST_MARKS:
-            # One line with gaps: an element for each mark would be most of a page.
             across = np.tile([place - 0.2, place + 0.2, np.nan], len(of_group))
             axes.plot(across, np.repeat(of_group, 3), c=color, lw=0.8, alpha=0.8)
-    axes.add_collection(PolyCollection(shapes, facecolors=shaped, alpha=0.35, edgecolors="none"))
+    for color, of_color in shapes.items():
+        whole = Path.make_compound_path(*of_color)
+        axes.add_patch(PathPatch(whole, facecolor=color, alpha=0.35, edgecolor="none"))
 
 
 def plot_importance(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 import io
 import re
+import zlib
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,36 +66,69 @@ def make_figure(
     return figure
 
 
-def render_svg(figure: Figure, prefix: str) -> str:
+def render_svg(figure: Figure, name: str) -> str:
     """The figure as an inline SVG element, the same bytes for the same figure.
+
+    Matplotlib writes three times as much as the same picture needs.
 
     Args:
         figure: a figure.
-        prefix: put before its ids, which must be unique in a page.
+        name: no other figure of a page has it; what the element refers to is named after it.
     """
     text = io.StringIO()
     with mpl.rc_context(STYLE):
         figure.savefig(text, format="svg", metadata={"Date": None}, transparent=True)
     element = text.getvalue()[text.getvalue().index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
-    # Half as long, and the same picture: a tenth of a point is enough for a line.
     element = re.sub(r"<!--.*?-->|(?<=>)\s+(?=<)", "", element, flags=re.DOTALL)
+    element = re.sub(r' transform="rotate\(-0 [^"]*"', "", element)
     element = re.sub(r' (?:d|x|y|transform)="[^"]*"', lambda match: _shorten(match[0]), element)
-    used = set(re.findall(r"(?:url\(|href=\")#([^\")]+)", element))
+    # The page's font; what was laid out for a wide one has room for it.
+    element = re.sub(r"'DejaVu Sans'[^;\"]*", "var(--sans)", element)
+    prefix = f"c{zlib.crc32(name.encode()):x}-"  # any name as one that a class may have
+    return _ungroup(_share_styles(_rename(element, prefix), prefix))
+
+
+def _rename(element: str, prefix: str) -> str:
+    """Gives short ids to what something refers to, and takes the other ids away."""
+    used = dict.fromkeys(re.findall(r"(?:url\(|href=\")#([^\")]+)", element))
+    names = {old: f"{prefix}i{number}" for number, old in enumerate(used)}
     element = re.sub(
         r' id="([^"]+)"',
-        lambda match: f' id="{prefix}-{match[1]}"' if match[1] in used else "",
+        lambda match: f' id="{names[match[1]]}"' if match[1] in names else "",
         element,
     )
-    element = re.sub(r"(url\(|href=\")#", rf"\g<1>#{prefix}-", element)
-    # The page's font; what was laid out for a wide one has room for it.
-    return re.sub(r"'DejaVu Sans'[^;\"]*", "var(--sans)", element)
+    return re.sub(
+        r"(url\(|href=\")#([^\")]+)", lambda match: f"{match[1]}#{names[match[2]]}", element
+    )
+
+
+def _share_styles(element: str, prefix: str) -> str:
+    """Says repeated styles once, as classes."""
+    attribute = re.compile(r' style="([^"]{12,})"')
+    repeated = [style for style, count in Counter(attribute.findall(element)).items() if count > 2]
+    names = {style: f"{prefix}s{number}" for number, style in enumerate(repeated)}
+    rules = "".join(f".{name}{{{style}}}" for style, name in names.items())
+    element = attribute.sub(
+        lambda match: f' class="{names[match[1]]}"' if match[1] in names else match[0], element
+    )
+    end = element.index(">") + 1
+    return f"{element[:end]}<style>{rules}</style>{element[end:]}" if rules else element
+
+
+def _ungroup(element: str) -> str:
+    """Takes groups away that give their members nothing."""
+    innermost, found = re.compile(r"<g>((?:(?!<g[ >]|</g>).)*)</g>", re.DOTALL), 1
+    while found:
+        element, found = innermost.subn(r"\1", element)
+    return element
 
 
 def _shorten(attribute: str) -> str:
     """An attribute of an SVG element without digits and blanks that nobody sees."""
     digits = r"\d" if attribute.startswith(" d=") else r"\d\d"
     shorter = re.sub(rf"(\.{digits})\d+", r"\1", attribute)
+    shorter = re.sub(r"\.0+(?!\d)", "", shorter)
     return re.sub(r"\s*([MLQCz])\s*", r"\1", shorter)
 
 
