@@ -86,8 +86,8 @@ def test_own_methods_have_colours_of_their_own_and_references_are_grey() -> None
     # Own methods stand as the table has them.
     assert summary["method"].tolist() == ["beta_vae", "method_2", "method_10", "untrained"]
     axes = plots.plot_violins(table, summary, panels(1))
-    dots = axes[0].collections[-1].get_facecolors()
-    colours = [to_hex(colour) for colour in dots]
+    dots = [line for line in axes[0].lines if line.get_marker() == "o"]
+    colours = [to_hex(line.get_color()) for line in dots]
     assert len(set(colours)) == 4
     assert colours[0] == PAPER_NAMES.colour("beta_vae", "")
     assert colours[3] == SOFT

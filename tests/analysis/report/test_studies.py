@@ -41,7 +41,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Results]:
 
 
 def test_the_section_counts_what_agrees_and_names_what_differs(folders: list[Results]) -> None:
-    (section,) = make_sections(read_report(folders[0], beside=folders[1]), ["studies"])
+    section, *_ = make_sections(read_report(folders[0], beside=folders[1]), ["studies"])
     assert "error" not in section
     words = words_of(section)
     assert "The first is one (360 models), the second other (360 models)." in words
@@ -72,7 +72,7 @@ def test_studies_without_a_common_cell_say_so(folders: list[Results]) -> None:
     assert report.beside is not None
     table = report.beside
     apart = table[(table["study"] == "one") == (table["method"] == "beta_vae")]
-    (section,) = make_sections(report._replace(beside=apart), ["studies"])
+    section, *_ = make_sections(report._replace(beside=apart), ["studies"])
     assert "have no cell of data set, method and setting in common" in words_of(section)
     alone = report._replace(beside=table[table["study"] == "one"])
     assert "There are only the models of one" in words_of(make_sections(alone, ["studies"])[0])
