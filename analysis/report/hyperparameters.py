@@ -66,7 +66,7 @@ def _explain(shares: DataFrame) -> dict[str, str]:
         gone = dict.fromkeys(words for words in rows["left_out"] if words)
         lacking = rows[rows["corrected"].isna()]
         notes = [f"without {words}, where models are missing" for words in gone]
-        notes += dict.fromkeys(lacking["note"])
+        notes += dict.fromkeys(words for words in lacking["note"] if words)
         if notes:
             found[method] = "; ".join(notes)
     return found

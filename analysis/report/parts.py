@@ -15,6 +15,7 @@ from ..paper.published import paper_coverage
 from ..paper_grid import DISENTANGLEMENT
 from ..plots import plots
 from ..plots.style import make_figure
+from ..statistics.resampling import join_notes
 from ..tables import ResultsReader, drop_references
 from . import elements
 from .elements import Element
@@ -146,7 +147,7 @@ def plot_correlations(report: Report, name: str, rows: DataFrame) -> Element:
     dataset = str(rows["dataset"].iat[0])
     behind = format_count(rows["num_models"].max(), "model")
     if rows["correlation"].isna().all():
-        reasons = "; ".join(dict.fromkeys(rows["note"]))
+        reasons = join_notes(rows["note"])
         words = f"{report.names.label(dataset)}: no correlation over {behind} ({reasons})."
         return elements.text(words, "note")
     off = rows[(rows["row"] != rows["column"]) & rows["correlation"].notna()]
@@ -154,7 +155,7 @@ def plot_correlations(report: Report, name: str, rows: DataFrame) -> Element:
     if dataset == "average" and len(off):
         spread = (off["highest"] - off["lowest"]).max()
         title += f", between which an entry differs by up to {100 * spread:.0f}"
-    notes = [behind, *(note for note in dict.fromkeys(rows["note"]) if note)]
+    notes = [behind, *filter(None, [join_notes(rows["note"])])]
     half = (off["high"] - off["low"]) / 2
     if half.notna().any():
         notes.insert(1, f"95 % intervals of up to ± {100 * half.max():.0f}")

@@ -17,6 +17,7 @@ from ..statistics.importance import (
     variance_explained,
 )
 from ..statistics.improvement import probability_of_improvement
+from ..statistics.resampling import join_notes
 from ..tables import split_by
 from . import elements
 from .beside_paper import tabulate_comparison
@@ -130,8 +131,7 @@ def _plot_shares(report: Report, summary: DataFrame) -> list[Element]:
     shown = overall[(overall["dataset"] != "average") & overall["corrected"].notna()]
     lacking = [
         elements.text(
-            f"No decomposition on {report.names.label(dataset)}: "
-            f"{'; '.join(rows['note'].unique())}.",
+            f"No decomposition on {report.names.label(dataset)}: {join_notes(rows['note'])}.",
             "note",
         )
         for dataset, rows in split_by(overall, "dataset").items()
@@ -144,7 +144,7 @@ def _plot_shares(report: Report, summary: DataFrame) -> list[Element]:
     drawn = report.plot(plots.plot_importance, shown, size=size, grid=(rows, columns), sharey=True)
     half = (shown["high"] - shown["low"]) / 2
     intervals = f"95 % intervals of up to ± {100 * half.max():.0f}" if half.notna().any() else ""
-    intervals = intervals or "; ".join(dict.fromkeys(shown["note"]))
+    intervals = intervals or join_notes(shown["note"])
     caption = f"{_describe_models(report.trained)}; {intervals}."
     return [
         elements.text(describe_seeds_share(shown)),
@@ -246,7 +246,7 @@ def _plot_improvement(report: Report, improvement: DataFrame) -> list[Element]:
     if shown["row"].nunique() < 2:
         return []
     half = ((shown["high"] - shown["low"]) / 2).max()
-    notes = "; ".join(filter(None, dict.fromkeys(shown["note"])))
+    notes = join_notes(shown["note"])
     interval = f"95 % intervals of up to ± {100 * half:.0f}" if half > 0 else notes
     caption = (
         "Probability of improvement: how often a run of the row's method beats a run of the "

@@ -8,7 +8,8 @@ Both errors below feed one interval, estimate ± t(S - 1) x error, as percentile
 too narrow for the few seeds of a study; `benchmarks/analysis.py` measures the coverage.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from scipy import stats
@@ -120,3 +121,20 @@ def explain_no_interval(num_seeds: int, fewest: int = MIN_SEEDS) -> str:
     if num_seeds >= fewest:
         return ""
     return f"no interval with fewer than {fewest} seeds (here {num_seeds})"
+
+
+def join_notes(notes: Iterable[str]) -> str:
+    """Says each note once; of several on too few seeds, the one with the fewest.
+
+    >>> join_notes([explain_no_interval(5), "", "one model", explain_no_interval(4)])
+    'no interval with fewer than 10 seeds (here 4); one model'
+    """
+    found: dict[str, str] = {}
+    for note in sorted(filter(None, set(notes)), key=_count_here):
+        found.setdefault(note.split(" (here ")[0], note)
+    return "; ".join(found.values())
+
+
+def _count_here(note: str) -> float:
+    _, told, count = note.partition(" (here ")
+    return int(count.rstrip(")")) if told else math.inf
