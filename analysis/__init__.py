@@ -64,10 +64,13 @@ if TYPE_CHECKING:
     from .statistics.standing import distance_from_untrained as distance_from_untrained
     from .statistics.transfer import rate_rules as rate_rules
     from .statistics.transfer import table_1 as table_1
+    from .statistics.transfer import transfer_between_datasets as transfer_between_datasets
     from .statistics.transfer import unsupervised_selection as unsupervised_selection
+    from .summary import accuracy_by_rank as accuracy_by_rank
     from .summary import exemplars as exemplars
     from .summary import score_table as score_table
     from .summary import training_curves as training_curves
+    from .summary import winning_settings as winning_settings
     from .tables import Codes as Codes
     from .tables import representation as representation
     from .tables import scores as scores
@@ -99,8 +102,13 @@ else:
             "statistics.points": ("rank_stability",),
             "statistics.power": ("seeds_needed",),
             "statistics.standing": ("compare_settings", "distance_from_untrained"),
-            "statistics.transfer": ("rate_rules", "table_1", "unsupervised_selection"),
-            "summary": ("exemplars", "score_table", "training_curves"),
+            "statistics.transfer": (
+                *("rate_rules", "table_1", "transfer_between_datasets", "unsupervised_selection"),
+            ),
+            "summary": (
+                *("accuracy_by_rank", "exemplars", "score_table", "training_curves"),
+                "winning_settings",
+            ),
             "tables": ("Codes", "representation", "scores", "study_names", "trials"),
         },
     )

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
 from pandas import DataFrame, Series
 
 from .names import PAPER_NAMES, Names
-from .paper_grid import DISENTANGLEMENT, paper_grid
+from .paper_grid import DISENTANGLEMENT, DOWNSTREAM, paper_grid
 from .tables import as_list, check_models, check_scores, drop_references
 
 CELL = ("dataset", "method", "setting")
@@ -115,6 +116,69 @@ def score_table(
     is_reference = summary.index.get_level_values("method").isin(names.references)
     summary.insert(1, "reference", is_reference)
     return summary.reset_index()
+
+
+def winning_settings(
+    table: DataFrame,
+    columns: str | Sequence[str] = DISENTANGLEMENT,
+    names: Names = PAPER_NAMES,
+) -> DataFrame:
+    """The best and the worst setting of each method by each score, as means over seeds.
+
+    Args:
+        table: wide scores.
+        columns: scores; those the table lacks are left out.
+        names: of which scores less is better, and which methods are references.
+
+    Returns:
+        A row per data set, score and method: dataset, score, method, best, best_mean, worst,
+        worst_mean, num_settings, and wins: whether its best setting is the best of all methods.
+    """
+    means = score_table(table, columns, names=names)
+    means = means[~means["reference"]]
+    rows = []
+    for score in as_list(columns):
+        if score not in means:
+            continue
+        sign = names.sign(score)
+        for (dataset, method), each in means.dropna(subset=[score]).groupby(
+            ["dataset", "method"], sort=False
+        ):
+            ordered = each.sort_values(score, ascending=sign < 0, kind="stable")
+            ends = [ordered.iloc[at][value] for at in (0, -1) for value in ("setting", score)]
+            rows.append((dataset, score, method, *ends, len(ordered), sign * ends[1]))
+    ends = ["best", "best_mean", "worst", "worst_mean"]
+    found = DataFrame(rows, columns=["dataset", "score", "method", *ends, "num_settings", "rank"])
+    highest = found.groupby(["dataset", "score"])["rank"].transform("max")
+    return found.assign(wins=found["rank"] == highest).drop(columns="rank")
+
+
+def accuracy_by_rank(
+    table: DataFrame, score: str, columns: str | Sequence[str] = DOWNSTREAM
+) -> DataFrame:
+    """What models of low, middle and high score reach in other columns.
+
+    The trained models of a data set fall into thirds by their rank in the score.
+
+    Args:
+        table: wide scores.
+        score: a column.
+        columns: those to be averaged; those the table lacks are left out.
+
+    Returns:
+        A row per data set and third: dataset, third ("low", "middle", "high"), num_models, and the
+        mean of each column. Low is the third of the lowest values.
+    """
+    (score,) = check_scores(score, table)
+    columns = [name for name in check_scores(columns, table) if name in table]
+    rows = drop_references(check_models(table)).dropna(subset=[score])
+    place = rows.groupby("dataset")[score].rank(method="first", pct=True)
+    third = pd.cut(place, [0, 1 / 3, 2 / 3, 1], labels=["low", "middle", "high"]).astype(str)
+    groups = rows.assign(third=third).groupby(["dataset", "third"], sort=False)
+    found = groups[columns].mean().assign(num_models=groups.size()).reset_index()
+    order = found["third"].map({"low": 0, "middle": 1, "high": 2})
+    found = found.assign(order=order).sort_values(["dataset", "order"], ignore_index=True)
+    return found[["dataset", "third", "num_models", *columns]]
 
 
 def training_curves(trials: DataFrame, curves: DataFrame) -> DataFrame:

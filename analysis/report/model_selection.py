@@ -18,6 +18,7 @@ from ..statistics.transfer import (
     compare_choices,
     rate_rules,
     table_1,
+    transfer_between_datasets,
     unsupervised_selection,
 )
 from ..tables import split_by
@@ -81,11 +82,27 @@ def make_section(report: Report) -> Element:
         *_compare_datasets(report),
         elements.heading("Table 1: how often a transferred choice beats a random one"),
         _tabulate_transfer(report, transfer),
+        *_tabulate_transfers(report),
         *_compare_transfer(report, transfer),
         elements.data(
             figure_4=correlations, selection=selection, recommendations=rules, table_1=transfer
         ),
     )
+
+
+def _tabulate_transfers(report: Report) -> list[Element]:
+    """The first row of table 1 by pair of data sets, where there are two."""
+    pairs = transfer_between_datasets(report.trained, report.scores, report.names)
+    success = 100 * pairs.pivot(index="source", columns="target", values="success")
+    success = success.loc[report.datasets, report.datasets]
+    if len(success) < 2:
+        return []
+    label = report.names.label
+    rows = success.rename(index=label).rename_axis(None, axis=1).reset_index()
+    titles = {"source": "Chosen on"} | {name: f"On {label(name)}" for name in report.datasets}
+    table = elements.table("table_1-pairs", rows, titles, digits=1)
+    words = "How often a setting chosen on one data set succeeds on another, by the same score, %"
+    return [elements.details(words, table)]
 
 
 def _tabulate_transfer(report: Report, transfer: DataFrame) -> Element:

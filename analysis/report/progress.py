@@ -14,7 +14,7 @@ from ..paper_grid import DISENTANGLEMENT, PREDICTION
 from ..plots import plots
 from ..plots.style import make_figure
 from ..statistics.embedding import embedding
-from ..summary import exemplars, score_table, training_curves
+from ..summary import exemplars, score_table, training_curves, winning_settings
 from ..tables import list_other_scores, representation, split_by
 from . import elements
 from .absent import name_absent
@@ -102,8 +102,31 @@ def make_scores(report: Report) -> Element:
         *name_missing_references(report),
         *([_introduce_others(report.names, others)] if others else []),
         *tables,
+        *_tabulate_winners(report),
         elements.data(scores=summary),
     )
+
+
+def _tabulate_winners(report: Report) -> list[Element]:
+    """Which setting wins where; each method's best and worst one are in the data."""
+    found = winning_settings(report.trained, report.scores, report.names)
+    if found["num_settings"].sum() < 2:
+        return []
+    names, winners = report.names, found[found["wins"]]
+    said = [
+        f"{names.label(method)} {names.label_setting(setting)}".strip()
+        for method, setting in zip(winners["method"], winners["best"], strict=True)
+    ]
+    wins = winners.assign(said=said).pivot_table(
+        index="score", columns="dataset", values="said", aggfunc=" = ".join, sort=False
+    )
+    shown = [name for name in report.datasets if name in wins]
+    rows = wins[shown].rename(index=names.label).rename_axis(None, axis=1).reset_index().fillna("")
+    titles = {"score": "Score"} | {name: names.label(name) for name in shown}
+    table = elements.table("winners", rows, titles)
+    return [
+        elements.details("Which setting wins where", table, elements.data(winning_settings=found))
+    ]
 
 
 def _introduce_scores(several: bool) -> list[Element]:

@@ -9,7 +9,7 @@ from ..paper.published import published_numbers
 from ..paper_grid import DOWNSTREAM
 from ..plots import plots
 from ..statistics.correlation import CHANCE, compare_correlations
-from ..summary import score_table
+from ..summary import accuracy_by_rank, score_table
 from ..tables import split_by
 from . import elements
 from .beside_paper import plot_published, tabulate_comparison
@@ -25,6 +25,10 @@ from .parts import (
     panel_grid,
     plot_correlations,
 )
+from .pictures import ranking_score
+
+MIN_MODELS = 9
+"""For three groups of at least three."""
 
 WORDS = (
     "Rank correlation of scores with the test accuracy of a classifier on the codes, at 10 to "
@@ -61,6 +65,7 @@ def make_section(report: Report) -> Element:
         *matrices,
         *([_plot_points(report, points)] if len(points) else []),
         *comparisons,
+        *_tabulate_thirds(report, downstream),
         *_tabulate_accuracies(report, downstream),
         elements.data(figure_5=summary, figure_6=points),
     )
@@ -81,6 +86,19 @@ def _name_most_useful(report: Report, downstream: list[str]) -> Iterator[Element
     most, least = (f"Goes with downstream performance {how}, {where}" for how in ("most", "least"))
     yield claim(contest, most, "scores", label, CHANCE, "what says nothing")
     yield claim(contest.without(CHANCE), least, "scores", label, lowest=True)
+
+
+def _tabulate_thirds(report: Report, downstream: list[str]) -> list[Element]:
+    """What models of low, middle and high score reach, by the score the page ranks by."""
+    score = ranking_score(report.trained, report.own)
+    if score is None or len(report.trained) < MIN_MODELS:
+        return []
+    label, found = report.names.label, accuracy_by_rank(report.trained, score, downstream)
+    titles = {"dataset": "Data set", "third": label(score), "num_models": "Models"}
+    titles |= {name: label(name) for name in downstream}
+    table = elements.table("thirds", found.assign(dataset=found["dataset"].map(label)), titles)
+    words = f"What the thirds of the models with low, middle and high {label(score)} reach"
+    return [elements.details(words, table)]
 
 
 def _tabulate_accuracies(report: Report, downstream: list[str]) -> list[Element]:

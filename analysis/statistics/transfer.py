@@ -64,23 +64,17 @@ def table_1(
     Raises:
         ValueError: if two rows are of one model, or a score is unknown.
     """
-    data = score_array(table, scores)
-    signs = [names.sign(score) for score in data.scores]
-    values = (data.values * signs)[..., data.num_models.sum(axis=0) > 0]
-    num_datasets, num_settings, num_seeds, num_scores = values.shape
-    # A place is a data set and a score.
-    places = np.moveaxis(values, 3, 1).reshape(num_datasets * num_scores, num_settings, num_seeds)
-    dataset, score = np.divmod(np.arange(len(places)), max(num_scores, 1))
-    same_dataset = dataset[:, None] == dataset
-    same_score = score[:, None] == score
+    places = _Places.of(table, scores, names)
+    num_datasets, num_scores, num_seeds = places.counts
+    same_dataset = places.dataset[:, None] == places.dataset
+    same_score = places.score[:, None] == places.score
     pairs_of_cell = [
         same_score & same_dataset,
         same_score & ~same_dataset,
         ~same_score & same_dataset,
         ~same_score & ~same_dataset,
     ]
-    choices, outcome = _choose_best(places), _rate_settings(places)
-    transfers = [_Transfer(choices, rated, to_other_seeds=True) for rated in outcome]
+    data, transfers = places.data, places.transfers
 
     def transfer(counts: np.ndarray) -> np.ndarray:
         """(cells, [success, regret])."""
@@ -93,7 +87,7 @@ def table_1(
     low, high = (np.clip(end, 0, 1) for end in student_interval(estimate[:, 0], error, fewest))
     found = DataFrame(CELLS, columns=["row", "column"])
     found["success"], found["low"], found["high"] = estimate[:, 0], low, high
-    found["blind"], found["regret"] = _mean(outcome.success), estimate[:, 1]
+    found["blind"], found["regret"] = _mean(places.outcome.success), estimate[:, 1]
     found["num_models"] = int(data.num_models.max(axis=1, initial=0).sum())
     found["note"] = [
         _name_needs(*cell, num_datasets, num_seeds, num_scores)
@@ -102,6 +96,70 @@ def table_1(
         for cell, success in zip(CELLS, estimate[:, 0], strict=True)
     ]
     return found
+
+
+def transfer_between_datasets(
+    table: DataFrame,
+    scores: str | Sequence[str] = DISENTANGLEMENT,
+    names: Names = PAPER_NAMES,
+) -> DataFrame:
+    """Table 1 by pair of data sets: a setting chosen on one, used on the other, by the same score.
+
+    Args:
+        table: wide scores.
+        scores: columns; those nobody has are left out.
+        names: of which scores less is better.
+
+    Returns:
+        A row per pair: source, target (one data set, too, with another seed), success, regret;
+        means over scores.
+
+    Raises:
+        ValueError: if two rows are of one model, or a score is unknown.
+    """
+    places = _Places.of(table, scores, names)
+    seeds = np.ones(places.counts[2])
+    success, regret = (transfer.mean(seeds) for transfer in places.transfers)
+    rows = []
+    for i, source in enumerate(places.data.datasets):
+        for j, target in enumerate(places.data.datasets):
+            chosen, used = places.dataset[:, None] == i, places.dataset == j
+            pairs = (places.score[:, None] == places.score) & chosen & used
+            rows.append((source, target, _mean(success[pairs]), _mean(regret[pairs])))
+    return DataFrame(rows, columns=["source", "target", "success", "regret"])
+
+
+class _Places(NamedTuple):
+    """Where a setting is chosen, and where it is put to use: a data set and a score each.
+
+    Attributes:
+        data: the scores.
+        counts: of data sets, scores and seeds.
+        dataset: (places,), the number of each one's data set.
+        score: (places,), likewise.
+        outcome: what each setting would bring.
+        transfers: the success of choices, and their regret.
+    """
+
+    data: ScoreArray
+    counts: tuple[int, int, int]
+    dataset: np.ndarray
+    score: np.ndarray
+    outcome: "Outcome"
+    transfers: "list[_Transfer]"
+
+    @classmethod
+    def of(cls, table: DataFrame, scores: str | Sequence[str], names: Names) -> "_Places":
+        data = score_array(table, scores)
+        signs = [names.sign(score) for score in data.scores]
+        values = (data.values * signs)[..., data.num_models.sum(axis=0) > 0]
+        num_datasets, num_settings, num_seeds, num_scores = values.shape
+        shape = (num_datasets * num_scores, num_settings, num_seeds)
+        places = np.moveaxis(values, 3, 1).reshape(shape)
+        dataset, score = np.divmod(np.arange(len(places)), max(num_scores, 1))
+        choices, outcome = _choose_best(places), _rate_settings(places)
+        transfers = [_Transfer(choices, rated, to_other_seeds=True) for rated in outcome]
+        return cls(data, (num_datasets, num_scores, num_seeds), dataset, score, outcome, transfers)
 
 
 def _name_needs(

@@ -27,6 +27,7 @@ OF_MODELS: dict[str, Callable[[DataFrame], object]] = {
         *("figure_2", table, "correlation", "dsprites"),
     ),
     "dataset_correlation": lambda table: analysis.dataset_correlation(table, "mig"),
+    "accuracy_by_rank": lambda table: analysis.accuracy_by_rank(table, "mig"),
     "exemplars": lambda table: analysis.exemplars(table, "mig"),
     "figure_1": lambda table: analysis.figure_1(table, table[:0]),
     "figure_2": analysis.figure_2,
@@ -50,6 +51,8 @@ OF_MODELS: dict[str, Callable[[DataFrame], object]] = {
     "score_table": analysis.score_table,
     "seeds_needed": analysis.seeds_needed,
     "table_1": analysis.table_1,
+    "transfer_between_datasets": analysis.transfer_between_datasets,
+    "winning_settings": analysis.winning_settings,
     "training_curves": lambda table: analysis.training_curves(
         table, DataFrame({"trial_id": table["trial_id"], "step": 1, "reconstruction": 1, "kl": 1})
     ),
@@ -143,14 +146,22 @@ OF_SCORES: dict[str, Callable[..., object]] = {
     "rank_correlations": lambda table, scores: analysis.rank_correlations({"a": table}, scores),
     "score_table": analysis.score_table,
     "seeds_needed": analysis.seeds_needed,
+    "accuracy_by_rank": analysis.accuracy_by_rank,
     "table_1": analysis.table_1,
+    "transfer_between_datasets": analysis.transfer_between_datasets,
+    "winning_settings": analysis.winning_settings,
     "rate_rules": lambda table, scores: analysis.rate_rules(table, scores),
     "unsupervised_selection": lambda table, scores: analysis.unsupervised_selection(
         table, scores=scores
     ),
     "variance_explained": analysis.variance_explained,
 }
-OF_ONE_SCORE = ("dataset_correlation", "exemplars", "probability_of_improvement")
+OF_ONE_SCORE = (
+    "accuracy_by_rank",
+    "dataset_correlation",
+    "exemplars",
+    "probability_of_improvement",
+)
 
 
 @pytest.mark.parametrize("name", [name for name in OF_SCORES if name not in OF_ONE_SCORE])

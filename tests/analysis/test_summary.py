@@ -1,7 +1,13 @@
 import numpy as np
 import pandas as pd
 
-from teasel.analysis import exemplars, score_table, training_curves
+from teasel.analysis import (
+    accuracy_by_rank,
+    exemplars,
+    score_table,
+    training_curves,
+    winning_settings,
+)
 from teasel.analysis.summary import sort_as_paper
 from teasel.tests.support.synthetic import synthetic_scores
 
@@ -84,3 +90,30 @@ def test_training_curves_are_means_over_the_seeds_of_a_setting() -> None:
     assert summary["reconstruction"].tolist() == [7.0, 3.0]
     assert summary["kl"].tolist() == [1.0, 3.0]
     assert summary["num_models"].tolist() == [2, 2]
+
+
+def test_a_methods_best_and_worst_setting_and_which_method_wins() -> None:
+    table = by_hand(
+        method=["beta_vae"] * 4 + ["factor_vae", "untrained"],
+        setting=["beta=1", "beta=1", "beta=2", "beta=4", "gamma=10", ""],
+        seed=[0, 1, 0, 0, 0, 0],
+    ).assign(mig=[0.2, 0.6, 0.5, 0.1, 0.3, 0.9], kl=[1.0, 3.0, 5.0, 2.5, 2.0, 0.0])
+    found = winning_settings(table, ["mig", "kl"]).set_index(["score", "method"])
+    best = found.loc[("mig", "beta_vae")]
+    assert best[["best", "worst", "num_settings"]].tolist() == ["beta=2", "beta=4", 3]
+    assert best["best_mean"] == 0.5
+    assert best["wins"]
+    assert not found.loc[("mig", "factor_vae"), "wins"]
+    # Less is better of a KL, and both have 2: they share the first place.
+    assert found.loc["kl", "wins"].tolist() == [True, True]
+    assert found.loc[("kl", "beta_vae"), "worst"] == "beta=2"
+
+
+def test_thirds_are_by_rank_within_a_data_set() -> None:
+    table = by_hand(method=["beta_vae"] * 7, setting=["beta=1"] * 7, seed=list(range(7))).assign(
+        mig=[0.6, 0.5, 0.4, 0.3, 0.2, 0.1, np.nan], downstream_lr_10=range(7)
+    )
+    found = accuracy_by_rank(table, "mig")
+    assert found["third"].tolist() == ["low", "middle", "high"]
+    assert found["num_models"].tolist() == [2, 2, 2]
+    assert found["downstream_lr_10"].tolist() == [4.5, 2.5, 0.5]

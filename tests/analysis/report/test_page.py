@@ -301,6 +301,8 @@ def test_scores_that_are_not_the_papers_have_tables_of_their_own() -> None:
     assert "dSprites: scores beside the paper's six" in words
     assert any("Less is better of mine error." in text for text in words)
     tables = {element["name"]: element for element in shown if element["kind"] == "table"}
+    winners = tables.pop("winners")
+    assert [column["title"] for column in winners["columns"]] == ["Score", "dSprites"]
     assert list(tables) == ["scores-dsprites", "others-dsprites-0", "others-dsprites-8"]
     titles = [[column["title"] for column in table["columns"]][3:] for table in tables.values()]
     assert titles[0][2:4] == ["MIG", "DCI disent."]

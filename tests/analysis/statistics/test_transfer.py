@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from pandas import DataFrame
 
-from teasel.analysis import table_1, unsupervised_selection
+from teasel.analysis import table_1, transfer_between_datasets, unsupervised_selection
 from teasel.analysis.statistics.transfer import rate_rules
 from teasel.tests.support.synthetic import cell_means, synthetic_scores
 
@@ -213,3 +213,16 @@ def test_of_few_seeds_no_rule_is_told_to_beat_a_blind_choice() -> None:
     assert not rules["beats_blind"].any()
     assert rules["low"].isna().all()
     assert rules["num_seeds"].tolist() == [5]
+
+
+def test_pairs_of_data_sets_average_to_the_cells_of_table_1() -> None:
+    means = cell_means(np.random.default_rng(0), num_datasets=3, num_scores=2)
+    table = synthetic_scores(np.random.default_rng(1), means, num_seeds=4, columns=["a", "b"])
+    pairs = transfer_between_datasets(table, ["a", "b"])
+    whole = cells(table, scores=["a", "b"]).loc["same_metric"]
+    same = pairs["source"] == pairs["target"]
+    for column, rows in (("same_dataset", pairs[same]), ("other_dataset", pairs[~same])):
+        for name in ("success", "regret"):
+            assert rows[name].mean() == pytest.approx(whole.loc[column, name])
+    assert len(pairs) == 9
+    assert pairs["success"].nunique() > 3
