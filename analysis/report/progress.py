@@ -83,6 +83,7 @@ def make_scores(report: Report) -> Element:
     if not of_paper and not others:
         return empty_section(name, title, NO_SCORES)
     summary = score_table(report.mean, [*of_paper, *others], names=report.names)
+    winners = winning_settings(report.trained, report.scores, report.names)
     several = bool(summary.filter(like="_spread").notna().any(axis=None))
     tables = []
     for dataset in report.datasets:
@@ -102,14 +103,13 @@ def make_scores(report: Report) -> Element:
         *name_missing_references(report),
         *([_introduce_others(report.names, others)] if others else []),
         *tables,
-        *_tabulate_winners(report),
-        elements.data(scores=summary),
+        *_tabulate_winners(report, winners),
+        elements.data(scores=summary, winning_settings=winners),
     )
 
 
-def _tabulate_winners(report: Report) -> list[Element]:
+def _tabulate_winners(report: Report, found: DataFrame) -> list[Element]:
     """Which setting wins where; each method's best and worst one are in the data."""
-    found = winning_settings(report.trained, report.scores, report.names)
     if found["num_settings"].sum() < 2:
         return []
     names, winners = report.names, found[found["wins"]]
@@ -124,9 +124,7 @@ def _tabulate_winners(report: Report) -> list[Element]:
     rows = wins[shown].rename(index=names.label).rename_axis(None, axis=1).reset_index().fillna("")
     titles = {"score": "Score"} | {name: names.label(name) for name in shown}
     table = elements.table("winners", rows, titles)
-    return [
-        elements.details("Which setting wins where", table, elements.data(winning_settings=found))
-    ]
+    return [elements.details("Which setting wins where", table)]
 
 
 def _introduce_scores(several: bool) -> list[Element]:
