@@ -89,5 +89,5 @@ def make_section(report: Report) -> Element:
     for row in fingerprints(report.folder).itertuples():
         facts.append((f"SHA-256 of {row.what}", row.sha256))
     rows = DataFrame(facts, columns=["what", "value"])
-    table = elements.table("provenance-table", rows, {"what": "", "value": " "})
+    table = elements.table("provenance-table", rows, {"what": "Fact", "value": "Value"})
     return elements.section("provenance", "Provenance", table)
