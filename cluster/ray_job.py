@@ -1,12 +1,11 @@
 """A running Ray cluster: a job of it, which brings its grids and, if asked, Teasel along."""
 
+import json
 import logging
 import shlex
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import yaml
 
 from .job import Job, SubmitError
 from .schema import RayJob
@@ -27,11 +26,19 @@ ENVIRONMENT = {
 
 
 def render(settings: RayJob, job: Job) -> str:
-    """The submission as YAML: entrypoint, runtime environment, and the grids it brings along."""
-    return yaml.safe_dump(
-        _submission(settings, job) | {"address": settings.address, "files": job.files_to_ship()},
-        sort_keys=False,
-    )
+    """The shell commands that submit the job, with the grids it brings along."""
+    submission, files = _submission(settings, job), job.files_to_ship()
+    lines = ["folder=$(mktemp -d)"] if files else []
+    for name, text in files.items():
+        path = f'"$folder"/{shlex.quote(name)}'
+        lines += [f"cat > {path} << 'END OF GRID'", text.removesuffix("\n"), "END OF GRID"]
+    options = [f"--address {shlex.quote(settings.address)}"]
+    options += ['--working-dir "$folder"'] if files else []
+    for option, value in (("runtime-env", "runtime_env"), ("metadata", "metadata")):
+        options.append(f"--{option}-json {shlex.quote(json.dumps(submission[value]))}")
+    command = [*options, f"-- {submission['entrypoint']}"]
+    lines.append(" \\\n    ".join(["ray job submit --no-wait", *command]))
+    return "\n".join(lines) + "\n"
 
 
 def _submission(settings: RayJob, job: Job) -> dict[str, Any]:

@@ -71,18 +71,41 @@ def check(settings: Slurm, job: Job) -> None:
     """Looks for what a submission needs.
 
     Raises:
-        SubmitError: If there is no Slurm here, or no such partition.
+        SubmitError: If there is no Slurm here, or no such partition, or none for so many hours.
     """
     if not shutil.which("sbatch"):
         raise SubmitError("no sbatch on the path: submit on a login node, or use --print")
-    partitions = _call("sinfo", "--all", "--noheader", "--format=%R").split()
-    for partition in settings.partition.split(","):
-        if partition not in partitions:
-            raise SubmitError(f"Slurm has no partition '{partition}'{hint(partition, partitions)}")
+    lines = _call("sinfo", "--all", "--noheader", "--format=%R %l").splitlines()
+    limits = {name: _hours(limit) for name, limit in (line.split() for line in lines if line)}
+    named = settings.partition.split(",")
+    for partition in named:
+        if partition not in limits:
+            raise SubmitError(
+                f"Slurm has no partition '{partition}'{hint(partition, list(limits))}"
+            )
+    longest = max(limits[partition] for partition in named)
+    if settings.hours > longest:
+        raise SubmitError(
+            f"hours: {settings.hours:g}, but a job in partition {settings.partition} may take "
+            f"{longest:g} at most; a shorter job goes back into the queue until the study is done"
+        )
     if re.match(r"/(tmp|var/tmp|dev/shm)/", job.results):
         logger.warning(
             "%s is probably this machine's own: every node must see the results", job.results
         )
+
+
+def _hours(limit: str) -> float:
+    """A time limit of Slurm's in hours; one that is not known counts as none.
+
+    >>> _hours("1-12:30:00"), _hours("30:00"), _hours("infinite")
+    (36.5, 0.5, inf)
+    """
+    found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit)
+    if not found:
+        return math.inf
+    days, hours, minutes, seconds = (int(given or 0) for given in found.groups())
+    return 24 * days + hours + minutes / 60 + seconds / 3600
 
 
 def rehearse(settings: Slurm, job: Job) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import pickle
+import re
 import secrets
 import shutil
 import signal
@@ -43,6 +44,10 @@ _PATIENCE_SECONDS = 5.0  # for an address to answer
 _SILENT_SECONDS = 30.0  # less than the minute after which Ray ends the process
 _OWNER = "teasel"
 """The file of a folder of Ray's that says which process it is of."""
+
+_STARTS = 3  # of a Ray of our own, before it is given up
+_SLOW = re.compile(r"timed out|took too long|failed to (?:start|connect)|no leader", re.IGNORECASE)
+"""What Ray says where its own processes were slower than it waits."""
 
 _START_SECONDS = 180.0  # for JAX to start on an accelerator, from a slow file system
 _OBJECT_STORE_BYTES = 128 * 2**20  # what passes through it is small: rows go to the results folder
@@ -113,17 +118,7 @@ class RayExecutor:
         # Ray's processes would end by a signal to all of a terminal, with what is to be saved.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGQUIT})
         try:
-            if not address:
-                _keep_token()
-                self._folder = _make_folder()
-                options["_temp_dir"] = str(self._folder / "r")
-            context = ray.init(
-                address=address or "local",
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                runtime_env={"env_vars": shared_environment()},
-                **options,
-            )
+            context = self._start(address, options, _STARTS)
         except (Exception, SystemExit) as error:  # whatever it is, there is no Ray
             self._remove_folder()
             where = f"at {address}" if address else "on this machine"
@@ -139,6 +134,28 @@ class RayExecutor:
         self._running: dict[ray.ObjectRef, Task] = {}
         self._avoided: set[str] = set()
         self._asked_for = 0
+
+    def _start(self, address: str | None, options: dict[str, Any], tries: int) -> Any:
+        """Connects to Ray, or starts one, again where a busy machine was too slow for it."""
+        if not address:
+            _keep_token()
+            self._folder = _make_folder()
+            options["_temp_dir"] = str(self._folder / "r")
+        try:
+            return ray.init(
+                address=address or "local",
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                runtime_env={"env_vars": shared_environment()},
+                **options,
+            )
+        except Exception as error:
+            if address or tries < 2 or not _SLOW.search(str(error)):
+                raise
+        _LOG.warning("Ray did not start in time on this busy machine; it is started again")
+        ray.shutdown()
+        self._remove_folder()
+        return self._start(address, options, tries - 1)
 
     def machines(self) -> list[Demand]:
         """What each living node offers.

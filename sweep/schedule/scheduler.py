@@ -1,5 +1,6 @@
 """The loop that brings a study to its end: what runs next, and what happens when it ends."""
 
+import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -21,9 +22,12 @@ from ..work.tasks import Demand, ScoreTrials, Task, TrainPack
 from .executor import Executor
 from .failures import Failures
 from .folding import Folding
+from .nodes import MOST_PROVEN, Nodes
 from .progress import Snapshot
 from .retries import Retries
 from .states import TrialStates
+
+_LOG = logging.getLogger("teasel")
 
 _MAX_TRIALS_PER_SCORING = 8
 _MAX_WAITING_PER_CPU = 8
@@ -125,6 +129,7 @@ class Scheduler:
         backlog = Backlog(_in_order(left), checkpoints.furthest_by_trial(results), options.pack)
         self._states = TrialStates(left, backlog)
         self._retries = Retries(options.fail_fast)
+        self._nodes = Nodes()
         self._failures = Failures(results, self._states, self._retries, clock)
         self._folding = Folding(results, run_id, clock)
         self._running: dict[str, Task] = {}
@@ -352,6 +357,14 @@ class Scheduler:
 
     # What happens when something ends
 
+    def _set_aside(self, nodes: list[str]) -> None:
+        for node in nodes:
+            self._executor.avoid(node)
+            _LOG.warning(
+                "node %s gets no more work: %d of its attempts failed that succeeded elsewhere",
+                *(node, MOST_PROVEN),
+            )
+
     def _take(self, outcome: Outcome) -> None:
         task = outcome.task
         del self._running[task.attempt_id]
@@ -359,6 +372,7 @@ class Scheduler:
         self._used -= task.demand
         self._control.forget(task.attempt_id)
         if outcome.failure is not None:
+            self._nodes.note_failure(outcome.node, task)
             if outcome.at and isinstance(task, ScoreTrials):
                 self._states.put_last(*outcome.at, is_kept=task.attempt > 1)
             try:
@@ -370,6 +384,7 @@ class Scheduler:
             self._states.failed |= set(outcome.value.get("failed", ()))
         elif outcome.value is not None:
             self._retries.note_success(task)
+            self._set_aside(self._nodes.note_success(outcome.node, task))
             if isinstance(task, TrainPack):
                 self._warm.add(task.program)
                 self._states.mark_trained(task.trials, outcome.value["failed"])

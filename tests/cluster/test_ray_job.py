@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -154,7 +155,8 @@ def test_results_go_to_an_object_store(
 
 @pytest.mark.slow
 def test_the_job_runs_the_wheel_that_it_brought(submit: Callable[..., str], dashboard: str) -> None:
-    environment = json.dumps(yaml.safe_load(submit("--print"))["runtime_env"])
+    words = shlex.split(submit("--print"))
+    environment = words[words.index("--runtime-env-json") + 1]
     say = "import os, teasel; print(teasel.__file__, os.environ['TEASEL_SAID'])"
     options = ["--address", dashboard, "--runtime-env-json", environment]
     run = subprocess.run(
@@ -181,6 +183,36 @@ def test_an_address_where_nothing_answers_is_an_error(
     cluster.write_text("address: http://127.0.0.1:1\n")
     assert main(["submit", "ray-job", "quickstart", "--cluster", str(cluster)]) == 2
     assert "no Ray cluster at http://127.0.0.1:1" in capsys.readouterr().err
+
+
+def test_what_is_printed_can_be_pasted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    grid_file = tmp_path / "my $grid.yaml"
+    grid_file.write_text(
+        "study: mine  # it's $mine\ndatasets: [dsprites_mini]\nseeds: 1\n"
+        "methods: {beta_vae: {beta: [1]}}\nmetrics: [mig]\n"
+    )
+    cluster, fake, seen = tmp_path / "cluster.yaml", tmp_path / "ray", tmp_path / "seen"
+    cluster.write_text("address: http://127.0.0.1:8265\nenvironment: {SAID: it's 5 $}\n")
+    options = ["--cluster", str(cluster), "--results", "/r/a b", "--print"]
+    assert main(["submit", "ray-job", str(grid_file), *options]) == 0
+    script = capsys.readouterr().out
+    fake.write_text(
+        f"#!{sys.executable}\nimport json, sys, pathlib\nargs = sys.argv[1:]\n"
+        'folder = args[args.index("--working-dir") + 1]\n'
+        "files = {file.name: file.read_text() for file in pathlib.Path(folder).iterdir()}\n"
+        f"json.dump([args, files], open({str(seen)!r}, 'w'))\n"
+    )
+    fake.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    subprocess.run(["bash", "-euc", script], env={"PATH": path}, check=True)
+    words, files = json.loads(seen.read_text())
+    assert words[:4] == ["job", "submit", "--no-wait", "--address"]
+    assert files == {grid_file.name: grid_file.read_text()}
+    environment = json.loads(words[words.index("--runtime-env-json") + 1])
+    assert environment["env_vars"]["SAID"] == "it's 5 $"
+    command = words[words.index("--") + 1 :]
+    assert command[:4] == ["python", "-m", "teasel", "run"]
+    assert command[4:7] == [f"./{grid_file.name}", "--results", "/r/a b"]
 
 
 def test_a_secret_in_the_file_is_refused(

@@ -288,11 +288,18 @@ def test_without_sbatch_or_with_an_unknown_partition_nothing_is_submitted(
     assert main(command) == 2
     assert "no sbatch on the path" in capsys.readouterr().err
     for name in ("sbatch", "sinfo"):
-        script = """#!/bin/sh\necho cpu\ncase "$*" in *--all*) echo gpu; esac\n"""
+        script = """#!/bin/sh\necho cpu 30:00\ncase "$*" in *--all*) echo gpu 1-12:30:00; esac\n"""
         (tmp_path / name).write_text(script)
         (tmp_path / name).chmod(0o755)
     assert main(command) == 2
     assert "Slurm has no partition 'gpus' (did you mean 'gpu'?)" in capsys.readouterr().err
+    for partition, hours, longest in (("cpu", 1, "0.5"), ("cpu,gpu", 40, "36.5")):
+        file.write_text(f"partition: '{partition}'\nhours: {hours}\ncpus_per_node: 1\n")
+        assert main(command) == 2
+        said = f"hours: {hours}, but a job in partition {partition} may take {longest} at most"
+        assert said in capsys.readouterr().err
+    file.write_text("partition: cpu,gpu\nhours: 36\ncpus_per_node: 1\n")
+    assert main(command) == 0
 
 
 def test_a_grid_is_needed_and_grids_of_two_studies_are_refused(

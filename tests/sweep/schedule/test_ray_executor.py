@@ -84,6 +84,25 @@ def test_what_keeps_ray_from_starting_is_said_with_the_way_out(
         RayExecutor()
 
 
+def test_a_ray_that_starts_too_slowly_is_started_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folders: list[str] = []
+
+    def slow(**options: str) -> None:
+        folders.append(options["_temp_dir"])
+        raise RuntimeError("The current node timed out during startup.")
+
+    monkeypatch.setenv("RAY_ADDRESS", "")
+    monkeypatch.setattr(ray_executor.ray, "init", slow)
+    monkeypatch.setattr(ray_executor.ray, "shutdown", lambda: None)
+    with pytest.raises(ClusterError, match=r"no Ray on this machine: .* timed out during startup"):
+        RayExecutor()
+    assert len(set(folders)) == 3
+    assert not any(Path(folder).parent.exists() for folder in folders)
+    assert caplog.text.count("it is started again") == 2
+
+
 @pytest.fixture
 def tpus(monkeypatch: pytest.MonkeyPatch) -> RayExecutor:
     """An executor that sees a node with four chips of a TPU."""
