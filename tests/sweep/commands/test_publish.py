@@ -26,6 +26,7 @@ from pyarrow import fs
 
 from teasel.__main__ import main
 from teasel.analysis import publish, scores, trials
+from teasel.analysis.formats import count_decimals
 from teasel.errors import UnknownNameError
 from teasel.sweep.commands.checks import verify
 from teasel.sweep.commands.rescore import rescore
@@ -114,7 +115,8 @@ def test_the_readme_tells_what_is_in_the_folder(
     assert "holds 4 models. Of 4 planned trials 4 are done" in body
     mig = scores(finished, wide=True).groupby("setting")["mig"]
     for mean, spread in zip(mig.mean(), mig.std(), strict=True):
-        assert f"{mean:.2f} ± {spread:.2f}" in body
+        digits = count_decimals(spread)
+        assert f"{mean:.{digits}f} ± {spread:.{digits}f}" in body
     assert "Ann: tiny, 2026" in body
     assert "SHA-256" in body  # of the user's file of images
     columns = {*COLUMNS["trials"], *COLUMNS["scores"], *COLUMNS["curves"], "beta"}
