@@ -11,6 +11,7 @@ from pandas import DataFrame
 from ..formats import DASH, MINUS
 from ..names import Names
 from ..plots.style import render_svg
+from ..statistics.resampling import student_interval
 from ..summary import rank_settings
 
 Element = dict[str, Any]
@@ -71,8 +72,17 @@ def walk(element: Element) -> Iterator[Element]:
         yield from walk(one)
 
 
-def cell(value: Any, digits: int = 2, spread: float | None = None, style: str = "") -> Element:
-    """One cell: numbers to `digits` decimals (counts as they are), with a spread if finite."""
+def cell(
+    value: Any,
+    digits: int = 2,
+    spread: float | None = None,
+    style: str = "",
+    ends: tuple[float, float] = (np.nan, np.nan),
+) -> Element:
+    """One cell: numbers to `digits` decimals (counts as they are), with a spread if finite.
+
+    What has no room for two shows the `ends` of an interval instead.
+    """
     if isinstance(value, str):
         style = style or ("long" if len(value) > 40 else "")
         return {"text": value, "number": False, "style": style, "sort": None, "spread": ""}
@@ -84,6 +94,7 @@ def cell(value: Any, digits: int = 2, spread: float | None = None, style: str = 
         "number": True,
         "style": style,
         "sort": float(value) if not np.isnan(value) else "NaN",
+        "ends": ends,
         "spread": "" if spread is None or np.isnan(spread) else f"{spread:.{digits}f}",
     }
 
@@ -137,6 +148,7 @@ def score_table(name: str, summary: DataFrame, names: Names) -> Element:
                         row[score],
                         spread=row.get(f"{score}_spread"),
                         style="top" if not references and row[score] == best[score] else "",
+                        ends=_find_ends(row, score),
                     )
                     for score in scores
                 ),
@@ -154,6 +166,14 @@ def score_table(name: str, summary: DataFrame, names: Names) -> Element:
         "columns": [{"title": title, "number": number} for title, number in titles],
         "bodies": bodies,
     }
+
+
+def _find_ends(row: Mapping[Any, Any], score: str) -> tuple[float, float]:
+    """The interval of a mean over the models of one setting, which differ in their seed."""
+    count = row[f"{score}_count"]
+    error = np.float64(row.get(f"{score}_spread", np.nan)) / np.sqrt(max(count, 1))
+    low, high = student_interval(row[score], error, count)
+    return float(low), float(high)
 
 
 def _setting_cell(row: Mapping[Any, Any], names: Names) -> Element:

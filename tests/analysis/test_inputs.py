@@ -59,6 +59,7 @@ OF_NO_MODELS = (
         "representation",
         "scores",
         "study_names",
+        "to_latex",
         "trials",
         "write_report",
     ),

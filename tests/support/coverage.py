@@ -42,6 +42,21 @@ ESTIMATORS: dict[str, tuple[Callable[[DataFrame], DataFrame], str]] = {
 }
 """Every function that gives intervals, for wide scores with `SCORES`, and its estimates' column."""
 
+STUDY: dict[str, Any] = {
+    "columns": SCORES,
+    "seed_share": 0.05,
+    "noise_share": 0.36,
+    "correlation": 0.5,
+}
+"""Arguments of `synthetic_scores` for a study like a real one, but for the shape of its scores."""
+
+SHAPES: dict[str, dict[str, Any]] = {
+    "gaussian": {},
+    "skewed": {"skewed": True},
+    "collapsed": {"collapsed": 1 / 3},
+}
+"""Scores as they are: few models are good, and a third of them tell nothing."""
+
 
 def coverage(
     estimate: Callable[[DataFrame], DataFrame],
