@@ -132,7 +132,8 @@ def to_latex(table: DataFrame, names: Names = PAPER_NAMES, digits: int = 3) -> s
             if name == estimate:
                 cells.append(format_interval(value, row["low"], row["high"], digits))
             elif is_float_dtype(table[name]):
-                cells.append(format_interval(value, math.nan, math.nan, digits))
+                decimals = 0 if str(name).startswith("num_") else digits
+                cells.append(format_interval(value, math.nan, math.nan, decimals))
             elif is_numeric_dtype(table[name]):
                 cells.append(f"{value:,}".replace("-", "$-$"))
             else:

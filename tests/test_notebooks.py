@@ -1,10 +1,17 @@
 """What objects say of themselves in a notebook, and the notebook that is in the docs."""
 
+import ast
+import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
+from teasel.analysis import scores
 from teasel.catalogue import Catalogue, expect
 from teasel.datasets import DATASETS
 from teasel.metrics import METRICS, Metric
@@ -13,6 +20,7 @@ from teasel.sweep.grid.grid import check_grid, load_grid
 from teasel.sweep.grid.source import read_yaml
 from teasel.sweep.store.results import Results
 from teasel.sweep.study.study import read_study
+from teasel.tests.support.synthetic import SyntheticResults
 
 ROOT = Path(__file__).parents[1]
 QUICK_START = ROOT / "tests" / "data" / "quickstart"
@@ -88,3 +96,62 @@ def test_a_folder_says_what_is_in_it(tmp_path: Path) -> None:
     assert ["study", "quickstart"] in table.rows
     assert ["done", "6"] in table.rows
     assert read(Results(tmp_path)).rows == [["no study has been begun here"]]
+
+
+NOTEBOOK = json.loads((ROOT / "docs" / "ten_questions.ipynb").read_text())
+CODE = ["".join(cell["source"]) for cell in NOTEBOOK["cells"] if cell["cell_type"] == "code"]
+TEXT = ["".join(cell["source"]) for cell in NOTEBOOK["cells"] if cell["cell_type"] == "markdown"]
+
+
+def test_the_notebook_is_of_format_4_and_holds_no_output() -> None:
+    assert {*NOTEBOOK} == {"cells", "metadata", "nbformat", "nbformat_minor"}
+    assert (NOTEBOOK["nbformat"], NOTEBOOK["nbformat_minor"]) == (4, 5)
+    ids = [cell["id"] for cell in NOTEBOOK["cells"]]
+    assert len({*ids}) == len(ids)
+    for cell in NOTEBOOK["cells"]:
+        keys = {"cell_type", "id", "metadata", "source"}
+        if cell["cell_type"] == "code":
+            assert (cell["execution_count"], cell["outputs"]) == (None, [])
+            keys |= {"execution_count", "outputs"}
+        assert {*cell} == keys
+        assert all(line.endswith("\n") for line in cell["source"][:-1])
+
+
+def test_the_notebook_asks_ten_questions_and_quotes_no_number() -> None:
+    questions = [line for text in TEXT for line in text.splitlines() if line.startswith("## ")]
+    assert [re.match(r"## (\d+)\. .*\?$", line)[1] for line in questions] == [  # type: ignore[index]
+        str(number) for number in range(1, 11)
+    ]
+    assert not re.search(r"\d\.\d", " ".join(TEXT))
+
+
+def test_the_links_of_the_notebook_lead_somewhere() -> None:
+    for target in re.findall(r"\]\((\S+?)\)", " ".join(TEXT)):
+        assert (ROOT / "docs" / target).exists(), target
+
+
+@pytest.mark.parametrize("num_seeds", [None, 2])
+def test_the_notebook_answers_them(
+    num_seeds: int | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of the scores that come with it, or of a larger study's."""
+    monkeypatch.chdir(ROOT / "docs")
+    if num_seeds:
+        results = SyntheticResults(np.random.default_rng(0), num_datasets=2, num_seeds=num_seeds)
+        (tmp_path / "results").mkdir()
+        wide = scores(results, representation=None, wide=True)
+        wide.to_parquet(tmp_path / "results" / "scores.parquet")
+        monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    figures = 0
+    for code in CODE:
+        tree = ast.parse(code)
+        last = tree.body.pop()
+        assert isinstance(last, ast.Expr), "a cell ends with what it shows"
+        exec(compile(tree, "a cell", "exec"), names)
+        shown = eval(compile(ast.Expression(last.value), "a cell", "eval"), names)
+        assert isinstance(shown, Figure) or len(shown)
+        figures += isinstance(shown, Figure)
+    assert figures == 9
+    svg = names["make_figure"](names["plots"].plot_matrix, names["agreement"])._repr_svg_()
+    assert ElementTree.fromstring(svg).tag.endswith("svg")

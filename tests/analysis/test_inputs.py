@@ -54,6 +54,7 @@ ALIKE = ("differences_from_paper", "paper_coverage")
 OF_NO_MODELS = (
     *("Codes", "Names", "embedding", "export", "fingerprints", "publish"),
     *(
+        "make_figure",
         "published_numbers",
         "rank_stability",
         "representation",

@@ -171,8 +171,15 @@ def test_any_table_of_the_analysis_is_one_call() -> None:
 
 
 def test_a_table_without_intervals_or_rows_is_one_too() -> None:
-    shown = rows_of(to_latex(DataFrame({"method": ["beta_vae"], "mig": [-0.25], "seed": [1234]})))
-    assert shown == [["method", "MIG", "seed"], [r"\ensuremath{\beta}-VAE", "$-$0.250", "1,234"]]
+    shown = rows_of(
+        to_latex(
+            DataFrame({"method": ["beta_vae"], "mig": [-0.25], "seed": [1234], "num_seeds": [7.0]})
+        )
+    )
+    assert shown == [
+        ["method", "MIG", "seed", "num seeds"],
+        [r"\ensuremath{\beta}-VAE", "$-$0.250", "1,234", "7"],
+    ]
     assert rows_of(to_latex(DataFrame({"a": [], "b": []}))) == [["a", "b"]]
 
 
