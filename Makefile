@@ -31,9 +31,10 @@ format: $(INSTALLED_DEV)  ## Mend what can be mended.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(INSTALLED_DEV)  ## The API reference, and the picture of the rooms.
+docs: $(INSTALLED_DEV)  ## The API reference, the picture of the rooms, the page of columns.
 	$(BIN)/python docs/render_api.py
 	$(BIN)/python docs/render_house.py
+	$(BIN)/python docs/render_columns.py
 
 bench: $(INSTALLED_DEV)  ## Speed, as ratios; minutes each. RESULTS.md keeps what was measured.
 	$(BIN)/python benchmarks/training.py

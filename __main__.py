@@ -18,7 +18,7 @@ from contextlib import redirect_stderr
 from importlib import import_module
 from typing import IO, Any, cast
 
-from .errors import TeaselError
+from .errors import ConfigError, TeaselError
 from .sweep.commands.command_line import (
     BAD_INPUT,
     BUG,
@@ -151,7 +151,12 @@ class _Report:
         parser.add_argument(
             "--export",
             metavar="FOLDER",
-            help="instead, write its scores (Parquet) and the report as Markdown there, to commit",
+            help="instead, write its scores (Parquet) and the report there, to commit",
+        )
+        parser.add_argument(
+            "--format",
+            choices=("markdown", "tex"),
+            help="of what is exported: Markdown (the default), or LaTeX with a file for each table",
         )
         _add_choice(parser)
 
@@ -160,10 +165,15 @@ class _Report:
         from .analysis import export, write_report
 
         choice = (arguments.published, arguments.parameters, arguments.metric_seed)
-        write, where = (
-            (export, arguments.export) if arguments.export else (write_report, arguments.output)
-        )
-        page = write(arguments.results, where, *choice, arguments.beside)
+        if arguments.export:
+            form = arguments.format or "markdown"
+            page = export(arguments.results, arguments.export, *choice, arguments.beside, form)
+        elif arguments.format:
+            raise ConfigError(
+                "--format says how --export writes: expected --export FOLDER beside it"
+            )
+        else:
+            page = write_report(arguments.results, arguments.output, *choice, arguments.beside)
         show(f"The report is at {page}")
         return DONE
 

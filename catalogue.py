@@ -19,6 +19,7 @@ from typing import (
 )
 
 from .errors import TeaselError
+from .words import html_table
 
 Entry = TypeVar("Entry")
 
@@ -181,6 +182,24 @@ class Catalogue(Mapping[str, Entry], Generic[Entry]):
 
     def __len__(self) -> int:
         return len(self.entries)
+
+    def _repr_html_(self) -> str:
+        """The entries, in a notebook."""
+        rows = [
+            (
+                *(name, getattr(entry, "label", "")),
+                ", ".join(getattr(entry, "parameters", ())),
+                getattr(entry, "reference", ""),
+            )
+            for name, entry in self.entries.items()
+        ]
+        titles = ["name", "label", "parameters", "reference"]
+        shown = [place for place in range(len(titles)) if any(row[place] for row in rows)]
+        return html_table(
+            f"{len(rows)} {self._kind}",
+            [titles[place] for place in shown],
+            [[row[place] for place in shown] for row in rows],
+        )
 
 
 def expect(kind: type[Entry]) -> Callable[[str, object], Entry]:

@@ -1,6 +1,8 @@
 """Words for people: the names and the numbers of things."""
 
+import html
 import re
+from collections.abc import Iterable, Sequence
 
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -26,3 +28,19 @@ def format_count(count: int, word: str) -> str:
     ('1 seed', '1,800 models')
     """
     return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def html_table(caption: str, titles: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table for a notebook, in which nothing but the table itself is HTML.
+
+    >>> html_table("a < b", ["x"], [[1]])
+    '<table><caption>a &lt; b</caption><tr><th>x</th></tr><tr><td>1</td></tr></table>'
+    """
+
+    def line(tag: str, cells: Iterable[object]) -> str:
+        words = (html.escape(printable(str(cell))) for cell in cells)
+        return f"<tr>{''.join(f'<{tag}>{each}</{tag}>' for each in words)}</tr>"
+
+    body = "".join(line("td", row) for row in rows)
+    head = f"<caption>{html.escape(printable(caption))}</caption>{line('th', titles)}"
+    return f"<table>{head}{body}</table>"

@@ -8,7 +8,8 @@ Tables in, tables out:
   are made of `rank_correlation`, `importance` and the like, which take the table of any study.
 * `compare_with_paper` puts the printed numbers (`published_numbers`) beside yours,
   `compare_studies` those of another study.
-* `write_report` and `export` put it all on one page; `plots.plots` draws each table alone.
+* `write_report` and `export` put it all on one page; `make_figure` draws a table by itself with
+  one of `plots.plots`, and `to_latex` writes it for a paper.
 * `publish` makes a folder of a results folder that can be passed on.
 
 Most functions take wide scores (`scores(results, wide=True)`): a row per model, of one
@@ -29,6 +30,7 @@ from typing import TYPE_CHECKING
 from ..lazy import attach
 
 if TYPE_CHECKING:
+    from .latex import to_latex as to_latex
     from .names import Names as Names
     from .paper.compare import compare_with_paper as compare_with_paper
     from .paper.figures import figure_1 as figure_1
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from .paper.published import differences_from_paper as differences_from_paper
     from .paper.published import paper_coverage as paper_coverage
     from .paper.published import published_numbers as published_numbers
+    from .plots.style import make_figure as make_figure
     from .report.export import export as export
     from .report.page import write_report as write_report
     from .report.provenance import fingerprints as fingerprints
@@ -80,6 +83,7 @@ else:
     __getattr__, __dir__, __all__ = attach(
         __name__,
         {
+            "latex": ("to_latex",),
             "names": ("Names",),
             "paper.compare": ("compare_with_paper",),
             "paper.figures": (
@@ -87,6 +91,7 @@ else:
                 *("figure_6", "with_unsupervised_of_samples"),
             ),
             "paper.published": ("differences_from_paper", "paper_coverage", "published_numbers"),
+            "plots.style": ("make_figure",),
             "report.export": ("export",),
             "report.page": ("write_report",),
             "report.provenance": ("fingerprints",),

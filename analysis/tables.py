@@ -48,6 +48,18 @@ SCORE_COLUMNS = ("representation", "metric", "score", "value", "metric_seed", "n
 """Columns of the tidy `scores`, after those that say which model it is."""
 
 
+DERIVED = {
+    "hyperparameter": "The method's swept hyper-parameter: the first that varies.",
+    "hyperparameter_value": "Its value.",
+    "setting": "All that varies within the method, as in `beta=4`: what seeds have in common.",
+    "representation": '"mean" or "sampled": the codes that the scores are of.',
+    "efficiency_lr": "`downstream_lr_100` / `downstream_lr_10000`. [more is better]",
+    "efficiency_gbt": "`downstream_gbt_100` / `downstream_gbt_10000`. [more is better]",
+    "other_parameters": "Metrics that were not computed with the paper's parameters.",
+}
+"""Columns of wide scores that are in no stored table, but for the scores themselves."""
+
+
 class ResultsReader(Protocol):
     """What is asked of a results folder: `teasel.sweep.store.results.Results`, or a made one."""
 

@@ -2,6 +2,7 @@
 
 python benchmarks/analysis.py speed      # the report and one matrix, 12,600 trials
 python benchmarks/analysis.py coverage   # every kind of interval at 10, 20 and 50 seeds
+                                         # of Gaussian scores; --scores skewed, collapsed or seldom
 """
 
 import argparse
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from teasel.analysis import rank_correlation, write_report
-from teasel.tests.support.coverage import ESTIMATORS, SCORES, coverage, true_shares
+from teasel.tests.support.coverage import ESTIMATORS, SCORES, SHAPES, STUDY, coverage, true_shares
 from teasel.tests.support.synthetic import SyntheticResults, cell_means, synthetic_scores
 
 
@@ -40,25 +41,24 @@ def speed() -> None:
             )
 
 
-def measure_coverage(num_studies: int) -> None:
+def measure_coverage(num_studies: int, shape: str, all_seeds: list[int], names: list[str]) -> None:
     rng = np.random.default_rng(0)
     means = cell_means(rng, num_datasets=2, num_scores=len(SCORES))
-    print(f"share of {num_studies} made studies whose 95 % interval holds the truth: mean, lowest")
-    for name, (estimate, value) in ESTIMATORS.items():
+    known = None if "collapsed" in SHAPES[shape] else true_shares(means, SCORES)
+    print(
+        f"{shape} scores, share of {num_studies} made studies whose 95 % interval holds the truth: "
+        "mean, lowest"
+    )
+    for name in names:
+        estimate, value = ESTIMATORS[name]
         shown_for = []
-        for num_seeds in (10, 20, 50):
+        for num_seeds in all_seeds:
             held = coverage(
-                estimate,
-                value,
-                rng,
-                num_seeds,
-                num_studies,
-                true_shares(means, SCORES) if name == "importance" else None,
+                *(estimate, value, rng, num_seeds, num_studies),
+                known if name == "importance" else None,
                 means=means,
-                columns=SCORES,
-                seed_share=0.05,
-                noise_share=0.36,
-                correlation=0.5,
+                **STUDY,
+                **SHAPES[shape],
             )
             shown = f"{held.mean():.3f}, {held.min():.3f}" if held.any() else "none shown"
             shown_for.append(f"{num_seeds} seeds {shown}")
@@ -69,5 +69,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("speed", "coverage"))
     parser.add_argument("--studies", type=int, default=200)
+    parser.add_argument("--scores", choices=tuple(SHAPES), default="gaussian")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[10, 20, 50])
+    parser.add_argument("--of", choices=tuple(ESTIMATORS), nargs="+", default=list(ESTIMATORS))
     given = parser.parse_args()
-    speed() if given.what == "speed" else measure_coverage(given.studies)
+    if given.what == "speed":
+        speed()
+    else:
+        measure_coverage(given.studies, given.scores, given.seeds, given.of)

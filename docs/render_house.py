@@ -43,6 +43,7 @@ DOORS = {
         "choice",
         "factors",
         "formats",
+        "latex",
         "names",
         "paper_grid",
         "summary",

@@ -213,6 +213,8 @@ ELBO_SURGERY = Metric(
         "marginal_kl": "marginal KL",
         "active_units": "active units",
     },
+    units=dict.fromkeys(["reconstruction", "kl", "mutual_information", "marginal_kl"], "nats")
+    | {"active_units": "latents"},
 )
 
 IMPORTANCE_BOUND = Metric(
@@ -222,4 +224,5 @@ IMPORTANCE_BOUND = Metric(
     needs="nothing",
     label="importance-weighted bound",
     labels={"bound": "IW bound", "elbo": "ELBO, sampled"},
+    units=dict.fromkeys(["bound", "elbo"], "nats"),
 )

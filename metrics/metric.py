@@ -45,6 +45,7 @@ class Metric:
         label: What to call the metric; by default its name.
         labels: What to call its scores in tables and figures, by score. Where there are none, the
             score of the metric's own name has the metric's label.
+        units: Of its scores that have one, as in "nats", by score.
     """
 
     function: Callable[..., dict[str, float]]
@@ -56,6 +57,7 @@ class Metric:
     needs: str = "all combinations"
     label: str = ""
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    units: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __call__(
         self, representation: Representation, rng: Rng, **parameters: object

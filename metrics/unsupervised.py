@@ -109,4 +109,5 @@ UNSUPERVISED = Metric(
         "gaussian_wasserstein_correlation_norm": "Wasserstein corr. (norm.)",
         "mutual_info_score": "Mutual info.",
     },
+    units=dict.fromkeys(["gaussian_total_correlation", "mutual_info_score"], "nats"),
 )

@@ -1,10 +1,12 @@
 """The house style of figures, and their way into a page or a paper."""
 
 import io
+import math
 import re
 import zlib
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from pandas import DataFrame
+
+from ..names import Names
 
 INK, SOFT, FAINT = "#22262b", "#7d868f", "#c9cdd2"
 STYLE: Any = {
@@ -42,28 +46,79 @@ STYLE: Any = {
 }
 
 
+class Drawing(Figure):
+    """A figure that a notebook shows by itself, with pyplot or without."""
+
+    def _repr_svg_(self) -> str:
+        text = io.StringIO()
+        with mpl.rc_context(STYLE):
+            self.savefig(text, format="svg", metadata={"Date": None}, facecolor="white")
+        return text.getvalue()
+
+
+PANELS = {
+    "plot_hyperparameters": (("", "method"), 2.8, 2.0),
+    "plot_importance": (("", "dataset"), 3.4, 2.4),
+    "plot_scatter": (("", "dataset"), 2.6, 2.4),
+    "plot_strength": (("", "method"), 2.0, 2.2),
+    "plot_violins": (("", "score"), 3.2, 2.4),
+    "plot_means": (("score", "dataset"), 2.8, 2.0),
+    "plot_matrix": ((), 0.42, 0.34),
+}
+"""What the panels of a plot are for, down and across, and the inches of one; of a matrix, a cell.
+
+What is across only is broken into lines of three.
+"""
+
+
+LEGEND = 5.2
+"""Inches that the names of six methods need."""
+
+
 def make_figure(
     plot: Callable[..., object],
     *summaries: DataFrame,
-    size: tuple[float, float],
-    grid: tuple[int, int] = (1, 1),
+    size: tuple[float, float] | None = None,
+    grid: tuple[int, int] | None = None,
+    names: Names | None = None,
     **shared: Any,
-) -> Figure:
+) -> Drawing:
     """A new figure in the house style, drawn by `plot(*summaries, axes)`.
 
     Args:
         plot: one of the `plot_x` of `plots`.
         summaries: the tables it takes.
-        size: width and height in inches.
-        grid: rows and columns of panels; `plot` gets an array of axes if there are several.
+        size: width and height in inches; what the table needs if None.
+        grid: rows and columns of panels; `plot` gets an array of axes if there are several. What
+            the table needs if there is no size either.
+        names: what things are called, and their colours; the paper's if None.
         shared: `sharex`, `sharey` of `Figure.subplots`.
     """
+    if size is None:
+        plain = plot.func if isinstance(plot, partial) else plot
+        found, size = _lay_out(plain.__name__, summaries[-1])
+        grid = grid or found
+    drawn = plot if names is None else partial(plot, names=names)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=size)
-        plot(*summaries, figure.subplots(*grid, **shared))
+        figure = Drawing(figsize=size)
+        drawn(*summaries, figure.subplots(*(grid or (1, 1)), **shared))
         # Once, for the page and the paper: a figure that had a layout would draw it at every save.
         ConstrainedLayoutEngine().execute(figure)
     return figure
+
+
+def _lay_out(plot: str, summary: DataFrame) -> tuple[tuple[int, int], tuple[float, float]]:
+    """The rows and columns of panels that a table needs, and the size of their figure."""
+    if plot not in PANELS:
+        return (1, 1), (LEGEND, 2.9)
+    kinds, width, height = PANELS[plot]
+    if not kinds:
+        rows, columns = (summary[name].nunique() for name in ("row", "column"))
+        return (1, 1), (1.7 + width * columns, 1.2 + height * rows)
+    rows, columns = (max(1, summary[name].nunique()) if name else 1 for name in kinds)
+    if not kinds[0]:
+        rows, columns = math.ceil(columns / 3), min(columns, 3)
+    return (rows, columns), (max(LEGEND, 0.6 + width * columns), 0.6 + height * rows)
 
 
 def render_svg(figure: Figure, name: str) -> str:

@@ -37,5 +37,5 @@ def make_section(report: Report) -> Element | None:
             elements.text(caption, "note"),
         ]
     return elements.section(
-        "bound", "Where the bound comes from", elements.text(WORDS, "reading"), *shown
+        "bound", "Where the bound comes from", elements.text(WORDS, "reading spread"), *shown
     )

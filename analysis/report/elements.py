@@ -12,6 +12,7 @@ from pandas import DataFrame
 from ..formats import DASH, MINUS, count_decimals
 from ..names import Names
 from ..plots.style import render_svg
+from ..statistics.resampling import student_interval
 from ..summary import rank_settings
 
 Element = dict[str, Any]
@@ -100,9 +101,16 @@ def title_tables(section: Element) -> None:
 
 
 def cell(
-    value: Any, digits: int | None = None, spread: float | None = None, style: str = ""
+    value: Any,
+    digits: int | None = None,
+    spread: float | None = None,
+    style: str = "",
+    ends: tuple[float, float] = (np.nan, np.nan),
 ) -> Element:
-    """One cell: a number to `digits` decimals, or to those of its spread; a count as it is."""
+    """One cell: a number to `digits` decimals, or to those of its spread; a count as it is.
+
+    What has no room for two shows the `ends` of an interval instead.
+    """
     if isinstance(value, str):
         style = style or ("long" if len(value) > 40 else "")
         return {"text": value, "number": False, "style": style, "sort": None, "spread": ""}
@@ -116,6 +124,7 @@ def cell(
         "number": True,
         "style": style,
         "sort": float(value) if not np.isnan(value) else "NaN",
+        "ends": ends,
         "spread": _format_spread(spread, digits),
     }
 
@@ -186,6 +195,7 @@ def score_table(name: str, summary: DataFrame, names: Names, marks_best: bool = 
                         row[score],
                         spread=row.get(f"{score}_spread", np.nan),
                         style=style if row[score] == best[score].get(row["dataset"]) else "",
+                        ends=_find_ends(row, score),
                     )
                     for score in scores
                 ),
@@ -204,6 +214,14 @@ def score_table(name: str, summary: DataFrame, names: Names, marks_best: bool = 
         "columns": [{"title": title, "number": number} for title, number in titles],
         "bodies": bodies,
     }
+
+
+def _find_ends(row: Mapping[Any, Any], score: str) -> tuple[float, float]:
+    """The interval of a mean over the models of one setting, which differ in their seed."""
+    count = row[f"{score}_count"]
+    error = np.float64(row.get(f"{score}_spread", np.nan)) / np.sqrt(max(count, 1))
+    low, high = student_interval(row[score], error, count)
+    return float(low), float(high)
 
 
 def _setting_cell(row: Mapping[Any, Any], names: Names) -> Element:

@@ -1,14 +1,19 @@
-"""A results folder made small: its scores in two files, and its report as Markdown, to commit."""
+"""A results folder made small: its scores in two files, and its report as Markdown or LaTeX."""
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from math import isfinite, nan
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
+from ...errors import UnknownNameError
 from ...words import printable
 from ..choice import Parameters, Seed
-from ..plots.style import save_svg
+from ..latex import LONG, escape, format_interval, make_tabular
+from ..plots.style import save_pdf, save_svg
+from ..statistics.resampling import MIN_SEEDS
 from ..tables import ResultsReader, open_results, scores, trials
 from .elements import Element
 from .page import (
@@ -25,6 +30,16 @@ SECTIONS = (
 )
 """Those of the report that need no picture of a model."""
 
+BEGIN = r"""\documentclass{article}
+\usepackage[T1]{fontenc}
+\usepackage[margin=2cm]{geometry}
+\usepackage{booktabs,graphicx}
+\newcommand{\fit}[1]{\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{#1}}
+\setlength{\parindent}{0pt}
+\begin{document}
+
+\section*{%s}"""
+
 READING = """\
 `scores.parquet` holds a row per model and representation with a column per score, `trials.parquet`
 a row per model; pandas, DuckDB and Polars read them as they are.
@@ -37,6 +52,8 @@ scores = pd.read_parquet("scores.parquet")
 figure_2(scores[scores["representation"] == "mean"])
 ```"""
 
+INTERVAL = f"with its 95 % interval where there are {MIN_SEEDS} seeds or more"
+
 LEFT_OUT = ["host", "attempt_id", "pack_id"]
 """Columns that tell of the machines, not of the models."""
 
@@ -48,11 +65,14 @@ def export(
     parameters: Parameters = None,
     metric_seed: Seed = None,
     beside: ResultsReader | str | Path | None = None,
+    form: str = "markdown",
 ) -> Path:
-    """The path of a ``README.md`` about a results folder, which it writes with the scores.
+    r"""The path of a page about a results folder, which it writes with the scores.
 
-    Beside it stand ``trials.parquet``, ``scores.parquet`` (wide, of both representations) and the
-    figures as SVG: everything that the analysis takes, without codes, pictures and parameters.
+    In Markdown it is ``README.md``, its figures beside it as SVG; in LaTeX ``report.tex``, each
+    figure a PDF and each table a file for a paper to `\input`, with means ± intervals. Beside
+    it stand ``trials.parquet`` and ``scores.parquet`` (wide, of both representations): everything
+    that the analysis takes, without codes, pictures and parameters.
 
     Args:
         results: a path, a URI or an open results folder.
@@ -61,12 +81,16 @@ def export(
         parameters: which of several sets of metrics' parameters, as in `scores`.
         metric_seed: which of several metric seeds.
         beside: another study, to be compared with this.
+        form: "markdown" or "tex".
 
     Raises:
         ResultsError: if there is no study, no model is done, no such score, or the two studies
             cannot be read as one.
+        UnknownNameError: if there is no such form.
     """
-    opened, folder = open_results(results), Path(folder)
+    if form not in FORMS:
+        raise UnknownNameError("form", form, FORMS)
+    opened, folder, shape = open_results(results), Path(folder), FORMS[form]
     choice = (parameters, metric_seed)
     report = read_report(opened, more, *choice, beside)
     report = report._replace(trials=report.trials.drop(columns="host"))
@@ -75,17 +99,17 @@ def export(
     for name, table in tables.items():
         table = table.drop(columns=LEFT_OUT, errors="ignore")
         table.to_parquet(folder / f"{name}.parquet", compression="zstd", index=False)
-    lines = [f"# {as_text(report.folder.study['study'])}: what its results show"]
-    lines += [as_text(describe_study(report))]
-    lines += [f"> {as_text(words)}" for words in list_notices(report)]
-    lines += ["Made by `teasel report DIR --export FOLDER`; do not edit it by hand.", READING]
     sections = make_sections(report, SECTIONS)
+    title = f"{report.folder.study['study']}: what its results show"
+    lines = [shape.begin % shape.escape(title), shape.escape(describe_study(report))]
+    lines += [shape.notice % shape.escape(words) for words in list_notices(report)]
+    lines += [shape.reading]
     for section in sections:
-        lines += [f"## {as_text(section['title'])}"]
+        lines += [shape.section % shape.escape(section["title"])]
         for element in section["elements"]:
-            lines += write_markdown(element, folder)
-    page = folder / "README.md"
-    page.write_text("\n\n".join(lines) + "\n", encoding="utf-8")
+            lines += shape.write(element, folder)
+    page = folder / shape.page
+    page.write_text("\n\n".join(filter(None, [*lines, shape.end])) + "\n", encoding="utf-8")
     raise_failed(sections, page)
     return page
 
@@ -109,6 +133,52 @@ def write_markdown(element: Element, folder: Path) -> Iterator[str]:
             yield from write_markdown(inner, folder)
 
 
+def write_tex(element: Element, folder: Path) -> Iterator[str]:
+    """An element of the report in LaTeX; figures and tables are written into the folder."""
+    kind = element["kind"]
+    if kind == "heading":
+        yield rf"\subsection*{{{escape(element['text'])}}}"
+    elif kind == "text" and element["style"] != "page":
+        words = element["text"]
+        if "spread" in element["style"]:  # what the page says of the cells' second number
+            words = words.replace("± standard deviation over seeds", INTERVAL)
+        yield escape(words)
+    elif kind == "figure":
+        name = f"{element['name']}.pdf"
+        save_pdf(element["figure"], folder / name)
+        yield rf"\begin{{center}}\fit{{\includegraphics{{{name}}}}}\end{{center}}"
+        yield escape(element["caption"])
+    elif kind == "table":
+        name = f"{element['name']}.tex"
+        (folder / name).write_text(_make_tabular(element), encoding="utf-8")
+        yield rf"\begin{{center}}\fit{{\input{{{name}}}\unskip}}\end{{center}}"
+    elif kind in ("pair", "details"):
+        for inner in element["elements"]:
+            yield from write_tex(inner, folder)
+
+
+def _make_tabular(table: Element) -> str:
+    rows = [cells for body in table["bodies"] for cells in body["rows"]]
+    columns = "".join(
+        "r" if column["number"] else r"p{.3\linewidth}" if max(map(len, words)) > LONG else "l"
+        for column, words in zip(
+            table["columns"],
+            zip(*[[cell["text"] for cell in cells] for cells in rows], strict=True),
+            strict=True,
+        )
+    )
+    titles = [escape(column["title"].strip()) for column in table["columns"]]
+    return make_tabular(titles, [list(map(_format_cell, cells)) for cells in rows], columns)
+
+
+def _format_cell(cell: Element) -> str:
+    """A cell in LaTeX: with its interval where it has one, and bold where it is the best."""
+    low, high = cell.get("ends", (nan, nan))
+    known = isfinite(low) and isfinite(high)
+    words = format_interval(cell["sort"], low, high) if known else escape(cell["text"])
+    return rf"\textbf{{{words}}}" if cell["style"] == "top" else words
+
+
 def _format_table(table: Element) -> str:
     columns = table["columns"]
     rows = [[column["title"].strip() for column in columns]]
@@ -126,3 +196,29 @@ def as_text(words: str) -> str:
     """The words as Markdown that shows them, and means nothing else."""
     escaped = re.sub(r"[\[\]`|\\]", r"\\\g<0>", printable(words).replace("\n", " "))
     return html.escape(escaped, quote=False)
+
+
+class _Form(NamedTuple):
+    """How a report is written: its page, and what stands around the text of its parts."""
+
+    page: str
+    escape: Callable[[str], str]
+    write: Callable[[Element, Path], Iterator[str]]
+    begin: str
+    notice: str
+    section: str
+    reading: str
+    end: str = ""
+
+
+FORMS = {
+    "markdown": _Form(
+        *("README.md", as_text, write_markdown, "# %s", "> %s", "## %s"),
+        f"Made by `teasel report DIR --export FOLDER`; do not edit it by hand.\n\n{READING}",
+    ),
+    "tex": _Form(
+        *("report.tex", escape, write_tex, BEGIN, r"\begin{quote}%s\end{quote}", r"\section*{%s}"),
+        "",
+        r"\end{document}",
+    ),
+}

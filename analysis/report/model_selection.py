@@ -282,7 +282,10 @@ def _compare_datasets(report: Report) -> list[Element]:
         comparisons += tabulate_comparison(
             report, rows, "figure_4_datasets", report.trained, "correlation", score=score
         )
-    words = "Spearman's correlation over the settings' means over seeds, whose noise lowers it; "
+    words = (
+        "Spearman's correlation over the settings' means over seeds, whose noise lowers it; the "
+        "CSV has it corrected for that, with an interval; "
+    )
     return [
         elements.heading("The same score on two data sets"),
         elements.pair(*shown),
@@ -305,6 +308,7 @@ def _tabulate_pairs(names: Names, pairs: DataFrame) -> list[Element]:
     if pairs["correlation"].isna().all():
         return [elements.text(f"None: {'; '.join(pairs['note'].unique())}.", "note")]
     titles = {"score": "Score", "correlation": "Correlation", "low": "from", "high": "to"}
-    titles |= {"num_settings": "Settings", "note": "Note"}
+    titles |= {"corrected": "Corrected for seeds' noise", "num_settings": "Settings"}
+    titles |= {"note": "Note"}
     rows = pairs.assign(score=pairs["score"].map(names.label))
     return [elements.table("figure_4-datasets", rows, titles)]

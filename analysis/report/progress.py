@@ -136,7 +136,7 @@ def _introduce_scores(several: bool) -> list[Element]:
         "The best mean of each score is bold; that alone is no evidence of a difference. "
         "References are grey. Click a heading to sort; the third click restores the order."
     )
-    return [elements.text(words, "reading"), elements.text(how, "page")]
+    return [elements.text(words, "reading spread"), elements.text(how, "page")]
 
 
 def _introduce_others(names: Names, others: list[str]) -> Element:

@@ -18,6 +18,7 @@ from .resampling import (
     bootstrap_error,
     explain_no_interval,
     fewest_seeds,
+    jackknife_error,
     mean_of_finite,
     student_interval,
 )
@@ -25,6 +26,10 @@ from .score_array import score_array
 
 MIN_SETTINGS = 3
 """Two settings are ranked alike or not: that is no correlation."""
+
+
+LEAST_RELIABLE = 0.1
+"""With less, nearly all that tells settings apart is noise."""
 
 
 def rank_correlation(
@@ -228,7 +233,9 @@ def dataset_correlation(
     """Spearman's correlation of one score between data sets, over settings (figure 4).
 
     Of the mean over seeds of every setting that both data sets have. Over single models it would
-    be far lower: two models of one setting and different seeds differ too.
+    be far lower: two models of one setting and different seeds differ too. Of few seeds the means
+    are noisy too, which lowers it. `corrected` is divided by sqrt(reliability of one x that of the
+    other), as Spearman (1904) has it: what it would be over so many seeds that no noise is left.
 
     Args:
         table: wide scores.
@@ -237,8 +244,9 @@ def dataset_correlation(
         rng: NumPy generator; the same draws at every call if None.
 
     Returns:
-        A row per pair of data sets: row, column, correlation, low, high, num_models (of both),
-        num_settings, note.
+        A row per pair of data sets: row, column, correlation, low, high (for as many other seeds),
+        corrected, corrected_low, corrected_high, num_models (of both), num_settings, note.
+        `corrected` is missing where the reliability of one is below `LEAST_RELIABLE`.
     """
     data = score_array(table, [score])
     values = data.values[..., 0]
@@ -247,13 +255,24 @@ def dataset_correlation(
     def correlate(counts: np.ndarray) -> np.ndarray:
         return _correlate_settings(values, counts)
 
-    estimate = correlate(np.ones(num_seeds))
-    error = np.full(estimate.shape, np.nan)
+    def correct(counts: np.ndarray) -> np.ndarray:
+        reliable = _find_reliability(values, counts)
+        reliable = np.where(reliable < LEAST_RELIABLE, np.nan, reliable)
+        return correlate(counts) / np.sqrt(np.outer(reliable, reliable))
+
+    every_seed = np.ones(num_seeds)
+    estimate, corrected = correlate(every_seed), correct(every_seed)
     both = np.minimum(data.num_seeds[:, None, :, 0], data.num_seeds[..., 0])
     fewest, shared = fewest_seeds(both), (both > 0).sum(axis=-1)
+    errors = np.full((2, *estimate.shape), np.nan)
     if (fewest >= MIN_SEEDS).any():
-        error = bootstrap_error(correlate, num_seeds, num_resamples, rng)
-    low, high = (np.clip(end, -1, 1) for end in student_interval(estimate, error, fewest))
+        errors[0] = bootstrap_error(correlate, num_seeds, num_resamples, rng)
+        errors[1] = jackknife_error(correct, num_seeds)
+    ends = [
+        np.clip(end, -1, 1)
+        for numbers, error in zip((estimate, corrected), errors, strict=True)
+        for end in (student_interval(numbers, error, fewest))
+    ]
     num_models = np.isfinite(values).sum(axis=(1, 2))
     entries = []
     for i, row in enumerate(data.datasets):
@@ -264,10 +283,39 @@ def dataset_correlation(
             if shared[i, j] < MIN_SETTINGS:
                 note = f"{format_count(shared[i, j], 'setting')} in common, {MIN_SETTINGS} needed"
             size = num_models[i] + (num_models[j] if i != j else 0)
-            ends = (low[i, j], high[i, j]) if i != j else (np.nan, np.nan)
-            entries.append((row, column, estimate[i, j], *ends, size, shared[i, j], note))
-    names = ["row", "column", "correlation", "low", "high", "num_models", "num_settings", "note"]
+            low, high, *others = (end[i, j] if i != j else np.nan for end in ends)
+            without_noise = np.clip(corrected[i, j], -1, 1)
+            numbers = (estimate[i, j], low, high, without_noise, *others)
+            entries.append((row, column, *numbers, size, shared[i, j], note))
+    names = ["row", "column", "correlation", "low", "high", "corrected", "corrected_low"]
+    names += ["corrected_high", "num_models", "num_settings", "note"]
     return DataFrame(entries, columns=names)
+
+
+def _find_reliability(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """The share of the variance of settings' means over seeds that is no noise of these seeds.
+
+    What a seed does to all settings alike changes none of their ranks, and is no noise.
+
+    Args:
+        values: (data sets, settings, seeds), NaN where there is no model.
+        counts: (seeds,), 0 or 1.
+    """
+    there = np.isfinite(values) * counts
+    known = np.where(there > 0, values, 0)
+    sizes = there.sum(axis=2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = known.sum(axis=2) / sizes
+        rest = np.where(there > 0, known - means[..., None], 0)
+        rest = rest - (rest.sum(axis=1) / there.sum(axis=1))[:, None]
+        squares = np.where(there > 0, rest**2, 0).sum(axis=(1, 2))
+        settings, seeds = ((there.sum(axis=axis) > 0).sum(axis=1) for axis in (2, 1))
+        freedom = there.sum(axis=(1, 2)) - settings - seeds + 1
+        noise = squares / np.where(freedom > 0, freedom, np.nan)
+        each = np.where(sizes > 0, 1 / sizes, 0).sum(axis=1) / settings
+        deviations = np.where(sizes > 0, means - (np.nansum(means, axis=1) / settings)[:, None], 0)
+        spread = (deviations**2).sum(axis=1) / np.where(settings > 1, settings - 1, np.nan)
+        return 1 - noise * each / np.where(spread > 0, spread, np.nan)
 
 
 def _correlate_settings(values: np.ndarray, counts: np.ndarray) -> np.ndarray:

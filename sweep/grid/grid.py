@@ -19,7 +19,7 @@ from ...settings import Settings
 from ..trials.data import definition_of, offers
 from ..trials.references import REFERENCES, select_requests
 from ..trials.request import MetricRequest
-from ..trials.trial import Trial
+from ..trials.trial import Trial, tabulate_trials
 from .expand import Cell, meets, requests_of, trials_of
 from .faults import faults
 from .schema import (
@@ -81,6 +81,10 @@ class Grid(Strict):
     sample: Annotated[Sample, BeforeValidator(as_sample)] | None = None
     save_models: bool = True
     resources: ResourcesBlock = ResourcesBlock()
+
+    def _repr_html_(self) -> str:
+        """Its trials, in a notebook."""
+        return tabulate_trials(self.study, self.trials())
 
     @property
     def chosen_methods(self) -> dict[str, list[Strict]]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .store import MissingFileError, Store, newer
-from .tables import COLUMNS, IDENTITY, SCHEMA_VERSION
+from .tables import COLUMNS, IDENTITY, SCHEMA_VERSION, CodeRow
 from .versions import ADDED, stored_columns, upgrade_table
 
 MANIFEST = "_manifest.json"  # readers of whole folders leave out what begins with an underscore
@@ -220,7 +220,7 @@ def trial_ids_of(parquet: pq.ParquetFile) -> list[str]:
     Raises:
         ValueError: If it is no file of codes.
     """
-    _check_columns(parquet.schema_arrow, ["trial_id", "mean", "log_variance"])
+    _check_columns(parquet.schema_arrow, CodeRow._fields)
     groups = map(parquet.metadata.row_group, range(parquet.num_row_groups))
     ids: list[Any] = [getattr(group.column(0).statistics, "min", None) for group in groups]
     if not all(isinstance(each, str) for each in ids):

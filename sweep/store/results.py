@@ -1,5 +1,6 @@
 """The results folder: what is finished, and nothing else, in Parquet, JSON and safetensors."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 
 from ...errors import TeaselError, hint
 from ...settings import Settings
+from ...words import html_table
 from ..trials.request import RequestKey
 from .files import (
     FACTORS,
@@ -80,6 +82,15 @@ class Results:
     def exists(self) -> bool:
         """Whether a study has been begun here."""
         return self.store.exists("study.json")
+
+    def _repr_html_(self) -> str:
+        """What is in it, in a notebook."""
+        if not self.exists():
+            return html_table(self.uri, ["no study has been begun here"], [])
+        status = Counter(self.statuses().values())
+        rows = [("study", self.study["study"]), *sorted(status.items())]
+        rows.append(("scores", f"{len(self.table('scores', ['score'])):,}"))
+        return html_table(self.uri, ["", "models, or rows"], rows)
 
     @property
     def study(self) -> dict[str, Any]:

@@ -26,16 +26,46 @@ training.
 class TrialRow(NamedTuple):
     """One row per trained model.
 
+    What `Settings` describes, the training was given. Of the paper's six methods the objective
+    `loss` is of no use to compare settings by: it has their strengths in it.
+
     Attributes:
-        hyperparameters: No column of its own: each hyper-parameter is a column of floats.
-        bits_per_dimension: Minus the bound in bits, for each pixel of each channel; null where the
-            likelihood is none.
+        trial_id: A hash of all that determines the model's numbers.
+        study: The study that trained it first.
+        dataset: A name of the catalogue, or one that the grid gives.
+        method: A name of the catalogue.
+        method_version: Raised when the method's formulas change its numbers.
+        seed: Of initial weights and batches.
+        model_num: The model's number in the paper's study, where it is one of its.
         status: "done" or "failed", and `error` says why.
+        error: Why it has failed; null of one that is done.
+        loss: The objective, mean over the last evaluation. [nats; less is better]
+        reconstruction: Minus the log likelihood of an image. [nats; less is better]
+        kl: Of the posterior to the prior, mean over images. [nats; less is better]
+        elbo: Minus `reconstruction` and `kl`. [nats; more is better]
+        bits_per_dimension: Minus the bound, for each pixel of each channel; null where the
+            likelihood is none. [bits; less is better]
+        kl_per_latent: The parts of `kl`, one for each latent. [nats]
         train_seconds: The model's share of what its pack took to train, the attempts included that
-            it went on from; until it broke, if it did.
+            it went on from; until it broke, if it did. [seconds]
+        encode_seconds: Its share of what evaluation, encoding and pictures took. [seconds]
+        pack_train_seconds: What the whole pack took to train. [seconds]
+        pack_encode_seconds: What evaluation, encoding and pictures of the pack took. [seconds]
+        data_source: Where the images came from: published files, or drawn.
+        data_fingerprint: A hash of the images.
+        device: The kind of accelerator or processor.
+        host: The machine's name.
+        pack_id: A hash of the models that trained together.
+        pack_size: How many they were.
+        attempt: Which try at its pack trained it, from 1.
+        attempt_id: That attempt's name, after which its files are named.
+        teasel_version: Of Teasel.
         code: A JSON mapping from Teasel and each package with plug-ins to its version and commit.
-        encode_seconds: Its share of what evaluation, encoding and pictures took.
-        pack_train_seconds: What the whole pack took, and `pack_encode_seconds` likewise.
+        jax_version: Of JAX.
+        numpy_version: Of NumPy.
+        sklearn_version: Of scikit-learn.
+        finished_at: When the row was made, in ISO 8601, UTC.
+        hyperparameters: No column of its own: each hyper-parameter is a column of floats.
     """
 
     trial_id: str
@@ -122,6 +152,19 @@ class ScoreRow(NamedTuple):
     """One row per number; a metric that is not defined has one with an `error` and no `value`.
 
     Attributes:
+        trial_id: The model that is scored.
+        representation: "mean" or "sampled" codes.
+        metric: A name of the catalogue.
+        score: One of what the metric gives; a score of one factor has the factor's place.
+        value: The score; null where it is not defined.
+        num_points: Points that it is computed from, the most if there are several sizes.
+        metric_seed: Of the points that were drawn.
+        metric_version: Raised when the metric's formulas change its numbers.
+        parameters_hash: Equal for two scores of the same parameters and version.
+        parameters: The metric's parameters, as JSON.
+        seconds: What the metric took, for all its scores together. [seconds]
+        error: Why the score is not defined.
+        attempt: Which try at the scoring made it, from 1.
         points: The version of the points that `metric_seed` stands for on the model's data set.
         model_attempt_id: The attempt that trained the model, and wrote the codes, of which it is.
     """
@@ -159,7 +202,17 @@ class ScoreRow(NamedTuple):
 
 
 class CurveRow(NamedTuple):
-    """Losses in nats at about a hundred steps of each training, means over the few steps before."""
+    """Losses at about a hundred steps of each training, means over the few steps before.
+
+    Attributes:
+        trial_id: The model.
+        step: Updates so far.
+        loss: The objective. [nats; less is better]
+        reconstruction: Minus the log likelihood of an image. [nats; less is better]
+        kl: Of the posterior to the prior. [nats; less is better]
+        regularizer: What the objective has beside the reconstruction. [nats]
+        attempt: Which try at its pack wrote it, from 1.
+    """
 
     trial_id: str
     step: int
@@ -171,7 +224,14 @@ class CurveRow(NamedTuple):
 
 
 class PictureRow(NamedTuple):
-    """A PNG of what a model does to images."""
+    """A PNG of what a model does to images.
+
+    Attributes:
+        trial_id: The model.
+        kind: "reconstructions", "traversals" or "interpolations".
+        png: The file.
+        attempt: Which try at its pack drew it, from 1.
+    """
 
     trial_id: str
     kind: str
@@ -179,15 +239,48 @@ class PictureRow(NamedTuple):
     attempt: int | None = None
 
 
+class CodeRow(NamedTuple):
+    """The posterior of one of a data set's fixed points by one model; the points are in one order.
+
+    Attributes:
+        trial_id: The model.
+        mean: Of each latent.
+        log_variance: Of each latent.
+    """
+
+    trial_id: str
+    mean: list[float]
+    log_variance: list[float]
+
+
+class PointRow(NamedTuple):
+    """One of a data set's fixed points.
+
+    Attributes:
+        index: The image's number in the data set.
+        factors: The value of each factor; no column where the data set has none.
+    """
+
+    index: int
+    factors: list[int]
+
+
 class FailureRow(NamedTuple):
     """One row per failed attempt, of a training or of a scoring.
 
     Attributes:
+        pack_id: A hash of its trials.
         kind: "train" or "score".
-        cause: As `Failure` of `sweep.work.attempt` has it, and `exception_type`, the name of the
-            exception's class, `message` and `traceback` likewise; or "stopped".
-        given_up: Those of the trials that have failed by it, until a run tries them anew.
+        trial_ids: The trials that it was to do.
+        attempt: Which try it was, from 1.
         attempt_id: The attempt's name, after which its files are named.
+        cause: How it ended, of the states of an attempt; or "stopped".
+        exception_type: The name of the exception's class.
+        message: What the exception said.
+        traceback: The end of its traceback.
+        log: The file that has what the attempt printed.
+        at: When it ended, in ISO 8601, UTC.
+        given_up: Those of the trials that have failed by it, until a run tries them anew.
     """
 
     pack_id: str

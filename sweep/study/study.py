@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..grid.expand import Cell, Resolved, requests_of, trials_of
 from ..store.results import Results
 from ..trials.request import MetricRequest, RequestKey
-from ..trials.trial import Trial
+from ..trials.trial import Trial, tabulate_trials
 from .remaining import WantedTrial
 
 if TYPE_CHECKING:
@@ -40,6 +40,10 @@ class Study(NamedTuple):
     def wanted_trials(self) -> list[WantedTrial]:
         """Every trial of the study once, in order, with the scores wanted of it."""
         return merge((trials_of(grid), requests_of(grid)) for grid in self.grids)
+
+    def _repr_html_(self) -> str:
+        """Its trials, in a notebook."""
+        return tabulate_trials(self.name, (wanted.trial for wanted in self.wanted_trials()))
 
 
 def read_study(results: Results) -> Study:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from ...settings import Settings
+from ...words import format_count, html_table
 
 PROTOCOL = 1
 """Raised when the same trial would give other numbers than before."""
@@ -171,6 +172,25 @@ def seeds_first(trials: Iterable[Trial]) -> list[Trial]:
         seen[trial.setting] = turn + 1
         rounds.append((turn, position, trial))
     return [trial for _, _, trial in sorted(rounds, key=lambda entry: entry[:2])]
+
+
+def tabulate_trials(study: str, trials: Iterable[Trial]) -> str:
+    """The trials of a study as HTML for a notebook: a row per data set and method."""
+    cells: dict[tuple[str, str], list[Trial]] = {}
+    for trial in trials:
+        cells.setdefault((trial.dataset, trial.method), []).append(trial)
+    rows = []
+    for cell, of_cell in cells.items():
+        values: dict[str, dict[float, None]] = {}
+        for trial in of_cell:
+            for name, value in trial.hyperparameters.items():
+                values.setdefault(name, {})[value] = None
+        swept = [f"{name} = {', '.join(f'{each:g}' for each in of)}" for name, of in values.items()]
+        seeds = len({trial.seed for trial in of_cell})
+        rows.append((*cell, "; ".join(swept), seeds, len(of_cell)))
+    total = format_count(sum(row[-1] for row in rows), "trial")
+    titles = ["data set", "method", "hyper-parameters", "seeds", "trials"]
+    return html_table(f"{study}: {total}", titles, rows)
 
 
 def _one_spelling(value: Any) -> Any:

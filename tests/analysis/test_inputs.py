@@ -67,11 +67,13 @@ ALIKE = ("differences_from_paper", "paper_coverage")
 OF_NO_MODELS = (
     *("Codes", "Names", "embedding", "export", "fingerprints", "publish"),
     *(
+        "make_figure",
         "published_numbers",
         "rank_stability",
         "representation",
         "scores",
         "study_names",
+        "to_latex",
         "trials",
         "write_report",
     ),

@@ -31,8 +31,13 @@ ESTIMATORS: dict[str, tuple[Callable[[DataFrame], DataFrame], str]] = {
         "probability",
     ),
     "dataset_correlation": (
-        lambda table: dataset_correlation(table, "mig").query("row < column"),
-        "correlation",
+        lambda table: (
+            dataset_correlation(table, "mig")
+            .query("row < column")
+            .assign(low=lambda found: found["corrected_low"])
+            .assign(high=lambda found: found["corrected_high"])
+        ),
+        "corrected",
     ),
     "table_1": (lambda table: table_1(table, SCORES), "success"),
     "unsupervised_selection": (
@@ -41,6 +46,22 @@ ESTIMATORS: dict[str, tuple[Callable[[DataFrame], DataFrame], str]] = {
     ),
 }
 """Every function that gives intervals, for wide scores with `SCORES`, and its estimates' column."""
+
+STUDY: dict[str, Any] = {
+    "columns": SCORES,
+    "seed_share": 0.05,
+    "noise_share": 0.36,
+    "correlation": 0.5,
+}
+"""Arguments of `synthetic_scores` for a study like a real one, but for the shape of its scores."""
+
+SHAPES: dict[str, dict[str, Any]] = {
+    "gaussian": {},
+    "skewed": {"skewed": True},
+    "collapsed": {"collapsed": 1 / 3},
+    "seldom": {"collapsed": 0.05},
+}
+"""Scores as they are: few models are good, and a third of them tell nothing, or one in twenty."""
 
 
 def coverage(

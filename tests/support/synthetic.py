@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pandas import DataFrame
+from scipy import stats
 
 from ...analysis.names import KNOWN
 from ...analysis.paper_grid import DISENTANGLEMENT, paper_grid
@@ -25,6 +26,12 @@ SCORES = (
     *(("downstream_lr", str(size)) for size in (10, 100, 1000, 10000)),
     *(("downstream_gbt", str(size)) for size in (10, 100, 1000, 10000)),
 )
+
+
+SKEWED = stats.beta(1, 8)
+
+COLLAPSED = -2.0
+"""What a model that tells nothing scores, in units of total spread below the mean of all."""
 
 
 def cell_means(
@@ -63,11 +70,13 @@ def synthetic_scores(
     seed_share: float = 0.0,
     noise_share: float = 0.41,
     correlation: np.ndarray | float = 0.0,
+    skewed: bool = False,
+    collapsed: float = 0.0,
 ) -> DataFrame:
     """A wide score table, one row per made model, as `scores(results, wide=True)` gives.
 
     A score is its cell's mean + an effect of the seed, the same in all cells of a data set, +
-    independent noise, all Gaussian.
+    independent noise, all Gaussian unless said otherwise.
 
     Args:
         rng: NumPy generator.
@@ -77,6 +86,8 @@ def synthetic_scores(
         seed_share: variance of the seeds' effect.
         noise_share: variance of the noise.
         correlation: of seeds' effects and noise between columns, a matrix or one number.
+        skewed: whether the noise is as a score that beta(1, 8) distributes: many low, few high.
+        collapsed: the share of models whose scores are all `COLLAPSED`, whichever their cell.
     """
     means = cell_means(rng, num_scores=len(columns)) if means is None else means
     num_datasets, num_settings, num_scores = means.shape
@@ -86,7 +97,12 @@ def synthetic_scores(
     mix = np.linalg.cholesky(np.asarray(correlation))
     seeds = np.sqrt(seed_share) * rng.normal(size=(num_datasets, 1, num_seeds, num_scores))
     noise = rng.normal(size=(num_datasets, num_settings, num_seeds, num_scores))
-    values = means[:, :, None] + (seeds + np.sqrt(noise_share) * noise) @ mix.T
+    noise, seeds = noise @ mix.T, seeds @ mix.T
+    if skewed:
+        noise = (SKEWED.ppf(stats.norm.cdf(noise)) - SKEWED.mean()) / SKEWED.std()
+    values = means[:, :, None] + seeds + np.sqrt(noise_share) * noise
+    if collapsed:
+        values[rng.random(values.shape[:-1]) < collapsed] = COLLAPSED
     grid = paper_grid()
     cells = [
         (method, name, value)
