@@ -31,7 +31,6 @@ SECTIONS = (
 """Those of the report that need no picture of a model."""
 
 BEGIN = r"""\documentclass{article}
-\usepackage[T1]{fontenc}
 \usepackage[margin=2cm]{geometry}
 \usepackage{booktabs,graphicx}
 \newcommand{\fit}[1]{\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{#1}}

@@ -261,7 +261,7 @@ class PointRow(NamedTuple):
         factors: The value of each factor; no column where the data set has none.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]
     factors: list[int]
 
 
