@@ -54,6 +54,15 @@ WORDS = {
     "l": "ł",
     "L": "Ł",
 }
+PLAIN = {
+    "-{}": "-",
+    "''": '"',
+    r"\`{}": "`",
+    r"\ensuremath{-}": "\u2212",
+    r"\ensuremath{^2}": "²",
+    r"\ensuremath{^3}": "³",
+    r"\ensuremath{^\circ}": "°",
+}
 MARKS = dict(
     zip(
         "`'^~=u.\"rHvc",
@@ -63,7 +72,7 @@ MARKS = dict(
 )
 TOKEN = re.compile(
     r"\\ensuremath\{\\(?P<maths>\w+)\}|\\(?P<accent>[`'^~=u.\"rHvc])\{(?P<under>\w)\}"
-    r"|\\(?P<word>[A-Za-z]+)\{\}|\\(?P<special>[&%$#_{}])|\{(?P<kept>[][*])\}|-\{\}|''"
+    r"|\\(?P<word>[A-Za-z]+)\{\}|\\(?P<special>[&%$#_{}])|\{(?P<kept>[][*])\}|-\{\}|''|\\`\{\}|\\ensuremath\{(?:-|\^[23]|\^\\circ)\}"
     r"|(?P<plain>[^\\{}$&#_%^~\n\[\]*`\"])"
 )
 
@@ -81,7 +90,7 @@ def read(latex: str) -> str:
             shown += unicodedata.normalize("NFC", found["under"] + MARKS[found["accent"]])
         else:
             known = found["special"] or found["kept"] or found["plain"]
-            shown += known or {"-{}": "-", "''": '"'}[found[0]]
+            shown += known or PLAIN[found[0]]
         place = found.end()
     return shown
 
@@ -97,6 +106,7 @@ NASTY = (
         "café Ångström Čapek",
         "Øre ßŁæ",
         "1 \u2013 2 — …",
+        "\u22125 °",
     ),
 )
 
