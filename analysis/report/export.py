@@ -33,7 +33,9 @@ SECTIONS = (
 BEGIN = r"""\documentclass{article}
 \usepackage[margin=2cm]{geometry}
 \usepackage{booktabs,graphicx}
-\newcommand{\fit}[1]{\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{#1}}
+\newcommand{\narrow}[1]{\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{#1}}
+\newcommand{\fit}[1]{\resizebox*{!}{\ifdim\totalheight>.9\textheight
+  .9\textheight\else\totalheight\fi}{\narrow{#1}}}
 \setlength{\parindent}{0pt}
 \begin{document}
 
@@ -159,15 +161,18 @@ def write_tex(element: Element, folder: Path) -> Iterator[str]:
 def _make_tabular(table: Element) -> str:
     rows = [cells for body in table["bodies"] for cells in body["rows"]]
     columns = "".join(
-        "r" if column["number"] else r"p{.3\linewidth}" if max(map(len, words)) > LONG else "l"
-        for column, words in zip(
-            table["columns"],
-            zip(*[[cell["text"] for cell in cells] for cells in rows], strict=True),
-            strict=True,
-        )
+        "r" if column["number"] else _choose_width([cells[place]["text"] for cells in rows])
+        for place, column in enumerate(table["columns"])
     )
     titles = [escape(column["title"].strip()) for column in table["columns"]]
     return make_tabular(titles, [list(map(_format_cell, cells)) for cells in rows], columns)
+
+
+def _choose_width(words: list[str]) -> str:
+    """What LaTeX is told of a column of words: to break those that are long and can be broken."""
+    longest = max(words, key=len, default="")
+    can_break = max(map(len, longest.split()), default=0) < LONG < len(longest)
+    return r"p{.3\linewidth}" if can_break else "l"
 
 
 def _format_cell(cell: Element) -> str:

@@ -230,6 +230,14 @@ def test_the_scores_of_a_setting_have_an_interval_where_they_may() -> None:
     assert [row[-1] for row in rows_of(latex)[1:]] == shown
 
 
+@pytest.mark.parametrize(
+    ("words", "width"),
+    [([], "l"), (["short"], "l"), (["x" * 60], "l"), (["word " * 12, "x"], r"p{.3\linewidth}")],
+)
+def test_long_words_are_broken_where_they_can_be(words: list[str], width: str) -> None:
+    assert pages._choose_width(words) == width
+
+
 def test_no_interval_stands_beside_few_seeds(folder: Path) -> None:
     tables = [path.read_text() for path in folder.glob("scores-*.tex")]
     assert tables
