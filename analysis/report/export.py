@@ -9,6 +9,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from ...errors import UnknownNameError
+from ...sweep.store.results import ResultsError
 from ...words import printable
 from ..choice import Parameters, Seed
 from ..latex import LONG, escape, format_interval, make_tabular
@@ -86,12 +87,14 @@ def export(
 
     Raises:
         ResultsError: if there is no study, no model is done, no such score, or the two studies
-            cannot be read as one.
+            cannot be read as one; or if `folder` is a file.
         UnknownNameError: if there is no such form.
     """
     if form not in FORMS:
         raise UnknownNameError("form", form, FORMS)
     opened, folder, shape = open_results(results), Path(folder), FORMS[form]
+    if folder.exists() and not folder.is_dir():
+        raise ResultsError(f"{folder} is a file: expected a folder, or a name that is free")
     choice = (parameters, metric_seed)
     report = read_report(opened, more, *choice, beside)
     report = report._replace(trials=report.trials.drop(columns="host"))

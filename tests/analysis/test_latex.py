@@ -254,6 +254,15 @@ def test_a_wrong_form_is_refused_before_anything_is_written(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_is_no_folder_to_export_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "there").write_text("mine")
+    assert main(["report", str(QUICK_START), "--export", str(tmp_path / "there")]) == 2
+    assert "there is a file: expected a folder" in capsys.readouterr().err
+    assert (tmp_path / "there").read_text() == "mine"
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="needs pdflatex")
 def test_the_document_compiles(folder: Path, tmp_path: Path) -> None:
