@@ -21,9 +21,8 @@ LONG = 40
 """Letters of a cell from which its column is broken into lines."""
 
 _TEXT = (
-    "textbackslash textasciitilde textasciicircum textless textgreater textbar textasciigrave "
-    "textminus textendash textemdash ldots textdegree texttwosuperior textthreesuperior ss o O ae "
-    "AE l L"
+    "textbackslash textasciitilde textasciicircum textless textgreater textbar textendash "
+    "textemdash ldots ss o O ae AE l L"
 )
 _MATHS = (
     "times pm cdot le ge infty alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu "
@@ -35,11 +34,13 @@ _SHOWN_BY = dict(
         *((character, f"\\{character}") for character in "&%$#_{}"),
         *((character, f"{{{character}}}") for character in "[]*"),  # which a row's end would read
         *((character, " ") for character in "\n\t\u00a0"),
-        *zip('"\u2018\u2019\u201c\u201d', ("''", "'", "'", "''", "''"), strict=True),
+        *zip('"\u2018\u2019\u201c\u201d`', ("''", "'", "'", "''", "''", r"\`{}"), strict=True),
+        *zip(f"{MINUS}²³", [rf"\ensuremath{{{each}}}" for each in ("-", "^2", "^3")], strict=True),
+        ("°", r"\ensuremath{^\circ}"),
     ]
 )
 for _names, _form, _characters in (
-    (_TEXT, r"\%s{}", f"\\~^<>|`{MINUS}{DASH}\u2014…°²³ßøØæÆłŁ"),
+    (_TEXT, r"\%s{}", f"\\~^<>|{DASH}\u2014…ßøØæÆłŁ"),
     (_MATHS, r"\ensuremath{\%s}", f"{TIMES}±·≤≥∞αβγδεζηθικλμνξπρςστυφχψωΓΔΘΛΞΠΣΥΦΨΩ"),
 ):
     _SHOWN_BY |= {c: _form % name for c, name in zip(_characters, _names.split(), strict=True)}

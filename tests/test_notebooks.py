@@ -150,7 +150,8 @@ def test_the_notebook_answers_them(
         assert isinstance(last, ast.Expr), "a cell ends with what it shows"
         exec(compile(tree, "a cell", "exec"), names)
         shown = eval(compile(ast.Expression(last.value), "a cell", "eval"), names)
-        assert isinstance(shown, Figure) or len(shown)
+        has_pairs = names["mean"]["dataset"].nunique() > 1  # of data sets, in question 8
+        assert isinstance(shown, Figure) or len(shown) or not has_pairs
         figures += isinstance(shown, Figure)
     assert figures == 9
     svg = names["make_figure"](names["plots"].plot_matrix, names["agreement"])._repr_svg_()

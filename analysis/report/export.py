@@ -9,6 +9,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from ...errors import UnknownNameError
+from ...sweep.store.results import ResultsError
 from ...words import printable
 from ..choice import Parameters, Seed
 from ..latex import LONG, escape, format_interval, make_tabular
@@ -31,10 +32,11 @@ SECTIONS = (
 """Those of the report that need no picture of a model."""
 
 BEGIN = r"""\documentclass{article}
-\usepackage[T1]{fontenc}
 \usepackage[margin=2cm]{geometry}
 \usepackage{booktabs,graphicx}
-\newcommand{\fit}[1]{\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{#1}}
+\newcommand{\narrow}[1]{\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{#1}}
+\newcommand{\fit}[1]{\resizebox*{!}{\ifdim\totalheight>.9\textheight
+  .9\textheight\else\totalheight\fi}{\narrow{#1}}}
 \setlength{\parindent}{0pt}
 \begin{document}
 
@@ -85,12 +87,14 @@ def export(
 
     Raises:
         ResultsError: if there is no study, no model is done, no such score, or the two studies
-            cannot be read as one.
+            cannot be read as one; or if `folder` is a file.
         UnknownNameError: if there is no such form.
     """
     if form not in FORMS:
         raise UnknownNameError("form", form, FORMS)
     opened, folder, shape = open_results(results), Path(folder), FORMS[form]
+    if folder.exists() and not folder.is_dir():
+        raise ResultsError(f"{folder} is a file: expected a folder, or a name that is free")
     choice = (parameters, metric_seed)
     report = read_report(opened, more, *choice, beside)
     report = report._replace(trials=report.trials.drop(columns="host"))
@@ -160,15 +164,18 @@ def write_tex(element: Element, folder: Path) -> Iterator[str]:
 def _make_tabular(table: Element) -> str:
     rows = [cells for body in table["bodies"] for cells in body["rows"]]
     columns = "".join(
-        "r" if column["number"] else r"p{.3\linewidth}" if max(map(len, words)) > LONG else "l"
-        for column, words in zip(
-            table["columns"],
-            zip(*[[cell["text"] for cell in cells] for cells in rows], strict=True),
-            strict=True,
-        )
+        "r" if column["number"] else _choose_width([cells[place]["text"] for cells in rows])
+        for place, column in enumerate(table["columns"])
     )
     titles = [escape(column["title"].strip()) for column in table["columns"]]
     return make_tabular(titles, [list(map(_format_cell, cells)) for cells in rows], columns)
+
+
+def _choose_width(words: list[str]) -> str:
+    """What LaTeX is told of a column of words: to break those that are long and can be broken."""
+    longest = max(words, key=len, default="")
+    can_break = max(map(len, longest.split()), default=0) < LONG < len(longest)
+    return r"p{.3\linewidth}" if can_break else "l"
 
 
 def _format_cell(cell: Element) -> str:

@@ -54,6 +54,15 @@ WORDS = {
     "l": "ł",
     "L": "Ł",
 }
+PLAIN = {
+    "-{}": "-",
+    "''": '"',
+    r"\`{}": "`",
+    r"\ensuremath{-}": "\u2212",
+    r"\ensuremath{^2}": "²",
+    r"\ensuremath{^3}": "³",
+    r"\ensuremath{^\circ}": "°",
+}
 MARKS = dict(
     zip(
         "`'^~=u.\"rHvc",
@@ -63,7 +72,7 @@ MARKS = dict(
 )
 TOKEN = re.compile(
     r"\\ensuremath\{\\(?P<maths>\w+)\}|\\(?P<accent>[`'^~=u.\"rHvc])\{(?P<under>\w)\}"
-    r"|\\(?P<word>[A-Za-z]+)\{\}|\\(?P<special>[&%$#_{}])|\{(?P<kept>[][*])\}|-\{\}|''"
+    r"|\\(?P<word>[A-Za-z]+)\{\}|\\(?P<special>[&%$#_{}])|\{(?P<kept>[][*])\}|-\{\}|''|\\`\{\}|\\ensuremath\{(?:-|\^[23]|\^\\circ)\}"
     r"|(?P<plain>[^\\{}$&#_%^~\n\[\]*`\"])"
 )
 
@@ -81,7 +90,7 @@ def read(latex: str) -> str:
             shown += unicodedata.normalize("NFC", found["under"] + MARKS[found["accent"]])
         else:
             known = found["special"] or found["kept"] or found["plain"]
-            shown += known or {"-{}": "-", "''": '"'}[found[0]]
+            shown += known or PLAIN[found[0]]
         place = found.end()
     return shown
 
@@ -97,6 +106,7 @@ NASTY = (
         "café Ångström Čapek",
         "Øre ßŁæ",
         "1 \u2013 2 — …",
+        "\u22125 °",
     ),
 )
 
@@ -220,6 +230,14 @@ def test_the_scores_of_a_setting_have_an_interval_where_they_may() -> None:
     assert [row[-1] for row in rows_of(latex)[1:]] == shown
 
 
+@pytest.mark.parametrize(
+    ("words", "width"),
+    [([], "l"), (["short"], "l"), (["x" * 60], "l"), (["word " * 12, "x"], r"p{.3\linewidth}")],
+)
+def test_long_words_are_broken_where_they_can_be(words: list[str], width: str) -> None:
+    assert pages._choose_width(words) == width
+
+
 def test_no_interval_stands_beside_few_seeds(folder: Path) -> None:
     tables = [path.read_text() for path in folder.glob("scores-*.tex")]
     assert tables
@@ -234,6 +252,15 @@ def test_a_wrong_form_is_refused_before_anything_is_written(
     assert main(["report", str(QUICK_START), "--format", "tex"]) != 0
     assert "expected --export FOLDER" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_is_no_folder_to_export_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "there").write_text("mine")
+    assert main(["report", str(QUICK_START), "--export", str(tmp_path / "there")]) == 2
+    assert "there is a file: expected a folder" in capsys.readouterr().err
+    assert (tmp_path / "there").read_text() == "mine"
 
 
 @pytest.mark.slow

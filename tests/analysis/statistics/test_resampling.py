@@ -1,9 +1,25 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from teasel.analysis import importance, probability_of_improvement, rank_correlation, table_1
+from teasel.analysis import (
+    dataset_correlation,
+    importance,
+    probability_of_improvement,
+    rank_correlation,
+    table_1,
+)
+from teasel.analysis.statistics.correlation import spearman
 from teasel.analysis.statistics.resampling import bootstrap_error, jackknife_error, student_interval
-from teasel.tests.support.coverage import ESTIMATORS, SCORES, coverage, true_shares
+from teasel.tests.support.coverage import (
+    ESTIMATORS,
+    SCORES,
+    SHAPES,
+    STUDY,
+    coverage,
+    true_shares,
+)
 from teasel.tests.support.synthetic import cell_means, synthetic_scores
 
 
@@ -117,6 +133,74 @@ def test_every_interval_shown_holds_the_truth_about_as_often_as_it_says(
     )
     assert held.mean() > 0.93
     assert held.min() > 0.95 - 4 * NOISE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", ["skewed", "collapsed", "seldom"])
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_scores_as_they_are_have_intervals_that_hold(name: str, shape: str) -> None:
+    rng = np.random.default_rng(10)
+    means = cell_means(rng, num_datasets=2, num_scores=len(SCORES))
+    estimate, value = ESTIMATORS[name]
+    truth = true_shares(means, SCORES) if (name, shape) == ("importance", "skewed") else None
+    held = coverage(*(estimate, value, rng, 20, 200, truth), means=means, **STUDY, **SHAPES[shape])
+    assert held.mean() > 0.9
+    assert held.min() > 0.9 - 4 * 0.021  # the simulation's own error at 90 %
+
+
+def test_a_correlation_between_data_sets_is_corrected_for_the_noise_of_seeds() -> None:
+    rng = np.random.default_rng(11)
+    means = cell_means(rng, num_datasets=2, num_scores=1, dataset_correlation=0.95)
+    truth = spearman(means[..., 0].T)[0, 1]
+    found = dataset_correlation(
+        synthetic_scores(rng, means, 10, ["mig"], noise_share=2.0), "mig", num_resamples=20
+    ).iloc[1]
+    assert found["correlation"] < truth - 0.1
+    assert found["high"] < truth  # of ten seeds, and so of the noisy means
+    assert found["corrected_low"] < truth < found["corrected_high"]
+    assert abs(found["corrected"] - truth) < truth - found["correlation"]
+
+
+def test_a_correlation_of_mere_noise_is_not_corrected() -> None:
+    table = synthetic_scores(np.random.default_rng(12), np.zeros((2, 36, 1)), 10, ["mig"])
+    found = dataset_correlation(table, "mig", num_resamples=20).iloc[1]
+    assert np.isfinite(found["correlation"])
+    assert np.isnan(found[["corrected", "corrected_low", "corrected_high"]].astype(float)).all()
+
+
+def interval_of_one_setting(shape: str, num_seeds: int) -> float:
+    """How often the interval of one setting's mean holds the truth, in 20,000 made settings."""
+    rng = np.random.default_rng(13)
+    size = (20_000, num_seeds)
+    scores, mean = {
+        "skewed": (rng.beta(1, 8, size), 1 / 9),
+        "collapsed": (rng.normal(0.2, 0.1, size), 0.2),
+        "both": (rng.beta(1, 8, size), 1 / 9),
+        "seldom": (rng.normal(0.5, 0.02, size), 0.5),
+    }[shape]
+    share = {"skewed": 0, "collapsed": 1 / 3, "both": 1 / 3, "seldom": 0.05}[shape]
+    scores = np.where(rng.random(size) < share, 0, scores)
+    error = scores.std(axis=1, ddof=1) / np.sqrt(num_seeds)
+    low, high = student_interval(scores.mean(axis=1), error, num_seeds, fewest=2)
+    return float(((low <= (1 - share) * mean) & ((1 - share) * mean <= high)).mean())
+
+
+@pytest.mark.parametrize(
+    ("shape", "coverages"),
+    [  # of 3, 5, 10, 20 and 50 seeds; docs/analysis.md has these numbers
+        ("skewed", (0.90, 0.90, 0.92, 0.93, 0.94)),
+        ("collapsed", (0.94, 0.93, 0.95, 0.95, 0.95)),
+        ("both", (0.88, 0.87, 0.90, 0.92, 0.94)),
+        ("seldom", (0.79, 0.56, 0.43, 0.64, 0.92)),
+    ],
+)
+def test_the_mean_of_one_setting_is_covered_as_the_docs_say(
+    shape: str, coverages: tuple[float, ...]
+) -> None:
+    found = [interval_of_one_setting(shape, num) for num in (3, 5, 10, 20, 50)]
+    assert found == pytest.approx(coverages, abs=0.012)
+    page = (Path(__file__).parents[3] / "docs" / "analysis.md").read_text()
+    assert f"| {' | '.join(f'.{round(100 * each)}' for each in coverages)} |" in page
 
 
 @pytest.mark.slow
