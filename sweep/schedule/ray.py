@@ -296,8 +296,8 @@ class RayExecutor:
         return [_outcome(reference, self._running.pop(reference)) for reference in ended]
 
     def shutdown(self) -> None:
-        """Leaves Ray, which ends what still runs."""
-        if self._asked_for:
+        """Leaves Ray, which ends what still runs; a second time it does nothing."""
+        if self._asked_for and not self._left.is_set():
             with contextlib.suppress(RayError, OSError):  # Ray may be gone before us
                 request_resources(bundles=[])
         self._left.set()

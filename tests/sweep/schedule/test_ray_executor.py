@@ -4,6 +4,7 @@ import errno
 import pickle
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -101,6 +102,17 @@ def test_a_ray_that_starts_too_slowly_is_started_again(
     assert len(set(folders)) == 3
     assert not any(Path(folder).parent.exists() for folder in folders)
     assert caplog.text.count("it is started again") == 2
+
+
+def test_a_cluster_that_was_asked_to_grow_is_left_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    executor = RayExecutor.__new__(RayExecutor)
+    executor._asked_for, executor._left, executor._folder = 2, threading.Event(), None
+    asked: list[list] = []
+    monkeypatch.setattr(ray_executor, "request_resources", lambda bundles: asked.append(bundles))
+    monkeypatch.setattr(ray_executor.ray, "shutdown", lambda: None)
+    executor.shutdown()
+    executor.shutdown()  # Ray would refuse the request: it is not there any more
+    assert asked == [[]]
 
 
 @pytest.fixture
