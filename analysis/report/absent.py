@@ -20,6 +20,9 @@ MOST_SETTINGS = 3
 MOST_LETTERS = 200
 """Of a reason."""
 
+UNTRIED = "not tried yet"
+"""Why a model is not there that nothing has gone wrong with."""
+
 
 def find_remaining(folder: ResultsReader) -> Remaining | None:
     """Every trial that the study asks for, in one of four places; None of a made study."""
@@ -37,9 +40,18 @@ def name_absent(folder: ResultsReader, left: Remaining | None, names: Names) -> 
     if rows:
         table = DataFrame(rows, columns=["trial", "state", "why"])
         table["dataset"] = [names.label(trial.dataset) for trial in table["trial"]]
-        table["method"] = [names.label(trial.method) for trial in table["trial"]]
+        begun = _find_begun(left, table)  # a data set that nothing has touched is one row
+        table["method"] = [
+            names.label(trial.method) if trial.dataset in begun else "all"
+            for trial in table["trial"]
+        ]
         groups = table.groupby(["dataset", "method", "state", "why"], sort=False)["trial"]
-        found = groups.agg(models="size", setting=lambda trials: _name_settings(trials, names))
+        found = groups.agg(
+            models="size",
+            setting=lambda trials: (
+                _name_settings(trials, names) if trials.iat[0].dataset in begun else "all"
+            ),
+        )
         titles = {"dataset": "Data set", "method": "Method", "setting": "Setting"}
         titles |= {"models": "Models", "state": "Lack", "why": "Why"}
         shown += [
@@ -61,9 +73,14 @@ def _list_absent(folder: Results, left: Remaining) -> list[tuple[Trial, str, str
     found += [(trial, "training", reasons.get(trial.trial_id)) for trial, _ in left.untrained]
     found += [(trial, "scores", reasons.get(trial.trial_id)) for trial, _ in left.unscored]
     return [
-        (trial, lack, (why or "not tried yet").splitlines()[0][:MOST_LETTERS])
-        for trial, lack, why in found
+        (trial, lack, (why or UNTRIED).splitlines()[0][:MOST_LETTERS]) for trial, lack, why in found
     ]
+
+
+def _find_begun(left: Remaining, absent: DataFrame) -> set[str]:
+    """The data sets with a model that was trained, or at least tried."""
+    there = [*left.done, *left.failed, *(trial for trial, _ in left.unscored)]
+    return {trial.dataset for trial in (*there, *absent["trial"][absent["why"] != UNTRIED])}
 
 
 def _list_undefined(folder: Results, names: Names) -> tuple[DataFrame, dict[str, str]] | None:

@@ -119,7 +119,9 @@ def tabulate_comparison(
     titles |= {"why": "Why"} if any(own) else {}
     whole = elements.table(name, rows, titles, digits=1)
     whole["verdicts"] = list(shown["comparison"])
-    if len(rows) > MOST_ROWS:
+    if shown[value].isna().all():
+        whole = elements.text("There is no number of this study to set beside it.", "note")
+    elif len(rows) > MOST_ROWS:
         whole = elements.details(f"All {len(rows)} numbers beside the published ones", whole)
     none = set(shown["comparison"]) == {"not comparable"}
     words = [f"{'Not comparable' if none else 'Of all'}: {'; '.join(common)}."] if common else []

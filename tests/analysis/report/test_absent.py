@@ -64,3 +64,18 @@ def test_what_is_not_there_is_named_with_the_reason(half: Results) -> None:
 def test_of_a_whole_study_nothing_is_absent() -> None:
     report = read_report(Results(FOLDER))
     assert name_absent(report.folder, report.left, report.names) == []
+
+
+def test_a_data_set_that_nothing_has_touched_is_one_row(half: Results) -> None:
+    report = read_report(half)
+    assert report.left is not None
+    trials = [*report.left.done, *(trial for trial, _ in report.left.unscored)]
+    untouched = report.left._replace(untrained=[(t, ()) for t in trials], unscored=[], done=[])
+    shutil.rmtree(half.store.uri.removeprefix("file://") + "/tables/failures")
+    table = next(
+        each
+        for each in name_absent(half, untouched, report.names)
+        if each["kind"] == "table" and each["name"] == "absent"
+    )
+    (row,) = [[cell["text"] for cell in row] for row in table["bodies"][0]["rows"]]
+    assert row == ["dSprites (mini)", "all", "all", str(len(trials)), "training", "not tried yet"]
