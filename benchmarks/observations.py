@@ -8,7 +8,9 @@ version of each noisy data set, keeps them in the folder, and scores each in bot
 draws of factors and of sampled codes. A fresh observation is one of two others of the image, chosen
 at every visit. Prints the mean size of the difference beside the spread of the score over the
 trainings; and for the mean codes the difference between two tables, which is the chance of the
-observations alone. The metrics are the paper's, at its sizes.
+observations alone. Three short trainings of one setting hardly differ, so the last column sets the
+difference beside the seeds of a study (`--study`, its scores as a report exports them): the root of
+the mean variance within its settings. The metrics are the paper's, at its sizes.
 
 Scored are, by default, a quarter of the small sets' images, every second position, a 64th of the
 study's: so an observation returns 64 times as often as there. The study's own sets take `--sets
@@ -30,6 +32,7 @@ from typing import Any
 
 import jax
 import numpy as np
+import pandas as pd
 
 from teasel.datasets import Dataset, load
 from teasel.metrics import METRICS, PAPER_PARAMETERS, PAPER_SEEDS, Rng, TableRepresentation
@@ -52,6 +55,15 @@ SCORES = (
     *(("unsupervised", "gaussian_total_correlation"), ("unsupervised", "mutual_info_score")),
     *(("downstream_lr", "1000"), ("downstream_gbt", "1000")),
 )
+COLUMNS = {
+    "dci: disentanglement": "dci_disentanglement",
+    "dci: completeness": "dci_completeness",
+    "explicitness: test": "explicitness_test",
+    "downstream_lr: 1000": "downstream_lr_1000",
+    "downstream_gbt: 1000": "downstream_gbt_1000",
+}
+"""What a report's table of scores calls those that it does not name by their last word."""
+
 NUM_OTHERS = 2
 
 Table = tuple[np.ndarray, np.ndarray]
@@ -166,6 +178,13 @@ def measured(
     return found
 
 
+def spread_of_seeds(study: pd.DataFrame, kind: str, score: str) -> float:
+    """Returns the root of the mean variance within the settings of a study."""
+    rows = study[study["representation"] == kind]
+    column = COLUMNS.get(score, score.split(": ")[1])
+    return float(rows.groupby(["dataset", "method", "setting"])[column].var().mean() ** 0.5)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--folder", type=Path, required=True, help="of the trained models")
@@ -174,7 +193,9 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=2, help="one in so many positions is scored")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each data set")
     parser.add_argument("--workers", type=int, default=1, help="processes that score at once")
+    parser.add_argument("--study", type=Path, default=Path("docs/results/scores.parquet"))
     arguments = parser.parse_args()
+    study = pd.read_parquet(arguments.study)
     arguments.folder.mkdir(parents=True, exist_ok=True)
     jax.devices()  # this process encodes, where JAX finds an accelerator; the others score
     os.environ["JAX_PLATFORMS"] = "cpu"
@@ -186,8 +207,11 @@ def main() -> None:
             )
             for name in arguments.sets
         }
-    print("| data set | codes | score | table | fresh | difference | spread | ratio | two tables |")
-    print("|" + " --- |" * 9)
+    print(
+        "| data set | codes | score | table | fresh | difference | spread | ratio | two tables "
+        "| to the study's |"
+    )
+    print("|" + " --- |" * 10)
     for name, by_kind in by_set.items():
         for kind, by_way in by_kind.items():
             for score, values in by_way["table"].items():
@@ -197,9 +221,11 @@ def main() -> None:
                 if "other table" in by_way:
                     other = np.abs(ours - by_way["other table"][score]).mean()
                     chance = f"{other / spread:.3f}"
+                others = difference / spread_of_seeds(study, kind, score)
                 print(
                     f"| {name} | {kind} | {score} | {ours.mean():.4f} | {fresh.mean():.4f} "
-                    f"| {difference:.5f} | {spread:.4f} | {difference / spread:.3f} | {chance} |"
+                    f"| {difference:.5f} | {spread:.4f} | {difference / spread:.3f} | {chance} "
+                    f"| {others:.3f} |"
                 )
     print(f"jax {version('jax')}, numpy {version('numpy')}, Python {platform.python_version()}")
 

@@ -28,6 +28,9 @@ from .style import FAINT, INK, SOFT
 FEWEST_IN_VIOLIN, MOST_MARKS = 6, 20
 """Models that have a shape, and models that are drawn one by one."""
 
+SHADES = 20
+"""Of counts of models, along either axis."""
+
 MOST_DOTS = 2000
 """In a figure: models become pixels beyond, and seeds are left to their intervals."""
 
@@ -425,16 +428,32 @@ def has_dots(summary: DataFrame) -> bool:
     return bool(summary["by_seed"].map(len).sum() <= MOST_DOTS)
 
 
-def plot_scatter(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES) -> np.ndarray:
-    """Figure 6: efficiency of boosted trees against FactorVAE score, a panel per data set."""
+def plot_scatter(
+    summary: DataFrame,
+    axes: np.ndarray,
+    names: Names = PAPER_NAMES,
+    across: str = "factor_vae_score",
+    up: str = "efficiency_gbt",
+    scale: str = "linear",
+) -> np.ndarray:
+    """A dot per model, a panel per data set; figure 6 by default.
+
+    Args:
+        summary: rows with dataset, method and the two columns.
+        axes: to draw on.
+        names: labels and colours.
+        across: the column on the horizontal axis.
+        up: the column on the vertical axis.
+        scale: of both axes, "linear" or "log".
+    """
     groups = split_by(summary, "dataset")
     colours = _colour_methods(summary["method"].unique(), names)
     axes = _panels(axes, len(groups))
     for panel, (dataset, rows) in zip(axes, groups.items(), strict=True):
         for method, points in split_by(rows, "method").items():
             panel.plot(
-                points["factor_vae_score"],
-                points["efficiency_gbt"],
+                points[across],
+                points[up],
                 ".",
                 ms=3,
                 alpha=0.6,
@@ -442,15 +461,60 @@ def plot_scatter(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAME
                 label=_fold(names.label(method)),
                 rasterized=len(summary) > MOST_DOTS,
             )
+        panel.set(xscale=scale, yscale=scale)
         panel.set_title(names.label(dataset))
-        panel.set_xlabel(names.label("factor_vae_score"))
-    axes[0].set_ylabel(names.label("efficiency_gbt"))
+        panel.set_xlabel(names.label(across))
+    axes[0].set_ylabel(names.label(up))
     dots = {}
     for panel in axes:
         dots |= dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True))
     axes[0].figure.legend(
-        dots.values(), dots.keys(), loc="outside upper left", ncols=6, markerscale=2
+        dots.values(), dots.keys(), loc="outside upper left", ncols=3, markerscale=2
     )
+    return axes
+
+
+def plot_pairs(
+    table: DataFrame,
+    axes: np.ndarray,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    names: Names = PAPER_NAMES,
+) -> np.ndarray:
+    """Every model of one data set by each two scores; many models are shades of counts.
+
+    Args:
+        table: the wide scores of one data set.
+        axes: (len(rows), len(columns)). A pair that would have two panels has the lower one.
+        rows: the scores on the vertical axes.
+        columns: the scores on the horizontal axes.
+        names: labels and colours.
+    """
+    _check_one(table, "dataset")
+    colours = table["method"].map(_colour_methods(table["method"].unique(), names))
+    places = list(np.ndindex(len(rows), len(columns)))
+    panel_of = {frozenset((rows[i], columns[j])): (i, j) for i, j in places}
+    many = len(table) * len(panel_of) > MOST_DOTS
+    for panel, (i, j) in zip(_panels(axes, len(places)), places, strict=True):
+        if rows[i] == columns[j] or panel_of[frozenset((rows[i], columns[j]))] != (i, j):
+            panel.set_visible(False)
+            continue
+        across, up = table[columns[j]], table[rows[i]]
+        if many:
+            both = across.notna() & up.notna()
+            counts, right, top = np.histogram2d(across[both], up[both], bins=SHADES)
+            extent = (right[0], right[-1], top[0], top[-1])
+            shown = {"origin": "lower", "interpolation": "none", "aspect": "auto"}
+            panel.imshow(np.sqrt(counts.T), cmap="Blues", extent=extent, **shown)
+        else:
+            panel.scatter(across, up, c=colours, s=4, lw=0, alpha=0.6)
+        panel.tick_params(labelsize=5.5)
+        panel.xaxis.set_major_locator(MaxNLocator(2))
+        panel.yaxis.set_major_locator(MaxNLocator(2))
+        if i == len(rows) - 1:
+            panel.set_xlabel(_fold(names.label(columns[j])), fontsize=7)
+        if j == 0:
+            panel.set_ylabel(_fold(names.label(rows[i])), fontsize=7)
     return axes
 
 

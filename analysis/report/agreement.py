@@ -16,6 +16,7 @@ from .parts import (
     empty_section,
     keep_above_diagonal,
     plot_correlations,
+    plot_every_pair,
 )
 
 WORDS = (
@@ -53,6 +54,7 @@ def make_section(report: Report) -> Element:
         elements.text(WORDS, "reading"),
         *_name_extremes(report),
         elements.pair(*matrices),
+        *plot_every_pair(report, "pairs", trained, report.scores, report.scores),
         *comparisons,
         elements.data(figure_2=summary),
     )

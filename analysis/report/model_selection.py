@@ -35,6 +35,7 @@ from .parts import (
     keep_above_diagonal,
     keep_present,
     plot_correlations,
+    plot_every_pair,
     plot_matrix,
 )
 
@@ -70,6 +71,7 @@ def make_section(report: Report) -> Element:
                 for dataset, rows in split_by(correlations, "dataset").items()
             )
         ),
+        *plot_every_pair(report, "choices", table, report.scores, unsupervised),
         elements.heading("What a choice without labels brings"),
         *_summarise_choices(report, table, selection),
         elements.pair(

@@ -23,6 +23,9 @@ from .elements import Element
 MOST_ROWS = 20
 """Of a comparison that is shown at once."""
 
+MOST_PAIRED = 10
+"""Scores in a figure of each two; the explorer shows any two."""
+
 NO_SCORES = (
     "No trained model has a disentanglement score yet. A grid's line such as `metrics: [mig, dci]` "
     "asks for some."
@@ -161,6 +164,28 @@ def plot_correlations(report: Report, name: str, rows: DataFrame) -> Element:
         notes.insert(1, f"95 % intervals of up to ± {100 * half.max():.0f}")
     caption = f"{title}: {'; '.join(notes)}."
     return plot_matrix(report, name, rows, caption, "correlation")
+
+
+def plot_every_pair(
+    report: Report, name: str, table: DataFrame, rows: Sequence[str], columns: Sequence[str]
+) -> list[Element]:
+    """Behind a line to click: the models by their ranks in each two of these scores."""
+    rows, columns = rows[:MOST_PAIRED], columns[:MOST_PAIRED]
+    if rows == columns:
+        rows, columns = rows[1:], columns[:-1]
+    if len(table) < 2 or not rows or not columns:
+        return []
+    scores = list(dict.fromkeys([*rows, *columns]))
+    ranks = table.groupby("dataset")[scores].rank(pct=True).assign(method=table["method"])
+    drawn = report.plot(
+        partial(plots.plot_pairs, rows=rows, columns=columns),
+        ranks,
+        size=(0.6 + 1.05 * len(columns), 0.4 + 0.85 * len(rows)),
+        grid=(len(rows), len(columns)),
+    )
+    caption = f"{describe_models(table)} by the share of their data set's models that score less."
+    words = "The models by their ranks in each two scores"
+    return [elements.details(words, elements.figure(name, drawn, caption))]
 
 
 def plot_matrix(

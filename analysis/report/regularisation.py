@@ -1,5 +1,7 @@
 """What does stronger regularisation do to the dependence between latents?"""
 
+from functools import partial
+
 from pandas import DataFrame
 
 from ..paper import figures
@@ -16,6 +18,7 @@ WORDS = (
     "lose it, their means do not, except for DIP-VAE-I. AnnealedVAE's axis is reversed, as a "
     "larger C_max is a weaker constraint."
 )
+TOTAL_CORRELATION = "gaussian_total_correlation"
 NOT_COMPARED = "Figure 1 is not compared with published numbers, neither the paper's nor yours."
 
 
@@ -53,9 +56,27 @@ def make_section(report: Report) -> Element:
         ),
         *lacking,
         *plotted,
+        *_plot_samples_and_means(report),
         *mark(elements.text(NOT_COMPARED, "note")),
         elements.data(figure_1=summary),
     )
+
+
+def _plot_samples_and_means(report: Report) -> list[Element]:
+    """Each model's total correlation of samples and of means."""
+    keys = ["trial_id", "dataset", "method", TOTAL_CORRELATION]
+    both = report.trained.reindex(columns=keys).merge(
+        report.sampled.reindex(columns=["trial_id", TOTAL_CORRELATION]),
+        on="trial_id",
+        suffixes=(" of means", " of samples"),
+    )
+    across, up = f"{TOTAL_CORRELATION} of samples", f"{TOTAL_CORRELATION} of means"
+    both = both[(both[across] > 0) & (both[up] > 0)]  # NaN is neither
+    if both.empty:
+        return []
+    drawn = report.plot(partial(plots.plot_scatter, across=across, up=up, scale="log"), both)
+    caption = f"Total correlation of samples and means; a dot is a model; {describe_models(both)}."
+    return [elements.figure("total_correlation", drawn, caption)]
 
 
 def _plot(report: Report, dataset: str, score: str, rows: DataFrame) -> Element:

@@ -22,7 +22,6 @@ from .parts import (
     empty_section,
     keep_present,
     name_missing_references,
-    panel_grid,
     plot_correlations,
 )
 from .pictures import ranking_score
@@ -72,9 +71,7 @@ def make_section(report: Report) -> Element:
 
 
 def _plot_points(report: Report, points: DataFrame) -> Element:
-    rows, columns = panel_grid(points["dataset"].nunique(), most=3)
-    size = (1 + 2.6 * columns, 0.5 + 2.3 * rows)
-    drawn = report.plot(plots.plot_scatter, points, size=size, grid=(rows, columns))
+    drawn = report.plot(plots.plot_scatter, points)
     return elements.figure("figure_6", drawn, f"A dot is a model; {describe_models(points)}.")
 
 

@@ -55,6 +55,7 @@ OF_ONE_DATASET: dict[str, Callable[[], object]] = {
     "success": lambda: plots.plot_success(
         unsupervised_selection(TWO, scores=["mig", "sap"]), panels(1)[0]
     ),
+    "pairs": lambda: plots.plot_pairs(TWO, np.empty((1, 1)), ["mig"], ["sap"]),
     "importance of methods": lambda: plots.plot_importance(importance(TWO, ["mig"]), panels(2)),
 }
 
@@ -148,3 +149,29 @@ def test_many_and_long_names_stay_apart() -> None:
     boxes = [label.get_window_extent() for label in axes[0].get_xticklabels()]
     assert all(first.x1 <= second.x0 for first, second in itertools.pairwise(boxes))
     assert max(box.height for box in boxes) < figure.bbox.height / 2
+
+
+@pytest.mark.parametrize(("num_seeds", "drawn"), [(3, "collections"), (50, "images")])
+def test_each_pair_of_scores_has_one_panel_of_dots_or_shades(num_seeds: int, drawn: str) -> None:
+    scores = ["mig", "sap", "elbo"]
+    means = np.random.default_rng(0).normal(size=(1, 36, len(COLUMNS)))
+    table = synthetic_scores(np.random.default_rng(1), means, num_seeds, COLUMNS)
+    axes = Figure().subplots(3, 3)
+    plots.plot_pairs(table, axes, scores, scores)
+    shown = np.array([[panel.get_visible() for panel in line] for line in axes])
+    assert np.array_equal(shown, np.tril(np.ones((3, 3), bool), -1))
+    (content,) = getattr(axes[2, 1], drawn)
+    if drawn == "collections":
+        assert np.array_equal(content.get_offsets(), table[["sap", "elbo"]])
+    else:
+        counts = np.square(content.get_array())
+        assert counts.sum() == pytest.approx(len(table))
+
+
+def test_a_scatter_takes_any_two_columns() -> None:
+    axes = panels(2)
+    plots.plot_scatter(TWO, axes, across="mig", up="elbo")
+    first = TWO[(TWO["dataset"] == "dsprites") & (TWO["method"] == "beta_vae")]
+    line = axes[0].lines[0]
+    assert np.array_equal(line.get_xydata(), first[["mig", "elbo"]])
+    assert (axes[1].get_xlabel(), axes[0].get_ylabel()) == ("MIG", "ELBO")

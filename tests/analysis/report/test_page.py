@@ -328,7 +328,8 @@ def test_without_the_papers_scores_the_others_are_shown() -> None:
     assert ranking_score(report.trained, report.own) == "irs"
     (agreement, _, _) = make_sections(report, ["agreement"])
     assert "* is not one of the paper's six scores." in str(agreement)
-    (matrix,) = (each for each in elements.walk(agreement) if each["kind"] == "figure")
+    matrix, pairs = (each for each in elements.walk(agreement) if each["kind"] == "figure")
+    assert pairs["name"] == "pairs"
     labels = [label.get_text() for label in matrix["figure"].axes[0].get_yticklabels()]
     assert labels == ["IRS*", "My A*", *(f"mine {n}*" for n in [*"bcde", "error", *"fg"])]
 
