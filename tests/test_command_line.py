@@ -301,7 +301,7 @@ def test_an_error_that_nobody_has_foreseen_is_one_line_and_exit_code_4(
     assert main(["status", str(tmp_path)]) == 4
     (line,) = capsys.readouterr().err.splitlines()
     (log,) = tmp_path.glob("teasel-*.log")
-    begin = "ZeroDivisionError: by nothing. This is a bug of Teasel"
+    begin = "ZeroDivisionError: by nothing. This is a bug in Teasel"
     assert line == f"{begin}: please report it, with {log}"
     assert "in fall" in log.read_text()
 
@@ -310,7 +310,9 @@ def test_the_help_says_what_the_exit_codes_mean(capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit):
         main(["--help"])
     words = " ".join(capsys.readouterr().out.split())
-    codes = "0 done, 1 some trials failed, or `verify` has findings, 2 something to mend, 3 interr"
+    codes = (
+        "0 done, 1 some trials failed, or `verify` has findings, 2 something to fix first, 3 interr"
+    )
     assert f"Exit codes: {codes}" in words
 
 

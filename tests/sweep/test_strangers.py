@@ -523,7 +523,7 @@ def test_a_folder_without_digests_is_read_and_said_to_have_none(
             path.write_bytes(path.read_bytes().replace(b"teasel-digest", b"teasel-digesx"))
     code, said = say(capsys, "verify", results_copy.uri)
     assert code == 0
-    assert "files carry no digest" in said
+    assert "files have no digest" in said
     assert "clean; 4 trials done" in said
 
 

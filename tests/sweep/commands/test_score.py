@@ -119,7 +119,7 @@ def test_a_saved_model_has_the_scores_that_a_study_gives_it(
 
 def test_scores_of_the_bound_need_a_model() -> None:
     rows = teasel.score(FACTORS, FACTORS, metrics=["elbo_surgery", "importance_bound"])
-    assert set(rows["error"]) == {"it needs a saved model, and there are codes alone"}
+    assert set(rows["error"]) == {"it needs a saved model, but only codes were given"}
 
 
 def test_the_command_prints_a_table_and_writes_what_python_gives(
@@ -210,11 +210,11 @@ def test_with_fewer_points_a_third_is_to_test_on_and_none_is_in_both() -> None:
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"factors": FACTORS[1:]}, "there are 64 codes and 63 factors: expected as many"),
+        ({"factors": FACTORS[1:]}, "there are 64 codes and 63 rows of factors: expected equal"),
         ({"codes": FACTORS[:1], "factors": FACTORS[:1]}, "and at least 2"),
         ({"codes": FACTORS.astype(str)}, "codes are <U21 of shape (64, 3): expected real numbers"),
         ({"factors": FACTORS[:, 0]}, "factors are int64 of shape (64,): expected real numbers"),
-        ({"factors": FACTORS / np.nan}, "factors are NaN or infinite in places"),
+        ({"factors": FACTORS / np.nan}, "some factors are NaN or infinite"),
         ({"log_variances": FACTORS[:, :2]}, "log_variances are of shape (64, 2)"),
         ({"codes": np.array([{}] * 64)}, "Object arrays cannot be loaded"),
     ],
@@ -290,11 +290,11 @@ number = 3
         ("mine:number --dataset {}", "mine has no function number"),
         ("nowhere:encode --dataset {}", "nowhere cannot be imported: ModuleNotFoundError"),
         ("mine --dataset {}", "--encoder is mine: expected MODULE:FUNCTION"),
-        ("mine:encode", "are scored on a data set (--dataset): none is given"),
+        ("mine:encode", "needs a data set (--dataset): none was given"),
         ("mine:encode --dataset dsprits", "'dsprits' (did you mean 'dsprites'?)"),
         ("mine:encode --dataset {{name:", "--dataset is no YAML"),
         ("mine:encode --dataset {} --metrics migg", "unknown metric 'migg' (did you mean 'mig'?)"),
-        ("mine:encode --dataset {} --out nowhere/scores.parquet", "in a folder that exists"),
+        ("mine:encode --dataset {} --out nowhere/scores.parquet", "in an existing folder"),
         ("mine:encode --dataset {} --out scores.csv", "expected a name.parquet"),
         ("mine:encode --dataset mine.py", "mine.py"),
     ],
@@ -324,10 +324,13 @@ def test_a_file_that_is_neither_is_a_sentence_and_exit_code_2(
         ([squares], "has no array codes; it has images, factors"),
         ([str(tmp_path / "broken.npz")], "broken.npz cannot be read: "),
         ([str(tmp_path / "gone.npz")], "gone.npz cannot be read: No such file or directory"),
-        ([str(tmp_path / "a.txt")], "a.txt: expected an .npz of codes and factors, or a .safeten"),
+        (
+            [str(tmp_path / "a.txt")],
+            "a.txt: expected an .npz with codes and factors, or a .safeten",
+        ),
         ([str(tmp_path / "gone.safetensors"), "--dataset", squares], "No such file"),
         ([str(tmp_path / "broken.safetensors"), "--dataset", squares], "is not a model that"),
-        ([codes_file(), "--dataset", squares], "codes come with factors of their own"),
+        ([codes_file(), "--dataset", squares], "codes already have factors: expected no data set"),
     ):
         code, text, error = run(capsys, *words)
         assert (code, text, error.count("\n")) == (2, "", 1), error
