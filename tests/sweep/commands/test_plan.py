@@ -68,7 +68,9 @@ def test_it_counts_what_a_folder_has_and_takes_its_medians(
 
 
 def test_it_refuses_grids_that_cannot_stand_in_one_folder() -> None:
-    differing = "mini.yaml belongs to another study than smoke.yaml:\n  study: the study has 'mini'"
+    differing = (
+        "mini.yaml belongs to a different study than smoke.yaml:\n  study: the study has 'mini'"
+    )
     with pytest.raises(ResultsError, match=differing):
         print_plan(["mini", "smoke"], None, None)
 

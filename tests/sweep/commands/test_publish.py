@@ -182,7 +182,7 @@ def test_an_unfinished_study_is_published_and_says_what_it_lacks(
     forget(results_copy, list(results_copy.statuses())[:1])
     assert main(["publish", results_copy.uri, "--to", str(tmp_path / "out")]) == 0
     said = capsys.readouterr().out
-    assert "Not complete: 3 of 4 trials are done; not done yet: 1 to train, 0 to score" in said
+    assert "Incomplete study: 3 of 4 trials are done; not done yet: 1 to train, 0 to score" in said
     text = (tmp_path / "out" / "README.md").read_text()
     assert "Of 4 planned trials 3 are done,\n0 failed, 1 wait to be trained" in text
     assert "What is not there" in text

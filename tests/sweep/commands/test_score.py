@@ -165,11 +165,11 @@ def test_what_the_factors_do_not_allow_is_named_with_the_reason(
     few = {"codes": FACTORS[:50], "factors": FACTORS[:50]}
     code, text, _ = run(capsys, codes_file(**few), "--metrics", "beta_vae_score", "mig")
     assert code == 0
-    assert "beta_vae_score (mean): it needs all combinations, and there are discrete" in text
+    assert "beta_vae_score (mean): it needs all combinations, but there are discrete" in text
     assert text.splitlines()[1].split()[::2] == ["mig", "50"]
     metrics = [*QUICK, "explicitness"]
     rows = teasel.score(FACTORS / 3, FACTORS / 8, metrics=metrics).set_index("metric")
-    assert rows.loc["explicitness", "error"] == "it needs discrete factors, and there are factors"
+    assert rows.loc["explicitness", "error"] == "it needs discrete factors, but there are factors"
     assert rows.loc["unsupervised", "value"].notna().all()
 
 
@@ -211,11 +211,11 @@ def test_with_fewer_points_a_third_is_to_test_on_and_none_is_in_both() -> None:
     ("arrays", "message"),
     [
         ({"factors": FACTORS[1:]}, "there are 64 codes and 63 rows of factors: expected equal"),
-        ({"codes": FACTORS[:1], "factors": FACTORS[:1]}, "and at least 2"),
+        ({"codes": FACTORS[:1], "factors": FACTORS[:1]}, "equal numbers, at least 2"),
         ({"codes": FACTORS.astype(str)}, "codes are <U21 of shape (64, 3): expected real numbers"),
         ({"factors": FACTORS[:, 0]}, "factors are int64 of shape (64,): expected real numbers"),
         ({"factors": FACTORS / np.nan}, "some factors are NaN or infinite"),
-        ({"log_variances": FACTORS[:, :2]}, "log_variances are of shape (64, 2)"),
+        ({"log_variances": FACTORS[:, :2]}, "log_variances have shape (64, 2)"),
         ({"codes": np.array([{}] * 64)}, "Object arrays cannot be loaded"),
     ],
 )
@@ -292,10 +292,10 @@ number = 3
         ("mine --dataset {}", "--encoder is mine: expected MODULE:FUNCTION"),
         ("mine:encode", "needs a data set (--dataset): none was given"),
         ("mine:encode --dataset dsprits", "'dsprits' (did you mean 'dsprites'?)"),
-        ("mine:encode --dataset {{name:", "--dataset is no YAML"),
+        ("mine:encode --dataset {{name:", "--dataset is not valid YAML"),
         ("mine:encode --dataset {} --metrics migg", "unknown metric 'migg' (did you mean 'mig'?)"),
         ("mine:encode --dataset {} --out nowhere/scores.parquet", "in an existing folder"),
-        ("mine:encode --dataset {} --out scores.csv", "expected a name.parquet"),
+        ("mine:encode --dataset {} --out scores.csv", "expected a .parquet file"),
         ("mine:encode --dataset mine.py", "mine.py"),
     ],
 )
@@ -343,9 +343,9 @@ def test_a_model_of_other_images_is_refused(finished: Results, tmp_path: Path) -
     np.savez(tmp_path / "small.npz", images=np.eye(32, dtype=np.uint8)[None].repeat(4, axis=0))
     with pytest.raises(ScoreError, match=r"images \(64, 64, 1\): small has \(32, 32, 1\)"):
         teasel.score(model, dataset={"name": "small", "file": str(tmp_path / "small.npz")})
-    with pytest.raises(ScoreError, match="none are given"):
+    with pytest.raises(ScoreError, match="none were given"):
         teasel.score(FACTORS)
-    with pytest.raises(ScoreError, match="with an array of codes only"):
+    with pytest.raises(ScoreError, match="only be given with an array of codes"):
         teasel.score(model, FACTORS)
 
 

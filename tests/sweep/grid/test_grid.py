@@ -416,7 +416,7 @@ def test_texts_that_look_like_numbers_stay_texts_in_a_dicts_yaml() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"seeds": {1, 2}}, "the grid: seeds: expected what YAML can say, got {1, 2}"),
+        ({"seeds": {1, 2}}, "the grid: seeds: expected a value that YAML can express, got {1, 2}"),
         ({"study": 1}, "the grid: study: expected a text, got 1"),
         (
             {"methods": {"beta_va": {}}},
