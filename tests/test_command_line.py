@@ -246,9 +246,12 @@ def test_a_bad_selection_is_exit_code_2(
         ("trainng.steps=5", "unknown key 'trainng' (did you mean 'training'?)"),
         ("methods.beta_va.beta=5", "unknown method 'beta_va' (did you mean 'beta_vae'?)"),
         ("training.steps=many", "training.steps: input should be a valid integer, got 'many'"),
-        ("datasets.0=dsprites", "datasets is 'dsprites_mini': expected a mapping, or a place in a"),
-        ("training.steps", "expected KEY=VALUE, as in 'training.steps=1000'"),
-        ("seeds=", "expected KEY=VALUE, as in 'training.steps=1000'"),
+        (
+            "datasets.0=dsprites",
+            "datasets is 'dsprites_mini': expected a mapping, or an index into",
+        ),
+        ("training.steps", "expected KEY=VALUE, such as 'training.steps=1000'"),
+        ("seeds=", "expected KEY=VALUE, such as 'training.steps=1000'"),
     ],
 )
 def test_a_change_that_makes_a_bad_grid_is_exit_code_2(

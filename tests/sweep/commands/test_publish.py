@@ -184,8 +184,8 @@ def test_an_unfinished_study_is_published_and_says_what_it_lacks(
     said = capsys.readouterr().out
     assert "Incomplete study: 3 of 4 trials are done; not done yet: 1 to train, 0 to score" in said
     text = (tmp_path / "out" / "README.md").read_text()
-    assert "Of 4 planned trials 3 are done,\n0 failed, 1 wait to be trained" in text
-    assert "What is not there" in text
+    assert "Of 4 planned trials 3 are done,\n0 failed; still to train: 1" in text
+    assert "What is missing" in text
     assert main(["fetch", str(tmp_path / "out"), str(tmp_path / "in"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["trials"]["done"] == 3
 
