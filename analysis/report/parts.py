@@ -40,7 +40,7 @@ class Report(NamedTuple):
         sampled: their wide scores of the sampled representation.
         more: a file with further published numbers.
         left: every trial of the study by state; None for a hand-made study.
-        of_paper: the same report with scores made with the paper's parameters, where they exist;
+        of_paper: the same report, with scores made with the paper's parameters, where they exist;
             None if nothing would differ.
         beside: the wide scores of the mean representation of this study and a second one; None if
             there is no second study.

@@ -114,7 +114,11 @@ def contest(*values: float, spread: float = 0.016, num_seeds: int = 12) -> Conte
             "which cannot be distinguished, of 3 things.",
         ),
         ((0.5, 0.5, 0.5), {}, "Best: none of the 3 things can be distinguished from the others."),
-        ((0.5, 0.1, 0.5), {"rival": "c"}, "Best: none of the 2 things can be distinguished from luck."),
+        (
+            (0.5, 0.1, 0.5),
+            {"rival": "c"},
+            "Best: none of the 2 things can be distinguished from luck.",
+        ),
         ((0.5, 0.1, 0.2), {"lowest": True}, "Best: B (10, 95 % interval 9 to 11), of 3 things."),
     ],
 )
@@ -136,9 +140,18 @@ def test_a_narrow_interval_has_its_decimals_and_one_number_is_no_contest() -> No
 @pytest.mark.parametrize(
     ("lifts", "said"),
     [
-        ({"beta=4": 9.0}, r"beta_vae: beta=4 with 9\.\d+ \(95 % .*\), distinguished from all 35 others\.$"),
-        ({"beta=4": 9.0, "beta=6": 9.0}, r"beta=[46] with .*, not distinguished from 1 of 35 others\.$"),
-        ({}, r"none of the 36 settings can be distinguished from the others; the best mean is that of "),
+        (
+            {"beta=4": 9.0},
+            r"beta_vae: beta=4 with 9\.\d+ \(95 % .*\), distinguished from all 35 others\.$",
+        ),
+        (
+            {"beta=4": 9.0, "beta=6": 9.0},
+            r"beta=[46] with .*, not distinguished from 1 of 35 others\.$",
+        ),
+        (
+            {},
+            r"none of the 36 settings can be distinguished from the others; the best mean is ",
+        ),
     ],
 )
 def test_the_best_setting_is_named_with_those_it_is_not_told_from(lifts: dict, said: str) -> None:
@@ -171,7 +184,7 @@ def test_how_far_training_leads_is_said_with_its_interval() -> None:
     assert distance
     assert distance.low < 5 < distance.high
     assert re.search(
-        r"Mean: \S+ of trained .* more by training", tell_distance(distance, "Mean")["text"]
+        r"Mean: \S+ for trained .* more after training", tell_distance(distance, "Mean")["text"]
     )
     few = distance_from_untrained(table[table["seed"] < 3], "mig")
     assert few

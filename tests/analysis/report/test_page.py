@@ -78,7 +78,9 @@ def test_no_id_stands_twice_and_every_reference_is_there(page: str) -> None:
 
 
 def test_made_results_are_said_to_be_no_study(page: str) -> None:
-    words = "These models are not those of Locatello et al. (2019): data from elsewhere (synthetic)"
+    words = (
+        "These models are not those of Locatello et al. (2019): data from other sources (synthetic)"
+    )
     assert words in section(page, "paper")
 
 
@@ -244,7 +246,9 @@ def test_models_without_scores_curves_or_pictures_still_make_a_report(
     assert "No model has scores of its latents' dependence" in section(page, "strength")
     assert "`metrics: [unsupervised]`" in section(page, "strength")
     assert "`metrics: [downstream_lr, downstream_gbt]`" in section(page, "usefulness")
-    assert "This cannot be computed: no model has a disentanglement score yet" in section(page, "power")
+    assert "This cannot be computed: no model has a disentanglement score yet" in section(
+        page, "power"
+    )
     assert "No training curves are stored." in section(page, "curves")
     assert "No pictures of these models are stored." in section(page, "pictures")
     assert "are not stored." in section(page, "codes")
@@ -380,7 +384,9 @@ def test_a_half_scored_folder_says_what_is_missing(write_folder: WriteFolder) ->
 
 
 def test_results_without_references_say_so(page: str) -> None:
-    words = "These results lack reference representations to compare methods with: Untrained networks, Random codes"
+    words = (
+        "lack reference representations to compare methods with: Untrained networks, Random codes"
+    )
     assert words in section(page, "scores")
     assert words in section(page, "usefulness")
 

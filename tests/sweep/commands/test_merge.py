@@ -176,7 +176,7 @@ def test_folders_of_two_studies_are_refused(
     changed = text.replace('"study": "tiny"', '"study": "other"') if "study" in old else text
     changed = changed if "study" in old else changed.replace('"steps": 6', '"steps": 7')
     results_copy.store.write("study.json", changed.encode())
-    refused([folders["a"], results_copy], tmp_path / "c", f"are of two studies:\n  {message}")
+    refused([folders["a"], results_copy], tmp_path / "c", f"hold different studies:\n  {message}")
 
 
 def test_a_folder_at_which_a_driver_is_at_work_is_refused(

@@ -173,7 +173,7 @@ def test_what_is_left_out_is_not_taken_for_lost(
     assert verify(Results(tmp_path / "out")).lines == {}
     assert (tmp_path / "out" / "models").exists() == ("models" not in without)
     assert (tmp_path / "out" / "representations").exists() == ("codes" not in without)
-    assert f"Its {without[0]} were left out" in (tmp_path / "out" / "README.md").read_text()
+    assert f"The {without[0]} were left out" in (tmp_path / "out" / "README.md").read_text()
 
 
 def test_an_unfinished_study_is_published_and_says_what_it_lacks(
@@ -379,7 +379,7 @@ def change(copy: Path) -> str:
 
 def lose(copy: Path) -> str:
     next(copy.glob("models/*")).unlink()
-    return r"there is no models/.*\.safetensors, which checksums\.txt names"
+    return r"there is no models/.*\.safetensors, which checksums\.txt lists"
 
 
 def add(copy: Path) -> str:
@@ -409,7 +409,7 @@ def repeat(copy: Path) -> str:
 
 def garble(copy: Path) -> str:
     (copy / CHECKSUMS).write_text("<html>not found</html>\n")
-    return r"checksums\.txt, line 1: expected a SHA-256 and a file's name"
+    return r"checksums\.txt, line 1: expected a SHA-256 and a file name"
 
 
 def unlist(copy: Path) -> str:
@@ -471,11 +471,11 @@ def test_what_no_archive_can_be_read_from_is_refused(
     published: Path, tmp_path: Path, serve: Callable[[Path], str]
 ) -> None:
     (tmp_path / "no.zip").write_text("none")
-    refused(tmp_path / "no.zip", r"is no \.zip or \.tar that can be read", tmp_path / "in")
+    refused(tmp_path / "no.zip", r"is not a readable \.zip or \.tar", tmp_path / "in")
     pack_zip(published, tmp_path / "half.zip")
     content = (tmp_path / "half.zip").read_bytes()
     (tmp_path / "half.zip").write_bytes(content[: len(content) // 2])
-    refused(tmp_path / "half.zip", r"is no \.zip or \.tar that can be read", tmp_path / "in")
+    refused(tmp_path / "half.zip", r"is not a readable \.zip or \.tar", tmp_path / "in")
     refused(f"{serve(tmp_path)}/none.zip", "there is no archive there", tmp_path / "in")
     refused("http://127.0.0.1:9/x", "cannot read checksums.txt: .*refused", tmp_path / "in")
 
