@@ -1,7 +1,7 @@
 """The command line: `teasel COMMAND`.
 
-A command of a sweep has its module in `sweep/commands`, which is imported when it is asked for.
-Here stand the commands of the floors above, which print what a function returns.
+Each sweep command has a module in `sweep/commands`, imported only when that command is called. The
+commands defined here belong to the rooms above `sweep` and print what a function returns.
 
 Exit codes: see `EXIT_CODES`.
 """
@@ -40,11 +40,11 @@ from .version import __version__
 from .words import format_count
 
 DRIVERS = ("run", "rescore")
-"""The commands whose work matters more than what they print."""
+"""The commands whose work matters more than their output."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command, and returns its exit code; output that cannot be written ends nothing."""
+    """Runs one command and returns its exit code; an output error does not stop the work."""
     for number in range(3):  # one that is closed would become the first file that is opened
         with contextlib.suppress(OSError):
             os.fstat(number)
@@ -88,7 +88,7 @@ def _carry_out(words: Sequence[str]) -> int:
 
 
 def _describe_bug(error: Exception) -> str:
-    """What to say of an error that nobody has foreseen, and where its traceback lies."""
+    """A message about an unexpected error, with the file that holds its traceback."""
     trace = "".join(traceback.format_exception(error))
     try:
         file, where = tempfile.mkstemp(prefix="teasel-", suffix=".log")
@@ -97,7 +97,7 @@ def _describe_bug(error: Exception) -> str:
     except OSError:
         where = f"\n{trace}"
     what = traceback.format_exception_only(error)[-1].strip().partition("\n")[0]
-    return f"{what}. This is a bug of Teasel: please report it, with {where}"
+    return f"{what}. This is a bug in Teasel. Please report it and attach {where}"
 
 
 class _Top:
@@ -106,11 +106,24 @@ class _Top:
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Adds the arguments of `teasel top`."""
         add_results(parser)
-        parser.add_argument("--metric", required=True, help="mig, dci_disentanglement, elbo, ...")
-        parser.add_argument("--dataset", metavar="NAME", help="only models of this data set")
-        parser.add_argument("--representation", choices=("mean", "sampled"), default="mean")
         parser.add_argument(
-            "--num", metavar="N", type=at_least(1, int), default=10, help="how many (default: 10)"
+            "--metric",
+            required=True,
+            help="the score to rank by: mig, dci_disentanglement, elbo, ...",
+        )
+        parser.add_argument("--dataset", metavar="NAME", help="list only models of this data set")
+        parser.add_argument(
+            "--representation",
+            choices=("mean", "sampled"),
+            default="mean",
+            help="the codes that were scored (default: mean)",
+        )
+        parser.add_argument(
+            "--num",
+            metavar="N",
+            type=at_least(1, int),
+            default=10,
+            help="number of models (default: 10)",
         )
         _add_choice(parser)
         add_json(parser)
@@ -131,7 +144,7 @@ class _Top:
         if arguments.json:
             show_json({"models": table.to_dict("records")})
         elif table.empty:
-            show("No model has this score yet.")
+            show("No model has a value for this score yet.")
         else:
             show(table.to_string(index=False, float_format="{:.4f}".format))
         return DONE
@@ -144,24 +157,31 @@ class _Report:
         """Adds the arguments of `teasel report`."""
         add_results(parser)
         parser.add_argument(
-            "beside", metavar="OTHER", nargs="?", help="another, to be compared with the first"
+            "beside",
+            metavar="OTHER",
+            nargs="?",
+            help="a second results folder to compare with the first",
         )
-        parser.add_argument("--output", metavar="FILE", help="where to (default: DIR/report.html)")
-        parser.add_argument("--published", metavar="JSON", help="published numbers of your own")
+        parser.add_argument(
+            "--output", metavar="FILE", help="file to write (default: DIR/report.html)"
+        )
+        parser.add_argument(
+            "--published", metavar="JSON", help="a file of published numbers to compare with"
+        )
         parser.add_argument(
             "--export",
             metavar="FOLDER",
-            help="instead, write its scores (Parquet) and the report there, to commit",
+            help="write the scores (Parquet) and the report as text here instead, ready to commit",
         )
         parser.add_argument(
             "--format",
             choices=("markdown", "tex"),
-            help="of what is exported: Markdown (the default), or LaTeX with a file for each table",
+            help="format of the export: Markdown (default), or LaTeX with one file per table",
         )
         _add_choice(parser)
 
     def main(self, arguments: argparse.Namespace) -> int:
-        """Writes the report and prints where it is."""
+        """Writes the report and prints its path."""
         from .analysis import export, write_report
 
         choice = (arguments.published, arguments.parameters, arguments.metric_seed)
@@ -170,11 +190,11 @@ class _Report:
             page = export(arguments.results, arguments.export, *choice, arguments.beside, form)
         elif arguments.format:
             raise ConfigError(
-                "--format says how --export writes: expected --export FOLDER beside it"
+                "--format is the format of an export: expected --export FOLDER as well"
             )
         else:
             page = write_report(arguments.results, arguments.output, *choice, arguments.beside)
-        show(f"The report is at {page}")
+        show(f"Report written to {page}")
         return DONE
 
 
@@ -187,32 +207,32 @@ class _Watch:
         parser.add_argument(
             "--host",
             default="127.0.0.1",
-            help="an address of this machine (default: 127.0.0.1, which only it can reach)",
+            help="address to listen on (default: 127.0.0.1, reachable from this machine only)",
         )
         parser.add_argument(
             "--port",
             metavar="N",
             type=at_least(0, int),
             default=0,
-            help="(default: one that is free)",
+            help="port to listen on (default: any free port)",
         )
         parser.add_argument(
             "--seconds",
             metavar="N",
             type=at_least(0.1, float),
             default=2.0,
-            help="between two looks at the folder (default: 2)",
+            help="seconds between two readings of the folder (default: 2)",
         )
 
     def main(self, arguments: argparse.Namespace) -> int:
-        """Serves the page until Ctrl-C, and prints where it is."""
+        """Serves the page until Ctrl-C and prints its address."""
         from .analysis.report.serve import Server
         from .analysis.report.watch import Watched
 
         watched = Watched(arguments.results, arguments.seconds)
         with Server(watched, arguments.seconds, arguments.host, arguments.port) as server:
             show(watched.status()["line"] or watched.status()["trouble"], sys.stdout)
-            show(f"The page is at {server.url} until Ctrl-C", sys.stdout)
+            show(f"Serving the page at {server.url}. Press Ctrl-C to stop.", sys.stdout)
             with contextlib.suppress(KeyboardInterrupt):
                 server.serve_forever()
         return DONE
@@ -224,20 +244,27 @@ class _Publish:
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Adds the arguments of `teasel publish`."""
         add_results(parser)
-        parser.add_argument("--to", metavar="FOLDER", required=True, help="a new local folder")
+        parser.add_argument(
+            "--to", metavar="FOLDER", required=True, help="a new local folder to write"
+        )
         parser.add_argument(
             "--without",
             nargs="+",
             choices=("models", "codes"),
             default=[],
-            help="leave out parameters, or representations, which take most of the space",
+            help="leave out the models' parameters or the codes, which take most of the space",
         )
-        parser.add_argument("--licence", metavar="NAME", default="", help="as in CC-BY-4.0")
-        parser.add_argument("--cite", metavar="TEXT", default="", help="how to cite it")
+        parser.add_argument(
+            "--licence",
+            metavar="NAME",
+            default="",
+            help="licence of the results, such as CC-BY-4.0",
+        )
+        parser.add_argument("--cite", metavar="TEXT", default="", help="how to cite the results")
         add_json(parser)
 
     def main(self, arguments: argparse.Namespace) -> int:
-        """Publishes the folder, and prints what is in it."""
+        """Publishes the folder and prints a summary."""
         from .analysis import publish
 
         made = publish(
@@ -250,9 +277,11 @@ class _Publish:
         report = Report(arguments.json)
         report.add(**made._asdict())
         if made.trials and made.trials.done < sum(made.trials):
-            report.add(f"Not complete: {made.trials.say('trials are done')}; {made.trials.waiting}")
+            report.add(
+                f"Incomplete study: {made.trials.say('trials are done')}; {made.trials.waiting}"
+            )
         for kind, lines in made.findings.items():
-            report.add(f"`teasel verify` finds: {kind}: {len(lines):,}")
+            report.add(f"`teasel verify` found: {kind}: {len(lines):,}")
         report.add(
             f"{made.study}: {format_count(made.num_models, 'model')}, "
             f"{format_count(made.num_files, 'file')}, {made.num_bytes / 1e6:,.1f} MB in "
@@ -271,27 +300,35 @@ class _Submit:
         for name, what in (
             (
                 "slurm",
-                "one job, or an array of them, that goes back into the queue until all is done",
+                "submit one Slurm job or a job array, requeued until the study is done",
             ),
-            ("kuberay", "a KubeRay RayJob"),
-            ("ray-job", "a job of a running Ray cluster"),
+            ("kuberay", "submit a KubeRay RayJob"),
+            ("ray-job", "submit a job to a running Ray cluster"),
         ):
             example = f"example: teasel submit {name} mine.yaml --cluster cluster.yaml"
             target = targets.add_parser(name, help=what, description=what, epilog=example)
             add_grids(target, nargs="*")
-            target.add_argument("--cluster", metavar="FILE", help="what to ask of the cluster")
             target.add_argument(
-                "--results", metavar="DIR", help="folder or URI (default: FILE's, or results/STUDY)"
+                "--cluster", metavar="FILE", help="a YAML file describing the cluster"
             )
-            target.add_argument("--example", action="store_true", help="print a FILE to start from")
             target.add_argument(
-                "--print", action="store_true", help="print what would be submitted"
+                "--results",
+                metavar="DIR",
+                help="folder or URI (default: the one in FILE, or results/STUDY)",
             )
-            target.add_argument("--dry-run", action="store_true", help="check it, submit nothing")
+            target.add_argument("--example", action="store_true", help="print an example FILE")
+            target.add_argument(
+                "--print",
+                action="store_true",
+                help="print what would be submitted, and submit nothing",
+            )
+            target.add_argument(
+                "--dry-run", action="store_true", help="check the submission, and submit nothing"
+            )
             target.set_defaults(parser=target)
 
     def main(self, arguments: argparse.Namespace) -> int:
-        """Submits the study, and prints how to follow it."""
+        """Submits the study and prints how to follow it."""
         from .cluster import example, submit
 
         if arguments.example:
@@ -299,7 +336,7 @@ class _Submit:
             return DONE
         if not arguments.grid or not arguments.cluster:
             arguments.parser.error(
-                "GRID and --cluster FILE are needed; --example prints such a file"
+                "GRID and --cluster FILE are required; --example prints an example FILE"
             )
         said = submit(
             arguments.target,
@@ -316,18 +353,21 @@ class _Submit:
 
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:
-    """Adds what chooses between scores of a metric that were made in several ways."""
+    """Adds the options that choose among scores of one metric computed in several ways."""
     parser.add_argument(
         "--parameters",
         metavar="YAML",
         type=_parameters,
-        help="scores made with these, as in 'mig: {num_bins: 8}' (default: the latest grid's)",
+        help="use scores with these metric parameters, e.g. 'mig: {num_bins: 8}' (default: those "
+        "of the latest grid)",
     )
-    parser.add_argument("--metric-seed", metavar="N", type=int, help="scores of this metric seed")
+    parser.add_argument(
+        "--metric-seed", metavar="N", type=int, help="use scores of this metric seed"
+    )
 
 
 def _parameters(text: str) -> dict[str, Any]:
-    """Parameters as a grid would have them."""
+    """Metric parameters, written as in a grid."""
     import yaml
 
     try:
@@ -335,69 +375,73 @@ def _parameters(text: str) -> dict[str, Any]:
     except yaml.YAMLError:
         parameters = None
     if not isinstance(parameters, dict):
-        raise argparse.ArgumentTypeError(f"expected parameters as in 'num_bins: 8', got {text}")
+        raise argparse.ArgumentTypeError(f"expected parameters such as 'num_bins: 8', got {text}")
     return parameters
 
 
 COMMANDS: dict[str, tuple[str, Command | str, str]] = {
     "plan": (
-        "say what a grid stands for, and what it costs",
+        "show what a grid contains and what it will cost",
         "plan",
         "quickstart --set training.steps=1000",
     ),
     "run": (
-        "do what is missing of a grid",
+        "train and score what is missing from a study",
         "run",
         "mine.yaml --results results/mine --select 'method=beta_vae,seed<5'",
     ),
-    "status": ("say how far a study is", "status", "results/mine --json"),
-    "watch": ("show a study in a browser while it runs", _Watch(), "results/mine --port 8080"),
-    "failures": ("show what failed, grouped by exception", "failures", "results/mine"),
+    "status": ("show a study's progress", "status", "results/mine --json"),
+    "watch": ("show a running study in a browser", _Watch(), "results/mine --port 8080"),
+    "failures": ("show failed attempts, grouped by exception", "failures", "results/mine"),
     "forget": (
-        "take trials out of a results folder, to make them anew",
+        "remove trials from a results folder, so that they run again",
         "forget",
         "results/mine --select method=beta_vae,beta=4",
     ),
     "compact": (
-        "fold the many small files of a results folder into few",
+        "combine the many small files of a results folder into a few",
         "compact",
         "results/mine",
     ),
     "merge": (
-        "unite results folders of one study",
+        "merge several results folders of one study",
         "merge",
         "results/here results/there --into results/mine",
     ),
-    "verify": ("look for what is damaged, missing or double", "verify", "results/mine"),
-    "top": ("list the models that score best", _Top(), "results/mine --metric mig"),
+    "verify": (
+        "check a results folder for damaged, missing or duplicate data",
+        "verify",
+        "results/mine",
+    ),
+    "top": ("list the best-scoring models", _Top(), "results/mine --metric mig"),
     "rescore": (
-        "score trained models by more metrics",
+        "score trained models with more metrics",
         "rescore",
         "results/mine --metrics udr,infomec",
     ),
     "score": (
-        "score codes, an encoder or a model that no study has trained",
+        "score codes, an encoder or a model from outside any study",
         "score",
         "codes.npz --metrics mig dci",
     ),
     "list": (
-        "list the methods, metrics, priors, ... that a grid may name",
+        "list the methods, metrics, priors and so on that a grid can name",
         "catalogues",
         "methods",
     ),
-    "data": ("list the data sets, or prepare one", "data", "prepare dsprites"),
+    "data": ("list the data sets or prepare one", "data", "prepare dsprites"),
     "report": (
-        "write a study's report, one HTML page, and an explorer of its models",
+        "write a study's report as one HTML page, with an explorer of its models",
         _Report(),
         "results/mine --output mine.html",
     ),
     "publish": (
-        "write a results folder to be passed on, with checksums",
+        "copy a results folder for publication, with checksums",
         _Publish(),
         "results/mine --to published/mine --licence CC-BY-4.0",
     ),
     "fetch": (
-        "take a published folder in, and verify it",
+        "download a published results folder and verify it",
         "fetch",
         "https://example.org/mine.zip results/mine",
     ),
@@ -407,23 +451,23 @@ COMMANDS: dict[str, tuple[str, Command | str, str]] = {
         "slurm mine.yaml --cluster cluster.yaml",
     ),
 }
-"""What each command is for; what does it, a module of `sweep/commands` or an object here; and the
-arguments of an example."""
+"""For each command: its purpose, its implementation (a module of `sweep/commands` or an object
+here) and the arguments of an example."""
 
 
 def _asked_for(words: Sequence[str]) -> str | None:
-    """The command that these words ask for."""
+    """The command named in these words."""
     return next((word for word in words if not word.startswith("-")), None)
 
 
 def _make_parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser, with the arguments of the command that these words ask for."""
+    """The parser, with the arguments of the command named in these words."""
     codes = ", ".join(f"{code} {what}" for code, what in EXIT_CODES.items())
     parser = Parser(
         prog="teasel",
-        description="Train, score and analyse disentanglement studies from one YAML grid.",
-        epilog="GRID is the name of a packaged grid (quickstart, locatello2019, ...) or a file. "
-        f"Exit codes: {codes}. Example: teasel run quickstart",
+        description="Train, score and analyse a disentanglement study from one YAML grid.",
+        epilog="GRID is the name of a packaged grid (quickstart, locatello2019, ...) or a YAML "
+        f"file. Exit codes: {codes}. Example: teasel run quickstart",
     )
     parser.set_defaults(level=logging.INFO)
     parser.add_argument("--version", action="version", version=f"teasel {__version__}")
@@ -442,11 +486,11 @@ def _make_parser(words: Sequence[str]) -> argparse.ArgumentParser:
 
 
 class _Terminal(logging.Handler):
-    """Shows messages plainly on the terminal; warnings among the errors, and called so.
+    """Prints log messages: warnings and errors to stderr, with their level, and others to stdout.
 
     Args:
-        apart: Whether all stand among the errors, as the output is for JSON.
-        timed: Whether each begins with its time.
+        apart: Whether all messages go to stderr, because stdout is for JSON.
+        timed: Whether each message begins with its time.
     """
 
     def __init__(self, apart: bool, timed: bool) -> None:
@@ -464,7 +508,7 @@ class _Terminal(logging.Handler):
 
 @contextlib.contextmanager
 def _show_messages(level: int, apart: bool) -> Iterator[None]:
-    """Shows what Teasel logs from a level on, for as long as the context lasts."""
+    """Prints Teasel's log messages of at least `level` while the context lasts."""
     logger, handler = logging.getLogger("teasel"), _Terminal(apart, level == logging.DEBUG)
     before, propagates = logger.level, logger.propagate
     logger.addHandler(handler)

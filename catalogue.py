@@ -1,4 +1,4 @@
-"""Catalogues: what there is of one kind, from this package and from others that are installed."""
+"""Catalogues: the entries of one kind, from this package and from other installed packages."""
 
 import inspect
 import math
@@ -24,14 +24,14 @@ from .words import html_table
 Entry = TypeVar("Entry")
 
 LARGEST = 3.4e38
-"""Of float32, in which everything is computed."""
+"""The largest float32, the type of all computation."""
 
 REQUIRED = inspect.Parameter.empty
-"""The default of a parameter that has none."""
+"""Marks a parameter without a default."""
 
 
 class Bounds(NamedTuple):
-    """The finite numbers that an argument's annotation allows.
+    """Bounds on a number, given in an argument's annotation.
 
     >>> str(Bounds(ge=0)), Bounds(gt=0, le=1).allow(0.0)
     ('a finite number of at least 0', False)
@@ -52,7 +52,7 @@ class Bounds(NamedTuple):
         return " ".join(["a finite number", " and ".join(limits)]).strip()
 
     def allow(self, value: float) -> bool:
-        """Whether `value` is one of them."""
+        """Whether `value` is finite and within the bounds."""
         return (
             math.isfinite(value)
             and (self.ge is None or value >= self.ge)
@@ -67,8 +67,8 @@ class Parameter(NamedTuple):
 
     Attributes:
         name: The argument's name.
-        kind: Its type, without bounds: `float`, `int`, `tuple[int, ...]`; None if it has none.
-        bounds: The bounds of the number, or of each number of a tuple.
+        kind: Its type, without bounds: `float`, `int`, `tuple[int, ...]`; None if not annotated.
+        bounds: The bounds of the number, or of each number in a tuple.
         default: The default, or `REQUIRED`.
     """
 
@@ -79,7 +79,7 @@ class Parameter(NamedTuple):
 
     @property
     def required(self) -> bool:
-        """Whether a value has to be given."""
+        """Whether the parameter has no default."""
         return self.default is REQUIRED
 
 
@@ -90,7 +90,7 @@ def read_parameters(
 
     Args:
         function: A method's factory, or a metric.
-        keyword_only: Only the arguments behind the star.
+        keyword_only: Whether to read only the keyword-only arguments.
 
     >>> def scale(codes, *, by: Annotated[float, Bounds(gt=0)] = 2.0): ...
     >>> read_parameters(scale, keyword_only=True)["by"].bounds.allow(-1.0)
@@ -105,7 +105,7 @@ def read_parameters(
 
 
 def round_to_float32(value: Any) -> float:
-    """What a training gets of a value: NaN if it is no number, infinity if it is too large."""
+    """The value as a float32; NaN if it is not a number, infinity if it is too large."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return math.nan
     size: Any = abs(value)  # of any kind of number, a whole one above every float among them
@@ -116,7 +116,7 @@ def round_to_float32(value: Any) -> float:
 
 
 def _split_annotation(annotation: Any) -> tuple[Any, Bounds]:
-    """A type without bounds, and the bounds that stood in it."""
+    """A type without its bounds, and those bounds."""
     bounds = Bounds()
     if get_origin(annotation) is Annotated:
         annotation, *notes = get_args(annotation)
@@ -131,22 +131,22 @@ def _split_annotation(annotation: Any) -> tuple[Any, Bounds]:
 class Catalogue(Mapping[str, Entry], Generic[Entry]):
     """Entries by name: a package's own, then those of other packages.
 
-    Another package says in its ``pyproject.toml``::
+    Another package adds an entry in its ``pyproject.toml``::
 
         [project.entry-points."teasel.metrics"]
         my_metric = "my_package.my_module:MY_METRIC"
 
-    That module is imported only when all names are asked for, or one that is not the package's own:
-    by then the module that holds the catalogue can itself be imported.
+    That module is imported on the first look-up of all names, or of a name that is not the
+    package's own. The module that holds the catalogue can be imported by then.
 
     Args:
-        kind: What the group of entry points is called: "teasel." and this.
+        kind: The group of entry points, without the leading "teasel.".
         own: The package's own entries, whose names cannot be used again.
-        adopt: `(name, what is offered) -> entry`: fills in what may be left out, and raises
-            TypeError if it is no entry of this kind.
+        adopt: `(name, object) -> entry`: fills in what may be left out, and raises TypeError if
+            the object is not an entry of this kind.
 
     Raises:
-        TeaselError: From a look-up, if an entry cannot be imported, is none, or its name is taken.
+        TeaselError: On look-up, if an entry cannot be imported or is invalid, or its name is taken.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class Catalogue(Mapping[str, Entry], Generic[Entry]):
         for point in entry_points(group=f"teasel.{self._kind}"):
             where = f"the entry point {point.name} = {point.value} in teasel.{self._kind}"
             if point.name in found:
-                raise TeaselError(f"{where}: the name {point.name!r} is taken")
+                raise TeaselError(f"{where}: the name {point.name!r} is already taken")
             try:
                 offered = point.load()
             except Exception as error:
@@ -184,7 +184,7 @@ class Catalogue(Mapping[str, Entry], Generic[Entry]):
         return len(self.entries)
 
     def _repr_html_(self) -> str:
-        """The entries, in a notebook."""
+        """The entries as a table for a notebook."""
         rows = [
             (
                 *(name, getattr(entry, "label", "")),
@@ -203,7 +203,7 @@ class Catalogue(Mapping[str, Entry], Generic[Entry]):
 
 
 def expect(kind: type[Entry]) -> Callable[[str, object], Entry]:
-    """An `adopt` that takes what is of this class already."""
+    """An `adopt` that accepts instances of this class."""
 
     def adopt(name: str, offered: object) -> Entry:
         del name

@@ -1,26 +1,26 @@
-"""What the user can mend: one class for each kind of fault that several rooms come upon."""
+"""Errors that the user can fix: one class for each kind of fault that several rooms report."""
 
 import difflib
 from collections.abc import Iterable, Sequence
 
 
 class TeaselError(Exception):
-    """Something is wrong that the user can mend; the message says what and how."""
+    """Something is wrong that the user can fix; the message says what and how."""
 
 
 class ConfigError(TeaselError):
-    """A YAML file, of a grid or a cluster, is wrong; the message lists every fault on a line."""
+    """A YAML file of a grid or a cluster is wrong; the message lists each fault on a line."""
 
 
 class UnknownNameError(TeaselError, ValueError):
-    """There is no data set, method, metric, score or figure of this name.
+    """There is no data set, method, metric, score or figure with this name.
 
     Args:
-        what: The kind of thing, as in "data set".
-        name: What was asked for.
-        known: The names there are.
-        where: Where it was looked for, as in "in these results".
-        remedy: What to do; by default to take the nearest name.
+        what: The kind of thing, such as "data set".
+        name: The unknown name.
+        known: The known names.
+        where: Where the name was looked up, such as "in these results".
+        remedy: What to do; by default a suggestion of the nearest known name.
 
     >>> print(UnknownNameError("metric", "migg", ["mig", "sap"]))
     unknown metric 'migg' (did you mean 'mig'?)
@@ -40,23 +40,23 @@ class UnknownNameError(TeaselError, ValueError):
 
     @property
     def hint(self) -> str:
-        """The nearest known name as a question, or all of them."""
+        """A question with the nearest known name, or the list of known names."""
         return hint(self.name, self.known)
 
 
 _MOST_NAMES = 50
 
 INSTALL = "; one of your own must be installed, see docs/your_own.md"
-"""What else may help where an entry of a catalogue is unknown."""
+"""Further advice about an unknown entry of a catalogue."""
 
 
 def hint(name: str, known: Sequence[str], otherwise: str = "") -> str:
-    """The nearest known name as a question, or all of them, but no more than 50; else nothing.
+    """A question with the nearest known name, or a list of up to 50 known names, or nothing.
 
     Args:
-        name: What was asked for.
-        known: The names there are.
-        otherwise: What else may help, if no name is near.
+        name: The unknown name.
+        known: The known names.
+        otherwise: Further advice, if no name is near.
 
     >>> hint("bta", ["beta", "gamma"]), hint("x", ["beta", "gamma"])
     (" (did you mean 'beta'?)", ' (one of: beta, gamma)')

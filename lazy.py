@@ -1,4 +1,4 @@
-"""Faces of rooms: what a package offers by name, imported when it is first used."""
+"""Lazy packages: public names that are imported when they are first used."""
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -8,11 +8,11 @@ from typing import Any
 def attach(
     package: str, homes: Mapping[str, Sequence[str]]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """The `__getattr__`, `__dir__` and `__all__` of a package that imports late (PEP 562).
+    """The `__getattr__`, `__dir__` and `__all__` of a package that imports lazily (PEP 562).
 
     Args:
         package: The package's own `__name__`.
-        homes: The names, by the module within the package that has them.
+        homes: The public names of each module of the package.
 
     >>> find, _, names = attach("teasel", {"catalogue": ["Bounds"]})
     >>> find("Bounds").__name__, names

@@ -1,45 +1,45 @@
-"""The settings of a training that every method shares: one record from the grid to the model."""
+"""The training settings that every method shares: one record from the grid to the model."""
 
 from typing import Annotated, Any, Literal, NamedTuple
 
 from .catalogue import Bounds
 
 SIDES = (16, 32, 64, 128, 256)
-"""Pixels that an image may have on each side: what the networks halve down to 4."""
+"""The image sizes, in pixels per side, that the networks can halve down to 4."""
 
 
 class Settings(NamedTuple):
     """How a model is made, trained and evaluated; the defaults are the paper's.
 
     Attributes:
-        steps: Updates of the parameters.
-        batch_size: Images a step.
-        learning_rate: Of the VAE's optimizer, at its highest.
-        num_latents: Width of the code.
-        evaluation_batches: Batches whose mean gives the final losses.
-        precision: Of training; what follows is in float32. "tensorfloat32" is of an accelerator's
-            products, "bfloat16" of what layers put out too. Parameters, sums and losses stay
-            float32.
+        steps: Number of parameter updates.
+        batch_size: Images per step.
+        learning_rate: Peak learning rate of the VAE's optimizer.
+        num_latents: Number of dimensions of the code.
+        evaluation_batches: Number of batches averaged for the final losses.
+        precision: Precision of training; later steps use float32. "tensorfloat32" applies to an
+            accelerator's matrix products, "bfloat16" also to the outputs of layers. Parameters,
+            sums and losses stay float32.
         network: A name in `NETWORKS`.
-        width: How many times the units of the network's hidden layers there are.
-        activation: Of hidden layers; "default" is the network's own.
+        width: Factor by which the hidden layers of the network are widened.
+        activation: Activation of the hidden layers; "default" is the network's own.
         likelihood: A name in `LIKELIHOODS`.
-        likelihood_scale: Of the likelihood, where it has one; a learned one begins there.
+        likelihood_scale: Scale of the likelihood, if it has one; a learned scale starts here.
         optimizer: A name in `OPTIMIZERS`.
-        schedule: What the learning rate does after its warm-up: it stays, or falls to 0 along half
-            a cosine.
+        schedule: The learning rate after warm-up: "constant", or "cosine", which decays it to 0
+            along half a cosine.
         warmup_steps: Steps over which the learning rate grows from 0.
         prior: A name in `PRIORS`.
-        prior_components: Of a mixture, or pseudo-inputs of a VampPrior.
-        posterior: A diagonal normal, or one that an inverse autoregressive flow follows.
-        flow_layers: Of a prior's or a posterior's flow.
-        kl_estimate: How the objective has the KL to the prior: by formula where there is one (a
-            diagonal posterior and the standard prior), or from the sampled codes.
+        prior_components: Number of components of a mixture, or of pseudo-inputs of a VampPrior.
+        posterior: A diagonal normal, or one followed by an inverse autoregressive flow.
+        flow_layers: Number of layers in a prior's or a posterior's flow.
+        kl_estimate: How the objective computes the KL to the prior: by formula if there is one
+            (diagonal posterior and standard prior), or from the sampled codes.
         kl_annealing_steps: Steps over which the KL's weight in the objective grows from 0.
-        free_bits: The objective counts at least this KL of each latent, nats; or of all together
-            where it is sampled.
-        importance_samples: Codes that an IWAE draws for each image.
-        code_categories: How many of an InfoGAN's codes are the values of one categorical code.
+        free_bits: Least KL that the objective counts for each latent, in nats; for all latents
+            together if the KL is sampled.
+        importance_samples: Number of codes that an IWAE samples for each image.
+        code_categories: Number of an InfoGAN's codes that are values of one categorical code.
     """
 
     steps: Annotated[int, Bounds(ge=0)] = 300_000
@@ -67,7 +67,7 @@ class Settings(NamedTuple):
     code_categories: Annotated[int, Bounds(ge=0)] = 0
 
     def identity(self) -> dict[str, Any]:
-        """What names a trial: settings that trials are older than only where they are chosen."""
+        """The settings in a trial's identity: the oldest, and later ones not at their default."""
         return {
             name: value
             for name, value in self._asdict().items()
@@ -76,7 +76,7 @@ class Settings(NamedTuple):
 
     @property
     def program(self) -> "Settings":
-        """What models that share a compiled program have in common: the learning rate is traced."""
+        """The settings shared by models in one compiled program; the learning rate is traced."""
         return self._replace(learning_rate=self._field_defaults["learning_rate"])
 
 

@@ -1,4 +1,4 @@
-"""Files as every floor writes and reads them: whole or not at all, and their headers first."""
+"""Files for all rooms: atomic writing, digests and the headers of safetensors files."""
 
 import contextlib
 import hashlib
@@ -13,12 +13,12 @@ from typing import BinaryIO, NamedTuple
 
 @contextlib.contextmanager
 def replace_file(path: Path) -> Iterator[BinaryIO]:
-    """Gives a file to write, which takes the place of `path` once it is complete and synced.
+    """Opens a file for writing that replaces `path` once it is complete and synced.
 
-    Whoever reads `path` meanwhile sees what was there before; an error leaves that as it is.
+    Until then readers of `path` see its old content, which stays if an error occurs.
 
     Args:
-        path: In a folder that exists.
+        path: A path in an existing folder.
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
@@ -37,7 +37,7 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def is_half_written(name: str) -> bool:
-    """Whether a file has the name of one that `replace_file` has not completed.
+    """Whether this is the name of a temporary file that `replace_file` has not completed.
 
     >>> is_half_written(f".a.parquet.{32 * '0'}"), is_half_written(".a.lock")
     (True, False)
@@ -46,11 +46,11 @@ def is_half_written(name: str) -> bool:
 
 
 UNSEALED = f"teasel-digest:{16 * '0'}"
-"""What a writer puts where its format has room for a text; `seal` makes a digest of the zeros."""
+"""A placeholder that writers put in a file's text metadata; `seal` replaces its zeros."""
 
 
 def seal(content: bytes) -> bytes:
-    """The content with its digest, if it has room for one: that tells of damage, not of forgery.
+    """The content with its digest, if it has a placeholder. It detects damage, not forgery.
 
     >>> is_sound(seal(UNSEALED.encode())), is_sound(b"x" + seal(UNSEALED.encode())), is_sound(b"")
     (True, False, None)
@@ -60,13 +60,13 @@ def seal(content: bytes) -> bytes:
 
 
 def is_sound(content: bytes) -> bool | None:
-    """Whether the content is what was sealed; None if it carries no digest, or zeros."""
+    """Whether the content matches its digest; None if it has no digest, or only zeros."""
     before, found, digest, _ = _around_digest(content)
     return found == digest if before and found != UNSEALED[-16:].encode() else None
 
 
 def _around_digest(content: bytes) -> tuple[memoryview, bytes, bytes, memoryview]:
-    """What stands before the digest, the digest, as it should be, and the rest; else nothing."""
+    """The content before the digest, the digest found, the digest expected, and the rest."""
     view, mark = memoryview(content), UNSEALED[:-16].encode()
     place = content.rfind(mark)
     if place < 0:
@@ -83,12 +83,12 @@ def _around_digest(content: bytes) -> tuple[memoryview, bytes, bytes, memoryview
 
 
 class TensorsHeader(NamedTuple):
-    """What a safetensors file says of itself.
+    """The header of a safetensors file.
 
     Attributes:
-        metadata: The texts that its writer has added.
-        names: Of its tensors.
-        num_bytes: The size that the whole file must have.
+        metadata: Texts added by the writer.
+        names: Names of the tensors.
+        num_bytes: The expected size of the whole file.
     """
 
     metadata: dict[str, str]
@@ -100,15 +100,15 @@ def read_tensors_header(read: Callable[[int], bytes], size: int) -> TensorsHeade
     """The header of a safetensors file, without reading its tensors.
 
     Args:
-        read: Gives the first so many bytes of the file.
-        size: How many bytes there are.
+        read: Returns the given number of bytes from the start of the file.
+        size: The size of the file in bytes.
 
     Raises:
-        ValueError: If it has no such header.
+        ValueError: If the header is not valid.
     """
     length = int.from_bytes(read(8), "little")
     if 8 + length > size:
-        raise ValueError(f"it should have {length:,} bytes, the file has {size:,}")
+        raise ValueError(f"its length is {length:,} bytes, but the file has {size:,}")
     try:
         tensors = json.loads(read(8 + length)[8:])
         metadata = tensors.pop("__metadata__", {})

@@ -1,4 +1,4 @@
-"""Words for people: the names and the numbers of things."""
+"""Readable text: names, counts and tables for people."""
 
 import html
 import re
@@ -8,7 +8,7 @@ _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u
 
 
 def printable(text: str) -> str:
-    r"""The text, in which what would steer a terminal, or turn its direction, is spelt out.
+    r"""The text, with terminal control and text direction characters escaped.
 
     >>> print(printable("a\x1b[31m\u202eb"))
     a\x1b[31m\u202eb
@@ -17,12 +17,12 @@ def printable(text: str) -> str:
 
 
 def readable(name: str) -> str:
-    """The label of what has no label of its own."""
+    """A label made from a name, for things without a label."""
     return name.replace("_", " ")
 
 
 def format_count(count: int, word: str) -> str:
-    """So many of something.
+    """A count with its noun, in the plural where needed.
 
     >>> format_count(1, "seed"), format_count(1800, "model")
     ('1 seed', '1,800 models')
@@ -31,7 +31,7 @@ def format_count(count: int, word: str) -> str:
 
 
 def html_table(caption: str, titles: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table for a notebook, in which nothing but the table itself is HTML.
+    """A table for a notebook, with all text in it escaped.
 
     >>> html_table("a < b", ["x"], [[1]])
     '<table><caption>a &lt; b</caption><tr><th>x</th></tr><tr><td>1</td></tr></table>'

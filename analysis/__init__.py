@@ -1,26 +1,26 @@
-"""From a results folder to its tables, the paper's figures, and a report.
+"""Analysis: from a results folder to its tables, the paper's figures and a report.
 
-Tables in, tables out:
+Most functions take tables and return tables:
 
 * `scores`, `trials` and `representation` read a results folder: pandas tables of scores and models,
-  and a model's codes. `study_names` reads what the folder calls them.
-* `figure_1` to `figure_6` and `table_1` are the tables behind those of Locatello et al. (2019), and
-  are made of `rank_correlation`, `importance` and the like, which take the table of any study.
-* `compare_with_paper` puts the printed numbers (`published_numbers`) beside yours,
-  `compare_studies` those of another study.
-* `write_report` and `export` put it all on one page; `make_figure` draws a table by itself with
-  one of `plots.plots`, and `to_latex` writes it for a paper.
-* `publish` makes a folder of a results folder that can be passed on.
+  and a model's codes. `study_names` reads their labels.
+* `figure_1` to `figure_6` and `table_1` return the tables behind those of Locatello et al. (2019).
+  They use `rank_correlation`, `importance` and similar functions, which accept any study's table.
+* `compare_with_paper` compares your numbers with the printed ones (`published_numbers`), and
+  `compare_studies` compares two studies.
+* `write_report` and `export` put everything on one page. `make_figure` plots one table with one of
+  `plots.plots`, and `to_latex` writes it for a paper.
+* `publish` makes a folder for publication from a results folder.
 
 Most functions take wide scores (`scores(results, wide=True)`): a row per model, of one
 representation, with the columns dataset, method, hyperparameter, hyperparameter_value, setting and
-seed, and one for each score. What they return has in common:
+seed, and one for each score. The tables they return share these columns:
 
-* dataset, method, setting, score, or row and column: what an entry is about. In the data set
-  "average" the others are averaged.
-* low, high: the 95 % interval for what other seeds would give; NaN where there are too few.
-* num_models: how many models are behind the entry.
-* note: why a number or its interval is missing; else empty.
+* dataset, method, setting, score, or row and column: the subject of an entry. The data set
+  "average" is the average of the others.
+* low, high: the 95 % interval for other seeds; NaN if there are too few.
+* num_models: the number of models behind the entry.
+* note: why a number or its interval is missing; otherwise empty.
 
 All names are imported when they are first used: `scores` needs neither JAX nor matplotlib.
 """

@@ -1,7 +1,7 @@
-"""Which scores of a metric are shown, where a folder has some that were made otherwise.
+"""Chooses among scores of one metric that were made in several ways.
 
-Two scores of a metric may stand in one column only if they were made by the same version, with the
-same parameters and the same seed, or the same seeds where a grid asks for several.
+Scores of a metric can be in one column only if they were made by the same version, with the same
+parameters and the same seed, or with the same seeds if a grid requests several.
 """
 
 import functools
@@ -29,18 +29,18 @@ from .names import Names
 METRIC = ("representation", "metric")
 
 WAY = ("metric_version", "parameters_hash", "metric_seed")
-"""The stored columns that tell one way to make a metric's scores from another."""
+"""The stored columns that distinguish the ways in which a metric's scores were made."""
 
 Way = dict[str, Any]
-"""A way in which a metric's scores were made: the columns above, its `parameters` as they are
-stored, the `trial_ids` that have such scores, and the `count` of these."""
+"""A way in which a metric's scores were made: the columns above, its `parameters` as stored, the
+`trial_ids` with such scores, and the `count` of the scores."""
 
 Parameters = Mapping[str, Any] | str | None
-"""Parameters by metric, as in ``{"mig": {"num_bins": 4}}``; those of no metric, as in
-``{"num_bins": 4}``, are meant for every metric that has them. Or "paper"."""
+"""Parameters by metric, as in ``{"mig": {"num_bins": 4}}``; or without a metric, as in
+``{"num_bins": 4}``, for every metric that has them; or "paper"."""
 
 Seed = int | Mapping[str, int] | None
-"""A metric seed: of all metrics, or by metric."""
+"""A metric seed, for all metrics or by metric."""
 
 
 def choose_scores(
@@ -50,23 +50,23 @@ def choose_scores(
     parameters: Parameters = None,
     metric_seed: Seed = None,
 ) -> tuple[pa.Table, dict[tuple[str, str], Way]]:
-    """The scores that were made in one way for each metric, and these ways.
+    """Chooses scores made in one way for each metric; returns them and these ways.
 
-    It is the way that the latest grid asks for; where it asks for several seeds, the scores are of
-    all of them, and the way is that of the first. What no grid asks for is shown as `rescore` makes
-    it, with the metric's defaults, or else in its most frequent way: of two that are as frequent,
-    the newer version's. A warning tells if models are left without a score that they have.
+    The way is that of the latest grid. If it requests several seeds, the scores are of all of them
+    and the way is that of the first. A score that no grid requests is chosen as `rescore` makes it,
+    with the metric's defaults, or else in its most frequent way, preferring a newer version. A
+    warning is logged if models lose a score that they have.
 
     Args:
         table: rows of `scores` that have a value.
         study: the content of the ``study.json``.
         representation: only scores of this one; None for all.
-        parameters: other parameters to choose by. "paper" chooses the paper's parameters, and its
-            seed, where there are scores of them.
+        parameters: other parameters to choose by. "paper" chooses the paper's parameters and seed
+            where such scores exist.
         metric_seed: another seed to choose by.
 
     Raises:
-        ResultsError: if there are no scores with these parameters, or of this seed.
+        ResultsError: if there are no scores with these parameters or this seed.
     """
     chosen, asked = {}, asked_scores(study)
     wanted = {} if isinstance(parameters, str) or parameters is None else parameters
@@ -84,10 +84,10 @@ def choose_scores(
         if parameters == "paper":
             fit = _select_papers(fit, names) or fit
         taken = [way for each in asked.get(key, ()) for way in fit if _is(way, each)]
-        reason = "the latest grid asks for others"
+        reason = "the latest grid requests others"
         if fit and not taken and (key not in asked or len(fit) < len(ways)):
             taken = [_most_likely(fit, study)]
-            reason = "more were made otherwise"
+            reason = "more were made in another way"
         if taken:
             chosen[key] = taken[0]
         for way in ways:
@@ -99,7 +99,7 @@ def choose_scores(
 
 
 def _drop_older_points(table: pa.Table) -> pa.Table:
-    """The rows without those that a model has anew, at points of a newer version."""
+    """The rows without those replaced by newer ones, at points of a newer version."""
     newest = np.argsort(-table["points"].to_numpy(), kind="stable")
     same = row_numbers(table, [name for name in IDENTITY["scores"] if name != "points"])[newest]
     kept = np.sort(newest[np.unique(same, return_index=True)[1]])
@@ -107,7 +107,7 @@ def _drop_older_points(table: pa.Table) -> pa.Table:
 
 
 def _split_comparisons(table: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """The rows that are no comparison, and those of each model with the most partners."""
+    """The rows of non-comparisons, and of each model's comparison with the most partners."""
     of_comparison = pc.field("metric").isin(list(COMPARISONS))
     compared = table.filter(of_comparison)
     if not len(compared):
@@ -121,14 +121,14 @@ def _split_comparisons(table: pa.Table) -> tuple[pa.Table, pa.Table]:
 
 
 def uses_papers_parameters(way: Way, names: Names) -> bool:
-    """Whether scores were made with the paper's parameters, or defaults where it has none."""
+    """Whether scores were made with the paper's parameters, or with defaults if it has none."""
     defaults = dict(names.defaults.get(way["metric"], {}))
     stated = defaults | json.loads(way["parameters"] or "{}")
     return stated == defaults | PAPER_PARAMETERS.get(way["metric"], {})
 
 
 def name_difference(one: Way, other: Way) -> str:
-    """The stored column in which two ways differ, with both values; "" if they are the same."""
+    """The stored column in which two ways differ, with both values; "" if they are equal."""
     if all(one[name] == other[name] for name in WAY):
         return ""
     own, others = (json.loads(way["parameters"] or "{}") for way in (one, other))
@@ -154,10 +154,10 @@ def _list_ways(table: pa.Table) -> list[Way]:
 
 
 def _check_wanted(ways: Iterable[Way], parameters: Mapping[str, Any], seed: Seed) -> None:
-    """Refuses what no score was made with.
+    """Checks that scores exist for the wanted parameters and seeds.
 
     Raises:
-        ResultsError: if nothing fits one of the parameters, or a seed.
+        ResultsError: if no score matches one of the parameters or a seed.
     """
     ways = list(ways)
     for name, value in parameters.items():
@@ -198,7 +198,7 @@ def _has(way: Way, parameters: Mapping[str, Any]) -> bool:
 
 
 def _select_papers(ways: Sequence[Way], names: Names) -> list[Way]:
-    """Those with the paper's parameters; of its seed if there are such."""
+    """The ways with the paper's parameters, and with its seed if there are any."""
     found = [
         way
         for way in ways
@@ -213,7 +213,7 @@ def _select_papers(ways: Sequence[Way], names: Names) -> list[Way]:
 
 
 def _most_likely(ways: Sequence[Way], study: Mapping[str, Any]) -> Way:
-    """The way that the metric's defaults give, or else the most frequent."""
+    """The way with the metric's defaults, or else the most frequent way."""
 
     def rank(way: Way) -> tuple[bool, int, float]:
         facts = study.get("catalogue", {}).get("metrics", {}).get(way["metric"], {})
@@ -242,17 +242,17 @@ def _rows_of(way: Way) -> pc.Expression:
 
 
 def _warn(way: Way, taken: Sequence[Way], reason: str) -> None:
-    """Tells of scores that are left out, if models have no other, or if the choice is a guess."""
+    """Warns of scores that are left out, if models have no other or if the choice is a guess."""
     without = set(way["trial_ids"]).difference(*(each["trial_ids"] for each in taken))
     asked = reason.startswith("the latest")
     if asked and not without:
         return
     if taken and not asked and taken[0]["count"] <= way["count"]:
-        reason = "others are of a newer version, or of its defaults"
+        reason = "others have a newer version or its defaults"
     no_other = f", and {format_count(len(without), 'model')} have no other" if without else ""
     warnings.warn(
         f"{way['metric']} ({way['representation']}): without {format_count(way['count'], 'score')} "
-        f"of {_describe(way)}{no_other}: {reason}; `parameters` and `metric_seed` choose",
+        f"of {_describe(way)}{no_other}: {reason}; choose with `parameters` and `metric_seed`",
         stacklevel=4,
     )
 

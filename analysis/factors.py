@@ -1,4 +1,4 @@
-"""The names of factors: a score of one factor is stored by the factor's place."""
+"""The names of factors: a score of one factor is stored with the factor's index."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,13 +9,13 @@ from pandas import DataFrame
 
 
 def factors_of(study: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The names of each data set's factors, as far as the folder knows them."""
+    """The names of each data set's factors, if the folder has them."""
     datasets = study.get("catalogue", {}).get("datasets", {})
     return {name: list(facts.get("factors", ())) for name, facts in datasets.items()}
 
 
 def name_factor(score: str, factors: Sequence[str]) -> tuple[str, str | None]:
-    """A score by the name of its factor, and that name; it is stored by the factor's place.
+    """A stored score's name with its factor's name for the factor's index, and the factor's name.
 
     >>> name_factor("100_test_factor_1", ["shape", "scale"]), name_factor("100_test", [])
     (('100_test_scale', 'scale'), ('100_test', None))
@@ -29,7 +29,7 @@ def name_factor(score: str, factors: Sequence[str]) -> tuple[str, str | None]:
 
 
 def name_factors(rows: DataFrame, models: DataFrame, study: Mapping[str, Any]) -> DataFrame:
-    """The scores, each of one factor under the factor's name, and with that as `factor`."""
+    """The scores, with the factor's name in the score's name and in the column `factor`."""
     known = factors_of(study)
     dataset = rows["trial_id"].map(models.set_index("trial_id")["dataset"])
     named = rows[["score"]].assign(factor=pd.Series(None, index=rows.index, dtype=object))

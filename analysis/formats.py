@@ -1,4 +1,4 @@
-"""Numbers as a reader sees them."""
+"""Formats numbers for readers."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ MINUS, DASH, TIMES = "\u2212", "\u2013", "\u00d7"
 
 
 def format_strength(value: float | str) -> str:
-    """A hyper-parameter with all its digits, so that no two print alike.
+    """A hyper-parameter with all its digits, so that different values look different.
 
     >>> format_strength(4.0), format_strength(1e-4), format_strength(1_000_001)
     ('4', '0.0001', '1000001')
@@ -15,9 +15,9 @@ def format_strength(value: float | str) -> str:
 
 
 def count_decimals(spread: float, otherwise: int = 3) -> int:
-    """How many decimals show the first digit of a spread or of half an interval: 2 to 6.
+    """The decimals that show the first digit of a spread or half an interval, from 2 to 6.
 
-    Where there is no spread it is `otherwise`.
+    It is `otherwise` if there is no spread.
 
     >>> count_decimals(0.0004), count_decimals(12.3), count_decimals(float("nan"))
     (4, 2, 3)
@@ -28,7 +28,7 @@ def count_decimals(spread: float, otherwise: int = 3) -> int:
 
 
 def format_number(value: float, spread: float = float("nan")) -> str:
-    """A number with the decimals that its spread, or half its interval, leaves it.
+    """A number with as many decimals as its spread, or half its interval, supports.
 
     >>> format_number(0.03124, 0.0004), format_number(-81.664, 12.3), format_number(0.5)
     ('0.0312', '−81.66', '0.500')
@@ -37,7 +37,7 @@ def format_number(value: float, spread: float = float("nan")) -> str:
 
 
 def format_percent(share: float, digits: int = 0) -> str:
-    """A share in percent.
+    """A share as a percentage.
 
     >>> format_percent(0.07), format_percent(-0.125, 1)
     ('7 %', '−12.5 %')

@@ -15,10 +15,10 @@ ESTIMATES = (
     *("corrected", "value", "mean", "correlation", "probability", "success", "change"),
     "difference",
 )
-"""Columns that `low` and `high` are the interval of."""
+"""Columns whose interval is `low` to `high`."""
 
 LONG = 40
-"""Letters of a cell from which its column is broken into lines."""
+"""The number of letters in a cell from which its column is broken into lines."""
 
 _TEXT = (
     "textbackslash textasciitilde textasciicircum textless textgreater textbar textendash "
@@ -54,9 +54,9 @@ _ACCENTS = dict(
 
 
 def escape(words: str) -> str:
-    r"""The words in LaTeX that shows them, and means nothing else.
+    r"""The text escaped for LaTeX.
 
-    A character that LaTeX does not have without further packages is named by its number.
+    A character that LaTeX lacks without further packages is replaced by its number.
 
     >>> print(escape("50 % of R_2 & β-VAE, é, 中"))
     50 \% of R\_2 \& \ensuremath{\beta}-VAE, \'{e}, U+4E2D
@@ -78,7 +78,7 @@ def _escape(character: str) -> str:
 
 
 def format_interval(value: float, low: float, high: float, digits: int = 3) -> str:
-    r"""A number in LaTeX with its interval, which has two digits and decides the number's.
+    r"""A number in LaTeX with its interval; the interval has two digits and sets the decimals.
 
     >>> format_interval(0.51234, 0.4889, 0.53578), format_interval(0.98, 0.91, 1.0)
     ('0.512 $\\pm$ 0.023', '0.980 {[}0.910, 1.000{]}')
@@ -101,12 +101,12 @@ def format_interval(value: float, low: float, high: float, digits: int = 3) -> s
 
 
 def make_tabular(titles: Sequence[str], rows: Sequence[Sequence[str]], columns: str) -> str:
-    r"""A tabular with booktabs; it stands in a file of its own, to be read by `\input`.
+    r"""A tabular with booktabs, for a separate file read by `\input`.
 
     Args:
         titles: of the columns, in LaTeX.
         rows: cells, in LaTeX.
-        columns: what LaTeX is told of them, as in "lrr".
+        columns: their LaTeX column types, such as "lrr".
     """
     table = DataFrame(list(rows), columns=range(len(titles)), dtype=object)
     table.columns = list(titles)
@@ -114,9 +114,9 @@ def make_tabular(titles: Sequence[str], rows: Sequence[Sequence[str]], columns: 
 
 
 def to_latex(table: DataFrame, names: Names = PAPER_NAMES, digits: int = 3) -> str:
-    """Any table of the analysis as a LaTeX tabular, with the labels that a reader knows.
+    """Any table of the analysis as a LaTeX tabular, with readable labels.
 
-    Where it has `low` and `high`, they join what they are the interval of: mean ± half of it.
+    Columns `low` and `high` are merged into the column whose interval they are: mean ± half of it.
 
     Args:
         table: the columns to show, in their order.

@@ -1,7 +1,7 @@
-"""What a study calls its methods, data sets and scores, and which way each score points.
+"""Labels of a study's methods, data sets and scores, and the direction of each score.
 
-A results folder says all this itself, in the section "catalogue" of its ``study.json``. So its
-tables and figures are the same where a method, a metric or a data set of it is not installed.
+A results folder stores these in the section "catalogue" of its ``study.json``. Its tables and
+figures are thus the same where a method, a metric or a data set is not installed.
 """
 
 import itertools
@@ -13,7 +13,7 @@ from ..sweep.store import versions
 from ..words import readable
 
 LOSSES = ("loss", "reconstruction", "kl")
-"""Columns of every model, of which less is better."""
+"""Columns of every model for which less is better."""
 
 _LABELS = {
     "reconstruction": "Reconstruction",
@@ -29,30 +29,30 @@ _LABELS = {
     "gamma": "\u03b3",
     "c_max": "C_max",
 }
-"""What no catalogue names: losses, what the analysis derives, hyper-parameters."""
+"""Labels that no catalogue has: losses, derived columns, hyper-parameters."""
 
 REFERENCES = ("untrained", *reversed(versions.REFERENCES))
-"""What Teasel itself puts beside trained methods, in the order of tables."""
+"""Teasel's references, in the order of tables."""
 
 FURTHER_COLOURS = (
     *("#b04a7a", "#2f8f9d", "#8a6d3b", "#5b5fc7", "#7f9a2f", "#d07c9e", "#3f6b5c", "#a65628"),
     *("#4d4d8f", "#c4a000"),
 )
-"""Of methods and scores that have none of their own, in the order in which the study has them."""
+"""Colours of methods and scores without their own, used in the order of the study."""
 
 Section = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
 class Names:
-    """The names of a study, as a reader of it needs them.
+    """The names of a study, for its readers.
 
     Attributes:
-        labels: what to call a method, a data set, a score's wide column or a hyper-parameter.
-        colours: of trained methods, as "#rrggbb".
-        lower_is_better: the wide columns of which less is better.
-        references: what stands among the methods and nothing has trained, in the order of tables.
-        defaults: the parameters of each metric where the grid gives none.
+        labels: labels of methods, data sets, scores' wide columns and hyper-parameters.
+        colours: colours of trained methods, as "#rrggbb".
+        lower_is_better: the wide columns for which less is better.
+        references: the reference representations, in the order of tables.
+        defaults: the default parameters of each metric.
     """
 
     labels: Mapping[str, str]
@@ -63,7 +63,7 @@ class Names:
 
     @classmethod
     def of_study(cls, study: Mapping[str, Any]) -> "Names":
-        """The names of a frozen study; those it doesn't tell are the paper's and Teasel's own."""
+        """The names of a frozen study; missing ones are taken from the paper and Teasel."""
         section = study.get("catalogue", {})
         return cls.of_section(
             {kind: known | section.get(kind, {}) for kind, known in KNOWN.items()}
@@ -71,7 +71,7 @@ class Names:
 
     @classmethod
     def of_section(cls, section: Section) -> "Names":
-        """The names that a section "catalogue" tells."""
+        """The names in a section "catalogue"."""
         methods, metrics = section["methods"], section["metrics"]
         entries = [*methods.items(), *section["datasets"].items()]
         labels = {name: entry.get("label", "") for name, entry in entries}
@@ -103,7 +103,7 @@ class Names:
         return self.labels.get(str(name)) or readable(str(name))
 
     def label_setting(self, setting: str) -> str:
-        """A setting such as "lambda_od=5, steps=1000" with the names a reader knows.
+        """A setting such as "lambda_od=5, steps=1000" with readable labels.
 
         >>> PAPER_NAMES.label_setting("lambda_od=5, a=b=1")
         'λ_od = 5, a=b = 1'
@@ -112,7 +112,7 @@ class Names:
         return ", ".join(f"{self.label(name)} = {value}" for name, _, value in pairs)
 
     def colour(self, method: object, otherwise: str) -> str:
-        """The colour of a method, or another if it has none."""
+        """The colour of a method, or `otherwise` if it has none."""
         return self.colours.get(str(method)) or otherwise
 
     def sign(self, column: str) -> int:
@@ -125,7 +125,7 @@ class Names:
 
 
 def cycle_colours(given: Iterable[str | None]) -> list[str]:
-    """The colours given, and where there is none the further ones in turn.
+    """The given colours, with missing ones replaced by the further ones in turn.
 
     >>> cycle_colours(["#000000", None, ""]) == ["#000000", *FURTHER_COLOURS[:2]]
     True
@@ -151,4 +151,4 @@ KNOWN: Section = {
 """The section "catalogue" of a study with the paper's methods, Teasel's references and metrics."""
 
 PAPER_NAMES = Names.of_section(KNOWN)
-"""For tables that come without a results folder."""
+"""The names for tables without a results folder."""

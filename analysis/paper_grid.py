@@ -1,4 +1,4 @@
-"""The study of the paper (Locatello et al. 2019): its grid, its order, its scores."""
+"""The paper's grid (Locatello et al. 2019), its order and its scores."""
 
 import json
 from functools import cache
@@ -13,7 +13,7 @@ UNSUPERVISED = (
     *("gaussian_wasserstein_correlation", "mutual_info_score"),
 )
 LATER_RULES = ("udr", *(f"few_labels_{name}" for name in ("mig", "dci", "sap", "modularity")))
-"""What models are chosen by in later work: among seeds, or by a few labelled points."""
+"""Rules for choosing models from later work: by agreement of seeds, or with few labels."""
 DOWNSTREAM = (
     *(f"downstream_{model}_{size}" for model in ("lr", "gbt") for size in (10, 100, 1000, 10000)),
     *("efficiency_lr", "efficiency_gbt"),

@@ -1,4 +1,4 @@
-"""What a study holds so far: scores per setting, training curves, models worth a look."""
+"""Summaries of a study: scores per setting, training curves, best and worst models."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,13 +11,13 @@ from .paper_grid import DISENTANGLEMENT, DOWNSTREAM, paper_grid
 from .tables import as_list, check_models, check_scores, drop_references
 
 CELL = ("dataset", "method", "setting")
-"""What the models of one setting share."""
+"""The columns shared by the models of one setting."""
 
 
 def sort_as_paper(table: DataFrame, names: Names = PAPER_NAMES) -> DataFrame:
-    """Rows sorted as the paper lists them: data set, method, strength, seed.
+    """Rows sorted in the paper's order: data set, method, strength, seed.
 
-    Names that the paper lacks come after its own, as the table has them, references after those.
+    Names that are not in the paper follow in the table's order, and references come last.
     """
     grid = paper_grid()
     known = {
@@ -44,7 +44,7 @@ def _strangers(table: DataFrame, grid: dict[str, Any], names: Names) -> list[str
 
 
 def rank_settings(settings: Series) -> Series:
-    """The place of each setting among all, by the values in it.
+    """The rank of each setting among all, by its values.
 
     >>> rank_settings(Series(["beta=10", "beta=2", "", "beta=2"])).tolist()
     [2, 1, 0, 1]
@@ -64,7 +64,7 @@ def read_setting(setting: str) -> list[tuple[str, str]]:
 
 
 def _sort_key(setting: str) -> list[tuple[str, float, str]]:
-    """The names and values in a setting, to sort by."""
+    """The names and values in a setting, as a sort key."""
     found = []
     for name, value in read_setting(setting):
         try:
@@ -75,7 +75,7 @@ def _sort_key(setting: str) -> list[tuple[str, float, str]]:
 
 
 def other_settings(table: DataFrame) -> Series:
-    """What each setting of a table says beside its method's swept hyper-parameter.
+    """The rest of each setting in a table, without its method's swept hyper-parameter.
 
     >>> rows = {"setting": ["alpha=1, width=16"], "hyperparameter": ["alpha"]}
     >>> other_settings(DataFrame(rows)).tolist()
@@ -100,13 +100,13 @@ def score_table(
     Args:
         table: wide scores.
         columns: score columns; those the table lacks are left out.
-        by: what makes a cell, the method among it; then a cell's models differ in their seed.
+        by: the columns that define a cell, including the method.
         names: which methods are references.
 
     Returns:
-        A row per cell: the columns of `by`, num_models, reference (True for representations nobody
-        learned), and for each score its mean, as ``<score>_spread`` the standard deviation over the
-        models (ddof 1; NaN of one) and as ``<score>_count`` how many models have it.
+        A row per cell: the columns of `by`, num_models, reference (True for
+        references), and for each score its mean, ``<score>_spread``, the standard deviation over
+        the models (ddof 1; NaN for one model), and ``<score>_count``, the number of models with it.
     """
     columns = [name for name in check_scores(columns, table) if name in table]
     groups = sort_as_paper(check_models(table), names).groupby(as_list(by), sort=False)
@@ -128,7 +128,7 @@ def winning_settings(
     Args:
         table: wide scores.
         columns: scores; those the table lacks are left out.
-        names: of which scores less is better, and which methods are references.
+        names: the scores for which less is better, and the methods that are references.
 
     Returns:
         A row per data set, score and method: dataset, score, method, best, best_mean, worst,
@@ -156,18 +156,18 @@ def winning_settings(
 def accuracy_by_rank(
     table: DataFrame, score: str, columns: str | Sequence[str] = DOWNSTREAM
 ) -> DataFrame:
-    """What models of low, middle and high score reach in other columns.
+    """The means of other columns for models with a low, middle and high score.
 
-    The trained models of a data set fall into thirds by their rank in the score.
+    The trained models of a data set are divided into thirds by their rank in the score.
 
     Args:
         table: wide scores.
         score: a column.
-        columns: those to be averaged; those the table lacks are left out.
+        columns: the columns to average; those the table lacks are left out.
 
     Returns:
         A row per data set and third: dataset, third ("low", "middle", "high"), num_models, and the
-        mean of each column. Low is the third of the lowest values.
+        mean of each column. Low is the third with the lowest values.
     """
     (score,) = check_scores(score, table)
     columns = [name for name in check_scores(columns, table) if name in table]
@@ -207,7 +207,7 @@ def exemplars(
     Args:
         table: wide scores.
         score: a column.
-        by: what makes a group.
+        by: the columns that define a group.
         names: whether less of the score is better, and which methods are references.
 
     Returns:

@@ -1,4 +1,4 @@
-"""A results folder as pandas tables: what every other function of this folder takes."""
+"""A results folder as pandas tables, the input of all other functions of this room."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -32,36 +32,36 @@ from .names import LOSSES, PAPER_NAMES, Names
 from .paper_grid import PAPER_SCORES
 
 MODEL = ("dataset", "method", "setting", "seed")
-"""The columns that tell one model from another."""
+"""The columns that identify a model."""
 
 SETTING = ("dataset", "method", "hyperparameter", "hyperparameter_value", "setting")
-"""The columns that tell one setting from another: a cell of the study, of models that differ in
-their seed. `setting` alone does within a method; the two before it are its swept value."""
+"""The columns that identify a cell, whose models differ in seed. Within a method `setting` is
+sufficient; the two columns before it are its swept value."""
 
 TRAINING = (*Settings._fields, "method_version")
-"""Columns of `trials` that tell settings apart and are no hyper-parameters of the method."""
+"""Columns of `trials` that distinguish settings and are not hyper-parameters of the method."""
 
 _MEASURED = {*TRIALS} - {"trial_id", *MODEL, *TRAINING}
-"""Columns of `trials` that tell no model from another."""
+"""Columns of `trials` that do not distinguish models."""
 
 SCORE_COLUMNS = ("representation", "metric", "score", "value", "metric_seed", "num_points")
-"""Columns of the tidy `scores`, after those that say which model it is."""
+"""Columns of the tidy `scores`, after those that identify the model."""
 
 
 DERIVED = {
     "hyperparameter": "The method's swept hyper-parameter: the first that varies.",
-    "hyperparameter_value": "Its value.",
-    "setting": "All that varies within the method, as in `beta=4`: what seeds have in common.",
-    "representation": '"mean" or "sampled": the codes that the scores are of.',
+    "hyperparameter_value": "The value of `hyperparameter`.",
+    "setting": "Everything that varies within the method except the seed, such as `beta=4`.",
+    "representation": '"mean" or "sampled": the codes that were scored.',
     "efficiency_lr": "`downstream_lr_100` / `downstream_lr_10000`. [more is better]",
     "efficiency_gbt": "`downstream_gbt_100` / `downstream_gbt_10000`. [more is better]",
     "other_parameters": "Metrics that were not computed with the paper's parameters.",
 }
-"""Columns of wide scores that are in no stored table, but for the scores themselves."""
+"""Columns of wide scores that are in no stored table, besides the scores themselves."""
 
 
 class ResultsReader(Protocol):
-    """What is asked of a results folder: `teasel.sweep.store.results.Results`, or a made one."""
+    """The interface of a results folder, that of `teasel.sweep.store.results.Results`."""
 
     @property
     def study(self) -> dict:
@@ -69,7 +69,7 @@ class ResultsReader(Protocol):
         ...
 
     def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
-        """All rows of one table; if only some `columns` are asked for, others may be missing."""
+        """All rows of one table; if some `columns` are requested, others may be missing."""
         ...
 
     def representation(self, trial_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -86,10 +86,10 @@ class Codes(NamedTuple):
 
 
 def open_results(results: ResultsReader | str | Path) -> ResultsReader:
-    """The results folder at a path or URI; one that is open already is returned as it is.
+    """The results folder at a path or URI; an open folder is returned unchanged.
 
     Raises:
-        ResultsError: if no study has been begun there.
+        ResultsError: if no study has been started there.
     """
     folder = Results(results) if isinstance(results, str | Path) else results
     _ = folder.study  # raises
@@ -97,7 +97,7 @@ def open_results(results: ResultsReader | str | Path) -> ResultsReader:
 
 
 def study_names(results: ResultsReader | str | Path) -> Names:
-    """Labels, colours and directions of what a results folder holds, as the folder tells them.
+    """Labels, colours and directions for the content of a results folder, as stored in it.
 
     Raises:
         ResultsError: if there is no study.
@@ -106,20 +106,21 @@ def study_names(results: ResultsReader | str | Path) -> Names:
 
 
 Given = ResultsReader | str | Path
-"""A results folder: a path, a URI, or an open one."""
+"""A results folder: a path, a URI or an open folder."""
 
 
 def trials(results: Given | Sequence[Given]) -> DataFrame:
     """One row per model: identity, one column per hyper-parameter, losses, provenance.
 
     The rows are in the order in which the study lists data sets, methods, settings and seeds. Three
-    columns are derived. `hyperparameter` names the method's swept one (the first that varies in
-    these results, or the first training setting that does and is a number, else the first it has;
-    missing if it has none), `hyperparameter_value` is its value, and `setting` tells apart all
-    cells of one method: every hyper-parameter or training setting that varies, as in ``"beta=4"``.
+    columns are derived. `hyperparameter` names the method's swept hyper-parameter: the first that
+    varies in these results, or the first numeric training setting that varies, or else its first
+    one; it is missing if there is none. `hyperparameter_value` is its value. `setting` identifies
+    the cells of one method: all hyper-parameters and training settings that vary, such as
+    ``"beta=4"``.
 
     Args:
-        results: a results folder; or several, which `study` tells apart.
+        results: a results folder; or several, which the column `study` distinguishes.
 
     Raises:
         ResultsError: if there is no study, or several cannot be read as one.
@@ -136,30 +137,30 @@ def scores(
 ) -> DataFrame:
     """The scores of a results folder, tidy (a row per score) or wide (a row per model).
 
-    The rows are in the order of `trials`. Of a metric that was made in several ways, with other
-    parameters, another seed or by another version, the scores that the latest grid asks for are
-    given. A score of one factor has the factor's name, as in ``100_test_shape``. An infinite score
-    or loss is missing from a wide table: no mean, rank or drawing could have a place for it.
+    The rows are in the order of `trials`. If a metric was computed in several ways, with different
+    parameters, seeds or versions, the scores requested by the latest grid are returned. A score of
+    one factor has the factor's name, such as ``100_test_shape``. An infinite score or loss is
+    missing from a wide table, because means, ranks and plots cannot use it.
 
     Args:
         results: a path, a URI or an open results folder; or several, which get a column `study`.
         representation: "mean", "sampled", or None for both.
-        wide: one column per score, named as the paper names it (``mig``,
-            ``dci_disentanglement``, ``downstream_lr_100``, ...), beside losses, the derived
-            ``efficiency_lr`` and ``efficiency_gbt`` (accuracy at 100 / accuracy at 10,000), the
-            columns of `trials`, and ``other_parameters``, which lists the metrics that were not
-            computed with the paper's parameters, or the defaults of a metric that is not the
-            paper's. Of a metric with several seeds it is the mean over them, with their standard
-            deviation in a column such as ``mig_sd``.
-        parameters: parameters of metrics to choose by, as in ``{"mig": {"num_bins": 4}}``, or
-            ``{"num_bins": 4}`` for all metrics that have them; "paper" for the paper's, where there
-            are scores of them.
-        metric_seed: a seed to choose by, of all metrics, or by metric as in ``{"mig": 7}``.
+        wide: one column per score, named as in the paper (``mig``, ``dci_disentanglement``,
+            ``downstream_lr_100``, ...), beside losses, the derived ``efficiency_lr`` and
+            ``efficiency_gbt`` (accuracy at 100 / accuracy at 10,000), the columns of `trials`, and
+            ``other_parameters``, which lists the metrics that were not computed with the paper's
+            parameters, or with the defaults if the metric is not in the paper. For a metric with
+            several seeds the column is the mean over them, and a column such as ``mig_sd`` has
+            their standard deviation.
+        parameters: metric parameters to choose by, such as ``{"mig": {"num_bins": 4}}``, or
+            ``{"num_bins": 4}`` for all metrics that have them; "paper" for the paper's, where such
+            scores exist.
+        metric_seed: a seed to choose by, for all metrics, or by metric as in ``{"mig": 7}``.
 
     Raises:
         ValueError: if `representation` is none of the three.
-        ResultsError: if there is no study, no score with these parameters or of this seed, or if
-            several folders cannot be read as one; names the column that differs.
+        ResultsError: if there is no study or no score with these parameters or this seed, or if
+            several folders cannot be read as one; the message names the column that differs.
     """
     if representation not in ("mean", "sampled", None):
         raise ValueError(
@@ -192,7 +193,7 @@ def representation(results: ResultsReader | str | Path, trial_id: str) -> Codes:
 
 
 def as_list(given: str | Iterable[str]) -> list[str]:
-    """Names as a list; a lone one is a list of one."""
+    """Names as a list; a single name becomes a list of one."""
     return [given] if isinstance(given, str) else list(given)
 
 
@@ -202,11 +203,11 @@ def split_by(table: DataFrame, column: str) -> dict[str, DataFrame]:
 
 
 def check_scores(given: str | Iterable[str], *tables: DataFrame) -> list[str]:
-    """Score columns as a list; a lone one is a list of one.
+    """Score columns as a list; a single name becomes a list of one.
 
     Args:
         given: names of wide columns.
-        tables: where they stand; a score of the paper's may be missing there.
+        tables: tables with these columns; a score of the paper may be missing from them.
 
     Raises:
         UnknownNameError: if a name is neither a column of a table nor a score of the paper.
@@ -220,14 +221,14 @@ def check_scores(given: str | Iterable[str], *tables: DataFrame) -> list[str]:
 
 
 def check_models(table: DataFrame, identity: Sequence[str] = MODEL) -> DataFrame:
-    """The table as it is: what every statistic over models asks of it is a row per model.
+    """The table unchanged, after a check that it has one row per model.
 
     Args:
         table: wide scores.
-        identity: the columns that tell its rows apart.
+        identity: the columns that identify a row.
 
     Raises:
-        ValueError: if two rows share them.
+        ValueError: if two rows are equal in these columns.
     """
     twice = table[table.duplicated(list(identity))]
     if len(twice):
@@ -246,11 +247,11 @@ def drop_references(table: DataFrame, names: Names = PAPER_NAMES) -> DataFrame:
 
 
 def list_other_scores(results: ResultsReader, per_factor: bool = True) -> list[str]:
-    """The wide columns of metrics that the paper lacks: IRS, and those of other packages.
+    """The wide columns of metrics outside the paper: IRS, and those of other packages.
 
     Args:
         results: an open results folder.
-        per_factor: whether scores of a single factor are among them.
+        per_factor: whether to include scores of a single factor.
     """
     names = (
         results.table("scores", ["metric", "score"])
@@ -292,14 +293,14 @@ def _add_settings(table: DataFrame) -> DataFrame:
 
 
 def _open_all(results: Given | Sequence[Given]) -> dict[str, ResultsReader]:
-    """Results folders by the names of their studies; where these are the same, by their addresses.
+    """Results folders by the names of their studies, or by their addresses if names are equal.
 
     Raises:
-        ResultsError: if there is no study, or if two were trained by other rules.
+        ResultsError: if there is no study, or if two studies have different protocols.
     """
     given: Sequence[Given] = results if isinstance(results, list | tuple) else [results]  # type: ignore[list-item]
     if not given:
-        raise ResultsError("no results folder is given")
+        raise ResultsError("no results folder was given")
     opened = [open_results(folder) for folder in given]
     names = [str(folder.study["study"]) for folder in opened]
     if len(set(names)) < len(names):
@@ -307,7 +308,7 @@ def _open_all(results: Given | Sequence[Given]) -> dict[str, ResultsReader]:
             each if isinstance(each, str) else str(getattr(each, "uri", each)) for each in given
         ]
     if len(set(names)) < len(names):
-        raise ResultsError(f"{', '.join(names)}: a results folder is given twice")
+        raise ResultsError(f"{', '.join(names)}: a results folder was given twice")
     protocols = [
         (name, each.study.get("protocol")) for name, each in zip(names, opened, strict=True)
     ]
@@ -317,7 +318,7 @@ def _open_all(results: Given | Sequence[Given]) -> dict[str, ResultsReader]:
 
 
 def _read_models(folders: Mapping[str, ResultsReader]) -> DataFrame:
-    """The models of results folders, each folder's in the order of its study."""
+    """The models of results folders, in the order of each study."""
     tables = []
     data: dict[str, tuple[str, str]] = {}
     made_in: dict[str, str] = {}
@@ -348,10 +349,10 @@ def _read_models(folders: Mapping[str, ResultsReader]) -> DataFrame:
 
 
 def _check_same(column: str, one: tuple[str, Any], other: tuple[str, Any], of: str = "") -> None:
-    """Refuses two studies that differ in a column.
+    """Checks that two studies do not differ in a column.
 
     Raises:
-        ResultsError: if they do.
+        ResultsError: if they differ.
     """
     if one[1] != other[1]:
         raise ResultsError(
@@ -361,10 +362,10 @@ def _check_same(column: str, one: tuple[str, Any], other: tuple[str, Any], of: s
 
 
 def _check_same_way(one: tuple[str, Way], other: tuple[str, Way]) -> None:
-    """Refuses two studies of which a metric's scores were made otherwise.
+    """Checks that two studies made a metric's scores in the same way.
 
     Raises:
-        ResultsError: if they were.
+        ResultsError: if they did not.
     """
     difference = name_difference(one[1], other[1])
     if difference:
@@ -382,7 +383,7 @@ def _read_scores(folder: ResultsReader) -> pa.Table:
 
 
 def _sort_scores(table: pa.Table, models: DataFrame, study: Mapping[str, Any]) -> DataFrame:
-    """The scores by representation, metric and model, whichever attempt came first."""
+    """The scores sorted by representation, metric and model, whatever the order of attempts."""
     metrics = list(study.get("catalogue", {}).get("metrics", {}))
     lists = {
         "trial_id": models["trial_id"].to_list(),

@@ -1,4 +1,4 @@
-"""The models of a results folder that score best."""
+"""The best-scoring models of a results folder."""
 
 from pathlib import Path
 
@@ -19,18 +19,18 @@ def top(
     parameters: Parameters = None,
     metric_seed: Seed = None,
 ) -> DataFrame:
-    """The trained models that score best, the best first; references are left out.
+    """The best-scoring trained models, the best first, without references.
 
     Args:
         results: a path, a URI or an open results folder.
         metric: a column of `scores(results, wide=True)`: a score by the paper's name, or a loss.
-            Losses and the unsupervised scores but the ELBO are better when they are lower, and so
-            are the scores of which the results folder says it.
+            Lower is better for losses, for unsupervised scores except the ELBO, and for scores that
+            the results folder marks so.
         dataset: only models of this data set; None for all.
         representation: "mean" or "sampled".
-        num_models: how many, at the most.
-        parameters: which of several sets of parameters, as in `scores`; so is `metric_seed`.
-        metric_seed: which of several metric seeds.
+        num_models: the most models to return.
+        parameters: the metric parameters to choose, as in `scores`.
+        metric_seed: the metric seed to choose.
 
     Returns:
         A row per model: trial_id, dataset, method, setting, seed and the score.

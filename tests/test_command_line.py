@@ -81,10 +81,19 @@ def test_keeping_on_and_stopping_at_the_first_failure_exclude_each_other(
 @pytest.mark.parametrize(
     ("command", "what"),
     [
-        ("run quickstart --grace nan", "argument --grace: expected 0 or more, got nan"),
-        ("run quickstart --grace -1", "argument --grace: expected 0 or more, got -1"),
-        ("top results --metric mig --num -1", "argument --num: expected 1 or more, got -1"),
-        ("top results --metric mig --num ten", "argument --num: expected 1 or more, got ten"),
+        (
+            "run quickstart --grace nan",
+            "argument --grace: expected a number of at least 0, got nan",
+        ),
+        ("run quickstart --grace -1", "argument --grace: expected a number of at least 0, got -1"),
+        (
+            "top results --metric mig --num -1",
+            "argument --num: expected a number of at least 1, got -1",
+        ),
+        (
+            "top results --metric mig --num ten",
+            "argument --num: expected a number of at least 1, got ten",
+        ),
     ],
 )
 def test_a_number_that_makes_no_sense_is_exit_code_2(
@@ -172,8 +181,8 @@ def test_methods_are_listed_with_bounds_and_defaults_and_so_are_references(
     at = next(at for at, line in enumerate(lines) if line.startswith("annealed_vae: The method"))
     assert lines[at + 1 : at + 4] == [
         "  c_max: a finite number of at least 0",
-        "  gamma: a finite number of at least 0; by default 1000",
-        "  iteration_threshold: a finite number above 0; by default 100000",
+        "  gamma: a finite number of at least 0; default 1000",
+        "  iteration_threshold: a finite number above 0; default 100000",
     ]
     assert "pca (reference): Principal components of the pixels" in lines
 
@@ -219,8 +228,8 @@ def test_plan_takes_a_selection(capsys: pytest.CaptureFixture[str]) -> None:
         ("method=beta_va", "no trial has method 'beta_va' (did you mean 'beta_tc_vae'?)"),
         ("trial_id=x", "no trial has trial_id 'x' (one of: "),
         ("seed", "expected NAME=VALUE"),
-        ("seed<x", "'x' is compared with a number"),
-        ("seed>99", "no trial is left"),
+        ("seed<x", "expected a number, got 'x'"),
+        ("seed>99", "no trial meets"),
     ],
 )
 def test_a_bad_selection_is_exit_code_2(
@@ -237,9 +246,12 @@ def test_a_bad_selection_is_exit_code_2(
         ("trainng.steps=5", "unknown key 'trainng' (did you mean 'training'?)"),
         ("methods.beta_va.beta=5", "unknown method 'beta_va' (did you mean 'beta_vae'?)"),
         ("training.steps=many", "training.steps: input should be a valid integer, got 'many'"),
-        ("datasets.0=dsprites", "datasets is 'dsprites_mini': expected a mapping, or a place in a"),
-        ("training.steps", "expected KEY=VALUE, as in 'training.steps=1000'"),
-        ("seeds=", "expected KEY=VALUE, as in 'training.steps=1000'"),
+        (
+            "datasets.0=dsprites",
+            "datasets is 'dsprites_mini': expected a mapping, or an index into",
+        ),
+        ("training.steps", "expected KEY=VALUE, such as 'training.steps=1000'"),
+        ("seeds=", "expected KEY=VALUE, such as 'training.steps=1000'"),
     ],
 )
 def test_a_change_that_makes_a_bad_grid_is_exit_code_2(
@@ -301,8 +313,8 @@ def test_an_error_that_nobody_has_foreseen_is_one_line_and_exit_code_4(
     assert main(["status", str(tmp_path)]) == 4
     (line,) = capsys.readouterr().err.splitlines()
     (log,) = tmp_path.glob("teasel-*.log")
-    begin = "ZeroDivisionError: by nothing. This is a bug of Teasel"
-    assert line == f"{begin}: please report it, with {log}"
+    begin = "ZeroDivisionError: by nothing. This is a bug in Teasel"
+    assert line == f"{begin}. Please report it and attach {log}"
     assert "in fall" in log.read_text()
 
 
@@ -310,7 +322,9 @@ def test_the_help_says_what_the_exit_codes_mean(capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit):
         main(["--help"])
     words = " ".join(capsys.readouterr().out.split())
-    codes = "0 done, 1 some trials failed, or `verify` has findings, 2 something to mend, 3 interr"
+    codes = (
+        "0 done, 1 some trials failed, or `verify` has findings, 2 something to fix first, 3 interr"
+    )
     assert f"Exit codes: {codes}" in words
 
 

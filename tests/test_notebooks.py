@@ -95,7 +95,7 @@ def test_a_folder_says_what_is_in_it(tmp_path: Path) -> None:
     assert table.caption == str(Results(QUICK_START).uri)
     assert ["study", "quickstart"] in table.rows
     assert ["done", "6"] in table.rows
-    assert read(Results(tmp_path)).rows == [["no study has been begun here"]]
+    assert read(Results(tmp_path)).rows == [["no study has been started here"]]
 
 
 NOTEBOOK = json.loads((ROOT / "docs" / "ten_questions.ipynb").read_text())

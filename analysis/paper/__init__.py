@@ -1,1 +1,1 @@
-"""The figures of Locatello et al. (2019) by number, the printed numbers, and the comparison."""
+"""The figures of Locatello et al. (2019) by number, the printed numbers and the comparison."""

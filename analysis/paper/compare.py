@@ -1,4 +1,4 @@
-"""Whether a number agrees with the published one, by a rule that is written down."""
+"""Decides by a fixed rule whether a number agrees with the published one."""
 
 from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
@@ -22,17 +22,17 @@ from .published import (
 )
 
 AVERAGED = ("figure_3", "table_1")
-"""Figures whose numbers are over all of the paper's scores at once."""
+"""Figures whose numbers involve all of the paper's scores at once."""
 
 RULE = (
-    "A number is compared only where it was made as the paper made it: on its data (all seven sets "
-    "for a number that is over all of them), with its training settings, scores and parameters of "
-    f"metrics, of its 36 settings and no other, each with at least {MIN_SEEDS} seeds; and only "
-    "with an interval, and against a number whose print could be checked. It then agrees if the "
+    "A number is compared only if it was made as in the paper: on the paper's data (all seven sets "
+    "for a number over all of them), with its training settings, scores and metric parameters, "
+    f"for its 36 settings and no others, each with at least {MIN_SEEDS} seeds. It also needs an "
+    "interval, and a published number whose print could be checked. It then agrees if the "
     "difference is within sqrt(half² + half² S / 50), plus half a point for the rounding of the "
-    "print: half is the longer side of our 95 % interval, S the seeds of the setting that has "
-    "fewest, and the root the 95 % interval of a difference from a study of 50 seeds. At most "
-    "about one true agreement in twenty is called a difference."
+    "print. Here half is the longer side of our 95 % interval, and S is the smallest number of "
+    "seeds of any setting. The root is the 95 % interval of a difference from a study of 50 seeds. "
+    "At most about one true agreement in twenty is called a difference."
 )
 
 
@@ -45,20 +45,20 @@ def compare_with_paper(
     score: str = "",
     more: str | Path | None = None,
 ) -> DataFrame:
-    """A summary with the published value of every entry, the difference and whether they agree.
+    """A summary with the published value of every entry, the difference and the verdict.
 
     Args:
         summary: entries with row, column, `value`, low, high and note.
-        figure: which published table, see `published_numbers`.
-        table: the wide scores that the summary is of, which tell if it can be compared.
+        figure: the published table, see `published_numbers`.
+        table: the wide scores behind the summary, which decide whether it can be compared.
         value: the column of `summary` to compare.
-        dataset: of the published table, if it is of one data set.
-        score: of the published table, if it is of one score.
-        more: a JSON file with published numbers of your own.
+        dataset: the data set of the published table, if it has one.
+        score: the score of the published table, if it has one.
+        more: a JSON file with further published numbers.
 
     Returns:
         The summary with published, difference, comparison ("agrees", "differs", "not comparable",
-        or empty where nothing is published), why, source.
+        or empty if nothing is published), why, source.
     """
     known = published_numbers(figure, more).query("dataset == @dataset and score == @score")
     known = known[["row", "column", "published", "source", "caveat"]]
@@ -88,11 +88,11 @@ def compare_with_paper(
 
 
 def list_obstacles(table: DataFrame, scores: Iterable[str] | None = None) -> list[str]:
-    """Why the numbers of these models cannot be compared with the paper's; empty if they can.
+    """The reasons why numbers of these models cannot be compared with the paper's, if any.
 
     Args:
         table: wide scores.
-        scores: columns whose metrics' parameters count; all metrics' if None.
+        scores: the columns whose metric parameters are checked; all metrics' if None.
     """
     reasons = differences_from_paper(table, scores)
     grid, coverage = paper_grid(), paper_coverage(table)
@@ -109,7 +109,7 @@ def list_obstacles(table: DataFrame, scores: Iterable[str] | None = None) -> lis
 def _select_models(
     summary: DataFrame, figure: str, table: DataFrame, score: str
 ) -> tuple[DataFrame, list[str]]:
-    """The models that a figure's numbers are over, and which of the paper's scores nobody has."""
+    """The models behind a figure's numbers, and the paper's scores that none of them has."""
     table, wanted = drop_references(table), _scores_of(figure, score)
     if not wanted:
         names = list(dict.fromkeys([*summary["row"], *summary["column"]]))
@@ -123,7 +123,7 @@ def _select_models(
 
 
 def _scores_of(figure: str, score: str) -> Sequence[str]:
-    """The scores behind every number of a figure; none if each number has its own."""
+    """The scores involved in every number of a figure; none if each number has its own."""
     return [score] if score else DISENTANGLEMENT if figure in AVERAGED else ()
 
 

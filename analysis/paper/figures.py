@@ -1,7 +1,7 @@
-"""The paper's figures by number, each the table behind it (Locatello et al. 2019).
+"""The tables behind the paper's figures, by number (Locatello et al. 2019).
 
-Figure 3's shares are `importance.variance_explained`, table 1 is `transfer.table_1`; `plots.plots`
-draws them.
+Figure 3's shares are `importance.variance_explained`, and table 1 is `transfer.table_1`.
+`plots.plots` draws them.
 """
 
 from collections.abc import Sequence
@@ -33,11 +33,11 @@ LATENT_SCORES = ("gaussian_total_correlation", "mutual_info_score")
 
 
 def figure_1(mean: DataFrame, sampled: DataFrame) -> DataFrame:
-    """Dependence between latents against regularisation strength, of means and of samples.
+    """Dependence between latents by regularisation strength, for mean and sampled codes.
 
     Args:
         mean: wide scores of the mean representation.
-        sampled: wide scores of the sampled one.
+        sampled: wide scores of the sampled representation.
 
     Returns:
         A row per data set, setting, representation and score: dataset, method, hyperparameter,
@@ -51,18 +51,18 @@ def figure_1(mean: DataFrame, sampled: DataFrame) -> DataFrame:
 
 
 def figure_1_changes(mean: DataFrame, sampled: DataFrame) -> DataFrame:
-    """How total correlation changes from the weakest to the strongest setting of each method.
+    """The change of total correlation from the weakest to the strongest setting of each method.
 
-    The same seeds are compared. The intervals hold for all changes of one kind together, so that
-    where nothing changes a change is told in one study of twenty. Of methods that the paper lacks
-    the stronger setting is not known.
+    Equal seeds are compared. The intervals hold for all changes of one kind together, so that if
+    nothing changes, a change is claimed in one study of twenty. Methods outside the paper are left
+    out, because their stronger setting is unknown.
 
     Args:
         mean: wide scores of the mean representation.
-        sampled: wide scores of the sampled one.
+        sampled: wide scores of the sampled representation.
 
     Returns:
-        A row per kind ("samples", "means"), data set and method, and per setting of its further
+        A row per kind ("samples", "means"), data set and method, and setting of its other
         hyper-parameters: kind, dataset, method, rest, change, low, high, num_seeds.
     """
     score, swept, found = LATENT_SCORES[0], paper_grid()["methods"], []
@@ -104,10 +104,10 @@ def figure_2(table: DataFrame, scores: str | Sequence[str] = DISENTANGLEMENT) ->
 def figure_3(
     table: DataFrame, scores: str | Sequence[str] = DISENTANGLEMENT, by: str = "method"
 ) -> DataFrame:
-    """The mean of every score by method or by setting, with what the violins show around it.
+    """The mean of every score by method or by setting, with the statistics shown by the violins.
 
     Args:
-        table: wide scores. References are groups of their own.
+        table: wide scores. References form their own groups.
         scores: columns.
         by: "method" or "setting".
 
@@ -117,7 +117,7 @@ def figure_3(
         models), low, high (of the mean, seeds drawn jointly), num_models, note.
 
     Raises:
-        ValueError: if `by` is neither of the two, two rows are of one model, or a score is unknown.
+        ValueError: if `by` is neither, two rows are of one model, or a score is unknown.
     """
     if by not in ("method", "setting"):
         raise ValueError(f'by is {by!r}: expected "method" or "setting"')
@@ -129,10 +129,10 @@ def figure_4(
     unsupervised: str | Sequence[str] = UNSUPERVISED,
     scores: str | Sequence[str] = DISENTANGLEMENT,
 ) -> DataFrame:
-    """Rank correlation of unsupervised with disentanglement scores; as `figure_2`.
+    """Rank correlation of unsupervised with disentanglement scores, like `figure_2`.
 
     Args:
-        table: wide scores whose unsupervised columns are those of the samples, see
+        table: wide scores whose unsupervised columns are of the sampled representation, see
             `with_unsupervised_of_samples`.
         unsupervised: rows.
         scores: columns.
@@ -158,7 +158,7 @@ def figure_5(
     scores: str | Sequence[str] = DISENTANGLEMENT,
     downstream: str | Sequence[str] = DOWNSTREAM,
 ) -> DataFrame:
-    """Rank correlation of scores with downstream accuracy and efficiency; as `figure_2`."""
+    """Rank correlation of scores with downstream accuracy and efficiency, like `figure_2`."""
     return rank_correlations(_by_dataset(table), scores, downstream)
 
 
@@ -166,7 +166,7 @@ def figure_6(table: DataFrame) -> DataFrame:
     """Every model's sample efficiency (boosted trees) and FactorVAE score.
 
     Returns:
-        A row per model that has both: trial_id, dataset, method, hyperparameter,
+        A row per model with both: trial_id, dataset, method, hyperparameter,
         hyperparameter_value, setting, seed, factor_vae_score, efficiency_gbt.
     """
     names = ["trial_id", *SETTING, "seed"]
@@ -177,10 +177,10 @@ def figure_6(table: DataFrame) -> DataFrame:
 
 
 def with_unsupervised_of_samples(mean: DataFrame, sampled: DataFrame) -> DataFrame:
-    """The wide scores of the mean representation, with the sampled one's unsupervised columns.
+    """Wide scores of the mean representation, with unsupervised columns of the sampled one.
 
-    Which representation's total correlation figure 4 uses is not printed; the samples' is what a
-    user without labels would look at.
+    The paper does not state which representation's total correlation figure 4 uses. The sampled
+    one's is what a user without labels would use.
     """
     given = [name for name in UNSUPERVISED if name in sampled and name not in (*LOSSES, "elbo")]
     rest = check_models(mean).drop(columns=given, errors="ignore")
@@ -194,7 +194,7 @@ def _by_dataset(table: DataFrame) -> dict[str, DataFrame]:
 
 
 def _means(table: DataFrame, by: Sequence[str], scores: str | Sequence[str]) -> DataFrame:
-    """Means over models by group and score, with intervals for what other seeds would give."""
+    """Means over models by group and score, with intervals for other seeds."""
     cell = list(dict.fromkeys([*by, "setting", "seed"]))
     rows = sort_as_paper(check_models(table, cell))
     given = [name for name in check_scores(scores, rows) if name in rows]

@@ -1,4 +1,4 @@
-"""The numbers that the paper printed, with where each was read, and what is not as in the paper."""
+"""The numbers printed in the paper, with their sources, and how given models differ from it."""
 
 import json
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from ..paper_grid import UNSUPERVISED, paper_grid
 from ..tables import as_list, drop_references, split_by
 
 PAPER_SOURCES = ("published file", "drawn")
-"""Data that count as the paper's: the publishers' files, or dSprites redrawn to their bits."""
+"""Data sources that count as the paper's: publishers' files, or dSprites rendered bit for bit."""
 
 MODELS_PER_DATASET = 1800
 """36 settings with 50 seeds."""
@@ -29,7 +29,7 @@ FIGURES = (
 
 
 class PublishedError(TeaselError):
-    """A file of published numbers cannot be used; says which entry and why."""
+    """A file of published numbers cannot be used; the message says which entry and why."""
 
 
 @cache
@@ -38,18 +38,18 @@ def _read_packaged() -> dict:
 
 
 def published_numbers(figure: str, more: str | Path | None = None) -> DataFrame:
-    """The published values of one figure or table: a row per entry, empty if none is at hand.
+    """The published values of one figure or table: a row per entry, empty if there are none.
 
     Args:
-        figure: one of `FIGURES`, or of your own file.
-        more: a JSON file of your own, ``{"tables": [...]}`` in the form of the packaged one; its
-            entries replace packaged ones.
+        figure: one of `FIGURES`, or a figure of your file.
+        more: your JSON file, ``{"tables": [...]}`` in the form of the packaged one. Its entries
+            replace packaged ones.
 
     Returns:
         figure, dataset, score, row, column, published (a fraction), source, caveat.
 
     Raises:
-        PublishedError: if the file can't be read or an entry of it is not in that form.
+        PublishedError: if the file can't be read or an entry of it is malformed.
         UnknownNameError: if there is no such figure.
 
     >>> table = published_numbers("table_1")
@@ -85,7 +85,7 @@ def published_numbers(figure: str, more: str | Path | None = None) -> DataFrame:
 
 
 def _read_own(path: Path) -> list[dict]:
-    """The tables of a file of the user's own, in the form of the packaged one."""
+    """The tables of the user's file, in the form of the packaged one."""
     try:
         tables = json.loads(path.read_text(encoding="utf-8"))["tables"]
         numbered = list(enumerate(tables, 1))
@@ -114,25 +114,25 @@ def _explain(error: Exception) -> str:
 def differences_from_paper(
     trials: DataFrame, scores: str | Iterable[str] | None = None
 ) -> list[str]:
-    """In what these models are not the paper's: one phrase each, empty if in nothing.
+    """The differences of these models from the paper's, one phrase each; empty if none.
 
     Args:
-        trials: rows of `trials(results)` (or wide scores), of one data set or of several.
-        scores: columns whose metrics' parameters count; all metrics' if None.
+        trials: rows of `trials(results)` (or wide scores), of one or several data sets.
+        scores: the columns whose metric parameters are checked; all metrics' if None.
     """
     grid, trained = paper_grid(), drop_references(trials)
     found = []
     if others := sorted(set(trained["dataset"]) - set(grid["datasets"])):
-        found.append(f"{' and '.join(others)}: no data set of the paper")
+        found.append(f"{' and '.join(others)}: not a data set of the paper")
     sources = trained.get("data_source", pd.Series([None]))
     if made := [source for source in sources.dropna().unique() if source not in PAPER_SOURCES]:
-        found.append(f"data from elsewhere ({', '.join(sorted(made))})")
+        found.append(f"data from other sources ({', '.join(sorted(made))})")
     if sources.isna().any():
         found.append("data source unknown")
     other_steps: dict[tuple[str, int], list[str]] = {}
     for method, rows in sorted(split_by(trained, "method").items()):
         if method not in grid["methods"]:
-            found.append(f"{method}: no method of the paper")
+            found.append(f"{method}: not a method of the paper")
             continue
         found += _list_other_settings(method, rows)
         if "steps" in rows:
@@ -151,7 +151,7 @@ def differences_from_paper(
         expected = grid.get(name, default)
         if name in trained and set(trained[name].dropna()) - {expected}:
             shown = format_strength(expected)
-            found.append(f"another {name.replace('_', ' ')} than {shown}")
+            found.append(f"{name.replace('_', ' ')} other than {shown}")
     return found
 
 
@@ -163,25 +163,25 @@ def _list_other_settings(method: str, rows: DataFrame) -> list[str]:
         given = set(rows.get(name, swept).dropna().to_numpy(float))
         if others := sorted(given - set(values)):
             shown = " and ".join(f"{value:g}" for value in others)
-            found.append(f"{name}={shown} of {method}: no setting of the paper")
+            found.append(f"{name}={shown} of {method}: not a setting of the paper")
     return found
 
 
 def list_other_parameters(table: DataFrame, scores: Iterable[str] | None = None) -> list[str]:
-    """A phrase about the metrics that were not computed with the paper's parameters.
+    """A phrase about metrics that were not computed with the paper's parameters.
 
     Args:
         table: wide scores.
-        scores: columns whose metrics count; all metrics if None.
+        scores: the columns whose metrics are checked; all metrics if None.
     """
     given = table["other_parameters"].unique() if "other_parameters" in table else []
     others = dict.fromkeys(name for names in given for name in names.split(", ") if name)
     named = ", ".join(name for name in others if scores is None or _makes(name, scores))
-    return [f"other parameters of {named} than the paper's"] if named else []
+    return [f"parameters of {named} other than the paper's"] if named else []
 
 
 def _makes(metric: str, columns: Iterable[str]) -> bool:
-    """Whether a metric made one of these wide columns."""
+    """Whether one of these wide columns is a score of a metric."""
     if metric == "unsupervised":
         return not set(columns).isdisjoint(UNSUPERVISED)
     columns = [name.replace("efficiency_", "downstream_") for name in columns]
@@ -189,12 +189,11 @@ def _makes(metric: str, columns: Iterable[str]) -> bool:
 
 
 def paper_coverage(table: DataFrame) -> DataFrame:
-    """How much of the paper's grid these models fill.
+    """How much of the paper's grid these models cover.
 
     Returns:
-        A row per data set: dataset, num_models (those of the paper's settings and seeds),
-        share (of the paper's 1,800), num_settings (of its 36), num_seeds (of the setting that
-        has fewest).
+        A row per data set: dataset, num_models (with the paper's settings and seeds), share (of the
+        paper's 1,800), num_settings (of its 36), num_seeds (of the setting with the fewest).
     """
     grid = paper_grid()
     table = drop_references(table)

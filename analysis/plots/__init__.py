@@ -1,1 +1,1 @@
-"""From a summary and axes to the axes with the plot."""
+"""Plots: draw a summary table on axes."""

@@ -1,7 +1,7 @@
-"""Plots: each `plot_x(summary, axes)` draws one summary table and computes no statistic.
+"""Plots: each `plot_x(summary, axes)` draws one summary table and computes no statistics.
 
-`names` says what the methods, data sets and scores are called, and the colours of the methods; the
-paper's if it isn't given.
+`names` has the labels of methods, data sets and scores, and the colours of methods; by default the
+paper's.
 """
 
 import textwrap
@@ -26,19 +26,19 @@ from ..tables import check_models, split_by
 from .style import FAINT, INK, SOFT
 
 FEWEST_IN_VIOLIN, MOST_MARKS = 6, 20
-"""Models that have a shape, and models that are drawn one by one."""
+"""The fewest models for a violin, and the most that are drawn one by one."""
 
 SHADES = 20
 """Of counts of models, along either axis."""
 
 MOST_DOTS = 2000
-"""In a figure: models become pixels beyond, and seeds are left to their intervals."""
+"""The most dots in a figure. Beyond it, models are drawn as pixels and seeds only as intervals."""
 
 LETTERS = 20
-"""Of a label, in a line."""
+"""The most letters in a line of a label."""
 
 MOST_TURNED = 8
-"""Names side by side that are legible aslant; more stand upright."""
+"""The most names that are legible side by side when slanted; more are drawn vertically."""
 
 PART_COLOURS = {"method": "#3b6ea8", "setting": "#8fb3d9", "seed": "#d9dde1"}
 PART_NAMES = {"method": "method", "setting": "setting within method", "seed": "seed and the rest"}
@@ -51,13 +51,13 @@ def plot_matrix(
     neutral: float = 0.0,
     names: Names = PAPER_NAMES,
 ) -> Axes:
-    """A table of shares in percent, coloured; rows and columns in order of appearance.
+    """A coloured table of shares in percent, with rows and columns in order of appearance.
 
     Args:
         summary: rows with row, column and `value`.
         axes: to draw on.
         value: the column to show, of at most 1.
-        neutral: the value without colour; blue is below, red above.
+        neutral: the value without colour; lower values are blue and higher ones red.
         names: labels.
     """
     _check_one(summary, "dataset", "score")
@@ -81,7 +81,7 @@ def plot_matrix(
 
 
 def plot_curves(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES) -> np.ndarray:
-    """Training curves: a column of panels per method, a line per setting, darker is stronger.
+    """Training curves: a column of panels per method, a line per setting; darker is stronger.
 
     Args:
         summary: `training_curves` of one data set.
@@ -118,11 +118,11 @@ def plot_curves(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES
 
 
 def plot_strength(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES) -> np.ndarray:
-    """Figure 1: dependence between latents, of samples and of means, against strength.
+    """Figure 1: dependence between latents of sampled and mean codes, against strength.
 
-    A band is a standard deviation to either side, a bar the interval of the mean.
+    A band is a standard deviation to either side; a bar is the interval of the mean.
 
-    AnnealedVAE's axis runs backwards: a larger C_max is a weaker constraint.
+    AnnealedVAE's axis is reversed, because a larger C_max is a weaker constraint.
 
     Args:
         summary: `figure_1` of one data set and one score.
@@ -183,7 +183,7 @@ def plot_violins(
 
     Args:
         table: wide scores of one data set.
-        summary: `figure_3` of it, by method or by setting.
+        summary: `figure_3` of this table, by method or by setting.
         axes: one per score.
         names: labels and colours.
     """
@@ -242,7 +242,7 @@ def plot_violins(
 
 
 def _label_settings(axes: Axes, groups: DataFrame, names: Names) -> int:
-    """Labels the violins by their settings; returns how many letters stand below one another."""
+    """Labels the violins by their settings; returns the number of letters in vertical labels."""
     alone = other_settings(groups).eq("").groupby(groups["method"]).transform("all")
     labels = [
         setting.split("=", 1)[-1] if is_alone else _fold(names.label_setting(setting))
@@ -262,9 +262,10 @@ def _plot_bodies(
     colors: Sequence[str],
     corners: int,
 ) -> None:
-    """The shapes of violins, each side of so many corners; the models one by one where few.
+    """Draws violins with a fixed number of corners per side, and single models if there are few.
 
-    One path for each color, with gaps: an element for each violin would be most of a page.
+    There is one path with gaps for each colour, because an element for each violin would take up
+    most of a page's bytes.
     """
     shapes: dict[str, list[Path]] = defaultdict(list)
     for place, of_group, color in zip(places, values, colors, strict=True):
@@ -284,7 +285,7 @@ def _plot_bodies(
 
 
 def plot_importance(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES) -> np.ndarray:
-    """Stacked shares of variance by method, setting and seed: a bar per score of each data set.
+    """Stacked shares of variance by method, setting and seed: a bar per score and data set.
 
     Args:
         summary: `importance` over all methods.
@@ -329,7 +330,7 @@ def plot_importance(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_N
 def plot_hyperparameters(
     summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES
 ) -> np.ndarray:
-    """Shares of variance by hyper-parameter: a bar is the mean over scores, a mark one score.
+    """Shares of variance by hyper-parameter: a bar is the mean over scores, a mark is one score.
 
     Args:
         summary: `hyperparameter_importance`.
@@ -371,7 +372,7 @@ def plot_hyperparameters(
 
 
 def plot_means(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES) -> np.ndarray:
-    """Scores against the values of a hyper-parameter: a line a method, a dot a seed if few.
+    """Scores against values of a hyper-parameter: a line per method, and a dot per seed if few.
 
     Args:
         summary: `hyperparameter_means`, of one hyper-parameter of each method.
@@ -519,7 +520,7 @@ def plot_pairs(
 
 
 def plot_success(summary: DataFrame, axes: Axes, names: Names = PAPER_NAMES) -> Axes:
-    """Success of choosing by an unsupervised score: a group per choice, a mark per score.
+    """Success of choosing by unsupervised scores: a group per choice, a mark per score.
 
     Args:
         summary: `unsupervised_selection` of one data set.
@@ -555,7 +556,9 @@ def plot_success(summary: DataFrame, axes: Axes, names: Names = PAPER_NAMES) -> 
 
 
 def plot_stability(summary: DataFrame, axes: Axes, names: Names = PAPER_NAMES) -> Axes:
-    """Rank correlation with the scores of all points, against points; the band ends at the lowest.
+    """Rank correlation with scores of all points, against the number of points.
+
+    The band extends to the lowest draw.
 
     Args:
         summary: `rank_stability`.
@@ -604,11 +607,11 @@ def _panels(axes: np.ndarray, count: int) -> np.ndarray:
 
 def _check_panels(panels: np.ndarray, count: int) -> None:
     if len(panels) < count:
-        raise ValueError(f"this table takes {count} panels, got {len(panels)}")
+        raise ValueError(f"this table needs {count} panels, got {len(panels)}")
 
 
 def _check_one(summary: DataFrame, *columns: str) -> None:
-    """Refuses a table of several data sets, or of whatever else a plot shows one of.
+    """Checks that a table has one data set, or one of whatever else a plot shows one of.
 
     Raises:
         ValueError: if one of the columns has several names.
@@ -617,28 +620,28 @@ def _check_one(summary: DataFrame, *columns: str) -> None:
         given = list(summary[column].unique()) if column in summary else []
         if len(given) > 1:
             raise ValueError(
-                f"a plot of one {column}, got {', '.join(map(str, given))}: choose one, as in "
+                f"expected one {column}, got {', '.join(map(str, given))}: choose one, as in "
                 f"table[table[{column!r}] == {given[0]!r}]"
             )
 
 
 def _colour_methods(methods: Iterable[str], names: Names) -> dict[str, str]:
-    """Their own colours, grey for references, and further ones for methods that have none."""
+    """The methods' colours, with grey for references and further ones for methods without any."""
     methods = list(methods)
     given = [SOFT if method in names.references else names.colour(method, "") for method in methods]
     return dict(zip(methods, cycle_colours(given), strict=True))
 
 
 def _colour_scores(scores: Iterable[str]) -> dict[str, str]:
-    """The colours of the paper's six, and further ones for others."""
+    """The colours of the paper's six scores, and further ones for others."""
     own = [score for score in scores if score not in _SCORE_COLOURS]
     return _SCORE_COLOURS | dict(zip(own, cycle_colours([None] * len(own)), strict=True))
 
 
 def _place_settings(rows: DataFrame, names: Names) -> tuple[dict[str, int], list[str], str]:
-    """Where each setting of a method stands on an axis of strength, its ticks and its title.
+    """The position of each setting of a method on an axis of strength, with ticks and title.
 
-    Where the settings do not differ in strength, each has a tick of its own, and there is no title.
+    If the settings do not differ in strength, each has its own tick, and there is no title.
     """
     strengths = rows.drop_duplicates("setting").set_index("setting")["hyperparameter_value"]
     ticks = list(dict.fromkeys(strengths.dropna()))
@@ -651,7 +654,7 @@ def _place_settings(rows: DataFrame, names: Names) -> tuple[dict[str, int], list
 
 
 def _fold(label: str) -> str:
-    r"""A label of at most two lines; what is longer ends in dots.
+    r"""A label of at most two lines; a longer one ends in dots.
 
     >>> _fold("a method with a long name"), _fold("x" * 50)
     ('a method with a long\nname', 'xxxxxxxxxxxxxxxxxxxx\nxxxxxxxxxxxxxxxxxxx…')

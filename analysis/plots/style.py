@@ -1,4 +1,4 @@
-"""The house style of figures, and their way into a page or a paper."""
+"""The house style of figures, and their export to a page or a paper."""
 
 import io
 import math
@@ -47,7 +47,7 @@ STYLE: Any = {
 
 
 class Drawing(Figure):
-    """A figure that a notebook shows by itself, with pyplot or without."""
+    """A figure that a notebook displays, with or without pyplot."""
 
     def _repr_svg_(self) -> str:
         text = io.StringIO()
@@ -65,14 +65,14 @@ PANELS = {
     "plot_means": (("score", "dataset"), 2.8, 2.0),
     "plot_matrix": ((), 0.42, 0.34),
 }
-"""What the panels of a plot are for, down and across, and the inches of one; of a matrix, a cell.
+"""What the panels of a plot show, down and across, and the inches of a panel (of a matrix, a cell).
 
-What is across only is broken into lines of three.
+Panels that are only across are wrapped into lines of three.
 """
 
 
 LEGEND = 5.2
-"""Inches that the names of six methods need."""
+"""The inches needed for the names of six methods."""
 
 
 def make_figure(
@@ -87,11 +87,11 @@ def make_figure(
 
     Args:
         plot: one of the `plot_x` of `plots`.
-        summaries: the tables it takes.
-        size: width and height in inches; what the table needs if None.
-        grid: rows and columns of panels; `plot` gets an array of axes if there are several. What
-            the table needs if there is no size either.
-        names: what things are called, and their colours; the paper's if None.
+        summaries: the tables for `plot`.
+        size: width and height in inches; chosen for the table if None.
+        grid: rows and columns of panels; `plot` gets an array of axes if there are several. Chosen
+            for the table if `size` is None too.
+        names: labels and colours; the paper's if None.
         shared: `sharex`, `sharey` of `Figure.subplots`.
     """
     if size is None:
@@ -122,13 +122,13 @@ def _lay_out(plot: str, summary: DataFrame) -> tuple[tuple[int, int], tuple[floa
 
 
 def render_svg(figure: Figure, name: str) -> str:
-    """The figure as an inline SVG element, the same bytes for the same figure.
+    """The figure as an inline SVG element, with equal bytes for equal figures.
 
-    Matplotlib writes three times as much as the same picture needs.
+    It is shortened, because Matplotlib writes three times as much as the picture needs.
 
     Args:
         figure: a figure.
-        name: no other figure of a page has it; what the element refers to is named after it.
+        name: a unique name on the page, used as the prefix of the element's IDs.
     """
     text = io.StringIO()
     with mpl.rc_context(STYLE):
@@ -145,7 +145,7 @@ def render_svg(figure: Figure, name: str) -> str:
 
 
 def _rename(element: str, prefix: str) -> str:
-    """Gives short ids to what something refers to, and takes the other ids away."""
+    """Shortens the IDs that are referred to, and removes the others."""
     used = dict.fromkeys(re.findall(r"(?:url\(|href=\")#([^\")]+)", element))
     names = {old: f"{prefix}i{number}" for number, old in enumerate(used)}
     element = re.sub(
@@ -159,7 +159,7 @@ def _rename(element: str, prefix: str) -> str:
 
 
 def _share_styles(element: str, prefix: str) -> str:
-    """Says repeated styles once, as classes."""
+    """Replaces repeated styles by classes."""
     attribute = re.compile(r' style="([^"]{12,})"')
     repeated = [style for style, count in Counter(attribute.findall(element)).items() if count > 2]
     names = {style: f"{prefix}s{number}" for number, style in enumerate(repeated)}
@@ -172,7 +172,7 @@ def _share_styles(element: str, prefix: str) -> str:
 
 
 def _ungroup(element: str) -> str:
-    """Takes groups away that give their members nothing."""
+    """Removes groups that have no effect on their members."""
     innermost, found = re.compile(r"<g>((?:(?!<g[ >]|</g>).)*)</g>", re.DOTALL), 1
     while found:
         element, found = innermost.subn(r"\1", element)
@@ -180,7 +180,7 @@ def _ungroup(element: str) -> str:
 
 
 def _shorten(attribute: str) -> str:
-    """An attribute of an SVG element without digits and blanks that nobody sees."""
+    """An attribute of an SVG element without invisible digits and blanks."""
     digits = r"\d" if attribute.startswith(" d=") else r"\d\d"
     shorter = re.sub(rf"(\.{digits})\d+", r"\1", attribute)
     shorter = re.sub(r"\.0+(?!\d)", "", shorter)
@@ -188,12 +188,12 @@ def _shorten(attribute: str) -> str:
 
 
 def save_pdf(figure: Figure, path: Path) -> None:
-    """Writes the figure as a PDF for a paper, the same bytes for the same figure."""
+    """Writes the figure as a PDF for a paper, with equal bytes for equal figures."""
     with mpl.rc_context(STYLE):
         figure.savefig(path, format="pdf", metadata={"CreationDate": None})
 
 
 def save_svg(figure: Figure, path: Path) -> None:
-    """Writes the figure as an SVG of its own on white, the same bytes for the same figure."""
+    """Writes the figure as a separate SVG on white, with equal bytes for equal figures."""
     with mpl.rc_context(STYLE):
         figure.savefig(path, format="svg", metadata={"Date": None}, facecolor="white")

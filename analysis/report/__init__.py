@@ -1,1 +1,1 @@
-"""From a results folder to one page: its sections, and what they are made of."""
+"""The report: one page about a results folder, with its sections and their elements."""

@@ -1,4 +1,4 @@
-"""What a study asks for and its page doesn't show, and why."""
+"""Lists what a study wants but its page lacks, with the reasons."""
 
 from collections.abc import Iterable
 
@@ -15,24 +15,24 @@ from . import elements
 from .elements import Element
 
 MOST_SETTINGS = 3
-"""Of a method that are named; more are counted."""
+"""The most settings of a method that are named; the rest are counted."""
 
 MOST_LETTERS = 200
-"""Of a reason."""
+"""The most letters of a reason."""
 
 UNTRIED = "not tried yet"
 """Why a model is not there that nothing has gone wrong with."""
 
 
 def find_remaining(folder: ResultsReader) -> Remaining | None:
-    """Every trial that the study asks for, in one of four places; None of a made study."""
+    """Every trial of the study in one of four states; None for a hand-made study."""
     if not isinstance(folder, Results) or "grids" not in folder.study:
         return None
     return remaining(folder, read_study(folder).wanted_trials())
 
 
 def name_absent(folder: ResultsReader, left: Remaining | None, names: Names) -> list[Element]:
-    """Which models and scores are not there, by data set and method, with the reasons."""
+    """The missing models and scores, by data set and method, with the reasons."""
     if left is None or not isinstance(folder, Results):
         return []
     rows, undefined = _list_absent(folder, left), _list_undefined(folder, names)
@@ -53,9 +53,9 @@ def name_absent(folder: ResultsReader, left: Remaining | None, names: Names) -> 
             ),
         )
         titles = {"dataset": "Data set", "method": "Method", "setting": "Setting"}
-        titles |= {"models": "Models", "state": "Lack", "why": "Why"}
+        titles |= {"models": "Models", "state": "Missing", "why": "Reason"}
         shown += [
-            elements.heading("What is not there"),
+            elements.heading("What is missing"),
             elements.table("absent", found.reset_index(), titles),
         ]
     if undefined:
@@ -89,7 +89,7 @@ def _list_undefined(folder: Results, names: Names) -> tuple[DataFrame, dict[str,
         return None
     table = DataFrame(found).assign(metric=[names.label(each.metric) for each in found])
     titles = {"metric": "Metric", "representation": "Representation"}
-    return table, titles | {"num_models": "Models", "reason": "Why"}
+    return table, titles | {"num_models": "Models", "reason": "Reason"}
 
 
 def _name_settings(trials: Iterable[Trial], names: Names) -> str:
@@ -97,7 +97,7 @@ def _name_settings(trials: Iterable[Trial], names: Names) -> str:
         ", ".join(f"{name}={format_strength(value)}" for name, value in given.items())
         for given in (trial.hyperparameters for trial in trials)
     )
-    labels = [names.label_setting(setting) or "its only one" for setting in settings]
+    labels = [names.label_setting(setting) or "the only setting" for setting in settings]
     more = len(labels) - MOST_SETTINGS
     if more > 0:
         labels = [*labels[:MOST_SETTINGS], f"and {more:,} more"]

@@ -21,8 +21,8 @@ from .parts import (
 
 WORDS = (
     "Spearman's rank correlation between scores over all trained models of a data set, in "
-    "percent: 100 where two scores rank the models alike, 0 where one says nothing about the "
-    "other. With few models, large values come up by chance."
+    "percent: 100 if two scores rank the models in the same order, 0 if neither says anything "
+    "about the other. With few models, large values occur by chance."
 )
 
 
@@ -34,8 +34,8 @@ def make_section(report: Report) -> Element:
         return empty_section(name, title, NO_SCORES)
     if len(report.scores) < 2:
         only = report.names.label(report.scores[0])
-        why = f"{only} is the only score here: there is none for it to agree with. A grid's line "
-        why += "such as `metrics: [mig, sap]` asks for two."
+        why = f"{only} is the only score here, so there is nothing to compare it with. A line "
+        why += "such as `metrics: [mig, sap]` in the grid requests two."
         return empty_section(name, title, why)
     summary = figures.figure_2(trained, report.scores)
     known = published_numbers("figure_2", report.more)
@@ -61,7 +61,7 @@ def make_section(report: Report) -> Element:
 
 
 def _name_extremes(report: Report) -> Iterator[Element | None]:
-    """The pairs of scores that are most and least alike."""
+    """The pairs of scores that agree most and least."""
     contest = compare_correlations(split_by(report.trained, "dataset"), report.scores)
     where = " on average over data sets" if len(report.datasets) > 1 else ""
 
@@ -69,5 +69,5 @@ def _name_extremes(report: Report) -> Iterator[Element | None]:
         return " and ".join(report.names.label(name) for name in pair.split(", "))
 
     things = "pairs of scores"
-    yield claim(contest, f"Most alike{where}", things, label, CHANCE, "what says nothing")
-    yield claim(contest.without(CHANCE), f"Least alike{where}", things, label, lowest=True)
+    yield claim(contest, f"Strongest agreement{where}", things, label, CHANCE, "no correlation")
+    yield claim(contest.without(CHANCE), f"Weakest agreement{where}", things, label, lowest=True)

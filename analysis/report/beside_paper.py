@@ -1,4 +1,4 @@
-"""The comparison with the paper: what sections mark for it, gathered in one section at the end."""
+"""The comparison with the paper: elements marked by other sections, gathered in one section."""
 
 import numpy as np
 from pandas import DataFrame
@@ -14,19 +14,19 @@ from .parts import MOST_ROWS, Report, plot_matrix, tally_verdicts
 
 
 def mark(*given: Element) -> list[Element]:
-    """The elements, to be shown in the comparison and not where they are made."""
+    """The elements, marked to be shown in the comparison instead of where they are made."""
     return [element | {"compares": True} for element in given]
 
 
 def take_comparisons(section: Element) -> list[Element]:
-    """The marked elements of a section, which it has no longer."""
+    """Removes the marked elements from a section, and returns them."""
     taken = [element for element in section["elements"] if element.get("compares")]
     section["elements"] = [each for each in section["elements"] if not each.get("compares")]
     return taken
 
 
 def make_section(report: Report, taken: dict[str, list[Element]]) -> Element | None:
-    """The study beside the paper; None where they share no cell of the grid.
+    """The study compared with the paper; None if they share no cell of the grid.
 
     Args:
         report: the results.
@@ -39,16 +39,16 @@ def make_section(report: Report, taken: dict[str, list[Element]]) -> Element | N
     differences = differences_from_paper(report.drop_references(report.trials))
     words = (
         f"These models are not those of Locatello et al. (2019): {'; '.join(differences)}. Their "
-        "numbers show what these models do; they say nothing for or against the paper."
+        "numbers describe these models, and are no evidence for or against the paper."
     )
-    parameters = "These scores have the paper's parameters; the others on this page have not."
+    parameters = "These scores use the paper's parameters; the other scores on this page do not."
     return elements.section(
         "paper",
-        "Beside the paper's numbers",
+        "Comparison with the paper's numbers",
         _tabulate_coverage(report),
         *([elements.text(words)] if differences else []),
         *(elements.text(tally) for tally in tally_verdicts(verdicts)),
-        elements.heading("When a number is compared"),
+        elements.heading("When two numbers are compared"),
         elements.text(RULE, "reading"),
         *([elements.text(parameters, "note")] if report.of_paper is not None else []),
         *(
@@ -65,12 +65,12 @@ def _walk(element: Element) -> list[Element]:
 
 
 def _tabulate_coverage(report: Report) -> Element:
-    """How much of the paper's grid is there."""
+    """How much of the paper's grid is covered."""
     rows = paper_coverage(report.drop_references(report.trials))
     rows = rows.assign(dataset=rows["dataset"].map(report.names.label), share=100 * rows["share"])
     titles = {"dataset": "Data set", "num_models": "Models of the paper's grid"}
-    titles |= {"share": "Share of its 1,800, %", "num_settings": "Its settings, of 36"}
-    return elements.table("coverage", rows, titles | {"num_seeds": "Seeds of each"}, digits=1)
+    titles |= {"share": "Share of the paper's 1,800, %", "num_settings": "Settings, of 36"}
+    return elements.table("coverage", rows, titles | {"num_seeds": "Seeds per setting"}, digits=1)
 
 
 def tabulate_comparison(
@@ -86,12 +86,12 @@ def tabulate_comparison(
 
     Args:
         report: the results.
-        summary: our numbers; this and what follows as in `compare_with_paper`.
-        figure: which published table.
-        table: the wide scores that the numbers are of.
+        summary: our numbers; this and the following arguments are as in `compare_with_paper`.
+        figure: the published table.
+        table: the wide scores behind the numbers.
         value: the column to compare.
-        dataset: of the published table.
-        score: of the published table.
+        dataset: the data set of the published table.
+        score: the score of the published table.
     """
     if not report.is_compared:
         return []
@@ -116,23 +116,25 @@ def tabulate_comparison(
     titles = {"row": "Of", "column": "And", value: "Ours, %", "interval": "95 % interval"}
     titles |= {"num_models": "Models", "published": "Published, %", "difference": "Difference"}
     titles |= {"comparison": "Comparison"}
-    titles |= {"why": "Why"} if any(own) else {}
+    titles |= {"why": "Reason"} if any(own) else {}
     whole = elements.table(name, rows, titles, digits=1)
     whole["verdicts"] = list(shown["comparison"])
     if shown[value].isna().all():
-        whole = elements.text("There is no number of this study to set beside it.", "note")
+        whole = elements.text("This study has no numbers to compare with it.", "note")
     elif len(rows) > MOST_ROWS:
-        whole = elements.details(f"All {len(rows)} numbers beside the published ones", whole)
+        whole = elements.details(f"All {len(rows)} numbers with the published ones", whole)
     none = set(shown["comparison"]) == {"not comparable"}
-    words = [f"{'Not comparable' if none else 'Of all'}: {'; '.join(common)}."] if common else []
-    words += [f"Behind it: {_describe_models(table)}.", *tally_verdicts(list(shown["comparison"]))]
+    words = (
+        [f"{'Not comparable' if none else 'For all rows'}: {'; '.join(common)}."] if common else []
+    )
+    words += [f"Based on {_describe_models(table)}.", *tally_verdicts(list(shown["comparison"]))]
     if sources := [source for source in shown["source"].unique() if source]:
         words += [f"Published numbers: {'; '.join(sources)}."]
     return mark(whole, elements.text(" ".join(words), "note"))
 
 
 def plot_published(report: Report, name: str, published: DataFrame) -> list[Element]:
-    """The matrix that the paper prints for a data set; nothing of none."""
+    """The matrix that the paper prints for a data set, if it prints one."""
     if published.empty or not report.is_compared:
         return []
     dataset = report.names.label(published["dataset"].iat[0])
@@ -141,12 +143,12 @@ def plot_published(report: Report, name: str, published: DataFrame) -> list[Elem
 
 
 def _describe_models(table: DataFrame) -> str:
-    """How many models these are, and how many of the paper's cells they fill, if any."""
+    """The number of models, and how many of the paper's cells they fill, if any."""
     return ", ".join(filter(None, [format_count(len(table), "model"), _describe_coverage(table)]))
 
 
 def _describe_coverage(table: DataFrame) -> str:
-    """How many of the paper's cells these models fill, in words; nothing if none of its data."""
+    """How many of the paper's cells these models fill, in words; empty for other data sets."""
     known = [name for name in paper_grid()["datasets"] if (table["dataset"] == name).any()]
     total = len(known) * MODELS_PER_DATASET
     if not total:

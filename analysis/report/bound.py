@@ -1,4 +1,4 @@
-"""Where the bounds of the models come from: ELBO surgery and the bound of several samples."""
+"""The components of the models' bounds: ELBO surgery and the multi-sample bound."""
 
 from ...words import format_count
 from ..summary import score_table
@@ -15,16 +15,16 @@ SCORES = [
 
 WORDS = (
     "In nats, mean ± standard deviation over seeds. The mean KL of an image's posterior from the "
-    "prior is the mutual information of an image's index and its code, at most the logarithm of "
-    "the number of images, and the marginal KL, of the aggregate posterior from the prior (Hoffman "
-    "and Johnson 2016). The bound of many samples is nearer to the log likelihood than the ELBO, "
-    "which is that of one (Burda et al. 2016). A latent is active if its posterior mean varies by "
-    "more than .01 over the images."
+    "prior is the sum of two terms (Hoffman and Johnson 2016). One is the mutual information of an "
+    "image's index and its code, at most the logarithm of the number of images. The other is the "
+    "marginal KL, of the aggregate posterior from the prior. The bound with many samples is closer "
+    "to the log likelihood than the ELBO, which uses one sample (Burda et al. 2016). A latent is "
+    "active if its posterior mean varies by more than .01 over the images."
 )
 
 
 def make_section(report: Report) -> Element | None:
-    """The parts of the bound by setting; None where no model has them scored."""
+    """The components of the bound by setting; None if no model has these scores."""
     found = keep_present(report.trained, SCORES)
     if not found:
         return None

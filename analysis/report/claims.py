@@ -1,4 +1,4 @@
-"""What the report says by itself: which of several numbers is the highest, if seeds can tell."""
+"""Sentences of the report: which of several numbers is the highest, if seeds can tell."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from ..statistics.standing import Distance
 from .elements import Element, text
 
 MOST_NAMED = 3
-"""Of those that are not told apart; more are counted."""
+"""The most indistinguishable names that are listed; the rest are counted."""
 
 Label = Callable[[str], str]
 
@@ -27,22 +27,22 @@ def claim(
     against: str = "",
     lowest: bool = False,
 ) -> Element | None:
-    """A sentence that names the highest of some numbers; the one that says why it names none.
+    """A sentence that names the highest of some numbers, or says why it names none.
 
-    All sentences of the page that name a most, a least or a best are made here.
+    All sentences of the page that name the most, the least or the best are made here.
 
     Args:
-        contest: of the numbers, in fractions of one.
+        contest: the contest of the numbers, as fractions.
         lead: the question, as the beginning of the sentence.
-        things: what takes part, in the plural.
-        label: what to call one of them.
-        rival: the name of what takes part to be beaten, as chance; it is named for no winner.
-        against: what to call the rival.
-        lowest: whether the lowest is asked for.
+        things: the noun for what is compared, in the plural.
+        label: gives the label of a name.
+        rival: the name to beat, such as chance; it is never named as a winner.
+        against: the label of the rival.
+        lowest: whether to name the lowest.
     """
     count = sum(name != rival for name in contest.names)
     if count < 2 or (lowest and contest.num_seeds < contest.fewest):
-        return None  # that there are too few seeds is said of the highest
+        return None  # the sentence about the highest says that there are too few seeds
     winners = contest.lowest if lowest else contest.highest
     answer = _answer(contest, winners, f"{count} {things}", label, rival, against)
     return text(f"{lead}: {answer}.")
@@ -54,20 +54,20 @@ def _answer(
     if contest.num_seeds < contest.fewest:
         return too_few(contest.num_seeds, contest.fewest)
     if any(contest.names[place] == rival for place in winners):
-        return f"none of the {things} is told from {against}"
+        return f"none of the {things} can be distinguished from {against}"
     if len(winners) == sum(name != rival for name in contest.names):
-        return f"none of the {things} is told from the others"
+        return f"none of the {things} can be distinguished from the others"
     named = [_describe(contest, place, label) for place in winners[:MOST_NAMED]]
     if len(winners) == 1:
         return f"{named[0]}, of {things}"
     if more := len(winners) - len(named):
         named.append(f"{more} more")
     listed = f"{', '.join(named[:-1])} and {named[-1]}"
-    return f"{listed}, which are not told apart, of {things}"
+    return f"{listed}, which cannot be distinguished, of {things}"
 
 
 def too_few(num_seeds: int, fewest: int) -> str:
-    """Why nothing is said."""
+    """Says that there are too few seeds for an answer."""
     return f"too few seeds to say ({format_count(num_seeds, 'seed')} here, {fewest} needed)"
 
 
@@ -81,13 +81,13 @@ def _describe(contest: Contest, place: int, label: Label) -> str:
 
 
 def name_best_setting(contest: Contest, lead: str, sign: int, label: Label) -> Element | None:
-    """A sentence that says which setting has the best mean, and if seeds tell it from the others.
+    """A sentence that names the setting with the best mean, and says if it differs from others.
 
     Args:
-        contest: of `compare_settings`.
+        contest: the contest from `compare_settings`.
         lead: the question, as the beginning of the sentence.
-        sign: -1 where less is better, which makes the contest's numbers negative.
-        label: what to call a setting.
+        sign: -1 if less is better, in which case the contest's numbers are negated.
+        label: gives the label of a setting.
     """
     if not contest.names:
         return None
@@ -104,11 +104,11 @@ def name_best_setting(contest: Contest, lead: str, sign: int, label: Label) -> E
     if not others:
         return text(f"{lead}: {shown}, the only setting.")
     if winners > others:
-        few = f"none of the {len(contest.names)} settings is told from the others"
+        few = f"none of the {len(contest.names)} settings can be distinguished from the others"
         return text(f"{lead}: {few}; the best mean is that of {shown}.")
-    apart = f"told from all {others} others"
+    apart = f"distinguished from all {others} others"
     if winners > 1:
-        apart = f"not told from {winners - 1} of {others} others"
+        apart = f"not distinguished from {winners - 1} of {others} others"
     return text(f"{lead}: {shown}, {apart}.")
 
 
@@ -120,22 +120,22 @@ def tell_distance(distance: Distance, lead: str) -> Element:
         format_number(value, half)
         for value in (distance.trained, distance.untrained, abs(difference), *distance[2:4])
     )
-    words = f"{lead}: {trained} of trained models and {untrained} of untrained networks"
+    words = f"{lead}: {trained} for trained models and {untrained} for untrained networks"
     if np.isnan(half):
-        return text(f"{words}; how sure that is, {too_few(distance.num_seeds, MIN_SEEDS)}.")
+        return text(f"{words}. How certain that is: {too_few(distance.num_seeds, MIN_SEEDS)}.")
     if distance.low <= 0 <= distance.high:
-        return text(f"{words}, which are not told apart (95 % interval {low} to {high}).")
+        return text(f"{words}, which cannot be distinguished (95 % interval {low} to {high}).")
     more = "more" if difference > 0 else "less"
-    return text(f"{words}, {apart} {more} by training (95 % interval {low} to {high}).")
+    return text(f"{words}, {apart} {more} after training (95 % interval {low} to {high}).")
 
 
 def tell_changes(lead: str, changes: DataFrame) -> Element | None:
-    """A sentence that counts what falls and what rises, as far as seeds can tell.
+    """A sentence that counts decreases and increases, as far as seeds can tell.
 
     Args:
         lead: what may change, as the beginning of the sentence.
-        changes: a row each: kind (what it is of), low and high (of the change), num_seeds; NaN
-            where there are too few.
+        changes: a row per change: kind, low and high (its interval), num_seeds; NaN if there are
+            too few seeds.
     """
     if changes.empty:
         return None
@@ -145,5 +145,5 @@ def tell_changes(lead: str, changes: DataFrame) -> Element | None:
     parts = []
     for kind, rows in changes.groupby("kind", sort=False):
         falls, rises = (rows["high"] < 0).sum(), (rows["low"] > 0).sum()
-        parts.append(f"that of {kind} falls in {falls} and rises in {rises} of {len(rows)}")
-    return text(f"{lead}: {'; '.join(parts)}. Of the others it cannot be told.")
+        parts.append(f"for {kind} it falls in {falls} and rises in {rises} of {len(rows)}")
+    return text(f"{lead}: {'; '.join(parts)}. For the rest, the seeds do not tell.")

@@ -1,4 +1,4 @@
-"""What a report's page is made of: plain dictionaries that the template lays out."""
+"""The elements of a report's page: plain dictionaries that the template lays out."""
 
 import base64
 import re
@@ -19,16 +19,16 @@ Element = dict[str, Any]
 
 
 LEAST_SCALE = 0.8
-"""Of a figure on a narrow page, which scrolls sideways below it: what is smaller can't be read."""
+"""The least width of a figure. A narrower page scrolls sideways, because less cannot be read."""
 
 
 def section(name: str, title: str, *elements: Element | None) -> Element:
-    """A section of the page; None among its elements is skipped."""
+    """A section of the page. Elements that are None are skipped."""
     return {"name": name, "title": title, "elements": [one for one in elements if one]}
 
 
 def text(words: str, style: str = "") -> Element:
-    """A paragraph; `style` is a class of the stylesheet, "page" for what only a page can do."""
+    """A paragraph; `style` is a class of the stylesheet, or "page" for text about the page."""
     return {"kind": "text", "text": words, "style": style}
 
 
@@ -38,7 +38,7 @@ def heading(words: str) -> Element:
 
 
 def figure(name: str, drawn: Figure, caption: str = "") -> Element:
-    """A figure as inline SVG, and as a PDF beside the page; `name` is unique in the page."""
+    """A figure as inline SVG, and as a PDF beside the page; `name` is unique on the page."""
     name = name.replace("/", "_")  # it becomes the name of a file
     svg = render_svg(drawn, name)
     least = round(LEAST_SCALE * 96 * drawn.get_figwidth())
@@ -47,7 +47,7 @@ def figure(name: str, drawn: Figure, caption: str = "") -> Element:
 
 
 def data(**tables: DataFrame) -> Element:
-    """Links to the numbers behind a section, CSV files beside the page."""
+    """Links to the numbers behind a section, which are CSV files beside the page."""
     return {"kind": "data", "tables": tables}
 
 
@@ -57,18 +57,18 @@ def pair(*elements: Element) -> Element:
 
 
 def details(words: str, *elements: Element) -> Element:
-    """Elements behind a line to click; open in print."""
+    """Elements folded behind a line to click, and open in print."""
     return {"kind": "details", "text": words, "elements": elements}
 
 
 def gallery(pictures: Sequence[tuple[str, str]], columns: int) -> Element:
-    """Pictures (address, caption), so many side by side."""
+    """Pictures (address, caption), with a number of them side by side."""
     shown = [{"source": source, "caption": caption} for source, caption in pictures]
     return {"kind": "gallery", "pictures": shown, "abreast": columns}
 
 
 def encode_png(png: bytes) -> str:
-    """The address of a picture that is inside the page."""
+    """The address of a picture that is embedded in the page."""
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
@@ -80,7 +80,7 @@ def walk(element: Element) -> Iterator[Element]:
 
 
 def read(element: Element) -> Iterator[str]:
-    """What an element says in words, without those within it."""
+    """The texts of an element, without those of elements within it."""
     yield from (element[part] for part in ("text", "caption") if part in element)
     yield from (column["title"] for column in element.get("columns", ()))
     yield from (picture["caption"] for picture in element.get("pictures", ()))
@@ -91,7 +91,7 @@ def read(element: Element) -> Iterator[str]:
 
 
 def title_tables(section: Element) -> None:
-    """Gives each table of a section a title for those who do not see where it stands."""
+    """Gives each table of a section a title for screen readers."""
     title = section["title"]
     for element in walk(section):
         if element["kind"] == "heading":
@@ -107,9 +107,9 @@ def cell(
     style: str = "",
     ends: tuple[float, float] = (np.nan, np.nan),
 ) -> Element:
-    """One cell: a number to `digits` decimals, or to those of its spread; a count as it is.
+    """One cell: a number with `digits` decimals, or with those of its spread; a count unchanged.
 
-    What has no room for two shows the `ends` of an interval instead.
+    Without room for both, the `ends` of an interval are shown instead.
     """
     if isinstance(value, str):
         style = style or ("long" if len(value) > 40 else "")
@@ -130,14 +130,14 @@ def cell(
 
 
 def _format_spread(spread: float | None, digits: int) -> str:
-    """A spread that is there; of numbers that are all the same, 0."""
+    """A spread in words; 0 if all numbers are equal."""
     if spread is None or np.isnan(spread):
         return ""
     return f"{spread:.{digits}f}" if round(spread, digits) else "0"
 
 
 def table(name: str, rows: DataFrame, titles: Mapping[str, str], digits: int = 2) -> Element:
-    """The columns of `titles` of a table, so titled."""
+    """The columns of a table that have `titles`, with these titles."""
     cells = [
         [cell(value, digits, style=STYLED.get(value, "")) for value in row]
         for row in rows[list(titles)].itertuples(index=False)
@@ -149,7 +149,7 @@ def table(name: str, rows: DataFrame, titles: Mapping[str, str], digits: int = 2
 def plain_table(
     name: str, columns: Sequence[tuple[str, bool]], rows: Sequence[Sequence[Element]]
 ) -> Element:
-    """A table of cells, with the title of each column and whether it holds numbers."""
+    """A table of cells; each column has a title and may hold numbers."""
     return {
         "kind": "table",
         "name": name,
@@ -160,14 +160,14 @@ def plain_table(
 
 
 STYLED = {"agrees": "agrees", "differs": "differs"}
-"""Words with a style of their own."""
+"""Words that have their own style."""
 
 
 def score_table(name: str, summary: DataFrame, names: Names, marks_best: bool = True) -> Element:
-    """`summary.score_table`: mean ± spread, references in a body of their own.
+    """`summary.score_table`: mean ± spread, with references in a separate body.
 
-    The best mean of each score on each data set is bold if `marks_best`. Of several data sets
-    each row says its own.
+    The best mean of each score on each data set is bold if `marks_best`. With several data sets,
+    each row names its own.
     """
     counts = summary.columns[summary.columns.str.endswith("_count")]
     scores = [column.removesuffix("_count") for column in counts]
@@ -217,7 +217,7 @@ def score_table(name: str, summary: DataFrame, names: Names, marks_best: bool = 
 
 
 def _find_ends(row: Mapping[Any, Any], score: str) -> tuple[float, float]:
-    """The interval of a mean over the models of one setting, which differ in their seed."""
+    """The interval of a mean over the models of one setting, which differ in seed."""
     count = row[f"{score}_count"]
     error = np.float64(row.get(f"{score}_spread", np.nan)) / np.sqrt(max(count, 1))
     low, high = student_interval(row[score], error, count)
@@ -225,11 +225,11 @@ def _find_ends(row: Mapping[Any, Any], score: str) -> tuple[float, float]:
 
 
 def _setting_cell(row: Mapping[Any, Any], names: Names) -> Element:
-    """A setting, which a click sorts by its values."""
+    """The cell of a setting, which is sorted by its values."""
     return cell(names.label_setting(row["setting"])) | {"sort": int(row["setting_rank"])}
 
 
 def _count_cell(counts: Sequence[int]) -> Element:
-    """How many models the scores of a row are over: the fewest and the most."""
+    """The number of models behind the scores of a row: the least and the most."""
     fewest, most = min(counts), max(counts)
     return cell(most) | ({"text": f"{fewest:,}{DASH}{most:,}"} if fewest < most else {})

@@ -357,18 +357,18 @@ function choose(id) {
 function drawChosen() {
   const places = state.chosen.map(id => data.models.indexOf(id));
   const opened = new Set([...at("chosen").querySelectorAll("details[open]")].map(each => each.dataset.trial));
-  at("chosen-note").textContent = places.length ? `${count(places.length)}, at most ${MOST_CHOSEN}.` : "None is chosen. Click a dot or a row of the table.";
+  at("chosen-note").textContent = places.length ? `${count(places.length)}, at most ${MOST_CHOSEN}.` : "No model is chosen. Click a dot or a row of the table.";
   at("chosen-clear").hidden = !places.length;
   at("chosen").replaceChildren(...places.map((place, number) => {
     const swatch = make("span", { className: "swatch" }), pictures = data.pictures[place] ?? [];
     swatch.style.background = PALETTE[number];
     const values = [...columns.keys()].map(name => make("div", {}, make("dt", {}, columns.get(name).label), make("dd", {}, show(name, place) || "–")));
     const figures = pictures.map(([kind, source]) => make("figure", {}, make("img", { src: encodeURI(source), alt: `${kind} of ${describe(place)}`, loading: "lazy" }), make("figcaption", {}, kind[0].toUpperCase() + kind.slice(1))));
-    const words = Object.keys(data.pictures).length ? "No pictures of this model lie beside this page." : "No pictures of these models are stored.";
+    const words = Object.keys(data.pictures).length ? "There are no pictures of this model beside this page." : "No pictures of these models are stored.";
     return make("article", { className: "model" },
       make("h3", {}, swatch, describe(place)), make("p", { className: "note" }, "Trial ", make("code", {}, data.models[place])),
       pictures.length ? make("div", { className: "pictures" }, ...figures) : make("p", { className: "note" }, words),
-      make("details", { open: opened.has(data.models[place]), "data-trial": data.models[place] }, make("summary", {}, "All its numbers"), make("dl", {}, ...values)));
+      make("details", { open: opened.has(data.models[place]), "data-trial": data.models[place] }, make("summary", {}, "All numbers"), make("dl", {}, ...values)));
   }));
   return drawCurves(places);
 }

@@ -1,4 +1,4 @@
-"""A page to look at every model with: choose axes, brush, filter, and open a model's pictures."""
+"""The explorer: a page for looking at every model, with axes, brushes, filters and pictures."""
 
 import base64
 import gzip
@@ -24,35 +24,35 @@ from .parts import Report
 from .pictures import ranking_score
 
 MEASURED = (*LOSSES, "elbo", "bits_per_dimension", "train_seconds")
-"""Columns of the table of trials that training gives a model."""
+"""Columns of the table `trials` that result from training."""
 
 MOST_LEVELS = 12
-"""A number of a model with at most so many values is shown like a word, each at its own place."""
+"""Numbers with at most this many distinct values are shown like words, evenly spaced."""
 
 DIGITS, CURVE_DIGITS = 4, 6
-"""Of a score, and of a loss along training, that count."""
+"""Significant digits of a score, and of a loss along training."""
 
 MOST_POINTS = 50
-"""Of a training curve."""
+"""The most points of a training curve."""
 
 MOST_PICTURES = 64 * 2**20
-"""Bytes of pictures beside the page."""
+"""The most bytes of pictures beside the page."""
 
 Column = dict[str, Any]
 
 
 def explorer_path(report_path: Path) -> Path:
-    """Where the explorer of a report lies: `explorer.html` beside `report.html`."""
+    """The path of a report's explorer: `explorer.html` beside `report.html`."""
     stem = report_path.stem
     return report_path.with_name("explorer.html" if stem == "report" else f"{stem}_explorer.html")
 
 
 def write_explorer(report: Report, page: Path, beside: Path) -> None:
-    """Writes the page, and in the folder `beside` what it loads.
+    """Writes the page, and the files that it loads to the folder `beside`.
 
-    `explorer-data.js` has the models, `explorer-curves.js` their training curves, which the page
-    loads once a model is chosen; `plotly.min.js` draws. A file each, so that a server can renew
-    the models alone.
+    `explorer-data.js` has the models, and `explorer-curves.js` their training curves, which the
+    page loads once a model is chosen. `plotly.min.js` draws. The files are separate, so that a
+    server can update the models alone.
     """
     from plotly.offline import get_plotlyjs
 
@@ -74,8 +74,8 @@ def render_explorer(study: str, beside: str, seconds: float | None = None) -> st
 
     Args:
         study: its name.
-        beside: the folder that holds what the page loads; of a page that is served, none.
-        seconds: between two looks at the folder, of a page that is served.
+        beside: the folder with the files that the page loads; none for a served page.
+        seconds: the time between two readings of the folder, for a served page.
     """
     loader = jinja2.PackageLoader("teasel.analysis.report", "")
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
@@ -85,22 +85,22 @@ def render_explorer(study: str, beside: str, seconds: float | None = None) -> st
 
 
 def read_script(name: str) -> str:
-    """A script of the page."""
+    """The text of a script of the page."""
     return (files("teasel.analysis.report") / name).read_text(encoding="utf-8")
 
 
 def pack(value: Any) -> str:
-    """A JSON value as text without any character that HTML or a script could take amiss."""
+    """A JSON value as text without any character that HTML or a script could misinterpret."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
 def read_models(report: Report) -> dict[str, Any]:
-    """Every finished model of a study by columns.
+    """Every finished model of a study, by columns.
 
-    A column has its values by representation, or under "" if it has no more than one. The values
-    of a column with levels are places in them. A missing number is None, and a missing level is
-    the empty one.
+    A column has its values by representation, or under "" if it has only one set. The values of a
+    column with levels are indices into them. A missing number is None, and a missing level is the
+    empty one.
     """
     rows, names = report.trials, report.names
     identity = ["dataset", "method", "setting"]
@@ -129,7 +129,7 @@ def read_models(report: Report) -> dict[str, Any]:
 
 
 def _read_scores(table: DataFrame, rows: DataFrame) -> DataFrame:
-    """The scores that some model has, a row per model."""
+    """The scores that at least one model has, with a row per model."""
     known = {*rows, *TRIALS}
     found = [name for name in table if name not in known and is_numeric_dtype(table[name])]
     scores = table.set_index("trial_id")[found].reindex(rows["trial_id"])
@@ -137,7 +137,7 @@ def _read_scores(table: DataFrame, rows: DataFrame) -> DataFrame:
 
 
 def _read_column(rows: DataFrame, name: str, names: Names) -> Column:
-    """A column that tells models apart: one with levels, if it has words or few numbers."""
+    """A column that distinguishes models, with levels if it has words or few numbers."""
     values, column = rows[name], _name_column(name, "Model", names)
     numbers = is_numeric_dtype(values)
     if numbers and values.nunique() > MOST_LEVELS:
@@ -168,7 +168,7 @@ def _name_column(name: str, group: str, names: Names) -> Column:
 
 
 def round_numbers(numbers: Iterable[float], digits: int = DIGITS) -> list[float | None]:
-    """The numbers to the digits that count; what is no finite number is None.
+    """The numbers rounded to their significant digits; NaN and infinity become None.
 
     >>> round_numbers([0.123456, float("nan"), 1234567.0])
     [0.1235, None, 1235000.0]
@@ -177,7 +177,7 @@ def round_numbers(numbers: Iterable[float], digits: int = DIGITS) -> list[float 
 
 
 def read_curves(report: Report) -> dict[str, Any]:
-    """The training curves of the models of the report, each at a few of its steps."""
+    """The training curves of the report's models, each at a few of its steps."""
     table = report.folder.table("curves").to_pandas()
     table = table[table["trial_id"].isin(report.trials["trial_id"])]
     terms = [
@@ -202,14 +202,14 @@ def read_curves(report: Report) -> dict[str, Any]:
 
 
 def name_picture(trial_id: str, kind: str) -> str:
-    """The name of a file with this picture, whatever the two hold."""
+    """A valid name for the file of a picture, whatever the two arguments contain."""
     return re.sub(r"[^\w-]", "_", f"{trial_id}-{kind}") + ".png"
 
 
 def _write_pictures(report: Report, beside: Path) -> dict[int, list[tuple[str, str]]]:
-    """Writes pictures of models, and gives their kinds and addresses by the model's place.
+    """Writes pictures of models; returns their kinds and addresses by the model's index.
 
-    Those of the gallery's models come first, and then as many as there is room for.
+    Pictures of the gallery's models come first, followed by as many others as there is room for.
     """
     stored = report.folder.table("pictures").to_pandas()
     place = {trial_id: number for number, trial_id in enumerate(report.trials["trial_id"])}

@@ -1,4 +1,4 @@
-"""A results folder made small: its scores in two files, and its report as Markdown or LaTeX."""
+"""A small export of a results folder: its scores in two files, and its report as text."""
 
 import html
 import re
@@ -29,7 +29,7 @@ SECTIONS = (
     *("found", "progress", "scores", "agreement", "importance", "hyperparameters", "strength"),
     *("selection", "usefulness", "power", "studies", "provenance"),
 )
-"""Those of the report that need no picture of a model."""
+"""The sections of the report that need no pictures of models."""
 
 BEGIN = r"""\documentclass{article}
 \usepackage[margin=2cm]{geometry}
@@ -57,7 +57,7 @@ figure_2(scores[scores["representation"] == "mean"])
 INTERVAL = f"with its 95 % interval where there are {MIN_SEEDS} seeds or more"
 
 LEFT_OUT = ["host", "attempt_id", "pack_id"]
-"""Columns that tell of the machines, not of the models."""
+"""Columns that describe machines, not models."""
 
 
 def export(
@@ -69,32 +69,32 @@ def export(
     beside: ResultsReader | str | Path | None = None,
     form: str = "markdown",
 ) -> Path:
-    r"""The path of a page about a results folder, which it writes with the scores.
+    r"""Writes a page about a results folder, and its scores; returns the page's path.
 
-    In Markdown it is ``README.md``, its figures beside it as SVG; in LaTeX ``report.tex``, each
-    figure a PDF and each table a file for a paper to `\input`, with means ± intervals. Beside
-    it stand ``trials.parquet`` and ``scores.parquet`` (wide, of both representations): everything
-    that the analysis takes, without codes, pictures and parameters.
+    In Markdown the page is ``README.md``, with its figures beside it as SVG. In LaTeX it is
+    ``report.tex``, with each figure as a PDF and each table as a file for a paper to `\input`, with
+    means ± intervals. ``trials.parquet`` and ``scores.parquet`` (wide, with both representations)
+    hold everything that the analysis needs, without codes, pictures and parameters.
 
     Args:
         results: a path, a URI or an open results folder.
-        folder: where to; made if it isn't there.
-        more: a JSON file with published numbers of your own, see `published`.
-        parameters: which of several sets of metrics' parameters, as in `scores`.
-        metric_seed: which of several metric seeds.
-        beside: another study, to be compared with this.
+        folder: the folder to write, which is made if it doesn't exist.
+        more: a JSON file with further published numbers, see `published`.
+        parameters: the metric parameters to choose, as in `scores`.
+        metric_seed: the metric seed to choose.
+        beside: a second study to compare with.
         form: "markdown" or "tex".
 
     Raises:
-        ResultsError: if there is no study, no model is done, no such score, or the two studies
-            cannot be read as one; or if `folder` is a file.
+        ResultsError: if there is no study, no finished model or no such score, if the two studies
+            cannot be read as one, or if `folder` is a file.
         UnknownNameError: if there is no such form.
     """
     if form not in FORMS:
         raise UnknownNameError("form", form, FORMS)
     opened, folder, shape = open_results(results), Path(folder), FORMS[form]
     if folder.exists() and not folder.is_dir():
-        raise ResultsError(f"{folder} is a file: expected a folder, or a name that is free")
+        raise ResultsError(f"{folder} is a file: expected a folder or a new name")
     choice = (parameters, metric_seed)
     report = read_report(opened, more, *choice, beside)
     report = report._replace(trials=report.trials.drop(columns="host"))
@@ -104,7 +104,7 @@ def export(
         table = table.drop(columns=LEFT_OUT, errors="ignore")
         table.to_parquet(folder / f"{name}.parquet", compression="zstd", index=False)
     sections = make_sections(report, SECTIONS)
-    title = f"{report.folder.study['study']}: what its results show"
+    title = f"{report.folder.study['study']}: results"
     lines = [shape.begin % shape.escape(title), shape.escape(describe_study(report))]
     lines += [shape.notice % shape.escape(words) for words in list_notices(report)]
     lines += [shape.reading]
@@ -119,7 +119,7 @@ def export(
 
 
 def write_markdown(element: Element, folder: Path) -> Iterator[str]:
-    """An element of the report in Markdown; its figure is written into the folder."""
+    """An element of the report in Markdown. Its figure is written to the folder."""
     kind = element["kind"]
     if kind == "heading":
         yield f"### {as_text(element['text'])}"
@@ -138,7 +138,7 @@ def write_markdown(element: Element, folder: Path) -> Iterator[str]:
 
 
 def write_tex(element: Element, folder: Path) -> Iterator[str]:
-    """An element of the report in LaTeX; figures and tables are written into the folder."""
+    """An element of the report in LaTeX. Figures and tables are written to the folder."""
     kind = element["kind"]
     if kind == "heading":
         yield rf"\subsection*{{{escape(element['text'])}}}"
@@ -172,14 +172,14 @@ def _make_tabular(table: Element) -> str:
 
 
 def _choose_width(words: list[str]) -> str:
-    """What LaTeX is told of a column of words: to break those that are long and can be broken."""
+    """The LaTeX column type for words, which breaks long words that can be broken."""
     longest = max(words, key=len, default="")
     can_break = max(map(len, longest.split()), default=0) < LONG < len(longest)
     return r"p{.3\linewidth}" if can_break else "l"
 
 
 def _format_cell(cell: Element) -> str:
-    """A cell in LaTeX: with its interval where it has one, and bold where it is the best."""
+    """A cell in LaTeX, with its interval if it has one, and bold if it is the best."""
     low, high = cell.get("ends", (nan, nan))
     known = isfinite(low) and isfinite(high)
     words = format_interval(cell["sort"], low, high) if known else escape(cell["text"])
@@ -200,13 +200,13 @@ def _format_table(table: Element) -> str:
 
 
 def as_text(words: str) -> str:
-    """The words as Markdown that shows them, and means nothing else."""
+    """The words escaped for Markdown."""
     escaped = re.sub(r"[\[\]`|\\]", r"\\\g<0>", printable(words).replace("\n", " "))
     return html.escape(escaped, quote=False)
 
 
 class _Form(NamedTuple):
-    """How a report is written: its page, and what stands around the text of its parts."""
+    """A format of the report: its page, and the markup around the text of its parts."""
 
     page: str
     escape: Callable[[str], str]

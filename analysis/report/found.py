@@ -1,4 +1,4 @@
-"""What the study found: the page begins with it."""
+"""The first section of the page: what the study found."""
 
 import pandas as pd
 from pandas import DataFrame
@@ -13,17 +13,17 @@ from .parts import NO_SCORES, Report
 from .pictures import choose_pictures, ranking_score
 
 MOST_ROWS = 8
-"""Of settings in the table, of all data sets together."""
+"""The most settings in the table, over all data sets."""
 
 MOST_COLUMNS = 3
-"""Of scores in the table; of several data sets it has room for one less."""
+"""The most scores in the table. With several data sets there is room for one less."""
 
 MOST_SENTENCES = 3
-"""Data sets that have their sentences in sight."""
+"""The most data sets whose sentences are not folded away."""
 
 
 def make_section(report: Report) -> Element:
-    """The best settings, the best model's traversals, and what is to be said of them."""
+    """The best settings, the best model's traversals, and sentences about them."""
     name, title = "found", "What the study found"
     score = ranking_score(report.trained, report.own)
     state = _tell_state(report)
@@ -47,7 +47,7 @@ def make_section(report: Report) -> Element:
 
 
 def _tell_state(report: Report) -> list[Element]:
-    """How complete the study is; nothing of a made one."""
+    """How complete the study is; empty for a hand-made study."""
     if report.left is None:
         return []
     tally = report.left.tally
@@ -65,7 +65,7 @@ def _tell(report: Report, score: str, rows: DataFrame, where: str) -> list[Eleme
 
     contest = compare_settings(rows, score, names)
     best = name_best_setting(
-        contest, f"The best setting by {label} on {where}", names.sign(score), label_setting
+        contest, f"Best setting by {label} on {where}", names.sign(score), label_setting
     )
     distance = distance_from_untrained(rows, score, names)
     told = [best] if best else []

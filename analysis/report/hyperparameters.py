@@ -1,4 +1,4 @@
-"""What each hyper-parameter does: its share of the variance, and the scores at its values."""
+"""The effect of each hyper-parameter: its share of the variance, and the scores by its values."""
 
 from pandas import DataFrame
 
@@ -11,15 +11,15 @@ from .parts import Report, describe_models, panel_grid
 
 WORDS = (
     "How the variance of a score within one method splits into its hyper-parameters, the data "
-    "set, their interplay, and the seed. A bar is the mean over the scores, a mark is one score. "
-    "It is an exact decomposition of a complete grid, in omega squared, which takes off what "
-    "chance explains. The seed's own share is what it does to all settings alike, the rest what "
-    "it does to some of them."
+    "set, their interactions and the seed. A bar is the mean over the scores; a mark is one score. "
+    "This is an exact decomposition of a complete grid, in omega squared, which subtracts what "
+    "chance explains. The seed's share is its effect on all settings alike. The rest is its effect "
+    "on some of them."
 )
 
 
 def make_section(report: Report) -> Element | None:
-    """Shares of variance and marginal means; None where no method has two settings."""
+    """Shares of variance and marginal means; None if no method has two settings."""
     trained = report.trained
     scores = report.scores
     if not scores:
@@ -60,12 +60,12 @@ def _plot_shares(report: Report, shares: DataFrame) -> list[Element]:
 
 
 def _explain(shares: DataFrame) -> dict[str, str]:
-    """What was left out of each method's grid to make it complete, and why it has no shares."""
+    """What was left out of each method's grid to complete it, and why shares are missing."""
     found = {}
     for method, rows in split_by(shares, "method").items():
         gone = dict.fromkeys(words for words in rows["left_out"] if words)
         lacking = rows[rows["corrected"].isna()]
-        notes = [f"without {words}, where models are missing" for words in gone]
+        notes = [f"without {words}, because models are missing" for words in gone]
         notes += dict.fromkeys(words for words in lacking["note"] if words)
         if notes:
             found[method] = "; ".join(notes)
@@ -73,7 +73,7 @@ def _explain(shares: DataFrame) -> dict[str, str]:
 
 
 def _plot_means(report: Report, means: DataFrame) -> list[Element]:
-    """A figure of the methods with one hyper-parameter, and one of each further one."""
+    """A figure of the methods with one hyper-parameter, and one for each further one."""
     swept = means.groupby("method")["hyperparameter"].transform("nunique")
     groups = {"means": means[swept == 1]} if (swept == 1).any() else {}
     for (method, name), rows in means[swept > 1].groupby(["method", "hyperparameter"], sort=False):

@@ -1,4 +1,4 @@
-"""Figure 4 and table 1 of the report: what choosing a model without labels brings."""
+"""Figure 4 and table 1 of the report: the value of choosing a model without labels."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -40,9 +40,9 @@ from .parts import (
 )
 
 WORDS = (
-    "Unsupervised scores against disentanglement scores, over all trained models, in percent; "
-    "then what choosing by each of them brings, and what choosing by a score with labels "
-    "brings elsewhere."
+    "Rank correlations of unsupervised scores with disentanglement scores over all trained models, "
+    "in percent. Below them, how good a choice by each unsupervised score is, and how well a "
+    "choice by a score with labels transfers."
 )
 
 
@@ -53,7 +53,7 @@ def make_section(report: Report) -> Element:
     if not report.scores:
         return empty_section(name, title, NO_SCORES)
     if count_settings(trained) < 2:
-        why = "All models have one setting: there is nothing to choose."
+        why = "All models have one setting, so there is nothing to choose."
         return empty_section(name, title, why)
     table = figures.with_unsupervised_of_samples(trained, report.drop_references(report.sampled))
     unsupervised = keep_present(table, [*UNSUPERVISED, *LATER_RULES])
@@ -72,7 +72,7 @@ def make_section(report: Report) -> Element:
             )
         ),
         *plot_every_pair(report, "choices", table, report.scores, unsupervised),
-        elements.heading("What a choice without labels brings"),
+        elements.heading("How good a choice without labels is"),
         *_summarise_choices(report, table, selection),
         elements.pair(
             *(
@@ -93,7 +93,7 @@ def make_section(report: Report) -> Element:
 
 
 def _tabulate_transfers(report: Report) -> list[Element]:
-    """The first row of table 1 by pair of data sets, where there are two."""
+    """The first row of table 1 by pair of data sets, if there are at least two."""
     pairs = transfer_between_datasets(report.trained, report.scores, report.names)
     success = 100 * pairs.pivot(index="source", columns="target", values="success")
     success = success.loc[report.datasets, report.datasets]
@@ -108,7 +108,7 @@ def _tabulate_transfers(report: Report) -> list[Element]:
 
 
 def _tabulate_transfer(report: Report, transfer: DataFrame) -> Element:
-    """Table 1, over all scores here."""
+    """Table 1, over all scores of these results."""
     shares = ("success", "low", "high", "blind", "regret")
     rows = transfer.assign(
         **{name: 100 * transfer[name] for name in shares},
@@ -129,7 +129,7 @@ def _tabulate_transfer(report: Report, transfer: DataFrame) -> Element:
 
 
 def _compare_transfer(report: Report, transfer: DataFrame) -> list[Element]:
-    """Table 1 beside the paper's, whose means are over its own six scores."""
+    """Table 1 compared with the paper's, whose means are over the paper's six scores."""
     trained, six = report.trained, report.paper_scores
     if not six or not report.is_compared:
         return []
@@ -139,7 +139,7 @@ def _compare_transfer(report: Report, transfer: DataFrame) -> list[Element]:
 
 
 def _recommend(report: Report, rules: DataFrame) -> list[Element]:
-    """The setting to use for each data set and score, or that no rule beats a blind choice."""
+    """The recommended setting for each data set and score, if a rule beats a blind choice."""
     if rules.empty:
         return []
     heading = elements.heading("Which setting to use")
@@ -152,17 +152,17 @@ def _recommend(report: Report, rules: DataFrame) -> list[Element]:
         best = (better if len(better) else given.sort_values("regret", kind="stable")).iloc[0]
         words = "No rule beats a blind choice."
         if len(better):
-            words = f"Use {_describe_pick(report.names, best)}, which {label(best['by'])} picks."
+            words = f"Use {_describe_pick(report.names, best)}, picked by {label(best['by'])}."
         elif best["num_seeds"] < FEWEST_SEEDS:
-            words = f"Nothing: {too_few(best['num_seeds'], FEWEST_SEEDS)}."
+            words = f"None: {too_few(best['num_seeds'], FEWEST_SEEDS)}."
         regret = [100 * best[name] for name in ("regret", "low", "high")]
         rows.append((label(dataset), label(score), words, label(best["by"]), *regret))
-    titles = {"dataset": "Data set", "score": "To do well in", "words": "Recommendation"}
+    titles = {"dataset": "Data set", "score": "Target score", "words": "Recommendation"}
     titles |= {"by": "Least regret by", "regret": "Regret, %", "low": "from", "high": "to"}
     words = (
-        "A rule is recommended if it loses less than a blind choice, whose regret is 100 %, by a "
-        "test of all rules together; the setting is the one it picks most often. One row in forty "
-        "may be chance."
+        "A rule is recommended if its regret is significantly below a blind choice's, which is "
+        "100 %, in a test of all rules together. The setting is the one that it picks most often. "
+        "One row in forty may be chance."
     )
     table = DataFrame(rows, columns=list(titles))
     shown = elements.table("recommendations", table, titles, digits=0)
@@ -170,7 +170,7 @@ def _recommend(report: Report, rules: DataFrame) -> list[Element]:
 
 
 def _tabulate_rules(report: Report, rules: DataFrame) -> list[Element]:
-    """What each rule picks on each data set, and its regret by score."""
+    """The setting that each rule picks on each data set, and its regret by score."""
     names, found = report.names, []
     for dataset, rows in split_by(rules, "dataset").items():
         regret = 100 * rows.pivot(index="by", columns="score", values="regret")
@@ -191,8 +191,8 @@ def _tabulate_rules(report: Report, rules: DataFrame) -> list[Element]:
         titles = [("Rule", False), ("Picks most often", False), ("In seeds", True)]
         titles += [(f"{names.label(score)}, %", True) for score in regret]
         table = elements.plain_table(f"rules-{dataset}", titles, body)
-        found.append(elements.details(f"{names.label(dataset)}: what each rule picks", table))
-    words = "Regret by score, ± half its 95 % interval; that of a blind choice is 100 %."
+        found.append(elements.details(f"{names.label(dataset)}: the pick of each rule", table))
+    words = "Regret by score, ± half its 95 % interval. A blind choice has a regret of 100 %."
     return [*found, elements.text(words, "note")]
 
 
@@ -208,36 +208,38 @@ def _plot_success(report: Report, dataset: str, rows: DataFrame) -> Element:
     drawn = report.plot(plots.plot_success, rows, size=(5.2, 2.9))
     caption = (
         f"{label}: how often the model with the best unsupervised score of its seed "
-        "is at least as good as a random one; the line is a blind choice"
+        "is at least as good as a random model; the line is a blind choice"
         f"{f' ({notes})' if notes else ''}."
     )
     return elements.figure(f"selection-{dataset}", drawn, caption)
 
 
 def _explain_udr(report: Report) -> str:
-    """How many models have an Unsupervised Disentanglement Ranking, or why none has."""
-    words = "UDR is later work than the paper (Duan et al. 2020)"
+    """The number of models with an Unsupervised Disentanglement Ranking, or why there are none."""
+    words = "UDR is more recent than the paper (Duan et al. 2020)"
     if not keep_present(report.trained, ["udr"]):
         seeds = report.trained.groupby(["dataset", "method", "setting"])["seed"].nunique()
         if seeds.max() <= FEWEST_PARTNERS:
-            return f"{words}; not here: no setting has {FEWEST_PARTNERS + 1} seeds."
-        return f"{words}; not here: `teasel rescore DIR --metrics udr` makes it."
+            return f"{words}; missing here, because no setting has {FEWEST_PARTNERS + 1} seeds."
+        return f"{words}; missing here, but `teasel rescore DIR --metrics udr` computes it."
     count = format_count(int(report.trained["udr"].notna().sum()), "model")
-    return f"{words}; here of {count}, each compared with up to {MOST_PARTNERS} of its setting."
+    return f"{words}; here for {count}, each compared with up to {MOST_PARTNERS} of its setting."
 
 
 def _explain_few_labels(report: Report) -> str:
-    """That rules with a few labels are among those without, if they are."""
+    """A note that rules with a few labels are included, if they are."""
     if not keep_present(report.trained, LATER_RULES[1:]):
         return ""
-    return " Rules with few labels look at 100 labelled points (Locatello et al. 2020)."
+    return " Rules with few labels use 100 labelled points (Locatello et al. 2020)."
 
 
 def _summarise_choices(report: Report, table: DataFrame, selection: DataFrame) -> list[Element]:
     """Success and regret of every unsupervised score, averaged, with a line about UDR."""
     known = selection.dropna(subset="success")
     if known.empty:
-        return [elements.text("No model has both an unsupervised score and another.", "note")]
+        return [
+            elements.text("No model has both an unsupervised and a disentanglement score.", "note")
+        ]
     means = known.groupby("by", sort=False).agg(
         success=("success", "mean"),
         blind=("blind", "mean"),
@@ -245,10 +247,10 @@ def _summarise_choices(report: Report, table: DataFrame, selection: DataFrame) -
     )
     num_models = known.groupby(["by", "dataset"], sort=False)["num_models"].max()
     means["num_models"] = num_models.groupby("by", sort=False).sum()
-    few = ", or with few," if keep_present(report.trained, LATER_RULES[1:]) else ","
-    words = f"The best choice without labels{few} on average over data sets and scores"
+    few = " or with few labels" if keep_present(report.trained, LATER_RULES[1:]) else ""
+    words = f"Best choice without labels{few}, on average over data sets and scores"
     contest = compare_choices(table, report.scores, report.names)
-    best = claim(contest, words, "choices", report.names.label, BLIND, "a blind one")
+    best = claim(contest, words, "choices", report.names.label, BLIND, "a blind choice")
     behind = f"Means over data sets and scores; {describe_models(report.trained)}. "
     behind += _explain_udr(report) + _explain_few_labels(report)
     rows = (100 * means[["success", "blind", "regret"]]).join(means["num_models"]).reset_index()
@@ -263,9 +265,9 @@ def _summarise_choices(report: Report, table: DataFrame, selection: DataFrame) -
 
 
 def _compare_datasets(report: Report) -> list[Element]:
-    """Each score on two data sets and more: figure 4's correlations, beside the paper's."""
+    """Figure 4's correlations of each score between data sets, compared with the paper's."""
     if len(report.datasets) < 2:
-        words = "Between data sets nothing can be compared: there is one."
+        words = "There is only one data set, so data sets cannot be compared."
         return [elements.text(words, "note")]
     summary = figures.figure_4_datasets(report.trained, report.scores)
     by_score = split_by(summary, "score")
@@ -285,8 +287,8 @@ def _compare_datasets(report: Report) -> list[Element]:
             report, rows, "figure_4_datasets", report.trained, "correlation", score=score
         )
     words = (
-        "Spearman's correlation over the settings' means over seeds, whose noise lowers it; the "
-        "CSV has it corrected for that, with an interval; "
+        "Spearman's correlation over settings, of means over seeds. The seeds' noise lowers it; "
+        "the CSV also has it corrected for that, with an interval. Based on "
     )
     return [
         elements.heading("The same score on two data sets"),
@@ -310,7 +312,7 @@ def _tabulate_pairs(names: Names, pairs: DataFrame) -> list[Element]:
     if pairs["correlation"].isna().all():
         return [elements.text(f"None: {'; '.join(pairs['note'].unique())}.", "note")]
     titles = {"score": "Score", "correlation": "Correlation", "low": "from", "high": "to"}
-    titles |= {"corrected": "Corrected for seeds' noise", "num_settings": "Settings"}
+    titles |= {"corrected": "Corrected for seed noise", "num_settings": "Settings"}
     titles |= {"note": "Note"}
     rows = pairs.assign(score=pairs["score"].map(names.label))
     return [elements.table("figure_4-datasets", rows, titles)]

@@ -1,4 +1,4 @@
-"""One static page that says what a results folder shows."""
+"""The report as one static HTML page about a results folder."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -51,28 +51,28 @@ def write_report(
     metric_seed: Seed = None,
     beside: ResultsReader | str | Path | None = None,
 ) -> Path:
-    """The path of one static HTML page about a results folder, which it writes.
+    """Writes one static HTML page about a results folder; returns its path.
 
-    Beside ``report.html`` the folder ``report_files`` gets every figure as PDF, every table as
+    Beside ``report.html``, the folder ``report_files`` gets every figure as PDF, every table as
     CSV, and a gallery of the best, median and worst model of each method and data set. The page
-    ``explorer.html`` shows every model, by axes and filters of the reader's choice.
+    ``explorer.html`` shows every model, with axes and filters that the reader chooses.
 
     Args:
         results: a path, a URI or an open results folder.
         path: the page; ``report.html`` in the results folder if None.
-        more: a JSON file with published numbers of your own, see `published`.
-        parameters: which of several sets of metrics' parameters, as in `scores`.
-        metric_seed: which of several metric seeds.
-        beside: another study, to be compared with this.
+        more: a JSON file with further published numbers, see `published`.
+        parameters: the metric parameters to choose, as in `scores`.
+        metric_seed: the metric seed to choose.
+        beside: a second study to compare with.
 
     Raises:
-        ResultsError: if there is no study, no model is done, no such score, `path` is None and the
-            results are no local folder, or the two studies cannot be read as one.
+        ResultsError: if there is no study, no finished model or no such score, if `path` is None
+            and the results are not in a local folder, or if the two studies cannot be read as one.
     """
     folder = open_results(results)
     if path is None and ("://" in str(results) or not Path(str(results)).is_dir()):
         where = folder.uri if isinstance(folder, Results) else results
-        raise ResultsError(f"{where} is no local folder: say where the report should be written")
+        raise ResultsError(f"{where} is not a local folder: give a path for the report")
     path = Path(str(results)) / "report.html" if path is None else Path(path)
     report = read_report(folder, more, parameters, metric_seed, beside)
     files = path.with_name(f"{path.stem}_files")
@@ -101,11 +101,11 @@ def read_report(
     metric_seed: Seed = None,
     beside: ResultsReader | str | Path | None = None,
 ) -> Report:
-    """What the report needs of a results folder, and of another beside it.
+    """Reads what the report needs from a results folder, and from a second one beside it.
 
     Raises:
-        ResultsError: if no model is done, or the two cannot be read as one.
-        PublishedError: if `more` is no such file.
+        ResultsError: if no model is done, or if the two cannot be read as one.
+        PublishedError: if `more` is not a valid file of published numbers.
     """
     choice = (parameters, metric_seed)
     both = None if beside is None else scores([folder, beside], "mean", True, *choice)
@@ -113,7 +113,7 @@ def read_report(
     models = sort_as_paper(trials(folder), names)
     models = models[models["status"] == "done"]
     if models.empty:
-        raise ResultsError("no model is done yet: there is nothing to report")
+        raise ResultsError("no model is done yet, so there is nothing to report")
     choices: list[tuple[Parameters, Seed]] = [choice, ("paper", None)]
     shown, papers = (
         [sort_as_paper(scores(folder, kind, True, *choice), names) for kind in ("mean", "sampled")]
@@ -131,9 +131,10 @@ def read_report(
 
 
 def _list_own_scores(folder: ResultsReader) -> tuple[str, ...]:
-    """Scores of whole representations beside the paper's six, for whatever is said of those.
+    """Scores of whole representations that the report treats like the paper's six.
 
-    Rules to choose models by are none, nor are the parts of the bound: these have their own places.
+    Rules for choosing models and components of the bound are not included; they have their own
+    sections.
     """
     apart = {*LATER_RULES, *bound.SCORES}
     others = list_other_scores(folder, per_factor=False)
@@ -141,14 +142,14 @@ def _list_own_scores(folder: ResultsReader) -> tuple[str, ...]:
 
 
 def _mark_own_scores(report: Report) -> Report:
-    """The report with an asterisk at each score that is none of the paper's six."""
+    """The report with an asterisk at each score that is not one of the paper's six."""
     names, there = report.names, keep_present(report.mean, report.own)
     labels = {name: f"{names.label(name)}*" for name in there}
     return report._replace(names=replace(names, labels={**names.labels, **labels}))
 
 
 MOST_NAMED = 7
-"""Methods or data sets in a sentence; more are counted."""
+"""The most methods or data sets named in a sentence; more are counted."""
 
 SECTIONS: dict[str, Callable[[Report], Element | None]] = {
     "found": found.make_section,
@@ -171,11 +172,11 @@ SECTIONS: dict[str, Callable[[Report], Element | None]] = {
 
 
 def make_sections(report: Report, names: Iterable[str] = tuple(SECTIONS)) -> list[Element]:
-    """Sections of the page, all if none are named.
+    """The sections of the page; all of them if none are named.
 
-    One that has nothing to show says why, or is left out. One that fails costs none of the others:
-    it says so, and has the exception as "error". The last two explain the words of all, and have
-    their comparisons with the paper.
+    A section with nothing to show says why, or is left out. A section that fails does not affect
+    the others: it shows a message, and has the exception as "error". The last two sections hold
+    the glossary and the comparisons with the paper.
     """
     report = _mark_own_scores(report)
     sections, comparisons = [], {}
@@ -194,7 +195,7 @@ def make_sections(report: Report, names: Iterable[str] = tuple(SECTIONS)) -> lis
 
 
 def _make_parted(report: Report, name: str) -> Element | None:
-    """A section, with its comparisons with the paper apart: those of the paper's parameters."""
+    """A section, with its comparisons with the paper made from the paper's parameters."""
     make = SECTIONS[name]
     section = make(report)
     if section:
@@ -206,14 +207,14 @@ def _make_parted(report: Report, name: str) -> Element | None:
 
 
 def _explain_asterisk(report: Report, section: Element) -> list[Element]:
-    """A note on the own scores that a section shows, if it shows any."""
+    """A note on scores outside the paper's six, if a section shows any."""
     said = {words for one in elements.walk(section) for words in elements.read(one)}
     labels = {name: report.names.label(name) for name in keep_present(report.mean, report.own)}
     shown = [name for name, label in labels.items() if any(label in words for words in said)]
     if not shown:
         return []
     lower = [labels[name] for name in shown if report.names.sign(name) < 0]
-    less = f" Of {', '.join(lower)} less is better." if lower else ""
+    less = f" For {', '.join(lower)} less is better." if lower else ""
     return [elements.text(f"* is not one of the paper's six scores.{less}", "note")]
 
 
@@ -221,16 +222,16 @@ def _make_section(name: str, make: Callable[[], Element | None]) -> Element | No
     try:
         return make()
     except Exception as error:
-        why = f"This section could not be made, by a fault of Teasel's: {error!r}."
+        why = f"This section could not be made, because of a bug in Teasel: {error!r}."
         failed = elements.section(name, name.capitalize(), elements.text(why, "notice"))
         return failed | {"error": error}
 
 
 def raise_failed(sections: list[Element], page: object) -> None:
-    """Raises what the first section that could not be made failed with, if one did."""
+    """Raises the exception of the first section that failed, if any did."""
     for section in sections:
         if "error" in section:
-            section["error"].add_note(f"The report without this section is at {page}")
+            section["error"].add_note(f"The report without this section was written to {page}")
             raise section["error"]
 
 
@@ -245,10 +246,10 @@ def render(
 
     Args:
         report: the results.
-        sections: of `make_sections`.
-        source: what to call the results.
-        files: the folder beside the page, if there is one.
-        explorer: the explorer beside the page, if there is one.
+        sections: the sections from `make_sections`.
+        source: the name of the results.
+        files: the folder beside the page, if any.
+        explorer: the explorer beside the page, if any.
     """
     return _template().render(
         title=report.folder.study["study"],
@@ -271,7 +272,7 @@ def _template() -> jinja2.Template:
 
 
 def describe_study(report: Report) -> str:
-    """What the study is, in one sentence."""
+    """The study in one sentence."""
     trained = report.drop_references(report.trials)
     methods, datasets = (
         _join([report.names.label(name) for name in given], what)
@@ -301,13 +302,13 @@ def _list_facts(report: Report) -> list[dict]:
 
 
 def list_notices(report: Report) -> list[str]:
-    """What the grids of the study say of it."""
+    """The notices about the study in its grids."""
     entries = report.folder.study.get("grids", [])
     return list(dict.fromkeys(each["description"] for each in entries if each.get("description")))
 
 
 def _write_gallery(report: Report, folder: Path) -> None:
-    """Writes the pictures of the best, median and worst model per data set and method."""
+    """Writes the gallery of the best, median and worst model per data set and method."""
     pictures = choose_pictures(report, by=("dataset", "method"))
     sections = []
     for dataset, some in groupby(pictures, key=lambda picture: picture.dataset):
@@ -335,7 +336,7 @@ def _write_gallery(report: Report, folder: Path) -> None:
 
 
 def _join(names: list[str], what: str) -> str:
-    """The names, or how many they are."""
+    """The names, or their number if there are many."""
     if len(names) > MOST_NAMED:
         return format_count(len(names), what)
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]])) or "none"

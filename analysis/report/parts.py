@@ -1,4 +1,4 @@
-"""What several sections of the report share: the results they show, and matrices."""
+"""Parts shared by several sections of the report: the results and matrices."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,14 +21,14 @@ from . import elements
 from .elements import Element
 
 MOST_ROWS = 20
-"""Of a comparison that is shown at once."""
+"""The most rows of a comparison that is not folded away."""
 
 MOST_PAIRED = 10
 """Scores in a figure of each two; the explorer shows any two."""
 
 NO_SCORES = (
-    "No trained model has a disentanglement score yet. A grid's line such as `metrics: [mig, dci]` "
-    "asks for some."
+    "No trained model has a disentanglement score yet. A line such as `metrics: [mig, dci]` in the "
+    "grid requests some."
 )
 
 
@@ -37,17 +37,17 @@ class Report(NamedTuple):
 
     Attributes:
         folder: the results.
-        names: what the folder calls its methods, data sets and scores.
+        names: the folder's names of methods, data sets and scores.
         trials: finished models, in the paper's order.
         mean: their wide scores of the mean representation.
-        sampled: their wide scores of the sampled one.
-        more: a file with published numbers of the reader's own.
-        left: where every trial of the study is; None of a made one.
-        of_paper: the same with the scores that have the paper's parameters, as far as there are
-            such; None if it would be the same.
-        beside: the wide scores of the mean representation of this study and another; None if there
-            is no other.
-        own: scores of whole representations that are none of the paper's six, as wide columns.
+        sampled: their wide scores of the sampled representation.
+        more: a file with further published numbers.
+        left: every trial of the study by state; None for a hand-made study.
+        of_paper: the same report, with scores made with the paper's parameters, where they exist;
+            None if nothing would differ.
+        beside: the wide scores of the mean representation of this study and a second one; None if
+            there is no second study.
+        own: scores of whole representations outside the paper's six, as wide columns.
     """
 
     folder: ResultsReader
@@ -63,22 +63,22 @@ class Report(NamedTuple):
 
     @property
     def datasets(self) -> list[str]:
-        """In the paper's order."""
+        """The data sets, in the paper's order."""
         return list(self.trials["dataset"].unique())
 
     @property
     def scores(self) -> list[str]:
-        """The disentanglement scores that some trained model has: the paper's six, then others."""
+        """The disentanglement scores of any trained model: the paper's six, then others."""
         return keep_present(self.trained, (*DISENTANGLEMENT, *self.own))
 
     @property
     def paper_scores(self) -> list[str]:
-        """Those of the paper's six."""
+        """The scores among the paper's six."""
         return keep_present(self.trained, DISENTANGLEMENT)
 
     @property
     def is_compared(self) -> bool:
-        """Whether there may be numbers to hold these against: the paper's, or the reader's own."""
+        """Whether there may be numbers to compare with: the paper's, or the reader's."""
         return self.more is not None or bool(paper_coverage(self.trained)["num_models"].any())
 
     @property
@@ -96,40 +96,40 @@ class Report(NamedTuple):
 
 
 def keep_present(table: DataFrame, columns: Sequence[str]) -> list[str]:
-    """Those of the columns that the table has with a value."""
+    """The columns that have a value in the table."""
     return [name for name in columns if name in table and table[name].notna().any()]
 
 
 def count_settings(table: DataFrame) -> int:
-    """How many settings these models have; of two methods, the same words are two."""
+    """The number of settings of these models, counted separately for each method."""
     return len(table[["method", "setting"]].drop_duplicates())
 
 
 def empty_section(name: str, title: str, why: str) -> Element:
-    """A section that has nothing to show, and says why."""
+    """A section with nothing to show, which says why."""
     return elements.section(name, title, elements.text(why, "note"))
 
 
 def describe_models(table: DataFrame) -> str:
-    """How many models these are."""
+    """The number of models, in words."""
     return format_count(len(table), "model")
 
 
 def name_missing_references(report: Report) -> list[Element]:
-    """A line that names the reference representations these scores lack, if they lack any."""
+    """A line that names the reference representations missing here, if any are."""
     there = set(report.mean["method"])
     missing = [report.names.label(name) for name in report.names.references if name not in there]
     if not missing:
         return []
     words = (
-        f"Not among these results, to hold the methods against: {', '.join(missing)}. A grid's "
-        "methods may list them, as in untrained: {}."
+        f"These results lack reference representations to compare methods with: "
+        f"{', '.join(missing)}. A grid can list them among its methods, as in `untrained: {{}}`."
     )
     return [elements.text(words, "note")]
 
 
 def tally_verdicts(verdicts: Sequence[str]) -> list[str]:
-    """How many numbers agree and differ, beside what chance alone would do; nothing of none."""
+    """How many numbers agree and differ, and how many would by chance; empty for no numbers."""
     agree, differ = (list(verdicts).count(word) for word in ("agrees", "differs"))
     if not agree + differ:
         return []
@@ -140,12 +140,12 @@ def tally_verdicts(verdicts: Sequence[str]) -> list[str]:
 
 
 def plot_correlations(report: Report, name: str, rows: DataFrame) -> Element:
-    """Rank correlations of one data set, with what they are over; a line if there are none.
+    """Rank correlations on one data set, with the number of models; a line if there are none.
 
     Args:
         report: the results.
-        name: of the figure.
-        rows: of one data set, or of "average".
+        name: the name of the figure.
+        rows: the rows of one data set, or of "average".
     """
     dataset = str(rows["dataset"].iat[0])
     behind = format_count(rows["num_models"].max(), "model")
@@ -210,10 +210,10 @@ def keep_above_diagonal(rows: DataFrame, names: list[str]) -> DataFrame:
 
 
 MOST_ABREAST = 6
-"""Panels of figure 1 and of curves side by side, for the page to hold."""
+"""The most panels of figure 1 and of curves side by side, to fit on the page."""
 
 
 def panel_grid(panels: int, most: int) -> tuple[int, int]:
-    """Rows and columns of so many panels, at most `most` in a row."""
+    """The numbers of rows and columns for `panels`, with at most `most` in a row."""
     columns = min(panels, most)
     return -(-panels // columns), columns

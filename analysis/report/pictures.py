@@ -1,4 +1,4 @@
-"""Pictures of the models worth a look: the best, the median and the worst."""
+"""Pictures of selected models: the best, the median and the worst."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ KINDS = ("reconstructions", "traversals", "interpolations")
 
 
 class Picture(NamedTuple):
-    """A PNG of one model, and what to say below it."""
+    """A PNG of one model, and its caption."""
 
     dataset: str
     kind: str
@@ -26,11 +26,11 @@ class Picture(NamedTuple):
 
 
 def ranking_score(trained: DataFrame, own: Iterable[str] = ()) -> str | None:
-    """The score that tells which model is best: MIG, or else the first the models have.
+    """The score by which models are ranked: MIG, or else the first that the models have.
 
     Args:
         trained: wide scores of trained models.
-        own: scores that count where there is none of the paper's six.
+        own: scores to use if there are none of the paper's six.
     """
     candidates = ("mig", *DISENTANGLEMENT, *own, "elbo")
     there = (name for name in candidates if name in trained and trained[name].notna().any())
@@ -46,8 +46,8 @@ def choose_pictures(
 
     Args:
         report: the results.
-        by: what makes a group: the data set, or data set and method.
-        which: those of the three to show.
+        by: the columns that define a group: the data set, or data set and method.
+        which: which of the three to show.
     """
     score = ranking_score(report.trained, report.own)
     if score is None:

@@ -1,4 +1,4 @@
-"""How many seeds does a comparison take?"""
+"""The number of seeds that a comparison needs."""
 
 import numpy as np
 from pandas import DataFrame
@@ -11,21 +11,21 @@ from .elements import Element
 from .parts import Report, describe_models, empty_section
 
 WORDS = (
-    "Seeds per setting to tell two settings whose true means differ by so much, with 80 % "
-    "power at the 5 % level, if seeds differ as they do here; in brackets for a paired "
-    "comparison of the same seeds. The spread is the largest of the data sets here."
+    "Seeds per setting needed to distinguish two settings whose true means differ by this much, "
+    "with 80 % power at the 5 % level, if seeds vary as they do here. Brackets hold the number for "
+    "a paired comparison of the same seeds. The spread is the largest of any data set here."
 )
 
 
 def make_section(report: Report) -> Element:
     """How many seeds a comparison of two settings needs."""
-    name, title = "power", "How many seeds does it take?"
+    name, title = "power", "How many seeds are needed?"
     summary = seeds_needed(report.trained, report.scores)
     known = summary[summary["num_seeds"].notna()]
     if known.empty:
         reasons = "; ".join(dict.fromkeys(summary["note"]))
         reasons = reasons or "no model has a disentanglement score yet (`metrics: [mig]`)"
-        return empty_section(name, title, f"It cannot be told: {reasons}.")
+        return empty_section(name, title, f"This cannot be computed: {reasons}.")
     return elements.section(
         name,
         title,
@@ -37,7 +37,7 @@ def make_section(report: Report) -> Element:
 
 
 def _tabulate_seeds(report: Report, known: DataFrame) -> Element:
-    """The seeds that each score needs, at the largest spread of a data set."""
+    """The seeds that each score needs, given the largest spread of any data set."""
     worst = known.sort_values("spread").groupby(["score", "delta"], sort=False).tail(1)
     deltas = sorted(worst["delta"].unique())
     by_score, rows = split_by(worst, "score"), []
@@ -52,7 +52,7 @@ def _tabulate_seeds(report: Report, known: DataFrame) -> Element:
             first = by_score[score].iloc[0]
             rows.append((report.names.label(score), first["spread"], *counts))
     titles = {"score": "Score", "spread": "Spread over seeds"}
-    titles |= {f"{delta:g}": f"to tell {delta:g}" for delta in deltas}
+    titles |= {f"{delta:g}": f"Difference {delta:g}" for delta in deltas}
     return elements.table("power-table", DataFrame(rows, columns=list(titles)), titles, digits=3)
 
 

@@ -1,4 +1,4 @@
-"""What the results hold: cells filled, scores, curves, pictures, codes, a section each."""
+"""The content of the results: progress, scores, curves, pictures and codes, a section each."""
 
 from itertools import groupby
 
@@ -31,11 +31,11 @@ from .parts import (
 from .pictures import KINDS, choose_pictures, ranking_score
 
 MOST_COLUMNS = 8
-"""Of scores in a table: a printed page has room for no more."""
+"""The most scores in a table, as many as fit on a printed page."""
 
 
 def make_progress(report: Report) -> Element:
-    """How much of the study is there."""
+    """How much of the study is done."""
     rows = _count_models(report)
     rows = rows.assign(dataset=rows["dataset"].map(report.names.label))
     titles = {
@@ -47,7 +47,7 @@ def make_progress(report: Report) -> Element:
     }
     return elements.section(
         "progress",
-        "How far the study is",
+        "Progress of the study",
         elements.table("filled", rows, titles, digits=1),
         *name_absent(report.folder, report.left, report.names),
     )
@@ -56,7 +56,8 @@ def make_progress(report: Report) -> Element:
 def _count_models(report: Report) -> DataFrame:
     """A row per data set: models, those with every score, settings and seeds.
 
-    Every score is what the study asks of a model on its data set; of a made study, what any has.
+    "Every score" means the scores wanted of a model on its data set. In a hand-made study, it means
+    the scores that any model has.
     """
     trained = report.drop_references(report.trials)
     whole = report.mean.loc[report.mean[report.scores].notna().all(axis=1), "trial_id"]
@@ -75,7 +76,7 @@ def _count_models(report: Report) -> DataFrame:
 
 
 def make_scores(report: Report) -> Element:
-    """Mean scores of every setting, with those of what nothing has trained."""
+    """Mean scores of every setting, with those of references."""
     name, title = "scores", "Scores"
     of_paper = keep_present(report.mean, (*DISENTANGLEMENT, *PREDICTION))
     given = ["dci_completeness", *list_other_scores(report.folder)]
@@ -92,7 +93,7 @@ def make_scores(report: Report) -> Element:
         if of_paper:
             tables += _tabulate_scores(report, dataset, f"scores-{dataset}", of_paper)
         if others and of_paper:
-            tables.append(elements.heading(f"{label}: scores beside the paper's six"))
+            tables.append(elements.heading(f"{label}: scores besides the paper's six"))
         for first in range(0, len(others), MOST_COLUMNS):
             columns = others[first : first + MOST_COLUMNS]
             tables += _tabulate_scores(report, dataset, f"others-{dataset}-{first}", columns)
@@ -109,7 +110,7 @@ def make_scores(report: Report) -> Element:
 
 
 def _tabulate_winners(report: Report, found: DataFrame) -> list[Element]:
-    """Which setting wins where; each method's best and worst one are in the data."""
+    """The best setting by score and data set; the data has each method's best and worst."""
     if found["num_settings"].sum() < 2:
         return []
     names, winners = report.names, found[found["wins"]]
@@ -124,13 +125,13 @@ def _tabulate_winners(report: Report, found: DataFrame) -> list[Element]:
     rows = wins[shown].rename(index=names.label).rename_axis(None, axis=1).reset_index().fillna("")
     titles = {"score": "Score"} | {name: names.label(name) for name in shown}
     table = elements.table("winners", rows, titles)
-    return [elements.details("Which setting wins where", table)]
+    return [elements.details("Which setting has the best mean", table)]
 
 
 def _introduce_scores(several: bool) -> list[Element]:
     words = (
         f"{'Mean over seeds ± standard deviation over seeds' if several else 'Scores of one seed'}"
-        ", of the mean representation. References, which nothing has trained, stand last."
+        ", of the mean representation. References, which were not trained, come last."
     )
     how = (
         "The best mean of each score is bold; that alone is no evidence of a difference. "
@@ -141,13 +142,16 @@ def _introduce_scores(several: bool) -> list[Element]:
 
 def _introduce_others(names: Names, others: list[str]) -> Element:
     lower = [names.label(name) for name in others if names.sign(name) < 0]
-    words = "Scores beside the paper's six stand apart; * marks those that other sections have too."
-    words += f" Less is better of {', '.join(lower)}." if lower else ""
+    words = (
+        "Scores besides the paper's six are in separate tables; * marks those that other sections "
+    )
+    words += "also show."
+    words += f" Less is better for {', '.join(lower)}." if lower else ""
     return elements.text(words, "reading")
 
 
 def _tabulate_scores(report: Report, dataset: str, name: str, columns: list[str]) -> list[Element]:
-    """Some scores on a data set, and the models behind them."""
+    """Some scores on a data set, and the number of models behind them."""
     rows = report.mean[report.mean["dataset"] == dataset]
     models = f"{describe_models(report.drop_references(rows))}."
     given = keep_present(rows, columns)
@@ -165,7 +169,7 @@ def _name_missing_scores(names: Names, rows: DataFrame, columns: list[str]) -> s
     ]
     if not fewer:
         return ""
-    return f" Of all {len(rows):,}, not every one has every score: {', '.join(fewer)}."
+    return f" Not all {len(rows):,} have every score: {', '.join(fewer)}."
 
 
 def make_curves(report: Report) -> Element:
@@ -195,26 +199,29 @@ def _plot_curves(report: Report, dataset: str, rows: DataFrame, first: int) -> E
         squeeze=False,
     )
     label = report.names.label(dataset)
-    caption = f"{label}: mean over the seeds of each setting, darker is a larger value."
+    caption = f"{label}: mean over the seeds of each setting; a darker line is a larger value."
     return elements.figure(f"curves-{dataset}{f'-{first}' if first else ''}", drawn, caption)
 
 
 def make_pictures(report: Report) -> Element:
-    """Pictures by the best and the median model of every data set."""
-    name, title = "pictures", "What the models draw"
+    """Pictures from the best and the median model of every data set."""
+    name, title = "pictures", "Images from the models"
     pictures = choose_pictures(report, which=("best", "median"))
     if not pictures:
         return empty_section(name, title, "No pictures of these models are stored.")
     score = report.names.label(ranking_score(report.trained, report.own))
     words = (
         f"The best and the median trained model by {score}. "
-        "Reconstructions stand to the right of their originals; a traversal's row moves one latent "
-        f"from {MINUS}2 to 2, an interpolation's goes from one image's code to another's."
+        "Reconstructions are to the right of their originals. Each row of a traversal moves one "
+        f"latent from {MINUS}2 to 2. Each row of an interpolation goes from one image's code to "
+        "another's."
     )
     shown = [elements.text(words, "reading")]
     stored = {picture.kind for picture in pictures}
     if missing := [kind for kind in KINDS if kind not in stored]:
-        shown.append(elements.text(f"No {' and no '.join(missing)} of them are stored.", "note"))
+        shown.append(
+            elements.text(f"No {' and no '.join(missing)} of these models are stored.", "note")
+        )
     for dataset, found in groupby(pictures, key=lambda picture: picture.dataset):
         addresses = [(elements.encode_png(picture.png), picture.caption) for picture in found]
         label = report.names.label(dataset)
@@ -227,7 +234,7 @@ def make_codes(report: Report) -> Element:
     name, title = "codes", "One model's codes"
     score = ranking_score(report.trained, report.own)
     if score is None:
-        return empty_section(name, title, "No model has a score yet, to be the best by.")
+        return empty_section(name, title, "No model has a score yet, so there is no best model.")
     ranked = exemplars(report.trained, score, names=report.names)
     best = ranked[ranked["which"] == "best"].iloc[0]
     try:
@@ -240,7 +247,7 @@ def make_codes(report: Report) -> Element:
     try:
         summary = embedding(stored)
     except ValueError as error:
-        why = f"The codes of the best model, {best['trial_id']}, give no map: {error}."
+        why = f"The codes of the best model, {best['trial_id']}, cannot be mapped: {error}."
         return empty_section(name, title, why)
     names = factors_of(report.folder.study).get(str(best["dataset"]), [])
     titles = {f"factor {place + 1}": readable(name) for place, name in enumerate(names)}

@@ -1,4 +1,4 @@
-"""Where a results folder's numbers come from, and how to tell that they are the same numbers."""
+"""The origin of a results folder's numbers, and hashes to tell whether two folders agree."""
 
 import hashlib
 import io
@@ -35,10 +35,10 @@ TITLES = {
 
 
 def fingerprints(results: ResultsReader | str | Path) -> DataFrame:
-    """SHA-256 of the study and of its scores: two folders with the same hashes say the same.
+    """SHA-256 of the study and of its scores: folders with equal hashes have equal content.
 
-    The scores' is over the rows (`HASHED` columns, sorted by them) as CSV without a header, so it
-    depends neither on how many files hold them nor on the order in which they were made.
+    The hash of the scores is over the rows (`HASHED` columns, sorted by them) as CSV without a
+    header, so it does not depend on the number of files or on the order in which they were made.
 
     Args:
         results: a path, a URI or an open results folder.
@@ -83,7 +83,7 @@ def make_section(report: Report) -> Element:
         ("Hours of training", f"{report.trials['train_seconds'].sum() / 3600:,.2f}"),
         ("Hours of encoding", f"{report.trials['encode_seconds'].sum() / 3600:,.2f}"),
         ("Hours of scoring", f"{seconds / 3600:,.2f}"),
-        ("Scores", f"{len(scores) - errors:,}, and {errors:,} that are not defined"),
+        ("Scores", f"{len(scores) - errors:,}, and {errors:,} not defined"),
         ("Failed attempts", f"{len(report.folder.table('failures')):,}"),
     ]
     for row in fingerprints(report.folder).itertuples():

@@ -1,4 +1,4 @@
-"""A results folder made ready to be passed on: one folder with its scores told, and checksums."""
+"""Publishes a results folder: one folder with a summary of its scores, and checksums."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -27,17 +27,17 @@ _MADE_WITH = ("teasel_version", "code", "jax_version", "numpy_version", "sklearn
 
 
 class Published(NamedTuple):
-    """What was published.
+    """A published folder.
 
     Attributes:
-        study: Its name.
-        folder: Where it is.
-        num_models: How many trained models.
-        num_files: How many files, the checksums among them.
-        num_bytes: Their size.
-        sha256: Of `checksums.txt`: it stands for every byte.
-        trials: Where the study's trials are; None of a study that was written by hand.
-        findings: What `teasel verify` finds in it, but for what counts as sound.
+        study: The study's name.
+        folder: Its path.
+        num_models: The number of trained models.
+        num_files: The number of files, including the checksums.
+        num_bytes: The size of the files.
+        sha256: The SHA-256 of `checksums.txt`, which covers every byte.
+        trials: The number of the study's trials in each state; None for a hand-made study.
+        findings: The findings of `teasel verify`, without those that do no harm.
     """
 
     study: str
@@ -57,20 +57,21 @@ def publish(
     licence: str = "",
     cite: str = "",
 ) -> Published:
-    """Writes a results folder to be passed on, with a README and checksums, and says what is in it.
+    """Writes a results folder for publication, with a README and checksums; returns a summary.
 
-    It is a results folder itself: every command reads it. What can be made again is left out, and
-    so are names of machines and folders. Nothing appears at `folder` before all is written.
+    The copy is itself a results folder that every command reads. Files that can be made again are
+    left out, as are names of machines and folders. Nothing appears at `folder` until everything
+    is written.
 
     Args:
         results: a path, a URI or an open results folder.
         folder: a new or empty local folder.
-        without: "models", "codes" or both, to leave them out.
-        licence: of the published results, as in "CC-BY-4.0".
+        without: "models", "codes" or both, which are left out.
+        licence: the licence of the published results, such as "CC-BY-4.0".
         cite: how to cite them.
 
     Raises:
-        PublicationError: if no model is done, or `folder` is not new, or cannot be written.
+        PublicationError: if no model is done, or if `folder` is not new or cannot be written.
         UnknownNameError: if `without` names anything else.
         ResultsError: if there is no study.
         DriverError: if a driver is at work on it.
@@ -83,7 +84,9 @@ def publish(
     study = source.study
     check_idle(source)
     if "done" not in source.statuses().values():
-        raise PublicationError(f"{source.uri}: no model is done yet: there is nothing to publish")
+        raise PublicationError(
+            f"{source.uri}: no model is done yet, so there is nothing to publish"
+        )
     with new_folder(folder) as made:
         target = Results(made)
         copy_study(source, target, without)

@@ -1,4 +1,4 @@
-"""What does stronger regularisation do to the dependence between latents?"""
+"""The effect of stronger regularisation on the dependence between latents."""
 
 from functools import partial
 
@@ -14,23 +14,21 @@ from .elements import Element
 from .parts import MOST_ABREAST, Report, describe_models, empty_section, panel_grid
 
 WORDS = (
-    "Dependence between the latents at growing regularisation. The paper's claim: samples "
-    "lose it, their means do not, except for DIP-VAE-I. AnnealedVAE's axis is reversed, as a "
-    "larger C_max is a weaker constraint."
+    "Dependence between the latents with increasing regularisation. The paper claims that sampled "
+    "codes lose it and mean codes do not, except for DIP-VAE-I. AnnealedVAE's axis is reversed, "
+    "because a larger C_max is a weaker constraint."
 )
 TOTAL_CORRELATION = "gaussian_total_correlation"
-NOT_COMPARED = "Figure 1 is not compared with published numbers, neither the paper's nor yours."
+NOT_COMPARED = "Figure 1 is compared with no published numbers, neither the paper's nor yours."
 
 
 def make_section(report: Report) -> Element:
-    """Figure 1: what stronger regularisation does to the dependence between latents."""
+    """Figure 1: the effect of stronger regularisation on the dependence between latents."""
     name, title = "strength", "What does regularisation do?"
     summary = figures.figure_1(report.trained, report.drop_references(report.sampled))
     if summary.empty:
-        why = (
-            "No model has its latents' dependence scored. The line `metrics: [unsupervised]` of a "
-        )
-        why += "grid asks for it."
+        why = "No model has scores of its latents' dependence. The line `metrics: "
+        why += "[unsupervised]` in the grid requests them."
         return empty_section(name, title, why)
     several = summary.groupby(["dataset", "method"])["setting"].transform("nunique") > 1
     lacking = [
@@ -50,8 +48,8 @@ def make_section(report: Report) -> Element:
         title,
         elements.text(WORDS, "reading"),
         tell_changes(
-            "From the weakest to the strongest setting, pairs of method and data set in which "
-            "total correlation changes",
+            "Change of total correlation from the weakest to the strongest setting, over pairs of "
+            "method and data set",
             figures.figure_1_changes(report.trained, report.drop_references(report.sampled)),
         ),
         *lacking,
@@ -75,7 +73,9 @@ def _plot_samples_and_means(report: Report) -> list[Element]:
     if both.empty:
         return []
     drawn = report.plot(partial(plots.plot_scatter, across=across, up=up, scale="log"), both)
-    caption = f"Total correlation of samples and means; a dot is a model; {describe_models(both)}."
+    caption = (
+        f"Total correlation of samples and means; each dot is a model; {describe_models(both)}."
+    )
     return [elements.figure("total_correlation", drawn, caption)]
 
 

@@ -1,4 +1,4 @@
-"""A server of one page on this machine: its files and no other, to the browsers it is meant for."""
+"""A web server for one page on this machine, which serves only the files of the page."""
 
 import gzip
 import hmac
@@ -26,7 +26,7 @@ POLICY = (
     "img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-"""What the page may load: this server's files alone. Plotly compiles what it draws by WebGL."""
+"""The page's security policy: it loads only this server's files. Plotly's WebGL needs eval."""
 
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -39,11 +39,11 @@ HEADERS = {
 
 
 class ServeError(TeaselError):
-    """The page cannot be served at an address; says which and why."""
+    """The page cannot be served at an address; the message says which and why."""
 
 
 class Answer(NamedTuple):
-    """A file of the page: its type, its content, in gzip or not, and a word for its version."""
+    """A file of the page: its type, its content, whether that is in gzip, and its version."""
 
     kind: str
     content: bytes
@@ -54,16 +54,16 @@ class Answer(NamedTuple):
 class Server(ThreadingHTTPServer):
     """Serves the page about a results folder.
 
-    At another address than loopback every path begins with a random word, which `url` has.
+    At an address other than loopback, every path begins with a random token, included in `url`.
 
     Args:
         watched: The folder.
-        seconds: Between two questions of the page.
+        seconds: The time between two requests of the page.
         host: An address or a name of this machine.
-        port: 0 for any that is free.
+        port: The port; 0 for any free port.
 
     Raises:
-        ServeError: If it cannot listen there.
+        ServeError: If it cannot listen at the address.
     """
 
     daemon_threads = True
@@ -82,12 +82,12 @@ class Server(ThreadingHTTPServer):
         self._shown = socket.gethostname() if address.is_unspecified else host
 
     def server_bind(self) -> None:
-        """Binds, and asks no name server what this machine is called."""
+        """Binds, without asking a name server for this machine's name."""
         socketserver.TCPServer.server_bind(self)
 
     @property
     def url(self) -> str:
-        """Where the page is."""
+        """The address of the page."""
         host = f"[{self._shown}]" if ":" in self._shown else self._shown
         token = f"{self.token}/" if self.token else ""
         return f"http://{host}:{self.server_address[1]}/{token}"
@@ -95,8 +95,8 @@ class Server(ThreadingHTTPServer):
     def knows(self, host: str) -> bool:
         """Whether a request for this host is meant for this server.
 
-        A page of another site can have a name of its own lead here. It is of no use to it: only
-        this machine's names and, elsewhere than on loopback, addresses are known.
+        Another site can let one of its own names point here. Such requests are refused: only this
+        machine's names and, except on loopback, its addresses are accepted.
         """
         name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
         if name.lower() in {*_LOCAL_NAMES, self.host.lower(), self._shown.lower()}:
@@ -107,7 +107,7 @@ class Server(ThreadingHTTPServer):
             return False
 
     def find(self, path: str) -> Answer | None:
-        """The file at a path; None if there is none."""
+        """The file at a path; None if it does not exist."""
         known: dict[str, Callable[[], Answer]] = {
             "": self._page,
             "status.json": lambda: _json(Content("", compress(self.watched.status()))),
@@ -136,7 +136,7 @@ class Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers one request, or refuses it."""
+    """A handler that answers or refuses one request."""
 
     server: Server  # type: ignore[assignment]
     protocol_version = "HTTP/1.1"
@@ -149,30 +149,30 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True  # what comes next is no request
         hosts = self.headers.get_all("Host", [])
         if len(hosts) != 1 or not self.server.knows(hosts[0]):
-            return self.send_error(421, "This is not the server of that host")
+            return self.send_error(421, "This server does not serve that host")
         path = self.path.partition("?")[0].removeprefix("/")
         if self.server.token:
             given, _, path = path.partition("/")
             if not hmac.compare_digest(
                 given.encode("utf-8", "replace"), self.server.token.encode()
             ):
-                return self.send_error(403, "The address lacks its token, or has another")
+                return self.send_error(403, "The token in the address is missing or wrong")
         try:
             answer = self.server.find(path)
         except TeaselError as error:
             _LOG.debug("%s", error)
-            return self.send_error(503, "The folder cannot be read now")
+            return self.send_error(503, "The folder cannot be read at the moment")
         except Exception as error:
-            _LOG.warning("The page asked for %s, which failed: %r", path, error)
+            _LOG.warning("The page's request for %s failed: %r", path, error)
             return self.send_error(500, "This failed")
         return self._send(answer) if answer else self.send_error(404, "There is no such file")
 
     def do_HEAD(self) -> None:
-        """Sends what stands before the file."""
+        """Sends the headers of the file."""
         self.do_GET()
 
     def parse_request(self) -> bool:
-        """Whether the request is one to answer: any other method is refused."""
+        """Whether to answer the request; methods other than GET and HEAD are refused."""
         if not super().parse_request():
             return False
         if self.command in ("GET", "HEAD"):
@@ -200,20 +200,20 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def end_headers(self) -> None:
-        """Adds what every answer says of itself."""
+        """Adds the headers of every answer."""
         for name, value in HEADERS.items():
             self.send_header(name, value)
         super().end_headers()
 
     def handle(self) -> None:
-        """Answers requests; one who leaves in the middle is no error."""
+        """Answers requests; a client that disconnects is not an error."""
         try:
             super().handle()
         except (ConnectionError, TimeoutError):
             self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:
-        """Says nothing: a line a second would bury what matters, and paths have the token."""
+        """Logs nothing: a line per second would hide other messages, and paths hold the token."""
 
 
 def _json(given: Content) -> Answer:

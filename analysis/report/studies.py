@@ -1,4 +1,4 @@
-"""Do two studies agree?"""
+"""A comparison of two studies."""
 
 from pandas import DataFrame
 
@@ -15,13 +15,13 @@ LOSSES = ("reconstruction", "kl")
 
 WORDS = (
     "Mean ± standard deviation over seeds of each score in each cell that both studies have, and "
-    "the 95 % interval of the difference. A cell differs if 0 is outside. Of many cells some "
-    "differ by chance; p is adjusted for all of them together (Holm 1979)."
+    "the 95 % interval of the difference. A cell differs if the interval excludes 0. Among many "
+    "cells some differ by chance, so p is adjusted for all of them together (Holm 1979)."
 )
 
 
 def make_section(report: Report) -> Element | None:
-    """The scores of the study beside those of another; None if there is no other."""
+    """The scores of the study compared with a second one's; None if there is no second study."""
     if report.beside is None:
         return None
     name, title = "studies", "Do the two studies agree?"
@@ -31,7 +31,7 @@ def make_section(report: Report) -> Element | None:
     ]
     columns = keep_present(report.beside, (*DISENTANGLEMENT, *PREDICTION, *LOSSES))
     if len(studies) < 2:
-        return empty_section(name, title, f"There are only the models of {studies[0]}.")
+        return empty_section(name, title, f"Only {studies[0]} has models.")
     compared = compare_studies(report.beside, columns)
     if compared.empty:
         words = f"{' and '.join(studies)} have no cell of data set, method and setting in common."
@@ -50,7 +50,7 @@ def make_section(report: Report) -> Element | None:
 
 
 def _tally(compared: DataFrame) -> list[str]:
-    """What is to be said of all cells together."""
+    """Sentences about all cells together."""
     words = tally_verdicts(list(compared["comparison"]))
     if few := int((compared["comparison"] == "not comparable").sum()):
         reasons = compared.loc[compared["comparison"] == "not comparable", "why"].unique()
@@ -59,13 +59,13 @@ def _tally(compared: DataFrame) -> list[str]:
         words.append(f"{sure:,} differ when all are tested together (Holm, 5 %).")
     if same := int(compared["num_same"].sum()):
         words.append(
-            f"{format_count(same, 'score')} of models with the same seed are the same to the bit."
+            f"{format_count(same, 'score')} of models with the same seed are equal to the last bit."
         )
     return words
 
 
 def _count_by_score(report: Report, compared: DataFrame) -> Element:
-    """How many cells agree and differ, by data set and score."""
+    """The numbers of cells that agree and differ, by data set and score."""
     rows = compared.assign(
         agree=compared["comparison"] == "agrees", differ=compared["comparison"] == "differs"
     )
@@ -78,12 +78,12 @@ def _count_by_score(report: Report, compared: DataFrame) -> Element:
         counts[column].map(report.names.label) for column in ("dataset", "score")
     )
     titles = {"dataset": "Data set", "score": "Score", "cells": "Cells", "agree": "Agree"}
-    titles |= {"differ": "Differ", "chance": "By chance, up to"}
+    titles |= {"differ": "Differ", "chance": "Differ by chance, up to"}
     return elements.table("studies-by-score", counts, titles, digits=1)
 
 
 def _tabulate(report: Report, rows: DataFrame) -> Element:
-    """The cells that differ, those first that chance explains least."""
+    """The cells that differ, starting with those that chance explains least."""
     shown = rows.assign(
         **{name: rows[name].map(report.names.label) for name in ("dataset", "method", "score")},
         setting=rows["setting"].map(report.names.label_setting),
@@ -95,7 +95,7 @@ def _tabulate(report: Report, rows: DataFrame) -> Element:
         ],
     )
     titles = {"dataset": "Data set", "method": "Method", "setting": "Setting", "score": "Score"}
-    titles |= {"first": "The first", "second": "The second", "difference": "Difference"}
+    titles |= {"first": "First study", "second": "Second study", "difference": "Difference"}
     titles |= {"interval": "95 % interval", "p_adjusted": "Adjusted p"}
     table = elements.table("studies-differences", shown, titles, digits=3)
     if len(shown) <= MOST_ROWS:

@@ -1,4 +1,4 @@
-"""Are better scores more useful?"""
+"""The usefulness of scores for downstream tasks."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,7 @@ from .parts import (
 from .pictures import ranking_score
 
 MIN_MODELS = 9
-"""For three groups of at least three."""
+"""The fewest models that form three groups of at least three."""
 
 WORDS = (
     "Rank correlation of scores with the test accuracy of a classifier on the codes, at 10 to "
@@ -37,13 +37,13 @@ WORDS = (
 
 
 def make_section(report: Report) -> Element:
-    """Figures 5 and 6: do the scores tell what a representation is good for?"""
+    """Figures 5 and 6: do the scores tell how useful a representation is?"""
     name, title = "usefulness", "Are better scores more useful?"
     trained = report.trained
     downstream = keep_present(trained, DOWNSTREAM)
     if not downstream:
-        why = "No model has a downstream task scored yet. The line `metrics: [downstream_lr, "
-        why += "downstream_gbt]` of a grid asks for it."
+        why = "No model has a score of a downstream task yet. The line `metrics: [downstream_lr, "
+        why += "downstream_gbt]` in the grid requests some."
         return empty_section(name, title, why)
     if not report.scores:
         return empty_section(name, title, NO_SCORES)
@@ -72,21 +72,23 @@ def make_section(report: Report) -> Element:
 
 def _plot_points(report: Report, points: DataFrame) -> Element:
     drawn = report.plot(plots.plot_scatter, points)
-    return elements.figure("figure_6", drawn, f"A dot is a model; {describe_models(points)}.")
+    return elements.figure("figure_6", drawn, f"Each dot is a model; {describe_models(points)}.")
 
 
 def _name_most_useful(report: Report, downstream: list[str]) -> Iterator[Element | None]:
-    """The scores that go with downstream performance most and least."""
+    """The scores that correlate with downstream performance most and least."""
     of_dataset, label = split_by(report.trained, "dataset"), report.names.label
     contest = compare_correlations(of_dataset, report.scores, downstream)
     where = "averaged over columns and data sets"
-    most, least = (f"Goes with downstream performance {how}, {where}" for how in ("most", "least"))
-    yield claim(contest, most, "scores", label, CHANCE, "what says nothing")
+    most, least = (
+        f"{how} correlation with downstream performance, {where}" for how in ("Highest", "Lowest")
+    )
+    yield claim(contest, most, "scores", label, CHANCE, "no correlation")
     yield claim(contest.without(CHANCE), least, "scores", label, lowest=True)
 
 
 def _tabulate_thirds(report: Report, downstream: list[str]) -> list[Element]:
-    """What models of low, middle and high score reach, by the score the page ranks by."""
+    """The accuracies of models with low, middle and high values of the ranking score."""
     score = ranking_score(report.trained, report.own)
     if score is None or len(report.trained) < MIN_MODELS:
         return []
@@ -94,15 +96,15 @@ def _tabulate_thirds(report: Report, downstream: list[str]) -> list[Element]:
     titles = {"dataset": "Data set", "third": label(score), "num_models": "Models"}
     titles |= {name: label(name) for name in downstream}
     table = elements.table("thirds", found.assign(dataset=found["dataset"].map(label)), titles)
-    words = f"What the thirds of the models with low, middle and high {label(score)} reach"
+    words = f"Accuracies of the thirds of models with low, middle and high {label(score)}"
     return [elements.details(words, table)]
 
 
 def _tabulate_accuracies(report: Report, downstream: list[str]) -> list[Element]:
-    """Mean accuracies of every method, beside those of what nothing has trained."""
-    words = "Mean test accuracy of each method's models, and efficiency; grey: nothing has trained."
+    """Mean accuracies of every method, and of references."""
+    words = "Mean test accuracy of each method's models, and efficiency; references are grey."
     shown = [
-        elements.heading("What the classifiers reach"),
+        elements.heading("Accuracies of the classifiers"),
         elements.text(words, "reading"),
         *name_missing_references(report),
     ]

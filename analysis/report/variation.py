@@ -1,4 +1,4 @@
-"""Figure 3 of the report: what a score varies with, the method, its setting or the seed."""
+"""Figure 3 of the report: how far a score depends on the method, its setting and the seed."""
 
 from collections.abc import Iterator
 
@@ -36,10 +36,10 @@ from .pictures import ranking_score
 
 WORDS = (
     "How the variance of each score splits into the method, its setting, and the seed with all "
-    "the rest. Omega squared, which takes off what few seeds explain by chance; where that is "
-    "below zero it is drawn as zero, and the other parts fill the bar. As settings share their "
-    "seeds, it takes off a little too much: of what a seed does to all settings alike, one "
-    "part in the number of seeds."
+    "the rest. The shares are omega squared, which subtracts what few seeds explain by chance. A "
+    "negative share is drawn as zero, and the other parts fill the bar. Because settings share "
+    "their seeds, slightly too much is subtracted: one part in the number of seeds of the effect "
+    "that a seed has on all settings alike."
 )
 
 
@@ -50,7 +50,7 @@ def make_section(report: Report) -> Element:
     if not scores:
         return empty_section(name, title, NO_SCORES)
     if count_settings(trained) < 2:
-        why = "All models have one setting: there is nothing to tell apart."
+        why = "All models have one setting, so there is nothing to compare."
         return empty_section(name, title, why)
     summary = importance(trained, scores)
     explained = explain_variance(summary)
@@ -75,7 +75,7 @@ def make_section(report: Report) -> Element:
             for dataset in report.datasets
             for element in _plot_violins(report, dataset, means["method"], means["setting"])
         ),
-        elements.heading("Within a method, and between two"),
+        elements.heading("Within and between methods"),
         elements.pair(
             *_plot_shares_within_methods(report, summary), *_plot_improvement(report, improvement)
         ),
@@ -90,7 +90,7 @@ def make_section(report: Report) -> Element:
 
 
 def _tabulate_explained(report: Report, explained: DataFrame) -> list[Element]:
-    """What the method explains of each score on each data set, and what its setting adds."""
+    """The share of each score that the method explains on each data set, and its setting's."""
     shown = explained[explained["corrected"].notna() & (explained["dataset"] != "average")]
     if shown.empty:
         return []
@@ -107,14 +107,14 @@ def _tabulate_explained(report: Report, explained: DataFrame) -> list[Element]:
     titles = {"dataset": "Data set", "score": "Score", "corrected": "Method, %", "low": "from"}
     titles |= {"high": "to", "corrected_both": "Method and setting, %", "low_both": "from"}
     table = elements.table("variance-explained", rows, titles | {"high_both": "to"}, digits=1)
-    return [elements.details("What method and setting explain, in numbers", table)]
+    return [elements.details("Shares explained by method and setting, in numbers", table)]
 
 
 def _compare(report: Report, explained: DataFrame) -> list[Element]:
-    """The average shares beside the paper's, which are over its own six scores.
+    """The average shares compared with the paper's, which are over the paper's six scores.
 
-    The corrected share is compared, which has an interval: with the paper's 50 seeds the plain
-    share that it prints is above it by .01 at the most, with 10 seeds by .04.
+    The corrected share is compared, because it has an interval. With the paper's 50 seeds the
+    uncorrected share that it prints is higher by at most .01; with 10 seeds, by .04.
     """
     if not report.paper_scores or not report.is_compared:
         return []
@@ -155,21 +155,19 @@ def _plot_shares(report: Report, summary: DataFrame) -> list[Element]:
 
 
 def describe_seeds_share(summary: DataFrame) -> str:
-    """How much of the bars of `importance` the seed and the rest fill, in words."""
+    """The share of the bars of `importance` that the seed and the rest fill, in words."""
     seed = scale_to_bars(summary).query("part == 'seed'").groupby("score")["width"].mean()
     least, most = format_percent(seed.min()), format_percent(seed.max())
     span = f"between {least} and {most}" if least != most else most
-    return (
-        f"The seed and the rest fill {span} of a score's bar, on average over the data sets here."
-    )
+    return f"The seed and the rest fill {span} of a score's bar, on average over these data sets."
 
 
 def _name_most_settled(report: Report) -> Iterator[Element | None]:
     """The scores that depend most and least on the seed and the rest."""
     contest, label = compare_seed_shares(report.trained, report.scores), report.names.label
-    what = "depends {} on the seed and the rest (omega squared, on average over data sets)"
-    yield claim(contest, f"The score that {what.format('most')}", "scores", label)
-    yield claim(contest, f"The score that {what.format('least')}", "scores", label, lowest=True)
+    what = "dependence on the seed and the rest (omega squared, on average over data sets)"
+    yield claim(contest, f"Strongest {what}", "scores", label)
+    yield claim(contest, f"Weakest {what}", "scores", label, lowest=True)
 
 
 def _plot_violins(
@@ -184,7 +182,7 @@ def _plot_violins(
         why = f"{label}: no model has one of these scores yet."
         return [elements.text(why, "note")]
     if len(rows) == 1:
-        return [elements.text(f"{label}: one model has no spread.", "note")]
+        return [elements.text(f"{label}: there is only one model, so there is no spread.", "note")]
     count, width = settings["score"].nunique(), max(2.9, 0.26 * methods["method"].nunique())
     lines, columns = panel_grid(count, most=max(1, int(9 / width)))
     narrow = report.plot(
@@ -196,7 +194,7 @@ def _plot_violins(
     interval = " with its 95 % interval" if methods["low"].notna().any() else ""
     caption = (
         f"{label}, by method: {_describe_models(report.drop_references(rows))}. A dot is the mean"
-        f"{interval}; grey is what nothing has trained."
+        f"{interval}; references are grey."
     )
     return [
         elements.figure(f"figure_3-method-{dataset}", narrow, caption),
@@ -207,7 +205,7 @@ def _plot_violins(
 def _plot_settings(
     report: Report, dataset: str, rows: DataFrame, settings: DataFrame
 ) -> list[Element]:
-    """The violins by setting, a figure for every few methods."""
+    """The violins by setting, with one figure for every few methods."""
     methods, found = list(settings["method"].unique()), []
     for first in range(0, len(methods), MOST_ABREAST):
         some = settings[settings["method"].isin(methods[first : first + MOST_ABREAST])]

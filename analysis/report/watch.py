@@ -1,4 +1,4 @@
-"""What a page that is kept fresh asks for: a study's status, models, curves and pictures."""
+"""Data for a live page: a study's status, models, curves and pictures."""
 
 import gzip
 import hashlib
@@ -35,23 +35,23 @@ from .explorer import (
 from .parts import Report
 
 SHARE_OF_TIME = 0.1
-"""That models are read anew, however many there are."""
+"""The least time between two readings of the models, however many there are."""
 
 MOST_CURVES = 96
-"""Models in training whose losses are shown."""
+"""The most models in training whose losses are shown."""
 
 _TABLES = ("trials", "scores", "curves", "pictures")
 
 
 class Content(NamedTuple):
-    """What is served: JSON in gzip, and a word that is another when it is another."""
+    """Served content: JSON in gzip, and a revision that changes with it."""
 
     revision: str
     content: bytes
 
 
 class _Models(NamedTuple):
-    """The models, as they were read last, and when."""
+    """The models from the last reading, and its time."""
 
     revision: str = ""
     report: Report | None = None
@@ -61,14 +61,14 @@ class _Models(NamedTuple):
 
 
 class Watched:
-    """A results folder, of which only what has changed is read again; nothing is written to it.
+    """A results folder for the page. Only changed files are read again; nothing is written.
 
-    Several threads may ask at once.
+    Several threads may call it at once.
 
     Args:
-        uri: The folder; it may be empty yet.
-        seconds: In which it is looked at no more than once.
-        clock: Seconds.
+        uri: The folder, which may still be empty.
+        seconds: The least time between two readings.
+        clock: The time in seconds.
 
     Raises:
         StoreError: If the URI is not understood.
@@ -91,7 +91,7 @@ class Watched:
         self._read_curves = Content("", b"")
 
     def status(self) -> dict[str, Any]:
-        """How far the study is, as JSON says it; `trouble` is what keeps that from being read."""
+        """The study's progress as JSON; `trouble` is the error if it cannot be read."""
         with self._looking:
             began = self._clock()
             if began >= self._next_look:
@@ -106,9 +106,9 @@ class Watched:
             return self._status | {"trouble": trouble, "revision": revision}
 
     def models(self) -> Content:
-        """The models as `read_models` gives them, or null if there are none.
+        """The models from `read_models`, or null if there are none.
 
-        Where new ones cannot be read, the last ones stay, and `status` has the reason.
+        If new ones cannot be read, the last ones stay, and `status` has the reason.
         """
         with self._reading:
             wanted = self._wanted_revision()
@@ -125,7 +125,7 @@ class Watched:
             return self._read.models
 
     def curves(self) -> Content:
-        """The training curves of the models that were read last.
+        """The training curves of the models from the last reading.
 
         Raises:
             TeaselError: If they cannot be read.
@@ -140,7 +140,7 @@ class Watched:
             return self._read_curves
 
     def picture(self, name: str) -> bytes | None:
-        """The PNG of one of the addresses that `models` gives; None if it is of none.
+        """The PNG at one of the addresses in `models`; None for any other address.
 
         Raises:
             StoreError: If it cannot be read.
@@ -154,7 +154,7 @@ class Watched:
 
     def _look(self) -> dict[str, Any]:
         if not self.results.exists():
-            words = f"No study is in {self.results.uri} yet: there is no study.json."
+            words = f"There is no study in {self.results.uri} yet (no study.json)."
             return {"line": words, "trouble": ""}
         status = self._reader.read()
         names = Names.of_study(self.results.study)
@@ -174,7 +174,7 @@ class Watched:
         }
 
     def _describe_attempts(self, attempts: Iterable[Attempt]) -> list[dict[str, Any]]:
-        """What each attempt does, with the losses so far: as files have them, and as was seen."""
+        """The state of each attempt, with its losses so far, from files and earlier readings."""
         training = [attempt for attempt in attempts if attempt.is_training]
         packs = tuple(f"tables/curves/{each.attempt_id.partition('-')[0]}-" for each in training)
         stored = self._curves.read(lambda file: file.startswith(packs))
@@ -199,7 +199,7 @@ class Watched:
         ]
 
     def _wanted_revision(self) -> str:
-        """The word for what the models should be read from: new files, if it is time for them."""
+        """The revision of the files to read models from; a new one, if it is time for that."""
         pause = self._read.seconds / SHARE_OF_TIME
         if self._clock() - self._read.at < pause:
             return self._read.revision
@@ -240,7 +240,7 @@ class Watched:
         return read_models(report) | {"pictures": found, "curves": curves}
 
     def _list_pictures(self, file: str) -> list[tuple[str, str, str]]:
-        """Whose pictures a file holds; the pictures themselves are not read."""
+        """The models whose pictures are in a file; the pictures themselves are not read."""
         with self.results.store.open(file) as stream:
             try:
                 rows = pq.ParquetFile(stream).read(["trial_id", "kind"]).to_pydict()
@@ -258,7 +258,7 @@ class Watched:
 
 
 def thin(losses: dict[int, float | None]) -> list[tuple[int, float | None]]:
-    """The losses at a few of their steps, the first and the last among them.
+    """The losses at a few of their steps, including the first and the last.
 
     >>> thin({2: 0.5, 1: None})
     [(1, None), (2, 0.5)]
@@ -271,6 +271,6 @@ def thin(losses: dict[int, float | None]) -> list[tuple[int, float | None]]:
 
 
 def compress(value: Any) -> bytes:
-    """A JSON value in gzip."""
+    """A JSON value compressed with gzip."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return gzip.compress(text.encode(), compresslevel=6, mtime=0)

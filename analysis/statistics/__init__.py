@@ -1,1 +1,1 @@
-"""From tables to tables: correlations, importance, transfer, power. Knows no page and no paper."""
+"""Statistics from tables to tables: correlations, importance, transfer, power."""

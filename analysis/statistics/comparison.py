@@ -1,4 +1,4 @@
-"""Two studies side by side: which of their numbers agree, as far as seeds can tell."""
+"""Compares two studies: which of their numbers agree, as far as seeds can tell."""
 
 from collections.abc import Sequence
 
@@ -16,13 +16,13 @@ from .score_array import ScoreArray, score_array
 def judge(
     difference: float, allowed: float, obstacles: Sequence[str] = (), caveat: str = ""
 ) -> tuple[str, str]:
-    """Whether a number agrees with another, and why.
+    """Whether two numbers agree, and why.
 
     Args:
-        difference: of the two.
-        allowed: how large it may be.
-        obstacles: why they cannot be compared.
-        caveat: what to say of one that differs.
+        difference: the difference of the numbers.
+        allowed: the largest difference that counts as agreement.
+        obstacles: the reasons why they cannot be compared.
+        caveat: a note for numbers that differ.
 
     >>> judge(0.02, 0.05), judge(0.02, 0.05, ["3 seeds"])
     (('agrees', 'within 0.050'), ('not comparable', '3 seeds'))
@@ -38,22 +38,22 @@ def compare_studies(table: DataFrame, scores: str | Sequence[str] = DISENTANGLEM
     """The mean of every score in every cell of two studies, and whether the two agree.
 
     A cell is a data set, a method and a setting that both have. The interval of the difference is
-    Student's, its error a jackknife's that leaves a seed out of both studies at once: so it holds
-    for studies of the same seeds, and for those of others.
+    Student's, with the error of a jackknife that leaves a seed out of both studies at once. It thus
+    holds for studies with equal seeds and for studies with different seeds.
 
     Args:
         table: wide scores of two studies, `scores([one, other], wide=True)`.
         scores: columns.
 
     Returns:
-        A row per cell and score: dataset, method, setting, score; of each study its mean, its
-        spread over seeds and its seeds (first, first_spread, first_seeds, second, ...);
-        difference (of the second from the first), low, high; p_value (that it is 0) and p_adjusted
-        (Holm 1979: for all rows together); num_same, how many models of the same seed have the
-        same score to the bit; comparison ("agrees", "differs", "not comparable") and why.
+        A row per cell and score: dataset, method, setting, score; each study's mean, spread over
+        seeds and number of seeds (first, first_spread, first_seeds, second, ...); difference
+        (second minus first), low, high; p_value (that it is 0) and p_adjusted (Holm 1979: for all
+        rows together); num_same, the number of models with equal seeds whose scores are equal to
+        the last bit; comparison ("agrees", "differs", "not comparable") and why.
 
     Raises:
-        ValueError: if the table is not of two studies.
+        ValueError: if the table does not hold two studies.
     """
     studies = list(table["study"].unique()) if "study" in table else []
     if len(studies) != 2:
@@ -109,7 +109,7 @@ def compare_studies(table: DataFrame, scores: str | Sequence[str] = DISENTANGLEM
 
 
 def _align(data: ScoreArray, cells: list, seeds: list[int]) -> np.ndarray:
-    """(cells, seeds, scores) of these cells and seeds; NaN where there is none."""
+    """The scores (cells, seeds, scores) of these cells and seeds; NaN if missing."""
     values = np.full((len(cells), len(seeds), len(data.scores)), np.nan)
     columns = np.searchsorted(seeds, data.seeds)
     for row, (dataset, setting) in enumerate(cells):
@@ -119,7 +119,7 @@ def _align(data: ScoreArray, cells: list, seeds: list[int]) -> np.ndarray:
 
 
 def _means(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """(cells, scores), where seed s counts `counts[s]` times."""
+    """The means (cells, scores), where seed s counts `counts[s]` times."""
     weights = np.isfinite(values) * counts[:, None]
     total = weights.sum(axis=1)
     return (np.nan_to_num(values) * weights).sum(axis=1) / np.where(total, total, np.nan)
@@ -137,7 +137,7 @@ def _describe(name: str, values: np.ndarray, sizes: np.ndarray) -> dict[str, np.
 
 
 def _adjust(p_values: pd.Series) -> np.ndarray:
-    """Holm's adjusted p-values; NaN where there is none."""
+    """Holm's adjusted p-values; NaN if missing."""
     order = p_values.dropna().sort_values()
     steps = order.to_numpy() * np.arange(len(order), 0, -1)
     adjusted = pd.Series(np.minimum(np.maximum.accumulate(steps), 1), order.index)

@@ -1,4 +1,4 @@
-"""Which of several numbers is the highest, as far as seeds can tell."""
+"""Finds which of several numbers is the highest, as far as seeds can tell."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,16 +10,16 @@ from .resampling import EXACT, MIN_SEEDS, Statistic, jackknife_error, student_in
 
 
 class Contest(NamedTuple):
-    """Some numbers, and which of them other seeds would leave in the same order.
+    """Numbers, and which pairs of them are distinguishable.
 
     Attributes:
-        names: of the numbers.
-        values: one each.
-        low: of each number's own 95 % interval.
-        high: its other end.
-        is_above: (k, k), whether the number of the row is told to be above the column's.
-        num_seeds: the fewest behind any of them.
-        fewest: seeds that a verdict needs.
+        names: the names of the numbers.
+        values: the numbers.
+        low: the lower end of each number's 95 % interval.
+        high: the upper end.
+        is_above: (k, k), whether the row's number is significantly above the column's.
+        num_seeds: the smallest number of seeds behind any of them.
+        fewest: the fewest seeds for a verdict.
     """
 
     names: tuple[str, ...]
@@ -32,18 +32,18 @@ class Contest(NamedTuple):
 
     @property
     def highest(self) -> list[int]:
-        """The places of those that none is told to be above, the highest first."""
+        """The indices of numbers that no other is significantly above, the highest first."""
         order = np.argsort(-self.values, kind="stable")
         return [int(place) for place in order if not self.is_above[:, place].any()]
 
     @property
     def lowest(self) -> list[int]:
-        """The places of those that are told to be above none, the lowest first."""
+        """The indices of numbers significantly above no other, the lowest first."""
         order = np.argsort(self.values, kind="stable")
         return [int(place) for place in order if not self.is_above[place].any()]
 
     def without(self, name: str) -> "Contest":
-        """The contest between the others."""
+        """The contest without one of the numbers."""
         kept = [place for place, given in enumerate(self.names) if given != name]
         return self._replace(
             names=tuple(self.names[place] for place in kept),
@@ -64,17 +64,17 @@ def hold_contest(
 ) -> Contest:
     """The contest between the numbers of one statistic.
 
-    A number is above another if their difference, over the same seeds, is above zero by Student's
-    interval, at 2.5 % for all pairs together (Bonferroni). So where nothing differs, a highest or a
-    lowest is told in fewer than one study of twenty.
+    A number is significantly above another if Student's interval of their difference, over equal
+    seeds, is above zero, at 2.5 % for all pairs together (Bonferroni). If nothing differs, a
+    highest or lowest is thus claimed in fewer than one study of twenty.
 
     Args:
-        names: k names; those whose number is not finite take no part.
-        statistic: of the counts (S,) of each seed: k numbers.
+        names: k names; those whose number is not finite are left out.
+        statistic: a function of the counts (S,) of each seed that returns k numbers.
         num_seeds: S.
-        num_seeds_behind: the fewest behind any number, see `fewest_seeds`.
-        fewest: seeds that a verdict needs.
-        limit: what the numbers cannot exceed, nor be below its negative.
+        num_seeds_behind: the smallest number of seeds behind any number, see `fewest_seeds`.
+        fewest: the fewest seeds for a verdict.
+        limit: the largest possible absolute value of the numbers.
     """
     values = statistic(np.ones(num_seeds)) if num_seeds else np.full(len(names), np.nan)
     there = np.flatnonzero(np.isfinite(values))

@@ -1,4 +1,4 @@
-"""How scores rank models: Spearman correlations between the columns of a wide table."""
+"""Spearman correlations between columns of a wide table: how scores rank models."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -25,11 +25,11 @@ from .resampling import (
 from .score_array import score_array
 
 MIN_SETTINGS = 3
-"""Two settings are ranked alike or not: that is no correlation."""
+"""The fewest settings for a correlation; two can only be in the same or the opposite order."""
 
 
 LEAST_RELIABLE = 0.1
-"""With less, nearly all that tells settings apart is noise."""
+"""The least reliability; with less, nearly all differences between settings are noise."""
 
 
 def rank_correlation(
@@ -42,15 +42,15 @@ def rank_correlation(
     """Spearman's rank correlation of every score in `rows` with every score in `columns`.
 
     All entries of one result are over the same models: those that have every score. A score that
-    half of the models lack is left out first, so that one metric still to be computed does not
-    empty the table; its entries are NaN, and `note` says why.
+    half of the models lack is left out first, so that one unfinished metric does not empty the
+    table. Its entries are NaN, and `note` says why.
 
     Args:
         table: wide scores, one row per model. References such as "untrained" are ignored.
         rows: score columns.
         columns: score columns; those of `rows` if None.
         num_resamples: bootstrap draws of seeds, jointly over all cells; 0 for no intervals.
-        rng: NumPy generator; the same draws at every call if None.
+        rng: NumPy generator; if None, every call uses the same draws.
 
     Returns:
         A row per pair: row, column, correlation, low, high, num_models, note.
@@ -69,15 +69,15 @@ def rank_correlations(
     """`rank_correlation` of each data set, and their mean, with seeds drawn jointly.
 
     Args:
-        tables: wide scores by data set, one at least.
-        rows: score columns; this and what follows as in `rank_correlation`.
+        tables: wide scores by data set, for at least one.
+        rows: score columns; this and the following arguments are as in `rank_correlation`.
         columns: score columns.
         num_resamples: bootstrap draws.
         rng: NumPy generator.
 
     Returns:
         The rows of `rank_correlation` for each data set, with the columns dataset, lowest and
-        highest. Where two data sets or more have any, data set "average" is the mean over those
+        highest. If at least two data sets have entries, data set "average" is the mean over those
         that have the entry, with the lowest and the highest of them.
 
     Raises:
@@ -116,7 +116,7 @@ def rank_correlations(
 
 
 CHANCE = "chance"
-"""What takes part in a contest as if it were a score that says nothing."""
+"""The name in a contest of a score that says nothing."""
 
 
 def compare_correlations(
@@ -125,10 +125,10 @@ def compare_correlations(
     """The contest between correlations, averaged over data sets, and `CHANCE`, which is 0.
 
     Args:
-        tables: wide scores by data set, one at least.
+        tables: wide scores by data set, for at least one.
         rows: score columns.
-        columns: score columns, over which each row is averaged. If None, it is between the pairs
-            of `rows`, named "row, column".
+        columns: score columns, over which each row is averaged. If None, the contest is between
+            the pairs of `rows`, named "row, column".
     """
     if columns is None:
         pairs = list(itertools.combinations(rows, 2))
@@ -149,9 +149,9 @@ def compare_correlations(
 def _sample(
     tables: Mapping[str, DataFrame], pairs: Sequence[tuple[str, str]]
 ) -> "tuple[list[_Sample], Statistic, int]":
-    """The data sets' models, their pairs' correlations by counts of seeds, and how many seeds.
+    """The models of data sets, correlations of pairs by counts of seeds, and the number of seeds.
 
-    The correlations are those of every data set, and last their mean: (data sets + 1, pairs).
+    The correlations are for each data set, followed by their mean: (data sets + 1, pairs).
     """
     samples = [_Sample(table, pairs) for table in tables.values()]
     seeds = np.unique(np.concatenate([sample.seeds for sample in samples]))
@@ -172,7 +172,7 @@ def _tabulate(
     behind: "Sequence[_Sample]",
     notes: Sequence[str],
 ) -> DataFrame:
-    """The correlations of some pairs as rows of a table, with the models `behind` them counted.
+    """The correlations of some pairs as rows of a table, with the number of models `behind` them.
 
     A score with itself is 1 by definition, and has no interval.
     """
@@ -217,7 +217,7 @@ class _Sample:
         return found
 
     def explain(self, otherwise: str) -> list[str]:
-        """Why each pair has no correlation, or else what there is to say of all."""
+        """Why each pair has no correlation, or else a note on all pairs."""
         return [
             self._why_not.get(row) or self._why_not.get(column) or otherwise
             for row, column in self._pairs
@@ -232,21 +232,21 @@ def dataset_correlation(
 ) -> DataFrame:
     """Spearman's correlation of one score between data sets, over settings (figure 4).
 
-    Of the mean over seeds of every setting that both data sets have. Over single models it would
-    be far lower: two models of one setting and different seeds differ too. Of few seeds the means
-    are noisy too, which lowers it. `corrected` is divided by sqrt(reliability of one x that of the
-    other), as Spearman (1904) has it: what it would be over so many seeds that no noise is left.
+    It is over settings in both data sets, of means over seeds. Over single models it would be far
+    lower, because models of one setting with different seeds differ too. With few seeds the means
+    are noisy, which lowers it. `corrected` is divided by sqrt(reliability of one x reliability of
+    the other), as in Spearman (1904): an estimate for so many seeds that no noise is left.
 
     Args:
         table: wide scores.
         score: a column.
         num_resamples: bootstrap draws of seeds, jointly over all cells.
-        rng: NumPy generator; the same draws at every call if None.
+        rng: NumPy generator; if None, every call uses the same draws.
 
     Returns:
         A row per pair of data sets: row, column, correlation, low, high (for as many other seeds),
         corrected, corrected_low, corrected_high, num_models (of both), num_settings, note.
-        `corrected` is missing where the reliability of one is below `LEAST_RELIABLE`.
+        `corrected` is missing if a reliability is below `LEAST_RELIABLE`.
     """
     data = score_array(table, [score])
     values = data.values[..., 0]
@@ -293,12 +293,12 @@ def dataset_correlation(
 
 
 def _find_reliability(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """The share of the variance of settings' means over seeds that is no noise of these seeds.
+    """The share of the variance of settings' means over seeds that is not noise of these seeds.
 
-    What a seed does to all settings alike changes none of their ranks, and is no noise.
+    A seed's effect on all settings alike does not change their ranks, so it is not noise.
 
     Args:
-        values: (data sets, settings, seeds), NaN where there is no model.
+        values: (data sets, settings, seeds), NaN if there is no model.
         counts: (seeds,), 0 or 1.
     """
     there = np.isfinite(values) * counts
@@ -322,7 +322,7 @@ def _correlate_settings(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Correlations between data sets of settings' means over seeds, seed s counting `counts[s]`.
 
     Args:
-        values: (data sets, settings, seeds), NaN where there is no model.
+        values: (data sets, settings, seeds), NaN if there is no model.
         counts: (seeds,).
     """
     weights = np.isfinite(values) * counts
@@ -342,7 +342,7 @@ def _correlate_settings(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
 def select_complete_models(
     table: DataFrame, names: Sequence[str]
 ) -> tuple[DataFrame, dict[str, str]]:
-    """The trained models that have every score kept, and why other scores are not kept."""
+    """The trained models that have every score that is kept, and why others are not kept."""
     table = drop_references(check_models(table))
     values = table.reindex(columns=list(names)).to_numpy(float)
     scored = np.isfinite(values)
@@ -365,7 +365,7 @@ def select_complete_models(
 def spearman(values: np.ndarray) -> np.ndarray:
     """Spearman's rank correlation (M, M) of the columns of `values` (N, M), finite.
 
-    Ties share their mean rank; a column of one value correlates with nothing (NaN).
+    Ties share their mean rank; a constant column has no correlation (NaN).
 
     >>> spearman(np.array([[1.0, 3.0], [2.0, 2.0], [3.0, 1.0]]))[0, 1].round(6)
     np.float64(-1.0)
@@ -385,7 +385,7 @@ class Ranks:
         )
 
     def correlate(self, counts: np.ndarray) -> np.ndarray:
-        """Spearman's correlation where row n stands `counts[n]` times, a whole number."""
+        """Spearman's correlation where row n occurs `counts[n]` times, a whole number."""
         counts = counts.astype(np.int64)  # whose running sums are six times as fast as floats'
         ranks = np.empty(self._order.shape)
         total = np.zeros(len(counts) + 1, np.int64)

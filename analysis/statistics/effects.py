@@ -1,4 +1,4 @@
-"""What each hyper-parameter of a method does to a score: its share of the variance, its means."""
+"""Effects of a method's hyper-parameters on a score: shares of variance and means."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -26,9 +26,9 @@ class _Factorial(NamedTuple):
     """The scores of one method as a product of factors.
 
     Attributes:
-        values: (levels of each factor, ..., seeds, scores), NaN where there is no model.
-        names: of the factors: "dataset", then the hyper-parameters that vary.
-        levels: of each factor, and at the end the seeds.
+        values: (levels of each factor, ..., seeds, scores), NaN if there is no model.
+        names: the names of the factors: "dataset", then the hyper-parameters that vary.
+        levels: the levels of each factor, and last the seeds.
     """
 
     values: np.ndarray
@@ -41,20 +41,20 @@ def hyperparameter_importance(
 ) -> DataFrame:
     """Shares of each score's variance within a method: hyper-parameters, data set and seed.
 
-    An exact decomposition of a complete factorial design (functional ANOVA, Hooker 2007), with the
-    data set as a factor. A part is a factor alone ("beta"), two together beyond either alone
-    ("beta x dataset"), "more than two", "seed": what a seed does to all settings alike, and "rest":
-    what it does to some of them. `corrected` is omega squared (Hays 1963) with the mean square of
-    the rest as error, which may be below zero.
+    This is an exact decomposition of a complete factorial design (functional ANOVA, Hooker 2007),
+    with the data set as a factor. The parts are each factor ("beta"), each interaction of two
+    ("beta x dataset"), all other interactions ("more than two"), "seed" (the effect of a seed on
+    all settings alike) and "rest" (its effect on some of them). `corrected` is omega squared (Hays
+    1963) with the mean square of the rest as error; it can be negative.
 
-    Where models are missing, levels are left out, those with the most gaps first, until none are.
+    If models are missing, levels are left out until none are, those with the most gaps first.
 
     Args:
         table: wide scores.
         scores: columns.
 
     Returns:
-        A row per method with two settings or more, score and part; those of the score "average" are
+        A row per method with at least two settings, score and part; rows of the score "average" are
         means over the scores. Columns: method, score, part, share, corrected, low, high (of
         `corrected`), num_models, left_out (levels in words), note.
     """
@@ -69,9 +69,9 @@ def hyperparameter_importance(
 def hyperparameter_means(
     table: DataFrame, scores: str | Sequence[str] = DISENTANGLEMENT
 ) -> DataFrame:
-    """The mean of each score at each value of each hyper-parameter, and those of its seeds.
+    """The mean of each score at each value of each hyper-parameter, in total and by seed.
 
-    All settings with that value count the same.
+    All settings with that value have the same weight.
 
     Args:
         table: wide scores.
@@ -104,12 +104,12 @@ def hyperparameter_means(
 def _average(
     data: ScoreArray, method: str, name: str, value: str, chosen: Sequence[int]
 ) -> list[tuple]:
-    """The rows of `hyperparameter_means` of one value: chosen are the settings that have it."""
+    """The rows of `hyperparameter_means` for one value; `chosen` marks the settings with it."""
     values, found = data.values[:, chosen], []  # data sets, settings, seeds, scores
     there = np.isfinite(values)
 
     def mean(counts: np.ndarray) -> np.ndarray:
-        """Over seeds, then settings: (data sets, scores)."""
+        """The mean over seeds, then settings: (data sets, scores)."""
         weights = there * counts[:, None]
         size = weights.sum(axis=2)
         total = np.where(there, values, 0) * weights
@@ -134,7 +134,7 @@ def _average(
 
 
 def _varying(settings: Sequence[dict[str, str]]) -> list[str]:
-    """The hyper-parameters that these settings have with two values or more."""
+    """The hyper-parameters with at least two values in these settings."""
     names = dict.fromkeys(name for setting in settings for name in setting)
     return [
         name
@@ -160,7 +160,7 @@ def _arrange(data: ScoreArray, method: str) -> _Factorial:
 
 
 def _decompose_method(method: str, design: _Factorial, scores: list[str]) -> list[tuple]:
-    """The rows of `hyperparameter_importance` of one method."""
+    """The rows of `hyperparameter_importance` for one method."""
     found, averaged = [], []
     for s, score in enumerate(scores):
         values, left_out = _complete(design, s)
@@ -191,7 +191,7 @@ def _decompose_method(method: str, design: _Factorial, scores: list[str]) -> lis
 
 
 def _average_parts(method: str, rows: DataFrame) -> list[tuple]:
-    """The means over scores of each part, where every score has it; without an interval."""
+    """The mean over scores of each part that every score has, without an interval."""
     found = []
     for part, own in rows.groupby("part", sort=False):
         if len(own) == rows["score"].nunique():
@@ -201,9 +201,9 @@ def _average_parts(method: str, rows: DataFrame) -> list[tuple]:
 
 
 def _complete(design: _Factorial, score: int) -> tuple[np.ndarray, str]:
-    """The values of one score without the levels that have gaps, and what was left out, in words.
+    """The values of one score without levels that have gaps, and what was left out, in words.
 
-    The level with the largest share of gaps goes first, of equal ones a seed before others.
+    The level with the largest share of gaps is left out first; among equal ones, a seed first.
     """
     values, levels = design.values[..., score], [list(level) for level in design.levels]
     names, gone = [*design.names, SEED], []
@@ -231,17 +231,17 @@ def _name_parts(names: Sequence[str], sizes: Sequence[int]) -> list[str]:
 
 
 def _decompose(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The plain and the corrected shares of each part.
+    """The uncorrected and the corrected shares of each part.
 
-    The effect of a set U of factors is the mean over all others, less the effects of the subsets
+    The effect of a set U of factors is the mean over all others, minus the effects of the subsets
     of U. With n levels of each factor, N values, S seeds and C = N / S settings::
 
         squares of U      Q = N / C(U) sum effect^2     product of (n - 1) degrees of freedom
         squares of seed   Q = C sum (mean of s - mean)^2            S - 1
-        rest              what the squares of all values have more  (C - 1)(S - 1)
+        rest              the remaining squares of all values       (C - 1)(S - 1)
 
-        corrected = (Q - degrees E) / (all squares + E), E = rest / (C - 1)(S - 1); of the rest,
-        what is left
+        corrected = (Q - degrees E) / (all squares + E), E = rest / (C - 1)(S - 1); for the
+        rest, what is left
 
     Args:
         values: (levels of each factor, ..., seeds), none missing.

@@ -10,9 +10,9 @@ def embedding(codes: Codes, num_points: int = 1000, seed: int = 0) -> DataFrame:
     """A two-dimensional t-SNE of a model's mean codes (van der Maaten and Hinton 2008).
 
     Args:
-        codes: of `representation`.
-        num_points: the first so many points.
-        seed: of the optimisation.
+        codes: the codes from `representation`.
+        num_points: the number of points to map, from the first.
+        seed: the seed of the optimisation.
 
     Returns:
         A row per point: x, y, and the value of every factor as "factor 1", "factor 2", ...

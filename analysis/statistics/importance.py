@@ -1,4 +1,4 @@
-"""What a score depends on: the method, its setting, or the seed."""
+"""How far a score depends on the method, its setting and the seed."""
 
 from collections.abc import Sequence
 
@@ -23,14 +23,15 @@ PARTS = ("method", "setting", "seed")
 def importance(table: DataFrame, scores: str | Sequence[str] = DISENTANGLEMENT) -> DataFrame:
     """Shares of each score's variance due to method, setting within method, and seed.
 
-    A nested decomposition per data set and score. The plain share of a sum of squares is what
-    least squares on one-hot columns explain; with few seeds it is far above zero by chance, so
-    `corrected` gives omega squared (Hays 1963) beside it, which may be below zero. "seed" is all
-    the rest: the seed and its interplay with the setting.
+    This is a nested decomposition per data set and score. The uncorrected share of a sum of squares
+    is what least squares on one-hot columns explain. With few seeds it is far above zero by chance,
+    so `corrected` adds omega squared (Hays 1963), which can be negative. "seed" is all the rest:
+    the seed and its interaction with the setting.
 
-    Omega squared takes seeds for nested, but they are crossed: what a seed does to all settings
-    alike moves no difference between settings, yet is taken off as if it did. So with S seeds
-    `corrected` of method and setting together is too low by about 1 / S of that effect's share.
+    Omega squared assumes that seeds are nested, but they are crossed. A seed's effect on all
+    settings alike does not change differences between settings, but is subtracted as if it did.
+    With S seeds, `corrected` of method and setting together is thus too low by about 1 / S of that
+    effect's share.
 
     Args:
         table: wide scores.
@@ -49,7 +50,7 @@ def importance(table: DataFrame, scores: str | Sequence[str] = DISENTANGLEMENT) 
     chosen = [(data.methods == group) | (group == "") for group in groups]
 
     def decompose(counts: np.ndarray) -> np.ndarray:
-        """(groups, data sets x scores and their average, parts, [plain, corrected])."""
+        """The shares (groups, data sets x scores and average, parts, [uncorrected, corrected])."""
         shares = np.stack(
             [_decompose(data.values[:, own], data.methods[own], counts) for own in chosen]
         )
@@ -80,9 +81,9 @@ def importance(table: DataFrame, scores: str | Sequence[str] = DISENTANGLEMENT) 
 
 
 def compare_seed_shares(table: DataFrame, scores: str | Sequence[str]) -> Contest:
-    """The contest between scores, of which the seed and the rest explain most.
+    """The contest between scores by the share that the seed and the rest explain.
 
-    By the corrected share over all methods, averaged over data sets.
+    It is the corrected share over all methods, averaged over data sets.
     """
     data = score_array(table, scores)
 
@@ -107,13 +108,13 @@ def _average(shares: np.ndarray) -> np.ndarray:
 
 
 def _count_models(values: np.ndarray) -> np.ndarray:
-    """The models with a score in (data sets, settings, seeds, scores): each, and their average."""
+    """The numbers of models from (data sets, settings, seeds, scores): each, and the average."""
     counts = np.isfinite(values).sum(axis=(1, 2))
     return np.append(counts, counts.max(axis=1).sum())
 
 
 def _fewest_seeds(num_seeds: np.ndarray) -> np.ndarray:
-    """The fewest of (data sets, settings, scores): behind each share, and behind their average."""
+    """The fewest seeds, from (data sets, settings, scores), behind each share and their average."""
     each = fewest_seeds(np.moveaxis(num_seeds, 2, 1)).ravel()
     return np.append(each, fewest_seeds(each))
 
@@ -129,21 +130,21 @@ def _explain_missing(shares: np.ndarray, num_models: int, num_seeds: int) -> str
 
 
 def _decompose(values: np.ndarray, methods: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """The shares of variance (data sets, scores, parts, [plain, corrected]).
+    """The shares of variance (data sets, scores, parts, [uncorrected, corrected]).
 
-    With x the score of seed s in setting c of method m, w how often it counts, means weighted by w,
-    N the sum of all w, C settings and M methods::
+    Let x be the score of seed s in setting c of method m, and w how often it counts. Means are
+    weighted by w, N is the sum of all w, and there are C settings and M methods::
 
         squares of method   Q1 = sum w (mean of m - mean of all)^2    M - 1 degrees of freedom
         squares of setting  Q2 = sum w (mean of c - mean of m)^2      C - M
         squares of seed     Q3 = sum w (x - mean of c)^2              N - C
 
         plain = Q / (Q1 + Q2 + Q3)
-        corrected = (Q - degrees E) / (Q1 + Q2 + Q3 + E), E = Q3 / (N - C); of the seed, the rest
+        corrected = (Q - degrees E) / (Q1 + Q2 + Q3 + E), E = Q3 / (N - C); for the seed, the rest
 
     Args:
-        values: (data sets, settings, seeds, scores), NaN where there is no model.
-        methods: of each setting.
+        values: (data sets, settings, seeds, scores), NaN if there is no model.
+        methods: the method of each setting.
         counts: how often each seed counts.
     """
     values = np.moveaxis(values, 3, 1)  # data sets, scores, settings, seeds
@@ -180,11 +181,11 @@ def scale_to_bars(summary: DataFrame) -> DataFrame:
     """The shares over all methods as parts of one bar per data set and score.
 
     Args:
-        summary: of `importance`, over all methods.
+        summary: the summary from `importance`, over all methods.
 
     Returns:
-        The summary with the column width: `corrected` where that is above zero, else 0, divided by
-        what this makes of all three parts, so that they fill the bar.
+        The summary with the column width: `corrected`, or 0 if that is negative, divided by the sum
+        over all three parts, so that they fill the bar.
     """
     width = summary["corrected"].clip(lower=0)
     bar = width.groupby([summary["dataset"], summary["score"]]).transform("sum")
@@ -205,7 +206,7 @@ def variance_explained(
 
 
 def explain_variance(summary: DataFrame) -> DataFrame:
-    """What `variance_explained` gives, of a summary of `importance`."""
+    """The result of `variance_explained`, from a summary of `importance`."""
     parts = summary.query("method == ''")
     of_method = parts[parts["part"] == "method"].assign(row="method")
     seed = parts[parts["part"] == "seed"]

@@ -1,4 +1,4 @@
-"""How likely a run of one method is better than a run of another."""
+"""The probability that a run of one method is better than a run of another."""
 
 import numpy as np
 from pandas import DataFrame
@@ -17,12 +17,12 @@ from .score_array import score_array
 def probability_of_improvement(
     table: DataFrame, score: str, names: Names = PAPER_NAMES
 ) -> DataFrame:
-    """The chance that a run of one method has a better score than a run of another (ties: half).
+    """The probability that a run of one method scores better than another's; ties count half.
 
-    Both are drawn at random (Agarwal et al. 2021, arXiv:2108.13264).
+    Both runs are drawn at random (Agarwal et al. 2021, arXiv:2108.13264).
 
     Args:
-        table: wide scores of one data set or of several, which are then averaged.
+        table: wide scores of one data set, or of several, which are averaged.
         score: a column.
         names: whether less of the score is better.
 
@@ -91,7 +91,7 @@ class _Comparison:
         ]
 
     def probability(self, counts: np.ndarray) -> float:
-        """The share of pairs in which the one is higher, where seed s counts `counts[s]` times."""
+        """The share of pairs in which the first is higher; seed s counts `counts[s]` times."""
         one, other = (counts[seeds] for seeds in self._seeds)
         beaten = np.concatenate([[0.0], np.cumsum(other)])
         pairs = one.sum() * beaten[-1]

@@ -1,4 +1,4 @@
-"""How many points a score needs before it ranks models as it does with all of them."""
+"""The number of points that a score needs to rank models as it does with all points."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -8,7 +8,7 @@ from pandas import DataFrame
 from .correlation import spearman
 
 Score = Callable[[np.ndarray, np.ndarray], float]
-"""A score of codes (N, D) and factors (N, K), as `teasel.metrics.mig`."""
+"""A score of codes (N, D) and factors (N, K), such as `teasel.metrics.mig`."""
 
 
 def rank_stability(
@@ -18,23 +18,23 @@ def rank_stability(
     num_draws: int = 5,
     seed: int = 0,
 ) -> DataFrame:
-    """Rank correlation over models of scores of few points with those of all points.
+    """Rank correlation over models between scores of few points and of all points.
 
-    Each draw takes the same points of all models, without repetition.
+    Each draw uses the same points for all models, without repetition.
 
     Args:
-        models: of each the codes (N, D) and the factors (N, K) of the same N points.
-        scores: of a name, a function of codes and factors.
-        sizes: numbers of points, of at most N.
-        num_draws: of points, for each size.
-        seed: of the draws.
+        models: for each model, the codes (N, D) and the factors (N, K) of the same N points.
+        scores: functions of codes and factors, by name.
+        sizes: numbers of points, at most N.
+        num_draws: the number of draws of points for each size.
+        seed: the seed of the draws.
 
     Returns:
         A row per score and size: score, num_points, correlation (mean over draws), lowest (of the
-        draws), num_models, note. A correlation is NaN where some scores are all the same.
+        draws), num_models, note. A correlation is NaN if scores are constant.
 
     Raises:
-        ValueError: if there are fewer than two models, their N differ, or a size is none of 1 to N.
+        ValueError: if there are fewer than two models, their N differ, or a size is not in 1 to N.
     """
     lengths = {len(array) for model in models for array in model}
     if len(models) < 2 or len(lengths) != 1:

@@ -1,4 +1,4 @@
-"""How many seeds a comparison needs."""
+"""The number of seeds that a comparison needs."""
 
 from collections.abc import Sequence
 
@@ -19,22 +19,22 @@ def seeds_needed(
     power: float = 0.8,
     level: float = 0.05,
 ) -> DataFrame:
-    """Seeds per setting to tell two settings whose true means differ by `delta`, by a t-test.
+    """Seeds per setting that a t-test needs if the true means of two settings differ by `delta`.
 
-    From the spread over seeds in these results, pooled over settings. Settings share their seeds,
-    so what a seed does to all settings alike drops out of a paired comparison; both counts are
-    given.
+    They follow from the spread over seeds in these results, pooled over settings. Settings share
+    their seeds, so a seed's effect on all settings alike cancels in a paired comparison. Both
+    counts are returned.
 
     Args:
         table: wide scores.
         scores: columns.
         deltas: differences of means, in units of the score.
-        power: the chance to find the difference.
-        level: of the two-sided test.
+        power: the probability of detecting the difference.
+        level: the level of the two-sided test.
 
     Returns:
         A row per data set, score and delta: spread (standard deviation over seeds), num_seeds,
-        num_seeds_paired, num_models, note. A count is NaN where it cannot be told.
+        num_seeds_paired, num_models, note. A count is NaN if it cannot be computed.
     """
     data = score_array(table, scores)
     rows = []
@@ -67,7 +67,7 @@ def _spread(values: np.ndarray) -> float:
 def _paired_spread(values: np.ndarray) -> float:
     """Standard deviation over seeds of the difference between two settings, over all pairs.
 
-    A pair counts with the seeds that both have, by its degrees of freedom.
+    A pair is weighted by the degrees of freedom of the seeds that both settings have.
     """
     squares = freedom = 0
     for place, one in enumerate(values):
@@ -80,7 +80,7 @@ def _paired_spread(values: np.ndarray) -> float:
 
 
 def count_seeds(effect: float, groups: int, power: float, level: float) -> float:
-    """The fewest seeds that find an effect, in standard deviations, with the wanted power."""
+    """The fewest seeds that detect an effect, in standard deviations, with the wanted power."""
     if np.isnan(effect):
         return np.nan
 

@@ -1,11 +1,12 @@
-"""Intervals for what other seeds would have given.
+"""Intervals for the results that other seeds would give.
 
 Seeds are crossed with settings, not nested in them: seed 7 gives every method and setting the same
-initial weights and batches. So a seed is drawn, or left out, in all cells of a study at once.
+initial weights and batches. A seed is thus drawn, or left out, in all cells of a study at once.
 
 A statistic here is a function of how often each seed counts: `statistic(counts)`, counts (S,).
-Both errors below feed one interval, estimate ± t(S - 1) x error, as percentiles of a bootstrap are
-too narrow for the few seeds of a study; `benchmarks/analysis.py` measures the coverage.
+Both errors below lead to the interval estimate ± t(S - 1) x error, because percentiles of a
+bootstrap are too narrow for the few seeds of a study. `benchmarks/analysis.py` measures the
+coverage.
 """
 
 import math
@@ -15,10 +16,10 @@ import numpy as np
 from scipy import stats
 
 MIN_SEEDS = 10
-"""With fewer seeds no interval is shown: t has few degrees, and the error is itself uncertain."""
+"""The fewest seeds for an interval. With fewer, t has few degrees and the error is uncertain."""
 
 EXACT = 1e-9
-"""What differs by less is equal, but for rounding."""
+"""Numbers that differ by less are equal up to rounding."""
 
 Statistic = Callable[[np.ndarray], np.ndarray]
 
@@ -35,10 +36,10 @@ def bootstrap_error(
     (Hesterberg 2015). For statistics that a repeated seed does not bias: means, correlations.
 
     Args:
-        statistic: of the counts (S,) of each seed.
+        statistic: a function of the counts (S,) of each seed.
         num_seeds: S.
-        num_resamples: draws.
-        rng: NumPy generator; the same draws at every call if None.
+        num_resamples: the number of draws.
+        rng: NumPy generator; if None, every call uses the same draws.
     """
     rng = np.random.default_rng(0) if rng is None else rng
     draws = rng.multinomial(num_seeds, np.full(num_seeds, 1 / num_seeds), size=num_resamples)
@@ -49,12 +50,12 @@ def bootstrap_error(
 def jackknife_error(statistic: Statistic, num_seeds: int) -> np.ndarray:
     """The standard error of a statistic, from leaving out one seed at a time (Tukey 1958).
 
-    For statistics that compare a seed with another, which a bootstrap, where a seed meets itself,
-    would bias: shares of variance, transfer to an independent seed. Of more than 100 seeds, a
-    hundredth is left out at a time.
+    It is for statistics that compare a seed with another: shares of variance, transfer to an
+    independent seed. A bootstrap would bias them, because it compares a seed with itself. With more
+    than 100 seeds, a hundredth is left out at a time.
 
     Args:
-        statistic: of the counts (S,) of each seed, here 0 or 1.
+        statistic: a function of the counts (S,) of each seed, here 0 or 1.
         num_seeds: S; the error is NaN with fewer than two.
     """
     if num_seeds < 2:
@@ -65,7 +66,7 @@ def jackknife_error(statistic: Statistic, num_seeds: int) -> np.ndarray:
 
 
 def mean_of_finite(values: np.ndarray) -> np.ndarray:
-    """The mean along the first axis of what is finite; NaN where nothing is.
+    """The mean of finite values along the first axis; NaN if there are none.
 
     >>> mean_of_finite(np.array([[1.0, np.nan], [3.0, np.nan]]))
     array([ 2., nan])
@@ -75,10 +76,10 @@ def mean_of_finite(values: np.ndarray) -> np.ndarray:
 
 
 def fewest_seeds(counts: np.ndarray) -> np.ndarray:
-    """The smallest count of seeds (..., settings) that is not 0, or 0 if all are.
+    """The smallest nonzero count of seeds (..., settings), or 0 if all are 0.
 
-    In a study half filled some settings have many seeds and others few; an interval is no better
-    than the poorest of what it is made of.
+    In an unfinished study some settings have many seeds and others few. An interval is no better
+    than the worst of its components.
 
     >>> fewest_seeds(np.array([[50, 2, 0], [0, 0, 0]]))
     array([2, 0])
@@ -92,14 +93,14 @@ def student_interval(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper end of the 95 % Student interval with S - 1 degrees of freedom.
 
-    Where all seeds give 0, 1 or -1 the error is nil, but another seed may differ: the interval then
-    reaches 3 / S inwards, as of S trials without a failure (the rule of three, Hanley 1983).
+    If all seeds give 0, 1 or -1, the error is zero, but another seed may differ. The interval then
+    extends 3 / S inwards, as for S trials without a failure (the rule of three, Hanley 1983).
 
     Args:
         estimate: any shape.
         error: its standard error.
         num_seeds: S, see `fewest_seeds`.
-        fewest: seeds that an interval needs; both ends are NaN where there are fewer.
+        fewest: the fewest seeds for an interval; with fewer, both ends are NaN.
     """
     num_seeds = np.asarray(num_seeds)
     freedom = np.where(num_seeds >= fewest, num_seeds - 1, np.nan)
@@ -124,7 +125,7 @@ def explain_no_interval(num_seeds: int, fewest: int = MIN_SEEDS) -> str:
 
 
 def join_notes(notes: Iterable[str]) -> str:
-    """Says each note once; of several on too few seeds, the one with the fewest.
+    """Joins distinct notes; of several on too few seeds, only the one with the fewest is kept.
 
     >>> join_notes([explain_no_interval(5), "", "one model", explain_no_interval(4)])
     'no interval with fewer than 10 seeds (here 4); one model'

@@ -11,7 +11,7 @@ from ..tables import check_models, check_scores, drop_references
 
 
 class ScoreArray(NamedTuple):
-    """Scores of trained models in the paper's order, NaN where there is no model or no score.
+    """Scores of trained models in the paper's order, NaN if a model or a score is missing.
 
     Attributes:
         values: (data sets, settings, seeds, scores).
@@ -34,17 +34,17 @@ class ScoreArray(NamedTuple):
 
     @property
     def num_seeds(self) -> np.ndarray:
-        """(data sets, settings, scores): how many seeds of a setting have a score."""
+        """The number of seeds of a setting with a score, (data sets, settings, scores)."""
         return np.isfinite(self.values).sum(axis=2)
 
     @property
     def num_models(self) -> np.ndarray:
-        """(data sets, scores): how many models have a score."""
+        """The number of models with a score, (data sets, scores)."""
         return self.num_seeds.sum(axis=1)
 
 
 def score_array(table: DataFrame, scores: str | Sequence[str]) -> ScoreArray:
-    """The array of some scores of a wide table; a score it lacks is all NaN.
+    """The array of some scores of a wide table; a missing score is all NaN.
 
     Raises:
         ValueError: if two rows are of one model, or a score is unknown.

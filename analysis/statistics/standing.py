@@ -1,4 +1,4 @@
-"""Which setting scores best on a data set, and how far training leads from untrained networks."""
+"""The best setting on a data set, and the difference between trained and untrained networks."""
 
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ class Distance(NamedTuple):
 def compare_settings(table: DataFrame, score: str, names: Names = PAPER_NAMES) -> Contest:
     """The contest between the settings of one data set, by their mean scores over seeds.
 
-    Its names are "method: setting". Where less of the score is better, its numbers are negative.
+    Its names are "method: setting". If less of the score is better, its numbers are negated.
 
     Args:
         table: wide scores of one data set.
@@ -55,15 +55,15 @@ def compare_settings(table: DataFrame, score: str, names: Names = PAPER_NAMES) -
 def distance_from_untrained(
     table: DataFrame, score: str, names: Names = PAPER_NAMES
 ) -> Distance | None:
-    """How far the mean of all trained models is from that of the untrained networks.
+    """The difference between the means of all trained models and of untrained networks.
 
     Args:
-        table: wide scores of one data set, references among them.
+        table: wide scores of one data set, including references.
         score: a column.
         names: which methods are references.
 
     Returns:
-        None where there are no trained models, or no untrained networks.
+        None if there are no trained models or no untrained networks.
 
     Raises:
         ValueError: if there are several data sets, two rows are of one model, or the score is
@@ -97,11 +97,11 @@ def distance_from_untrained(
 
 
 def _check_one_dataset(table: DataFrame) -> DataFrame:
-    """Refuses a table of several data sets, whose means would say nothing."""
+    """Checks that a table has one data set, because means over several would be meaningless."""
     given = list(table["dataset"].unique())
     if len(given) > 1:
         raise ValueError(
-            f"models of {', '.join(given)}: expected those of one data set, as in "
+            f"models of {', '.join(given)}: expected models of one data set, as in "
             f"table[table['dataset'] == {given[0]!r}]"
         )
     return table

@@ -1,8 +1,8 @@
 """Choosing settings without labels: by transfer from another study, or by an unsupervised score.
 
-In both, a choice succeeds if its score at the target is at least that of a setting drawn
-uniformly, which may be itself: a blind choice among 36 succeeds 51.4 % of the time. `regret` is
-the share of what the best choice would gain over a blind one that is lost: 0 is best, 1 is blind.
+In both cases a choice succeeds if its score at the target is at least that of a uniformly drawn
+setting, which may be the choice itself. A blind choice among 36 thus succeeds 51.4 % of the time.
+`regret` is the lost share of the best choice's gain over a blind one: 0 is best, 1 is blind.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ from .resampling import (
 from .score_array import ScoreArray, score_array
 
 FEWEST_SEEDS = 20
-"""For an interval of one choice a seed, of which few go wrong: with 10 it is too narrow."""
+"""The fewest seeds for an interval over one choice per seed, few of which fail; 10 are too few."""
 
 
 CELLS = (
@@ -34,7 +34,7 @@ CELLS = (
     ("other_metric", "same_dataset"),
     ("other_metric", "other_dataset"),
 )
-"""Rows and columns of table 1: where a choice is made, seen from where it is put to use."""
+"""Rows and columns of table 1: where a choice is made, relative to where it is used."""
 
 
 def table_1(
@@ -44,17 +44,17 @@ def table_1(
 ) -> DataFrame:
     """How often a setting that is good in one place is good in another: the paper's table 1.
 
-    Draw a source data set, score and seed, and take the best setting there; draw a target data
-    set, score and another seed. "Other" never draws the source again. The chance of success is
-    exact: the mean over all such draws, each equally likely.
+    Draw a source data set, score and seed, and take the best setting there. Then draw a target data
+    set, score and another seed; "other" excludes the source's. The probability of success is exact:
+    the mean over all such draws, each equally likely.
 
-    Differs from the original: the target's seed is never the source's, so that the cell "same,
-    same" needs no luck in the draw of seeds to be below 100 %.
+    Differs from the original: the target's seed is never the source's, which would make the cell
+    "same, same" 100 %.
 
     Args:
         table: wide scores.
-        scores: columns; those nobody has are left out.
-        names: of which scores less is better.
+        scores: columns; those without values are left out.
+        names: the scores for which less is better.
 
     Returns:
         A row per cell: row ("same_metric", "other_metric"), column ("same_dataset",
@@ -77,7 +77,7 @@ def table_1(
     data, transfers = places.data, places.transfers
 
     def transfer(counts: np.ndarray) -> np.ndarray:
-        """(cells, [success, regret])."""
+        """The transfer (cells, [success, regret])."""
         means = [transfer.mean(counts) for transfer in transfers]
         return np.array([[_mean(mean[pairs]) for mean in means] for pairs in pairs_of_cell])
 
@@ -103,16 +103,16 @@ def transfer_between_datasets(
     scores: str | Sequence[str] = DISENTANGLEMENT,
     names: Names = PAPER_NAMES,
 ) -> DataFrame:
-    """Table 1 by pair of data sets: a setting chosen on one, used on the other, by the same score.
+    """Table 1 by pair of data sets: a setting chosen on one and used on the other, by one score.
 
     Args:
         table: wide scores.
-        scores: columns; those nobody has are left out.
-        names: of which scores less is better.
+        scores: columns; those without values are left out.
+        names: the scores for which less is better.
 
     Returns:
-        A row per pair: source, target (one data set, too, with another seed), success, regret;
-        means over scores.
+        A row per pair: source, target (possibly the same data set, with another seed), success,
+        regret; means over scores.
 
     Raises:
         ValueError: if two rows are of one model, or a score is unknown.
@@ -130,15 +130,15 @@ def transfer_between_datasets(
 
 
 class _Places(NamedTuple):
-    """Where a setting is chosen, and where it is put to use: a data set and a score each.
+    """The places where a setting is chosen or used: a data set and a score each.
 
     Attributes:
         data: the scores.
-        counts: of data sets, scores and seeds.
-        dataset: (places,), the number of each one's data set.
-        score: (places,), likewise.
-        outcome: what each setting would bring.
-        transfers: the success of choices, and their regret.
+        counts: the numbers of data sets, scores and seeds.
+        dataset: (places,), the index of each place's data set.
+        score: (places,), the index of each place's score.
+        outcome: the outcome of each setting.
+        transfers: the success and the regret of choices.
     """
 
     data: ScoreArray
@@ -178,17 +178,17 @@ def unsupervised_selection(
     scores: str | Sequence[str] = DISENTANGLEMENT,
     names: Names = PAPER_NAMES,
 ) -> DataFrame:
-    """What choosing the model with the best unsupervised score brings, per data set and score.
+    """The success of choosing models by unsupervised scores, per data set and score.
 
     Of the models of one seed, one per setting, the one with the best unsupervised score is
     taken; its success and regret are averaged over seeds.
 
     Args:
         table: wide scores that hold the unsupervised columns too.
-        directions: unsupervised column -> 1 if high is good, -1 if low is; if None the unsupervised
-            scores and UDR, as `names` says.
-        scores: columns to do well in.
-        names: of which scores less is better.
+        directions: unsupervised column -> 1 if high is good, -1 if low is; if None, the
+            unsupervised scores and UDR with the directions in `names`.
+        scores: the target columns.
+        names: the scores for which less is better.
 
     Returns:
         A row per data set, unsupervised score and score: dataset, by, score, success, low, high,
@@ -218,7 +218,7 @@ def unsupervised_selection(
 
 
 BLIND = "blind"
-"""What takes part in a contest as a choice that looks at nothing."""
+"""The name in a contest of a choice without any information."""
 
 
 def compare_choices(
@@ -228,7 +228,7 @@ def compare_choices(
 ) -> Contest:
     """The contest between choices by unsupervised scores, and `BLIND`.
 
-    By their success, averaged over data sets and scores; see `unsupervised_selection`.
+    It is by their success, averaged over data sets and scores; see `unsupervised_selection`.
     """
     data, choices = _rate_choices(table, None, scores, names)
     if not choices:
@@ -251,20 +251,20 @@ def rate_rules(
     scores: str | Sequence[str] = DISENTANGLEMENT,
     names: Names = PAPER_NAMES,
 ) -> DataFrame:
-    """Which setting each rule picks without labels, and whether it loses less than a blind choice.
+    """The setting that each rule picks without labels, and whether the rule beats a blind choice.
 
-    A rule picks one setting for each seed, as in `unsupervised_selection`; the setting given is the
-    one it picks most often. The regret of a blind choice is 1. That a rule beats it is told at
-    2.5 % for all rules of a data set and a score together, see `hold_contest`.
+    A rule picks one setting for each seed, as in `unsupervised_selection`; the returned setting is
+    its most frequent pick. The regret of a blind choice is 1. A rule beats it at the level of 2.5 %
+    for all rules of a data set and a score together, see `hold_contest`.
 
     Args:
-        table: wide scores that hold the unsupervised columns too.
-        scores: columns to do well in.
-        names: of which scores less is better.
+        table: wide scores that include the unsupervised columns.
+        scores: the target columns.
+        names: the scores for which less is better.
 
     Returns:
         A row per data set, rule and score: dataset, by, score, method, setting, num_picked (seeds
-        in which it is that setting), regret, low, high (of the regret), beats_blind, num_seeds.
+        with that pick), regret, low, high (of the regret), beats_blind, num_seeds.
     """
     data, choices = _rate_choices(table, None, scores, names)
     rows = []
@@ -289,15 +289,15 @@ def rate_rules(
 
 
 class _Choices(NamedTuple):
-    """What choosing by each unsupervised score brings on one data set, (choices, scores).
+    """The outcome of choosing by each unsupervised score on one data set, (choices, scores).
 
     Attributes:
         by: the unsupervised scores.
-        success: for any counts of the seeds.
-        regret: likewise.
+        success: the success, for any counts of the seeds.
+        regret: the regret, for any counts of the seeds.
         blind: (scores,), the success of a blind choice.
-        num_seeds: the fewest of a setting.
-        picked: (choices, settings), in how many seeds each setting is chosen.
+        num_seeds: the smallest number of seeds of a setting.
+        picked: (choices, settings), the number of seeds in which each setting is chosen.
     """
 
     by: list[str]
@@ -336,21 +336,21 @@ def _rate_choices(
 
 
 class Outcome(NamedTuple):
-    """What a choice would bring, (targets, settings, seeds), NaN where there is no model."""
+    """The outcome of a choice, (targets, settings, seeds), NaN if there is no model."""
 
     success: np.ndarray
     regret: np.ndarray
 
 
 def _choose_best(values: np.ndarray) -> np.ndarray:
-    """The chance of each setting to be chosen, as the best of its seed (ties: evenly)."""
+    """The probability that each setting is chosen as the best of its seed; ties share evenly."""
     best = values.max(axis=1, keepdims=True, initial=-np.inf, where=np.isfinite(values))
     chosen = (values == best).astype(float)
     return chosen / np.maximum(chosen.sum(axis=1, keepdims=True), 1)
 
 
 def _rate_settings(values: np.ndarray) -> Outcome:
-    """What each setting would bring, from scores (targets, settings, seeds); more is better."""
+    """The outcome of each setting, from scores (targets, settings, seeds); more is better."""
     there = np.isfinite(values)
     num_settings = np.maximum(there.sum(axis=1, keepdims=True), 1)
     # How many settings a setting is no worse than: its highest rank among them.
@@ -367,21 +367,21 @@ def _rate_settings(values: np.ndarray) -> Outcome:
 class _Transfer:
     """Mean outcome of choices, (sources, targets), for any counts of the seeds.
 
-    Source i takes setting x at seed s with chance p[i, x, s]; at target j and seed t that brings
-    o[j, x, t]. Where seed s counts w[s] times, the mean outcome at other seeds is::
+    Source i chooses setting x at seed s with probability p[i, x, s]; at target j and seed t its
+    outcome is o[j, x, t]. If seed s counts w[s] times, the mean outcome at other seeds is::
 
         sum over s != t and x of w[s] w[t] p[i, x, s] o[j, x, t]
           = sum over x of P[i, x] O[j, x]  -  sum over s of w[s]^2 same[s, i, j]
 
         P = sum over s of w[s] p[.., s],  O likewise,  same[s, i, j] = sum over x of p o, both at s
 
-    and at the choice's own seed it is the sum over s of w[s] same[s, i, j]; either is divided by
-    what it would be if every outcome that is there were 1.
+    and at the choice's own seed it is the sum over s of w[s] same[s, i, j]. Both are divided by
+    their value if every existing outcome were 1.
 
     Args:
-        choices: p (sources, settings, seeds) of `_choose_best`.
-        outcome: o (targets, settings, seeds) of one of `_rate_settings`.
-        to_other_seeds: whether a choice meets all other seeds, or its own.
+        choices: p (sources, settings, seeds) from `_choose_best`.
+        outcome: o (targets, settings, seeds), one of `_rate_settings`.
+        to_other_seeds: whether a choice is used at all other seeds, or at its own.
     """
 
     def __init__(self, choices: np.ndarray, outcome: np.ndarray, to_other_seeds: bool):

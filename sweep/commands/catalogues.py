@@ -1,4 +1,4 @@
-"""`teasel list`: what a grid may name, kind by kind; packages that are installed add to it."""
+"""`teasel list`: what a grid can name, by kind, with the entries of installed packages."""
 
 import argparse
 import inspect
@@ -11,11 +11,11 @@ Facts = dict[str, Any]
 
 
 class Kind(NamedTuple):
-    """What a grid may name under one of its keys.
+    """A kind of entry that a grid can name.
 
     Attributes:
-        what: What these are.
-        describe: Facts of each entry by its name, in one or more groups by the group's name.
+        what: A description of the kind.
+        describe: Returns the facts of each entry by name, grouped by the name of the group.
     """
 
     what: str
@@ -25,13 +25,17 @@ class Kind(NamedTuple):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `teasel list`."""
     parser.add_argument(
-        "what", metavar="WHAT", nargs="?", choices=tuple(KINDS), help=f"one of: {', '.join(KINDS)}"
+        "what",
+        metavar="WHAT",
+        nargs="?",
+        choices=tuple(KINDS),
+        help=f"what to list: {', '.join(KINDS)}",
     )
     add_json(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Prints every entry of one kind, or the kinds that there are."""
+    """Prints every entry of one kind, or the available kinds."""
     report = Report(arguments.json)
     if arguments.what is None:
         for name, kind in KINDS.items():
@@ -53,7 +57,7 @@ def _add_entry(report: Report, group: str, name: str, facts: Facts) -> None:
     report.add(": ".join(filter(None, [f"{name}{mark}", facts["description"]])))
     for argument, about in facts.get("hyperparameters", {}).items():
         default = about["default"]
-        by_default = "" if default is None else f"; by default {default:g}"
+        by_default = "" if default is None else f"; default {default:g}"
         report.add(f"  {argument}: {about['bounds']}{by_default}")
     if values := ", ".join(f"{key}={value}" for key, value in facts.get("parameters", {}).items()):
         report.add(f"  {values}")
@@ -146,7 +150,7 @@ def _priors() -> dict[str, dict[str, Facts]]:
 
 
 def _first_line(function: object) -> str:
-    """What a docstring says first, without the word that says that a function returns it."""
+    """The first line of a docstring, without a leading "Returns"."""
     line = (inspect.getdoc(function) or "").partition("\n")[0]
     return line.removeprefix("Returns ").rstrip(".")
 
@@ -158,4 +162,4 @@ KINDS = {
     "likelihoods": Kind("likelihoods, for the setting `likelihood`", _likelihoods),
     "priors": Kind("priors, for the setting `prior`", _priors),
 }
-"""What can be listed; `teasel data list` has the data sets."""
+"""What can be listed. `teasel data list` lists the data sets."""

@@ -1,4 +1,4 @@
-"""What is damaged, gone, double or no number in a results folder."""
+"""Finds what is damaged, missing, duplicate or not a number in a results folder."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -33,10 +33,10 @@ NUMBERS = {
     "pictures": [],
     "failures": [],
 }
-"""The columns that an attempt at the same thing must repeat, and that hold numbers."""
+"""Columns of numbers, which must be equal in every attempt at the same work."""
 
 _BOUND = ("reconstruction", "kl", "elbo")
-"""Of these a model has all or none."""
+"""A model has all of these or none."""
 
 _TRIALS = ["dataset", "method", "status", "steps", "attempt_id"]
 
@@ -45,10 +45,10 @@ class Findings(NamedTuple):
     """What is wrong with a results folder.
 
     Attributes:
-        lines: What was found, by its kind.
-        damaged: Files that are not what was written, or belong to something else.
+        lines: The findings, by kind.
+        damaged: Files whose content is not what was written, or belongs elsewhere.
         lost: Trained trials whose codes or parameters are gone, with the attempts that wrote them.
-        unsealed: Files that carry no digest, as earlier versions and others write them.
+        unsealed: Files without a digest, written by an earlier version or another program.
     """
 
     lines: dict[str, list[str]]
@@ -58,10 +58,10 @@ class Findings(NamedTuple):
 
 
 def verify(results: Results) -> Findings:
-    """Reads every file of a results folder, and holds its tables against each other.
+    """Reads every file of a results folder and checks the tables against each other.
 
-    True of a study that is running, too: what a row of `trials` stands for was written before it,
-    and is looked for after it.
+    A study may be running: the files of a trial are written before its row in `trials`, and are
+    looked for after the row was read.
 
     Raises:
         ResultsError: If there is no study.
@@ -72,7 +72,7 @@ def verify(results: Results) -> Findings:
 
 
 class _Check:
-    """One look at a results folder."""
+    """One check of a results folder."""
 
     def __init__(self, results: Results) -> None:
         self._results = results
@@ -102,7 +102,7 @@ class _Check:
         return self._found
 
     def _small_files(self) -> None:
-        """Files beside tables, codes and models: all of them can be made again."""
+        """Checks the other files, all of which can be made again."""
         store = self._store
         for folder in ("checkpoints", "codes", "running", "running/drivers", "tables"):
             for file in store.files(folder):
@@ -111,17 +111,17 @@ class _Check:
                 )
 
     def _try(self, file: str, look: Callable[[], Any]) -> Any:
-        """What `look` gives; None if there is no such file, or with a finding."""
+        """The result of `look`; None if the file is missing, or if it is damaged (a finding)."""
         try:
             return self._try_listed(file, look) if is_plain(file) else None
         except MissingFileError:
             return None
 
     def _try_listed(self, file: str, look: Callable[[], Any]) -> Any:
-        """What `look` gives; None, and a finding, if the file is damaged.
+        """The result of `look`; None, with a finding, if the file is damaged.
 
         Raises:
-            MissingFileError: If the file was folded since it was listed.
+            MissingFileError: If the file was folded after it was listed.
         """
         try:
             return look()
@@ -135,7 +135,7 @@ class _Check:
         self._found.lines[kind].append(line)
 
     def _read(self, file: str, look: Callable[[pq.ParquetFile], Any]) -> Any:
-        """What `look` makes of a Parquet file that was listed; None, and a finding, if damaged."""
+        """The result of `look` for a listed Parquet file; None, with a finding, if damaged."""
         return self._try_listed(file, lambda: self._store.parquet(file, look))
 
     def _damaged(self, file: str, reason: str) -> None:
@@ -143,7 +143,7 @@ class _Check:
         self._say("damaged", f"{file}: {reason}")
 
     def _files(self, folder: str) -> list[str]:
-        """The files of a folder; one that its manifest names in vain is a finding."""
+        """The files of a folder. A file that is missing but in its manifest is a finding."""
         named = self._try(f"{folder}/{MANIFEST}", lambda: manifest(self._store, folder))
         if named is None:  # damaged: nothing says what was folded
             found = self._store.files(folder, ".parquet")
@@ -152,13 +152,13 @@ class _Check:
         gone = [file for file in named if file not in files]
         for file in gone and manifest(self._store, folder):  # another one, if they were folded
             if file in gone:
-                self._damaged(file, "there is no such file, and a manifest names it")
+                self._damaged(file, "the file is missing, but a manifest names it")
         return files
 
     # Rows
 
     def _table(self, name: str, columns: Iterable[str] = ()) -> pa.Table:
-        """What stands in a table: what identifies a row, its numbers, and these columns."""
+        """The rows of a table, with its identity columns, its numbers and these columns."""
         wanted = [*IDENTITY[name], *NUMBERS[name], *columns]
         found = [to_table(name, []).select(wanted)]
         for file in self._files(f"tables/{name}"):
@@ -172,7 +172,7 @@ class _Check:
         return whole
 
     def _repeated(self, table: pa.Table, name: str) -> None:
-        """Rows that two attempts wrote, and those to which they gave different numbers."""
+        """Finds rows that two attempts wrote, and rows where their numbers differ."""
         extra, lines = compare_repeated(table, name)
         if extra:
             self._say("rows that stand twice", f"tables/{name}: {extra:,}")
@@ -192,7 +192,7 @@ class _Check:
                 self._say("no number", f"tables/{name}: {which}: {number}")
 
     def _lack(self, what: str, table: pa.Table, there: set[str], kind: str) -> None:
-        """Trials of `table` that are not among those that are `there`."""
+        """Finds trials of `table` that are not in `there`."""
         for trial_id in sorted(_ids(table) - there):
             self._say(kind, f"trial {trial_id} has no {what}")
 
@@ -232,32 +232,30 @@ class _Check:
 
     def _gone(self, trial_id: str, what: str, attempt_id: str) -> None:
         self._found.lost[trial_id] = attempt_id
-        self._say(
-            "gone", f"trial {trial_id}: its {what}, which the attempt {attempt_id} had written"
-        )
+        self._say("gone", f"trial {trial_id}: its {what}, written by the attempt {attempt_id}")
 
     def _parameters(self, file: str) -> set[str]:
-        """The trials in a file of parameters, as its header says."""
+        """The trials in a file of parameters, read from its header."""
         content = self._store.read(file)
         try:
             header = read_tensors_header(lambda num: content[:num], len(content))
         except ValueError as error:
-            raise self._store.damaged(file, f"its header is no header: {error}") from error
+            raise self._store.damaged(file, f"its header is not valid: {error}") from error
         if len(content) != header.num_bytes:
-            size = f"{len(content):,} bytes, and should have {header.num_bytes:,}"
+            size = f"it has {len(content):,} bytes and should have {header.num_bytes:,}"
             raise self._store.damaged(file, size)
         return {name.partition("/")[0] for name in header.names}
 
 
 def _keeps(study: Study, what: str) -> pc.Expression:
-    """Which rows of `trials` are of methods that keep their parameters, or their codes."""
+    """The filter for rows of `trials` whose method keeps its parameters, or its codes."""
     facts = study.catalogue["methods"].items()
     without = [name for name, each in facts if what not in each.get("keeps", ())]
     return ~pc.field("method").isin(pa.array(without, pa.string()))
 
 
 def compare_repeated(table: pa.Table, name: str) -> tuple[int, list[str]]:
-    """How many rows stand twice in a table, and a line for each of which the numbers differ."""
+    """The number of duplicate rows in a table, and a line for each whose numbers differ."""
     identity, numbers = IDENTITY[name], NUMBERS[name]
     extremes = [(number, kind) for number in numbers for kind in ("min", "max")]
     counted = table.append_column("_row", pa.array(np.arange(len(table))))
@@ -286,7 +284,7 @@ def _as_dictionaries(table: pa.Table, columns: Iterable[str]) -> pa.Table:
 
 
 def _codes_of(parquet: pq.ParquetFile) -> list[tuple[str, bool]]:
-    """The trial of each row group, and whether its codes are numbers."""
+    """The trial of each row group, and whether its codes contain no NaN."""
     found = []
     for group in range(parquet.num_row_groups):
         rows = parquet.read_row_group(group)

@@ -1,4 +1,4 @@
-"""What the commands share: exit codes, the arguments of several of them, and how they report."""
+"""What the commands share: exit codes, common arguments and the printing of reports."""
 
 import argparse
 import contextlib
@@ -16,23 +16,23 @@ DONE, FAILED, BAD_INPUT, INTERRUPTED, BUG = range(5)
 EXIT_CODES = {
     DONE: "done",
     FAILED: "some trials failed, or `verify` has findings",
-    BAD_INPUT: "something to mend",
-    INTERRUPTED: "interrupted, the same command goes on",
+    BAD_INPUT: "something to fix first",
+    INTERRUPTED: "interrupted; the same command resumes",
     BUG: "a bug",
 }
-"""What each exit code means; docs/commands.md has the same table."""
+"""The meaning of each exit code. docs/commands.md has the same table."""
 
 
 def show(text: str, stream: IO[str] | None = None) -> None:
-    """Prints a text that may be a stranger's: it cannot steer the terminal. Nobody else prints."""
+    """Prints text, with control characters escaped. No other function prints."""
     print(printable(text), file=stream, flush=stream is not None)
 
 
 class Report:
-    """What a command finds: lines for people as they come, or facts as one JSON object.
+    """The output of a command: lines, printed at once, or one JSON object, printed at the end.
 
     Args:
-        as_json: Whether JSON was asked for; nothing else stands on the output then.
+        as_json: Whether to print the JSON object and nothing else.
     """
 
     def __init__(self, as_json: bool = False) -> None:
@@ -40,24 +40,24 @@ class Report:
         self._facts: dict[str, Any] = {}
 
     def add(self, line: str = "", **facts: Any) -> None:
-        """Says something: the line at once if there is one, or the facts in the end."""
+        """Prints the line now, or keeps the facts for the JSON object."""
         self._facts |= facts
         if line and not self._as_json:
             show(line)
 
     def end(self) -> None:
-        """Prints the JSON, if that was asked for."""
+        """Prints the JSON object, if JSON was requested."""
         if self._as_json:
             show_json(self._facts)
 
 
 def show_json(value: Any) -> None:
-    """Prints a value as JSON; what is no finite number, and JSON cannot say, becomes null."""
+    """Prints a value as JSON; NaN and infinity, which JSON cannot express, become null."""
     show(json.dumps(to_json(value), indent=1))
 
 
 def to_json(value: Any) -> Any:
-    """A value that JSON can say: what is no finite number is None."""
+    """Returns a value that JSON can express: NaN and infinity become None."""
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
@@ -70,14 +70,14 @@ def to_json(value: Any) -> Any:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser of which every command takes --quiet and --verbose, and that corrects names."""
+    """A parser that adds --quiet and --verbose to every command and corrects unknown names."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         loudness = self.add_mutually_exclusive_group()
         for name, level, what in (
-            ("--quiet", logging.WARNING, "say only what was asked for, warnings and errors"),
-            ("--verbose", logging.DEBUG, "begin every message with its time, show tracebacks"),
+            ("--quiet", logging.WARNING, "print only results, warnings and errors"),
+            ("--verbose", logging.DEBUG, "print times with messages, and tracebacks with errors"),
         ):
             loudness.add_argument(
                 name,
@@ -89,7 +89,7 @@ class Parser(argparse.ArgumentParser):
             )
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # type: ignore[override]
-        """As argparse does; an option that there is not is an error that names the nearest."""
+        """Parses as argparse does, but reports an unknown option with the nearest known one."""
         found, rest = super().parse_known_args(args, namespace)
         for option in (word.partition("=")[0] for word in rest if word.startswith("-")):
             known = re.findall(r"--[\w-]+", self.format_usage())
@@ -97,7 +97,7 @@ class Parser(argparse.ArgumentParser):
         return found, rest
 
     def error(self, message: str) -> Any:
-        """Prints what is wrong and ends with code 2; names what a wrong choice may have meant."""
+        """Prints the error and exits with code 2; suggests a name for an unknown choice."""
         if wrong := re.match(
             r"(argument .+): invalid choice: '(.*?)' \(choose from (.*)\)", message
         ):
@@ -115,65 +115,65 @@ class Command(Protocol):
         ...
 
     def main(self, arguments: argparse.Namespace) -> int:
-        """Does what the command is for and returns the exit code."""
+        """Runs the command and returns its exit code."""
         ...
 
 
 def add_results(parser: argparse.ArgumentParser) -> None:
-    """Adds the results folder that a command reads."""
+    """Adds the argument for the results folder."""
     parser.add_argument("results", metavar="DIR", help="the results folder")
 
 
 def add_grids(parser: argparse.ArgumentParser, nargs: str = "+") -> None:
-    """Adds the grids that a command is about, and a selection of their trials."""
+    """Adds the arguments for the grids, changes to them and a selection of their trials."""
     parser.add_argument(
-        "grid", metavar="GRID", nargs=nargs, help="a packaged grid's name, or a file"
+        "grid", metavar="GRID", nargs=nargs, help="name of a packaged grid, or a YAML file"
     )
     parser.add_argument(
-        "--select", metavar="EXPR", help="only these trials, as in 'method=beta_vae,seed<5'"
+        "--select", metavar="EXPR", help="only these trials, e.g. 'method=beta_vae,seed<5'"
     )
     parser.add_argument(
         "--set",
         metavar="KEY=VALUE",
         action="append",
         default=[],
-        help="another value in the grid, as in 'training.steps=1000'; may be repeated",
+        help="change a value in the grid, e.g. 'training.steps=1000'; can be repeated",
     )
 
 
 class _Names(argparse.Action):
-    """Names apart, or joined by commas, or both: always the list."""
+    """Collects names, separated by spaces or commas, in one list."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option: Any = None) -> None:
         setattr(namespace, self.dest, [n for value in values for n in value.split(",") if n])
 
 
 def add_metrics(parser: argparse.ArgumentParser, what: str, required: bool = False) -> None:
-    """Adds the names of metrics."""
+    """Adds the argument for the names of metrics."""
     parser.add_argument(
         "--metrics", metavar="NAME", nargs="+", action=_Names, required=required, help=what
     )
 
 
 def add_json(parser: argparse._ActionsContainer) -> None:
-    """Adds the choice between lines and JSON of a command that reports."""
+    """Adds the choice between lines and JSON."""
     parser.add_argument(
-        "--json", action="store_true", help="print JSON, as docs/commands.md describes it"
+        "--json", action="store_true", help="print JSON (described in docs/commands.md)"
     )
 
 
 def add_ray(parser: argparse.ArgumentParser) -> None:
-    """Adds the address of a Ray cluster."""
-    parser.add_argument("--address", metavar="RAY", help="a running Ray cluster's address")
+    """Adds the argument for the address of a Ray cluster."""
+    parser.add_argument("--address", metavar="RAY", help="address of a running Ray cluster")
 
 
 def at_least(least: float, kind: Callable[[str], float]) -> Callable[[str], float]:
-    """The type of an argument that must not be less."""
+    """The type of an argument with a least value."""
 
     def parse(text: str) -> float:
         with contextlib.suppress(ValueError):
             if (value := kind(text)) >= least:
                 return value
-        raise argparse.ArgumentTypeError(f"expected {least} or more, got {text}")
+        raise argparse.ArgumentTypeError(f"expected a number of at least {least}, got {text}")
 
     return parse

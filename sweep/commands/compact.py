@@ -1,4 +1,4 @@
-"""`teasel compact`: folds the many small files of a results folder into few."""
+"""`teasel compact`: combines the many small files of a results folder into a few."""
 
 import argparse
 
@@ -15,17 +15,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Folds the files and prints what became of them."""
+    """Combines the files and prints how many are left."""
     print_compacted(arguments.results)
     return DONE
 
 
 def print_compacted(uri: str) -> None:
-    """Folds a results folder's files and prints what became of them; safe while a study runs.
+    """Combines a folder's files and prints how many are left. This is safe while a study runs.
 
     Raises:
         ResultsError: If there is no study.
-        StoreError: If a file is damaged, or the folder cannot be written; nothing is lost then.
+        StoreError: If a file is damaged or the folder cannot be written. Nothing is lost then.
     """
     results = Results(uri)
     _ = results.study

@@ -1,4 +1,4 @@
-"""`teasel data`: what is there of every data set, and how the rest gets there."""
+"""`teasel data`: lists which data sets are present and how to get the rest, or prepares one."""
 
 import argparse
 
@@ -10,12 +10,12 @@ from .command_line import DONE, Report, add_json, show
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `teasel data`."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    what = "say what is there, what is missing, how to get it"
+    what = "list the data sets, with what is present, what is missing and how to get it"
     add_json(actions.add_parser("list", help=what, description=what))
-    what = "download or draw a data set into the cache"
+    what = "download or render a data set into the cache"
     example = "example: teasel data prepare dsprites"
     prepare = actions.add_parser("prepare", help=what, description=what, epilog=example)
-    prepare.add_argument("name", metavar="NAME", help="a data set of the catalogue")
+    prepare.add_argument("name", metavar="NAME", help="name of a data set in the catalogue")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -28,7 +28,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def print_datasets(as_json: bool = False) -> None:
-    """Prints what is there of every data set, and how to get what is missing."""
+    """Prints what is present of every data set, and how to get what is missing."""
     report, datasets = Report(as_json), {}
     for name, dataset in DATASETS.items():
         status = dataset.status()
@@ -43,11 +43,11 @@ def print_datasets(as_json: bool = False) -> None:
 
 
 def prepare(name: str) -> None:
-    """Makes the cache of a data set, downloading what is missing, and prints what it is.
+    """Fills the cache of a data set, downloading what is missing, and describes the data set.
 
     Raises:
         UnknownNameError: If there is no such data set.
-        DataError: If its files cannot be had.
+        DataError: If its files cannot be obtained.
     """
     if name not in DATASETS:
         raise UnknownNameError("data set", name, DATASETS)

@@ -1,4 +1,4 @@
-"""`teasel failures`: what failed, grouped by exception, from a folder's files alone."""
+"""`teasel failures`: lists what failed, grouped by exception, from a folder's files alone."""
 
 import argparse
 
@@ -25,7 +25,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def print_failures(uri: str, as_json: bool = False) -> None:
-    """Prints every kind of failure once: how often, when last, its traceback and its log.
+    """Prints each kind of failure once: how often it occurred, last time, traceback and log.
 
     Args:
         uri: The results folder.

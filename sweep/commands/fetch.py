@@ -1,4 +1,4 @@
-"""`teasel fetch`: takes a published results folder in, and verifies every byte of it."""
+"""`teasel fetch`: downloads a published results folder and verifies every byte of it."""
 
 import argparse
 
@@ -13,17 +13,17 @@ from .command_line import DONE, Report, add_json
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `teasel fetch`."""
     parser.add_argument(
-        "uri", metavar="URI", help="a published folder, or a .zip or .tar of it: a path or address"
+        "uri", metavar="URI", help="path or address of a published folder, or of its .zip or .tar"
     )
-    parser.add_argument("results", metavar="DIR", help="a new local folder")
+    parser.add_argument("results", metavar="DIR", help="a new local folder to write")
     parser.add_argument(
-        "--sha256", metavar="HEX", help="of its checksums.txt, if you know it from elsewhere"
+        "--sha256", metavar="HEX", help="expected SHA-256 of its checksums.txt, if you know it"
     )
     add_json(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Fetches the folder, and prints what is in it."""
+    """Fetches the folder and prints a summary."""
     fetched = fetch(arguments.uri, arguments.results, arguments.sha256)
     results = Results(arguments.results)
     study = read_study(results)
@@ -33,7 +33,7 @@ def main(arguments: argparse.Namespace) -> int:
     report.add(
         f"{study.name}: {tally.say('trials are done')}; "
         f"{format_count(fetched.num_files, 'file')}, {fetched.num_bytes / 1e6:,.1f} MB in "
-        f"{results.uri}, each as its checksum says"
+        f"{results.uri}, all checksums correct"
     )
     report.end()
     return DONE

@@ -1,4 +1,4 @@
-"""`teasel forget`: takes trials out of a results folder, so that the next run makes them anew."""
+"""`teasel forget`: removes trials from a results folder, so that the next run makes them again."""
 
 import argparse
 import sys
@@ -25,13 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--select",
         metavar="EXPR",
         required=True,
-        help="which trials, as in 'trial_id=c33e4dd662144265' or 'method=beta_vae,beta=4'",
+        help="trials to remove, e.g. 'trial_id=c33e4dd662144265' or 'method=beta_vae,beta=4'",
     )
     parser.add_argument("--yes", action="store_true", help="remove them without asking")
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Shows the trials, asks, and removes them."""
+    """Shows the trials, asks for confirmation and removes them."""
     results = Results(arguments.results)
     everything = read_study(results).wanted_trials()
     chosen = {
@@ -45,12 +45,12 @@ def main(arguments: argparse.Namespace) -> int:
     check_writable(results)
     with at_work(results, new_run_id()):
         forget(results, chosen)
-    show(f"Removed {format_count(len(chosen), 'trial')}; a run of the grid makes what is missing.")
+    show(f"Removed {format_count(len(chosen), 'trial')}. Running the grid makes them again.")
     return DONE
 
 
 def _show(results: Results, chosen: Sequence[WantedTrial]) -> None:
-    """Prints what would be removed: the trials, and how far they are."""
+    """Prints the trials that would be removed, and their states."""
     tally = remaining(results, chosen).tally
     show(
         f"{results.uri}: {format_count(len(chosen), 'trial')}, with scores, codes and models "
@@ -64,5 +64,5 @@ def _show(results: Results, chosen: Sequence[WantedTrial]) -> None:
 
 
 def _agrees() -> bool:
-    """Whether the user, if there is one, wants it."""
+    """Whether the user, if there is one, confirms."""
     return sys.stdin.isatty() and input("Remove them? [y/N] ").strip().lower() in ("y", "yes")

@@ -1,4 +1,4 @@
-"""`teasel merge`: unites results folders of one study, made on several machines."""
+"""`teasel merge`: merges results folders of one study, made on several machines."""
 
 import argparse
 import hashlib
@@ -28,33 +28,35 @@ _TABLES = ("curves", "pictures", "failures", "scores", "trials")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `teasel merge`."""
-    parser.add_argument("results", metavar="DIR", nargs="+", help="results folders of one study")
     parser.add_argument(
-        "--into", metavar="DIR", required=True, help="a new folder, or one of this study"
+        "results", metavar="DIR", nargs="+", help="results folders of one study to merge"
+    )
+    parser.add_argument(
+        "--into", metavar="DIR", required=True, help="target: a new folder, or one of this study"
     )
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Unites the folders, and prints what has become of them."""
+    """Merges the folders and prints how many trained trials the target holds."""
     num_trials = merge(arguments.results, arguments.into)
     folders = format_count(len(arguments.results), "folder")
-    show(f"{arguments.into}: {format_count(num_trials, 'trained trial')} of {folders}")
+    show(f"{arguments.into}: {format_count(num_trials, 'trained trial')} from {folders}")
     return DONE
 
 
 def merge(sources: Sequence[str | Path], into: str | Path) -> int:
-    """Unites results folders of one study; returns how many trained trials they have together.
+    """Merges results folders of one study; returns how many trained trials they have together.
 
-    The folders stay as they are. Whoever is killed leaves a folder without the rest of its study:
-    the same call goes on. What several folders have made stands once afterwards.
+    The sources are not changed. If the merge is killed, the target is incomplete, and the same call
+    resumes. A result that is in several folders is in the target once.
 
     Args:
         sources: The folders.
-        into: Where to: a new folder, or one of this study.
+        into: The target: a new folder, or one of this study.
 
     Raises:
-        ResultsError: If they are of several studies, or disagree in what they have made; nothing
-            is written then.
+        ResultsError: If they are of several studies, or their results disagree. Nothing is
+            written then.
         DriverError: If a driver is at work on one of them.
         StoreError: If a folder cannot be read or written.
     """
@@ -80,7 +82,7 @@ def merge(sources: Sequence[str | Path], into: str | Path) -> int:
 
 
 def _grid_text(folders: Sequence[Results]) -> str | None:
-    """The latest grid as it was written, of the first folder that has it."""
+    """The text of the latest grid, from the first folder that has one."""
     for folder in folders:
         try:
             return folder.store.read("study.yaml").decode()
@@ -90,10 +92,10 @@ def _grid_text(folders: Sequence[Results]) -> str | None:
 
 
 def _check_rows(folders: Sequence[Results]) -> None:
-    """Looks whether folders that have made the same have made it alike.
+    """Checks that results which are in several folders agree.
 
     Raises:
-        ResultsError: If not; says where.
+        ResultsError: If they differ; the message says where.
     """
     lines: list[str] = []
     for name in ("trials", "scores"):
@@ -106,22 +108,24 @@ def _check_rows(folders: Sequence[Results]) -> None:
         for dataset in {row["dataset"] for row in rows}:
             own = {row["data_fingerprint"] for row in rows if row["dataset"] == dataset} - {None}
             if own and own.isdisjoint(images.setdefault(dataset, own)):
-                lines.append(f"{dataset}: the images are others (`data_fingerprint`)")
+                lines.append(f"{dataset}: the images differ (`data_fingerprint`)")
     if lines:
         more = len(lines) - _MOST_LINES
         shown = "".join(f"\n  {line}" for line in lines[:_MOST_LINES])
         shown += f"\n  and {more:,} more" if more > 0 else ""
         where = " and ".join(folder.uri for folder in folders)
-        raise ResultsError(f"{where} disagree; `teasel forget` takes trials out of one:{shown}")
+        raise ResultsError(
+            f"{where} disagree. Remove these trials from one of them with `teasel forget`:{shown}"
+        )
 
 
 def _list_copies(sources: Sequence[Results], target: Results) -> list[tuple[Results, str, str]]:
-    """What is to be copied: whose file, its name, and its name at the target.
+    """The files to copy: the source, the name there and the name in the target.
 
-    A file that is there already, as a killed merge leaves it, is left out.
+    A file that an interrupted merge has copied already is left out.
 
     Raises:
-        ResultsError: If two folders have different files by one name that says what they hold.
+        ResultsError: If two folders have different files where one name means one content.
     """
     found: dict[str, Results] = {file: target for _, files in _files(target) for file in files}
     copies: list[tuple[Results, str, str]] = []
@@ -133,8 +137,8 @@ def _list_copies(sources: Sequence[Results], target: Results) -> list[tuple[Resu
                     continue
                 if holder is not None and not folder.startswith("tables/"):
                     raise ResultsError(
-                        f"{holder.uri} and {source.uri} have different files {file}: one has been "
-                        "changed since it was copied from the other, as `teasel forget` does"
+                        f"{file} differs between {holder.uri} and {source.uri}: one was changed "
+                        "after it was copied from the other, for example by `teasel forget`"
                     )
                 if holder is not None:
                     digest = hashlib.sha256(source.store.read(file)).hexdigest()[:8]
@@ -146,7 +150,7 @@ def _list_copies(sources: Sequence[Results], target: Results) -> list[tuple[Resu
 
 
 def _files(results: Results) -> Iterator[tuple[str, list[str]]]:
-    """The files that make up a study, folder by folder, in the order in which to copy them."""
+    """The files of a study, folder by folder, in the order in which to copy them."""
     for folder in (*results.code_folders(), *_FOLDERS, *(f"tables/{each}" for each in _TABLES)):
         suffix = ".parquet" if folder.startswith(("tables/", "representations/")) else ""
         files = results.store.files(folder, suffix)
@@ -154,7 +158,7 @@ def _files(results: Results) -> Iterator[tuple[str, list[str]]]:
 
 
 def _same(one: Results, other: Results, file: str) -> bool:
-    """Whether two folders have the same file; of Parquet, the same rows."""
+    """Whether a file is the same in two folders; Parquet files are compared by their rows."""
     if one.store.read(file) == other.store.read(file):
         return True
     if not file.endswith(".parquet"):

@@ -1,4 +1,4 @@
-"""`teasel plan`: what a grid stands for and what it costs, before anything is started."""
+"""`teasel plan`: shows what a grid contains and what it will cost, before anything starts."""
 
 import argparse
 import math
@@ -30,16 +30,20 @@ from .command_line import DONE, Report, add_grids, add_json, add_ray
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `teasel plan`."""
     add_grids(parser)
-    parser.add_argument("--results", metavar="DIR", help="count what is done there already")
+    parser.add_argument(
+        "--results", metavar="DIR", help="subtract what is already done in this folder"
+    )
     add_ray(parser)
     parser.add_argument(
-        "--device", choices=DEVICES, help="say what training takes of such an accelerator, too"
+        "--device",
+        choices=DEVICES,
+        help="also estimate memory and time to train on this accelerator",
     )
     add_json(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Prints what the grids stand for, and what they cost."""
+    """Prints what the grids contain and what they cost."""
     print_plan(
         arguments.grid,
         arguments.select,
@@ -53,12 +57,12 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 class Cluster(NamedTuple):
-    """What a plan is made for.
+    """The machines that a plan is made for.
 
     Attributes:
-        machines: What each offers.
-        accelerator_bytes: The memory that a pack has on an accelerator.
-        missing: The files of data sets that are not there.
+        machines: What each machine offers.
+        accelerator_bytes: The memory available to a pack on an accelerator.
+        missing: The data set files that are missing.
     """
 
     machines: list[Demand]
@@ -75,26 +79,25 @@ def print_plan(
     changes: Sequence[str] = (),
     as_json: bool = False,
 ) -> None:
-    """Prints what the grids stand for: trials, packs, programs, hours and bytes.
+    """Prints what the grids contain and cost: trials, packs, programs, hours and bytes.
 
     Args:
         names: Packaged grids, or YAML files.
         select: Only the trials that meet these conditions.
-        uri: A results folder whose finished trials are not counted again.
+        uri: A results folder whose finished trials are subtracted.
         ray_address: A running Ray cluster to plan for; by default this machine's CPUs.
-        device: A key of `DEVICES`, of which is said what training takes.
-        changes: Other values in the grids, each as in ``training.steps=1000``.
+        device: A key of `DEVICES`: the accelerator whose memory and training time are estimated.
+        changes: Changes to values in the grids, each like ``training.steps=1000``.
         as_json: Whether to print JSON instead of lines.
 
     Raises:
         ConfigError: If a grid is wrong.
         SelectionError: If the selection is wrong.
-        ResultsError: If the grids cannot stand in one results folder, or the one given cannot be
-            read.
-        PreflightError: If a method cannot be traced, or a file of a data set is wrong; nothing is
+        ResultsError: If the grids cannot share a results folder, or the folder cannot be read.
+        PreflightError: If a method cannot be traced, or a file of a data set is wrong. Nothing is
             printed then.
-        MissingFilesError: If all that is missing are files of published data sets: the plan is
-            printed all the same.
+        MissingFilesError: If the only problem is that files of published data sets are missing.
+            The plan is printed first.
         ClusterError: If there is no Ray at the address.
     """
     loaded = [load_grid(name, changes) for name in names]
@@ -162,8 +165,8 @@ def print_plan(
     cells = {cell_of(trial) for trial in untrained if trial.training.steps}
     if demand.gpus and not cells <= measured.keys():
         report.add(
-            f"about {_hours(bill.score_seconds)} core-hours to score; to train, not known before\n"
-            "  each data set and method has trained a pack on an accelerator here",
+            f"about {_hours(bill.score_seconds)} core-hours to score; training time is unknown "
+            "until\n  each data set and method has trained a pack on an accelerator here",
             cost=bill._replace(train_seconds=math.nan)._asdict() | {"seconds": None},
         )
     else:
@@ -179,12 +182,12 @@ def print_plan(
 
 
 def _here(left: Remaining) -> Cluster:
-    """This machine, which has looked at the methods and the data sets."""
+    """This machine, after it has checked the methods and the data sets."""
     return Cluster([Demand(cpus=os.cpu_count() or 1)], None, _find_missing(left))
 
 
 def _cluster(ray_address: str, left: Remaining, share: float) -> Cluster:
-    """A running cluster, whose nodes have looked at the methods and the data sets."""
+    """A running cluster, after its nodes have checked the methods and the data sets."""
     from ..schedule.ray import RayExecutor
 
     executor = RayExecutor(ray_address)
@@ -206,7 +209,7 @@ def _find_missing(
 
 
 def _add_places(report: Report, machines: Sequence[Demand], demand: Demand, slots: int) -> None:
-    """Whether the packs can be placed, and how many at a time."""
+    """Adds whether packs can be placed, and how many at a time."""
     need = f"{demand.cpus:g} CPU" + (f" and {demand.gpus:g} accelerator" if demand.gpus else "")
     cpus, gpus = (sum(getattr(each, kind) for each in machines) for kind in ("cpus", "gpus"))
     offer = f"{len(machines)} machine{'s' * (len(machines) != 1)} with {cpus:g} CPUs"
@@ -222,7 +225,7 @@ def _add_places(report: Report, machines: Sequence[Demand], demand: Demand, slot
 
 
 def _add_hours(report: Report, bill: Cost, measured: bool, slots: int | None, cores: int) -> None:
-    """How long it takes: on cores alone, or on accelerators with cores that score beside them."""
+    """Adds the time needed, on cores alone or on accelerators while cores score."""
     if slots is None:
         unit, where = "core-hours", f"{cores} cores"
         seconds = (bill.train_seconds + bill.score_seconds) / cores
@@ -238,7 +241,7 @@ def _add_hours(report: Report, bill: Cost, measured: bool, slots: int | None, co
 
 
 def _add_memory(report: Report, trials: Sequence[Trial]) -> None:
-    """What the largest pack needs here, and what it would need on an accelerator."""
+    """Adds the memory that the largest pack needs on a CPU and on an accelerator."""
     for where, platform in (("a CPU", "cpu"), ("an accelerator", "gpu")):
         memory = memory_of(trials[0], len(trials), platform)
         report.add(
@@ -251,7 +254,7 @@ def _add_memory(report: Report, trials: Sequence[Trial]) -> None:
 
 
 def _add_device(report: Report, name: str, trials: Sequence[Trial]) -> None:
-    """What training takes of an accelerator that need not be there."""
+    """Adds an estimate for an accelerator that need not be present."""
     device = DEVICES[name]
     found = plan_device(device, trials)
     report.add(
@@ -259,9 +262,9 @@ def _add_device(report: Report, name: str, trials: Sequence[Trial]) -> None:
         f"{_mib(device.memory)}; a model-step moves {found.step_bytes / 1e6:,.0f} MB",
         device=found._asdict() | {"name": name},
     )
-    rate = "no such device was measured"
+    rate = "no speed was measured on this device"
     if found.seconds_as_measured is not None:
-        rate = f"{_hours(found.seconds_as_measured)} at the rate that was measured on one"
+        rate = f"{_hours(found.seconds_as_measured)} at the speed measured on one"
     report.add(
         f"  {_hours(found.seconds_at_best)} hours to train at its bandwidth of "
         f"{device.bandwidth / 1e12:g} TB/s; {rate}"

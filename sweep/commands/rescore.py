@@ -1,4 +1,4 @@
-"""`teasel rescore`: scores the models of a results folder by more metrics."""
+"""`teasel rescore`: scores the models of a results folder with more metrics."""
 
 import argparse
 import logging
@@ -33,12 +33,12 @@ logger = logging.getLogger("teasel")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `teasel rescore`."""
     add_results(parser)
-    add_metrics(parser, "names, of `teasel list metrics` and udr", required=True)
+    add_metrics(parser, "names from `teasel list metrics`, or udr", required=True)
     add_ray(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Scores the models and shows how far it is."""
+    """Scores the models and shows the progress."""
     progress = None if arguments.level > logging.INFO else sys.stdout
     summary = rescore(
         arguments.results, arguments.metrics, ray_address=arguments.address, progress=progress
@@ -53,19 +53,19 @@ def rescore(
     executor: Executor | None = None,
     progress: IO[str] | None = None,
 ) -> Summary:
-    """Scores every trained model of a results folder by more metrics, without training again.
+    """Scores every trained model of a results folder with more metrics, without training again.
 
-    What it has to say goes to ``logging.getLogger("teasel")``.
+    Messages go to ``logging.getLogger("teasel")``.
 
     Args:
         results: The results folder.
-        names: Metrics of the catalogue; they get their default parameters and the paper's seeds.
-        ray_address: A running Ray cluster; by default a Ray of our own on this machine.
-        executor: Who carries the work out; by default Ray.
-        progress: Where to show how far it is; by default nowhere.
+        names: Metrics in the catalogue. They get their default parameters and the paper's seeds.
+        ray_address: A running Ray cluster; by default Ray is started on this machine.
+        executor: What executes the tasks; by default Ray.
+        progress: Where to show the progress; by default nowhere.
 
     Raises:
-        PreflightError: If a data set cannot be opened; nothing is written then.
+        PreflightError: If a data set cannot be opened. Nothing is written then.
         UnknownNameError: If a metric, or a data set or a reference of the study, is not installed.
         ResultsError: If there is no study.
         StoreError: If the folder cannot be written.
@@ -107,12 +107,12 @@ def rescore(
 def _say_what_stands_alone(
     name: str, wanted: Iterable[WantedTrial], statuses: Mapping[str, str]
 ) -> None:
-    """Tells how many trained models a comparison leaves out, and why."""
+    """Warns how many trained models a comparison leaves out, and why."""
     done = [requests for trial, requests in wanted if statuses.get(trial.trial_id) == "done"]
     alone = sum(all(request.metric != name for request in requests) for requests in done)
     if alone:
         logger.warning(
-            "%s: not for %s of %d: it compares at least %d trained seeds of a setting",
+            "%s: not computed for %s of %d: it compares at least %d trained seeds of a setting",
             name,
             format_count(alone, "model"),
             len(done),
@@ -121,14 +121,14 @@ def _say_what_stands_alone(
 
 
 def _unscored(folder: Results, everything: Sequence[WantedTrial]) -> Remaining:
-    """What lacks scores of the trained models."""
+    """The trained models that lack scores."""
     left = remaining(folder, everything)
     untrained = {trial.trial_id for trial, _ in left.untrained}
     return left._replace(untrained=[], given_up=left.given_up - untrained)
 
 
 def _requests_of(grid: Resolved, names: Sequence[str]) -> dict[Cell, list[MetricRequest]]:
-    """The scores by these metrics that the models of each data set and method are to have."""
+    """The scores that the models of each data set and method need for these metrics."""
     requests = [
         request
         for kind in grid["representations"]
@@ -144,14 +144,19 @@ def _requests_of(grid: Resolved, names: Sequence[str]) -> dict[Cell, list[Metric
         possible = [r for r in requests if is_enough(offered, METRICS[r.metric].needs)]
         lacking = sorted({r.metric for r in requests} - {r.metric for r in possible})
         if lacking:
-            logger.warning("%s: not on %s: it offers %s", ", ".join(lacking), data["name"], offered)
+            logger.warning(
+                "%s: not computed on %s, which offers %s",
+                ", ".join(lacking),
+                data["name"],
+                offered,
+            )
         for method in grid["methods"]:
             found[data["name"], method] = list(select_requests(method, possible))
     return found
 
 
 def _check_installed(unscored: Iterable[WantedTrial], names: CatalogueSection) -> None:
-    """Looks for what the scoring of these trials needs: images, and the codes of references.
+    """Checks for what scoring these trials needs: images, and the codes of references.
 
     Raises:
         UnknownNameError: If a data set or a reference is not installed.

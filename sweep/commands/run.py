@@ -1,4 +1,4 @@
-"""`teasel run`: from the names of grids to a finished results folder."""
+"""`teasel run`: turns grids into a finished results folder."""
 
 import argparse
 import contextlib
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("teasel")
 
 LOST_SIGNALS = {s for s in signal.Signals if s.name in ("SIGHUP", "SIGQUIT", "SIGXCPU")}
-"""Of a terminal that is gone or has had enough, and of a limit on CPU time."""
+"""Signals of a closed terminal, of its quit key and of a limit on CPU time."""
 
 TRIALS_DONE = "trials are done"
-"""What a run counts; a rescoring counts models."""
+"""What a run counts. A rescoring counts models."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,16 +54,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", metavar="DIR", help="folder or URI (default: results/STUDY)")
     add_ray(parser)
     parser.add_argument(
-        "--shard", metavar="N/COUNT", help="only this shard, as in 3/10; other drivers do the rest"
+        "--shard", metavar="N/COUNT", help="only this shard, e.g. 3/10; other drivers run the rest"
     )
     parser.add_argument(
         "--retry-failed",
         action="store_true",
-        help="make failed trials, and scores that are not defined, again",
+        help="run failed trials again, and compute undefined scores again",
     )
     failing = parser.add_mutually_exclusive_group()
     failing.add_argument(
-        "--keep-going", action="store_true", help="go on with the rest after a failure (default)"
+        "--keep-going", action="store_true", help="continue with the rest after a failure (default)"
     )
     failing.add_argument("--fail-fast", action="store_true", help="stop at the first failure")
     parser.add_argument(
@@ -71,12 +71,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         type=at_least(0, float),
         default=60.0,
-        help="how long workers may take to save when interrupted (default: 60)",
+        help="time that workers get to save when interrupted (default: 60)",
     )
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Runs the grids and shows how far they are."""
+    """Runs the grids and shows the progress."""
     summary = run(
         arguments.grid,
         results=arguments.results,
@@ -93,7 +93,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def exit_code(summary: Summary) -> int:
-    """The exit code that says how a run ended."""
+    """The exit code for the outcome of a run."""
     if summary.interrupted and summary.missing:
         return INTERRUPTED
     return FAILED if summary.failed or summary.missing else DONE
@@ -112,31 +112,32 @@ def run(
     retry_failed: bool = False,
     changes: Sequence[str] = (),
 ) -> Summary:
-    """Does what is missing of some grids, and returns how it ended.
+    """Trains and scores what is missing from some grids, and returns the outcome.
 
-    What it has to say goes to ``logging.getLogger("teasel")``.
+    Messages go to ``logging.getLogger("teasel")``.
 
     Args:
         names: A packaged grid, a YAML file or a dict of the same keys; or several of one study.
         results: Folder or URI; by default ``results/<study>`` below the current folder.
         select: Only the trials that meet these conditions.
-        ray_address: A running Ray cluster; by default a Ray of our own on this machine.
+        ray_address: A running Ray cluster; by default Ray is started on this machine.
         fail_fast: Save and stop as soon as a trial has failed.
-        grace_seconds: How long workers may take to save when interrupted.
-        shard: Only this shard of the trials; other drivers do the others.
-        executor: Who carries the work out; by default Ray.
-        progress: Where to show how far the run is; by default nowhere.
-        retry_failed: Forget trials whose training has failed, and scores that are not defined, so
-            that they are made again. Not of a shard: that rewrites files which all shards share.
-        changes: Other values in the grids, each as in ``training.steps=1000``.
+        grace_seconds: The time that workers get to save when interrupted.
+        shard: Only this shard of the trials; other drivers run the others.
+        executor: What executes the tasks; by default Ray.
+        progress: Where to show the progress; by default nowhere.
+        retry_failed: Forget failed trials and undefined scores, so that they are made again. Not
+            allowed with a shard, because it rewrites files that all shards share.
+        changes: Changes to values in the grids, each like ``training.steps=1000``.
 
     Raises:
-        ConfigError: If a grid is wrong, or names what is not installed; nothing is written then.
-        PreflightError: If a method cannot be traced, or a data set not be opened; nothing is
+        ConfigError: If a grid is wrong, or names something that is not installed. Nothing is
             written then.
-        ResultsError: If the folder holds another study; nothing is written then.
-        DriverError: If another driver is at work on these trials, or may be on what is to be
-            forgotten; nothing is written then.
+        PreflightError: If a method cannot be traced or a data set cannot be opened. Nothing is
+            written then.
+        ResultsError: If the folder holds another study. Nothing is written then.
+        DriverError: If another driver is at work on these trials, or perhaps on what is to be
+            forgotten. Nothing is written then.
         StoreError: If the folder cannot be written.
         SelectionError: If the selection is wrong.
         ClusterError: If there is no Ray, or its nodes do not share the folder.
@@ -144,8 +145,8 @@ def run(
     """
     if retry_failed and shard is not None:
         raise DriverError(
-            "--retry-failed rewrites files that the drivers of all shards use: stop them, and "
-            "run it once without --shard"
+            "--retry-failed rewrites files that the drivers of all shards use: stop them, and run "
+            "it once without --shard"
         )
     loaded = [
         load_grid(name, changes)
@@ -183,13 +184,13 @@ def run(
 def look_and_start(
     left: Remaining, executor: Executor | None, ray_address: str | None
 ) -> Iterator[Executor | None]:
-    """Looks at the methods and data sets of what is left, before anything is written.
+    """Checks the methods and data sets of the remaining work, before anything is written.
 
-    A cluster's nodes look for themselves, as their first task, so it is there from now on: it is
-    given, as is an executor that was. A Ray of our own starts later.
+    Gives the executor to use, or None if Ray is still to be started on this machine. A cluster is
+    connected here already, because its nodes do the checks as their first task.
 
     Raises:
-        PreflightError: If something cannot be used.
+        PreflightError: If a method or a data set cannot be used.
         ClusterError: If there is no Ray at the address.
     """
     with contextlib.ExitStack() as stack:
@@ -207,17 +208,17 @@ def look_and_start(
 def _choose_options(
     loaded: Sequence[tuple[Grid, Source]], fail_fast: bool, grace_seconds: float
 ) -> Options:
-    """How the grids together are to be run.
+    """The options for running the grids together.
 
     Raises:
-        ConfigError: If they do not agree on it.
+        ConfigError: If the grids do not agree on them.
     """
     (first, _), *others = loaded
     for other, source in others:
         if (other.resources, other.save_models) != (first.resources, first.save_models):
             raise ConfigError(
-                f"{source.name}: `resources` and `save_models` differ from {loaded[0][1].name}'s; "
-                "grids that are run together share them"
+                f"{source.name}: `resources` or `save_models` differs from {loaded[0][1].name}'s. "
+                "Grids that run together must agree on both"
             )
     return Options(
         pack=first.resources.pack,
@@ -232,7 +233,7 @@ def _choose_options(
 
 
 def new_run_id() -> str:
-    """A name for a run, by which its files are told from those of others."""
+    """A unique name for a run, used in the names of its files."""
     return uuid.uuid4().hex[:8]
 
 
@@ -248,7 +249,7 @@ def carry_out(
     progress: IO[str] | None,
     of: str = TRIALS_DONE,
 ) -> Summary:
-    """Does what is left of a study, and returns how it ended; messages count what it is `of`."""
+    """Does the remaining work of a study and returns the outcome. Messages count `of`."""
     tally = left.tally
     if left.is_empty:
         logger.info("Nothing to do: %s", tally.say(of))
@@ -259,7 +260,7 @@ def carry_out(
         models = format_count(len(left.unscored), "model")
         logger.info("%s: %s to score in %s", title, models, folder.uri)
     if left.given_up:
-        logger.info("%d that failed are tried again", len(left.given_up))
+        logger.info("Trying %d failed trials again", len(left.given_up))
         take_back(folder, left.given_up)
     began = time.monotonic()
     executor = executor or _start_ray(ray_address)
@@ -306,16 +307,16 @@ def _conclude(
         trained = folder.statuses()
         saved = describe_saved(folder, (t for t in untrained if t.trial_id not in trained))
         words += f" {saved}." if saved else ""
-        words += f" {how}: the same command goes on from here."
+        words += f" {how}: the same command resumes from here."
     return words
 
 
 @contextlib.contextmanager
 def _count_signals() -> Iterator[list[int]]:
-    """The signals so far that ask to stop, which do not end the process meanwhile.
+    """Collects the signals that request a stop, without ending the process.
 
-    Only a program's main thread can take signals: elsewhere there are none. What `nohup` has the
-    process ignore stays so.
+    Only a program's main thread can handle signals; in other threads the list stays empty. A signal
+    that `nohup` has made the process ignore stays ignored.
     """
     taken: list[int] = []
 

@@ -1,4 +1,4 @@
-"""`teasel score`: scores codes, an encoder or a model that no study has trained."""
+"""`teasel score`: scores codes, an encoder or a model from outside any study."""
 
 import argparse
 import hashlib
@@ -41,18 +41,18 @@ _BATCH = 256
 
 
 class ScoreError(TeaselError):
-    """Something cannot be scored; says what was found and what was expected."""
+    """Something cannot be scored; the message says what was found and what was expected."""
 
 
 class Subject(NamedTuple):
     """What is scored.
 
     Attributes:
-        method: What to call it.
+        method: Its name in the table.
         mean: Codes of every image of the data set, (N, D).
-        log_variance: Of the same shape, or None.
-        data: The data set; of codes that came alone, their factors.
-        alone: Whether they did.
+        log_variance: Log variances of the same shape, or None.
+        data: The data set. If codes were given without one, it holds their factors.
+        alone: Whether codes were given without a data set.
         model: The trained model that gave the codes, if one did.
     """
 
@@ -79,38 +79,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "file",
         metavar="FILE",
         nargs="?",
-        help="an .npz of codes (N, D), factors (N, K) and perhaps log_variances (N, D), or a "
-        ".safetensors that TrainedModel.save wrote",
+        help="an .npz with codes (N, D), factors (N, K) and optionally log_variances (N, D), or a "
+        ".safetensors written by TrainedModel.save",
     )
     what.add_argument(
         "--encoder",
         metavar="MODULE:FUNCTION",
-        help="instead, a function of images (B, H, W, C) in [0, 1] that gives codes (B, D), or "
-        "means and log variances",
+        help="a function to score instead: it takes images (B, H, W, C) in [0, 1] and returns "
+        "codes (B, D), or means and log variances",
     )
     parser.add_argument(
         "--dataset",
         metavar="NAME",
-        help="what an encoder or a model is scored on: a data set's name, a file, or what a grid "
-        "says of one, as in '{name: mine, file: mine.npz}'",
+        help="data set for an encoder or a model: a name, a file, or an entry as in a grid, e.g. "
+        "'{name: mine, file: mine.npz}'",
     )
-    add_metrics(parser, "these only (default: the paper's)")
-    parser.add_argument("--name", metavar="NAME", help="what to call it in the table")
+    add_metrics(parser, "metrics to compute (default: the paper's)")
+    parser.add_argument("--name", metavar="NAME", help="name to show in the table")
     add_json(parser)
-    parser.add_argument("--out", metavar="FILE", help="also write the scores, as .parquet")
+    parser.add_argument("--out", metavar="FILE", help="also write the scores to this .parquet")
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Scores it, and shows the scores."""
+    """Computes the scores and shows them."""
     out = Path(arguments.out) if arguments.out else None
     if out and (out.suffix != ".parquet" or not out.parent.is_dir()):
-        raise ScoreError(f"--out is {out}: expected a name.parquet in a folder that exists")
+        raise ScoreError(f"--out is {out}: expected a .parquet file in an existing folder")
     dataset, what = arguments.dataset, arguments.file
     if dataset and dataset.startswith("{"):
         try:
             dataset = yaml.safe_load(dataset)
         except yaml.YAMLError as error:
-            raise ScoreError(f"--dataset is no YAML: {dataset}") from error
+            raise ScoreError(f"--dataset is not valid YAML: {dataset}") from error
     if arguments.encoder:
         what = _import_encoder(arguments.encoder)
     name = arguments.name or arguments.encoder or ""
@@ -137,23 +137,24 @@ def score(
     metrics: Iterable[str] | None = None,
     name: str = "",
 ) -> "DataFrame":
-    """The scores of anything, with the paper's parameters and seeds; no study is touched.
+    """Scores codes, an encoder or a model with the paper's parameters and seeds, outside any study.
 
     Args:
-        what: Codes (N, D); or a function that gives codes (B, D), or means and log variances, of
-            images (B, H, W, C) in [0, 1]; or a trained model; or a file: an ``.npz`` with the
-            arrays `codes`, `factors` and perhaps `log_variances`, or a ``.safetensors`` that
-            `TrainedModel.save` wrote.
-        factors: Of codes, (N, K): whole numbers, or others for factors that are continuous.
-        log_variances: Of codes, (N, D); samples of the posterior are scored too, then.
-        dataset: What a function or a model is scored on: a name, a file, what a grid says of one,
-            or an open one.
+        what: Codes (N, D); or a function of images (B, H, W, C) in [0, 1] that returns codes
+            (B, D), or means and log variances; or a trained model; or a file: an ``.npz`` with the
+            arrays `codes`, `factors` and optionally `log_variances`, or a ``.safetensors`` written
+            by `TrainedModel.save`.
+        factors: Factors of the codes, (N, K): whole numbers, or floats for continuous factors.
+        log_variances: Log variances of the codes, (N, D). With them, samples of the posterior are
+            scored too.
+        dataset: The data set for a function or a model: a name, a file, an entry as in a grid, or
+            an open data set.
         metrics: Names; by default the paper's.
-        name: What to call it, in the column `method`.
+        name: The name in the column `method`.
 
     Returns:
         A row per score, with the columns `dataset` and `method` and those of a study's table
-        `scores`. A score that cannot be had has no `value`, and `error` says why.
+        `scores`. A score that cannot be computed has no `value`, and `error` says why.
 
     Raises:
         ScoreError: If something cannot be scored.
@@ -196,10 +197,10 @@ def _score_kind(
         request = MetricRequest.of(kind, name, _limit(parameters, limit))
         reason = ""
         if not is_enough(offers, metric.needs):
-            reason = f"it needs {metric.needs}, and there are {offers}"
+            reason = f"it needs {metric.needs}, but there are {offers}"
             reason = reason.replace("are nothing", "are none")
         elif metric.of_model and subject.model is None:
-            reason = "it needs a saved model, and there are codes alone"
+            reason = "it needs a saved model, but only codes were given"
         if reason:
             yield ScoreRow.of(scored, request, "", error=reason)
             continue
@@ -223,7 +224,7 @@ def _model_on_data(subject: Subject) -> ModelOnData:
 
 
 def _limit(parameters: dict[str, Any], num_points: int | None) -> dict[str, Any]:
-    """The parameters, asking for no more points than there are: two thirds to train on."""
+    """The parameters, limited to the points available, two thirds of them for training."""
     if num_points is None or "num_train" not in parameters:
         return parameters
     num_train, found = parameters["num_train"], {}
@@ -243,44 +244,44 @@ def _limit(parameters: dict[str, Any], num_points: int | None) -> dict[str, Any]
 
 
 def _open(what: Any, factors: Any, log_variances: Any, dataset: Any, name: str) -> Subject:
-    """What is to be scored, every image encoded."""
+    """The subject of the scores, with every image encoded."""
     is_array = not (isinstance(what, str | Path | TrainedModel) or callable(what))
     if not is_array and (factors is not None or log_variances is not None):
-        raise ScoreError("factors and log_variances are given with an array of codes only")
+        raise ScoreError("factors and log_variances can only be given with an array of codes")
     if isinstance(what, str | Path):
         what, factors, log_variances, given = _read(Path(what))
         name = name or given
     elif factors is None and is_array:
-        raise ScoreError("codes come with their factors (N, K): none are given")
+        raise ScoreError("expected the factors (N, K) of the codes: none were given")
     if factors is not None:
         if dataset is not None:
-            raise ScoreError("codes come with factors of their own: they take no data set")
+            raise ScoreError("codes already have factors: expected no data set")
         return _given_codes(what, factors, log_variances, name or "codes")
     if dataset is None:
-        raise ScoreError(
-            "an encoder and a model are scored on a data set (--dataset): none is given"
-        )
+        raise ScoreError("an encoder or a model needs a data set (--dataset): none was given")
     data = _open_dataset(dataset)
     if not isinstance(what, TrainedModel):
         name = name or getattr(what, "__name__", "encoder")
         return Subject(name, *_encode(what, data, name), data, alone=False)
     if what.model.image_shape != data.image_shape:
         raise ScoreError(
-            f"the model is of images {what.model.image_shape}: {data.name} has {data.image_shape}"
+            f"the model takes images {what.model.image_shape}: {data.name} has {data.image_shape}"
         )
     codes = what.encode_all(data.observe, data.device_data(), len(data))
     return Subject(name or what.entry.name, *codes, data, alone=False, model=what)
 
 
 def _read(path: Path) -> tuple[Any, Any, Any, str]:
-    """A model, or codes with factors and log variances, and what to call it."""
+    """Reads a model, or codes with factors and log variances; also returns its name."""
     if path.suffix == ".safetensors":
         try:
             return TrainedModel.load(path, METHODS), None, None, path.stem
         except (OSError, ValueError) as error:
             raise ScoreError(_say(path, error)) from error
     if path.suffix != ".npz":
-        raise ScoreError(f"{path}: expected an .npz of codes and factors, or a .safetensors model")
+        raise ScoreError(
+            f"{path}: expected an .npz with codes and factors, or a .safetensors model"
+        )
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {
@@ -296,7 +297,7 @@ def _read(path: Path) -> tuple[Any, Any, Any, str]:
 
 
 def _say(path: Path, error: Exception) -> str:
-    """Why a file cannot be read, in a sentence that names it."""
+    """A sentence that says why a file cannot be read, with its path."""
     reason = getattr(error, "strerror", None) or str(error)
     return reason if str(path) in reason else f"{path} cannot be read: {reason}"
 
@@ -305,17 +306,17 @@ def _given_codes(codes: Any, factors: Any, log_variances: Any, name: str) -> Sub
     codes, factors = _numbers("codes", codes), _numbers("factors", factors)
     if len(codes) != len(factors) or len(codes) < 2:
         raise ScoreError(
-            f"there are {len(codes):,} codes and {len(factors):,} factors: expected as many, "
-            "and at least 2"
+            f"there are {len(codes):,} codes and {len(factors):,} rows of factors: expected equal "
+            "numbers, at least 2"
         )
     if log_variances is not None:
         log_variances = _numbers("log_variances", log_variances)
         if log_variances.shape != codes.shape:
             raise ScoreError(
-                f"log_variances are of shape {log_variances.shape}: codes are of {codes.shape}"
+                f"log_variances have shape {log_variances.shape}: expected {codes.shape} as codes"
             )
     if not np.isfinite(factors).all():
-        raise ScoreError("factors are NaN or infinite in places: expected finite numbers")
+        raise ScoreError("some factors are NaN or infinite: expected finite numbers")
     values = [np.unique(column, return_inverse=True) for column in factors.T]
     whole = [bool((found == np.round(found)).all()) for found, _ in values]
     columns = [
@@ -339,10 +340,10 @@ def _numbers(what: str, given: Any) -> np.ndarray:
     try:
         array = np.asarray(given)
     except Exception as error:  # of a foreign array, or of lists of several lengths
-        raise ScoreError(f"{what} are no array: {error}") from error
+        raise ScoreError(f"{what} cannot be made an array: {error}") from error
     if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "fiub":
         raise ScoreError(
-            f"{what} are {array.dtype} of shape {array.shape}: expected real numbers of two axes"
+            f"{what} are {array.dtype} of shape {array.shape}: expected real numbers with two axes"
         )
     return array if array.dtype.kind == "f" else array.astype(np.float64)
 
@@ -362,7 +363,7 @@ def _open_dataset(given: Any) -> Dataset:
 
 
 def _import_encoder(text: str) -> Encoder:
-    """The function of a text such as ``module:function``, also of a module in this folder."""
+    """The function named by ``module:function``; the module may be in the current folder."""
     module_name, _, attribute = text.partition(":")
     if not module_name or not attribute:
         raise ScoreError(f"--encoder is {text}: expected MODULE:FUNCTION")
@@ -382,7 +383,7 @@ def _import_encoder(text: str) -> Encoder:
 
 
 def _encode(encode: Encoder, data: Dataset, name: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """What an encoder makes of every image: means (N, D), and log variances if it gives them."""
+    """Encodes every image: means (N, D), and log variances if the encoder returns them."""
     found: list[list[np.ndarray]] = []
     for first in range(0, len(data), _BATCH):
         images = data.images(np.arange(first, min(first + _BATCH, len(data))))
@@ -398,7 +399,7 @@ def _encode(encode: Encoder, data: Dataset, name: str) -> tuple[np.ndarray, np.n
             shapes = " and ".join(str(part.shape) for part in parts) or "none"
             raise ScoreError(
                 f"{name} gave arrays of shape {shapes} for {len(images)} images: expected codes "
-                "(B, D), or means and log variances, and the same D of every batch"
+                "(B, D), or means and log variances, with the same D in every batch"
             )
         found.append(parts)
     mean, *rest = (np.concatenate(parts) for parts in zip(*found, strict=True))
@@ -406,7 +407,7 @@ def _encode(encode: Encoder, data: Dataset, name: str) -> tuple[np.ndarray, np.n
 
 
 def _tabulate(rows: pa.Table) -> str:
-    """The scores that have a label, a column for each representation, and why others lack."""
+    """A table of the labelled scores by representation, and why others were not computed."""
     found: dict[tuple[str, str], dict[str, str]] = {}
     lacking: dict[str, None] = {}
     for row in rows.to_pylist():

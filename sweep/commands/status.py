@@ -1,4 +1,4 @@
-"""`teasel status`: how far a study is, from its files alone; once, or for as long as it runs."""
+"""`teasel status`: shows a study's progress from its files alone, once or until it is done."""
 
 import argparse
 import sys
@@ -15,7 +15,7 @@ from ..study.remaining import Undefined
 from .command_line import DONE, FAILED, Report, add_json, add_results, show
 
 _SECONDS = 2.0
-"""Between two looks at the files."""
+"""Time between two readings of the files."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,12 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     add_json(form)
     form.add_argument(
-        "--follow", action="store_true", help="show it anew as it changes, until all is done"
+        "--follow", action="store_true", help="keep showing changes until the study is done"
     )
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Prints how far the study is."""
+    """Prints the study's progress."""
     if arguments.follow:
         return follow_status(arguments.results)
     print_status(arguments.results, arguments.json)
@@ -37,7 +37,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def print_status(uri: str, as_json: bool = False) -> None:
-    """Prints how far a study is; true while it runs and when its driver is dead.
+    """Prints a study's progress, which is correct while a driver runs and after it has died.
 
     Args:
         uri: The results folder.
@@ -56,17 +56,17 @@ def print_status(uri: str, as_json: bool = False) -> None:
 
 
 def follow_status(uri: str, seconds: float = _SECONDS) -> int:
-    """Shows how far a study is until all is done; returns the exit code.
+    """Shows a study's progress until it is done; returns the exit code.
 
-    A terminal gets a panel that is redrawn; elsewhere each change is a line.
+    A terminal gets a panel that is redrawn. Other outputs get a line for each change.
 
     Args:
         uri: The results folder.
-        seconds: Between two looks.
+        seconds: Time between two readings.
 
     Raises:
         ResultsError: If there is no study.
-        StoreError: If the folder cannot be read at first; what goes wrong later is shown.
+        StoreError: If the first reading fails. Later failures are shown and tried again.
     """
     reader = StatusReader(Results(uri))
     status = reader.read()
@@ -93,7 +93,7 @@ def follow_status(uri: str, seconds: float = _SECONDS) -> int:
 def _looks(
     reader: StatusReader, status: Status, seconds: float
 ) -> Iterator[tuple[Status, list[str]]]:
-    """The status time and again until all is done, and what keeps a new one from being read."""
+    """Yields the status, and any error of reading it again, until the study is done."""
     trouble: list[str] = []
     while True:
         yield status, trouble
@@ -107,7 +107,7 @@ def _looks(
 
 
 def summarise(status: Status) -> str:
-    """How far a study is, in one line that stays the same as long as no trial ends or begins."""
+    """A study's progress in one line, which changes only when a trial or an attempt does."""
     training, scoring = (
         sum(len(each.trials) for each in status.attempts if each.is_training is kind)
         for kind in (True, False)
@@ -122,7 +122,7 @@ def summarise(status: Status) -> str:
 
 
 def describe_status(status: Status) -> list[str]:
-    """How far a study is, in lines."""
+    """A study's progress, in lines."""
     tally = status.trials
     lines = [
         f"{status.study} in {status.results}: {tally.done:,} of {status.num_trials:,} trials done",
@@ -148,12 +148,12 @@ def describe_status(status: Status) -> list[str]:
         lines.append(f"  {words}: see `teasel failures {status.results}`")
     if status.failures:
         last = status.failures[0]
-        lines.append(f"  the last failed {last.at}, {last.cause}: {last.reason}")
+        lines.append(f"  the last one failed {last.at}, {last.cause}: {last.reason}")
     return lines + [f"  {line}" for line in status.damaged]
 
 
 def describe_time_left(left: TimeLeft) -> str:
-    """The time left in words, with its interval if that is known."""
+    """The time left in words, with its interval if known."""
     if left.low is None or left.high is None:
         return f"about {duration(left.seconds)} left"
     interval = f"{duration(left.low)} to {duration(left.high)}"
@@ -161,7 +161,7 @@ def describe_time_left(left: TimeLeft) -> str:
 
 
 def describe_undefined(undefined: Sequence[Undefined]) -> list[str]:
-    """How many scores are not defined, and why."""
+    """The number of undefined scores, and the reasons."""
     lines = []
     if undefined:
         lines.append(f"  {sum(each.num_models for each in undefined):,} scores are not defined:")

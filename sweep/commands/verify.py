@@ -1,4 +1,4 @@
-"""`teasel verify`: says what is wrong with a results folder, and puts aside what is."""
+"""`teasel verify`: reports what is wrong with a results folder, and can quarantine it."""
 
 import argparse
 
@@ -13,25 +13,25 @@ from .checks import Findings, verify
 from .command_line import DONE, FAILED, Report, add_json, add_results
 
 ADVICE = {
-    "newer": "Teasel is to be upgraded; the files stay where they are",
-    "damaged": "`teasel verify {uri} --quarantine` moves these files to {uri}/quarantine; the same "
-    "run then makes again what they held",
-    "gone": "`teasel verify {uri} --quarantine` forgets these trainings and their scores; the same "
-    "run then makes them again",
-    "rows gone": "the same run trains these trials again, and keeps their scores",
+    "newer": "upgrade Teasel to read these files; they stay where they are",
+    "damaged": "`teasel verify {uri} --quarantine` moves these files to {uri}/quarantine; running "
+    "the study again then restores their content",
+    "gone": "`teasel verify {uri} --quarantine` forgets these trainings and their scores; running "
+    "the study again then repeats them",
+    "rows gone": "running the study again trains these trials again and keeps their scores",
     "points gone": "`teasel verify {uri} --quarantine` forgets the shortest training on the data "
-    "set; the same run then does it again, and writes them",
-    "pictures or curves gone": "the report goes without; `teasel forget {uri} --select ...` and "
-    "the same run make these trials again",
-    "rows that stand twice": "teasel reads one of them, other readers all; `teasel compact {uri}` "
-    "leaves one",
-    "rows that disagree": "attempts on different devices, say; the first stands",
-    "no number": "these were computed so, and count as sound; `teasel forget {uri} --select ...` "
-    "takes them out",
+    "set; running the study again then repeats it and writes the points",
+    "pictures or curves gone": "the report leaves them out; to make them again, use `teasel forget "
+    "{uri} --select ...` and run the study again",
+    "rows that stand twice": "Teasel reads one of each, other readers read all; `teasel compact "
+    "{uri}` removes duplicates",
+    "rows that disagree": "attempts on different devices can differ; Teasel uses the first",
+    "no number": "these were computed as NaN or null, and do not count as damage; `teasel forget "
+    "{uri} --select ...` removes them",
 }
-"""What each kind of finding means for the user, in the order in which they are shown."""
+"""What the user can do about each kind of finding, in the order in which they are shown."""
 
-_SOUND = {"no number"}  # what was found and is no harm
+_SOUND = {"no number"}  # findings that do no harm
 
 _MOST_LINES = 20  # of one kind
 
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quarantine",
         action="store_true",
-        help="put aside what is damaged, so that a run makes it again",
+        help="move damaged files aside, so that the next run makes their content again",
     )
     add_json(parser)
 
@@ -54,16 +54,16 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def print_verified(uri: str, quarantine: bool = False, as_json: bool = False) -> bool:
-    """Prints what is wrong with a results folder, a line each; returns whether nothing is.
+    """Prints each fault of a results folder on a line; returns whether there is none.
 
     Args:
         uri: The folder.
-        quarantine: Whether to put aside what is damaged, so that a run makes it again.
+        quarantine: Whether to move damaged files aside, so that a run makes their content again.
         as_json: Whether to print JSON instead of lines.
 
     Raises:
         ResultsError: If there is no study.
-        DriverError: If something is to be put aside while a driver is at work.
+        DriverError: If something is to be moved aside while a driver is at work.
         StoreError: If the store cannot be reached.
     """
     results = Results(uri)
@@ -83,11 +83,11 @@ def _verify(report: Report, results: Results, quarantine: bool) -> bool:
         _add(report, found, results.uri)
         put_aside(results, found)
         report.add(
-            f"{len(found.damaged)} files moved to {results.uri}/quarantine; after that:",
+            f"{len(found.damaged)} files moved to {results.uri}/quarantine. What is left:",
             moved=found.damaged,
         )
         if not results.exists():
-            report.add(f"{results.uri}: no study.json; the same run writes it again")
+            report.add(f"{results.uri}: no study.json; running the study again restores it")
             return False
         found = verify(results)
     _add(report, found, results.uri)
@@ -95,15 +95,15 @@ def _verify(report: Report, results: Results, quarantine: bool) -> bool:
     if not {"damaged", "newer"} & found.lines.keys():
         _add_state(report, results, sound)
     if found.unsealed:
-        report.add(f"{len(found.unsealed):,} files carry no digest; an earlier version wrote them")
+        report.add(f"{len(found.unsealed):,} files have no digest; an earlier version wrote them")
     report.add(num_unsealed=len(found.unsealed))
     return sound
 
 
 def put_aside(results: Results, found: Findings) -> None:
-    """Moves damaged files to quarantine; forgets trainings whose codes are gone, and their scores.
+    """Moves damaged files to quarantine; forgets trainings that lost files, and their scores.
 
-    A score that names no model's attempt, or one of which something is gone, goes with its trial.
+    A score is forgotten with its trial if it names the attempt that lost files, or no attempt.
 
     Raises:
         DriverError: If a driver is at work.

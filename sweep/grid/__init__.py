@@ -1,1 +1,1 @@
-"""From YAML to a grid, its trials and the scores wanted of them; all faults of a file at once."""
+"""Grids: from YAML to trials and wanted scores, with all faults of a file reported at once."""

@@ -1,7 +1,7 @@
-"""What a resolved grid stands for: trials, and the scores wanted of them.
+"""Expands a resolved grid into trials and the scores wanted of them.
 
-A resolved grid holds plain JSON values, every default filled in (`grid.resolve`). It is expanded
-without a look into a catalogue: a method, a metric or a data set need not be installed.
+A resolved grid holds plain JSON values with every default filled in (`grid.resolve`). Expanding it
+needs no catalogue, so a method, a metric or a data set need not be installed.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ Cell = tuple[str, str]
 
 
 def trials_of(grid: Resolved) -> list[Trial]:
-    """All trials, outermost first: data set, method, setting, seed; exclusions left out."""
+    """All trials except exclusions, in the order of data set, method, setting and seed."""
     every = (
         Trial(
             dataset["name"],
@@ -56,7 +56,7 @@ def requests_of(grid: Resolved) -> dict[Cell, list[MetricRequest]]:
 
 
 def meets(trial: Trial, rule: Mapping[str, Any]) -> bool:
-    """Whether a trial has one of the wanted values of everything that an exclusion names."""
+    """Whether a trial matches an exclusion: one of the listed values for each of its keys."""
     facts = {"dataset": trial.dataset, "method": trial.method, "seed": trial.seed}
     facts |= trial.training._asdict() | trial.hyperparameters
     return all(
@@ -66,7 +66,7 @@ def meets(trial: Trial, rule: Mapping[str, Any]) -> bool:
 
 
 def _with_tuples(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters as the metric's signature has them: JSON knows no tuples."""
+    """Parameters with the tuples of the metric's signature, which JSON lacks."""
     return {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in parameters.items()

@@ -1,4 +1,4 @@
-"""What is wrong with a grid, in words: pydantic's errors turned into faults of a YAML file."""
+"""Describes what is wrong with a grid: turns pydantic's errors into faults of a YAML file."""
 
 import reprlib
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from .source import MOST_FAULTS, Fault, KeyPath
 
 
 def faults(error: ValidationError, root: type[BaseModel]) -> list[Fault]:
-    """One fault for each of pydantic's errors about a value checked against `root`."""
+    """One fault for each pydantic error about a value checked against `root`."""
     found: list[Fault] = []
     for detail in error.errors(include_url=False)[: MOST_FAULTS + 1]:
         path, kind = detail["loc"], detail["type"]
@@ -21,7 +21,9 @@ def faults(error: ValidationError, root: type[BaseModel]) -> list[Fault]:
             known = list(_model_at(root, path[:-1]).model_fields)
             otherwise = INSTALL if path[:-1] in (("methods",), ("metrics",)) else ""
             if path[:-1] == ("metrics",) and key in COMPARISONS:
-                otherwise = f"; `teasel rescore DIR --metrics {key}` compares models once trained"
+                otherwise = (
+                    f"; once models are trained, `teasel rescore DIR --metrics {key}` compares them"
+                )
             what = f"unknown {_noun(path)} '{key}'{hint(str(key), known, otherwise)}"
             found.append(Fault(path, what, at_key=True))
         elif kind == "missing":
@@ -42,13 +44,13 @@ _EXPECTED = {
     "list_type": "expected a list",
     "string_type": "expected a text",
 }
-"""Where pydantic's own words speak of Python."""
+"""Replacements for pydantic messages that use Python's terms."""
 
 _SAYS_ENOUGH = {"unknown_name", "unreadable", "taken", "repeated", "seeds", "pack", "secret"}
 
 
 def _names(path: KeyPath) -> list[str]:
-    """The keys on the way, without places in lists."""
+    """The keys of a path, without indices in lists."""
     return [part for part in path if isinstance(part, str)]
 
 
@@ -74,7 +76,7 @@ def _model_at(root: type[BaseModel], path: KeyPath) -> type[BaseModel]:
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models that an annotation names, however deep in lists, unions and `Annotated`."""
+    """The models in an annotation, at any depth in lists, unions and `Annotated`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for inner in get_args(annotation):

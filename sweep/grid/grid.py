@@ -1,4 +1,4 @@
-"""The grid: a study's YAML, checked whole, and the trials and scores it stands for."""
+"""The grid: a study's YAML, fully checked, with the trials and scores that it describes."""
 
 import itertools
 import math
@@ -48,18 +48,18 @@ from .source import (
 )
 
 GridName = str | Path | Mapping[str, Any]
-"""What a grid is known by: a packaged one's name, a YAML file, or a dict of the same keys."""
+"""A grid as given: the name of a packaged grid, a YAML file, or a dict with the same keys."""
 
 
 _OF_STEPS = ("batch_size", "learning_rate", "optimizer", "schedule", "warmup_steps")
-"""Settings that mean nothing to a method that isn't trained."""
+"""Settings with no effect on a method that isn't trained."""
 
 _LACKS = {
     "nothing": "has no factors",
     "factors": "has continuous factors",
     "discrete factors": "lacks some combinations of factors",
 }
-"""What keeps metrics from a data set, by what it offers."""
+"""Why metrics cannot use a data set, by what it offers."""
 
 _MOST_LOOKS = 5_000_000  # at a trial, to see whether it is excluded
 
@@ -83,12 +83,12 @@ class Grid(Strict):
     resources: ResourcesBlock = ResourcesBlock()
 
     def _repr_html_(self) -> str:
-        """Its trials, in a notebook."""
+        """A table of its trials, for a notebook."""
         return tabulate_trials(self.study, self.trials())
 
     @property
     def chosen_methods(self) -> dict[str, list[Strict]]:
-        """The grid's blocks of each method that it names, in the catalogue's order."""
+        """The grid's blocks for each method that it names, in the catalogue's order."""
         return {
             name: blocks
             for name in (*METHODS, *REFERENCES)
@@ -96,7 +96,7 @@ class Grid(Strict):
         }
 
     def trials(self) -> list[Trial]:
-        """All trials, outermost first: data set, method, setting, seed; exclusions left out."""
+        """All trials except exclusions, in the order of data set, method, setting and seed."""
         return trials_of(resolve(self))
 
     def requests(self) -> list[MetricRequest]:
@@ -121,7 +121,7 @@ class Grid(Strict):
         return {entry.name: offers(entry.model_dump()) for entry in self.datasets}
 
     def left_out(self) -> list[str]:
-        """A line for each data set that cannot have all scores: which metrics, and why."""
+        """A line for each data set that lacks scores, with the metrics and the reason."""
         names = dict.fromkeys(request.metric for request in self.requests())
         found = []
         for data, offered in self.offers().items():
@@ -134,7 +134,7 @@ class Grid(Strict):
 def _expand_method(
     method: str, blocks: list[Strict], shared: TrainingBlock
 ) -> Iterable[tuple[dict[str, float], Settings, int]]:
-    """The products of the axes of each block, with the training settings and the version."""
+    """The product of the axes of each block, with the training settings and the version."""
     seen = set()
     for block in blocks:
         for cell in _expand_block(method, block, shared):
@@ -178,13 +178,13 @@ def _expand_block(
 
 
 def _drop_unread(method: MethodEntry, settings: Settings) -> Settings:
-    """The settings without what means nothing to such a model: no other value makes another."""
+    """The settings with those reset that have no effect on this model."""
     defaults = {name: Settings._field_defaults[name] for name in unread(method, settings)}
     return settings._replace(**defaults)
 
 
 def _size_faults(grid: Grid) -> list[Fault]:
-    """What is too large to be built: the axes are multiplied, and nothing is made."""
+    """Faults of grids that are too large, found by multiplying the axes without expanding them."""
     cells = {
         name: sum(
             math.prod(
@@ -205,13 +205,13 @@ def _size_faults(grid: Grid) -> list[Fault]:
     values = [v for rule in grid.exclude for v in rule.values()]
     looks = num * sum(len(value) if isinstance(value, list) else 1 for value in values)
     if looks > _MOST_LOOKS:
-        what = f"{num:,} trials have {looks:,} values to be compared with"
+        what = f"{num:,} trials would be compared with {looks:,} values"
         return [Fault(("exclude",), f"{what}; expected at most {_MOST_LOOKS:,}")]
     return []
 
 
 def _model_faults(grid: Grid) -> list[Fault]:
-    """Settings that mean nothing, and data sets that models of the grid cannot be trained on."""
+    """Faults of settings without effect, and of data sets that the models cannot be trained on."""
     found: list[Fault] = []
     places: list[tuple[KeyPath, Any, set[tuple[str, Settings]]]] = []
     for name in grid.chosen_methods.keys() - REFERENCES.keys():
@@ -243,21 +243,21 @@ def _model_faults(grid: Grid) -> list[Fault]:
 
 
 def _misfit(data: Definition, method: MethodEntry, training: Settings) -> str:
-    """Why a model of these settings cannot be trained on a data set; empty if it can."""
+    """Why a model with these settings cannot be trained on a data set; empty if it can."""
     try:
         Model.of(training, data.image_shape)
     except ValueError as error:
         return str(error)
     if data.appearance and LIKELIHOODS[training.likelihood].levels:
-        return f"its pixels have other levels than the 256 that {training.likelihood} is of"
+        return f"its pixels do not have the 256 levels that {training.likelihood} needs"
     needs = {"pairs": "all combinations", "labels": "discrete factors"}.get(method.batch, "nothing")
     if not is_enough(data.offers, needs):
-        return f"it {_LACKS[data.offers]}, and {method.name} asks for {method.batch}"
+        return f"it {_LACKS[data.offers]}, and {method.name} needs {method.batch}"
     return ""
 
 
 def _data_faults(grid: Grid, given: Any) -> list[Fault]:
-    """Data sets that cannot be read or drawn from; metrics and references that they cannot have."""
+    """Faults of data sets that cannot be read or sampled, and of metrics or references on them."""
     found, offered = [], grid.offers()
     for place, entry in enumerate(grid.datasets):
         try:
@@ -279,7 +279,7 @@ def _data_faults(grid: Grid, given: Any) -> list[Fault]:
         needs = REFERENCES[name].needs
         poor = {data: each for data, each in offered.items() if not is_enough(each, needs)}
         if poor and any(t.method == name and t.dataset in poor for t in grid.trials()):
-            what = f"{name} needs {needs}, and {_say_lacks(poor)}: exclude it there"
+            what = f"{name} needs {needs}, and {_say_lacks(poor)}: exclude it for this data set"
             found.append(Fault(("methods", name), what, at_key=True))
     return found
 
@@ -289,7 +289,7 @@ def _say_lacks(offered: Mapping[str, str]) -> str:
 
 
 def _exclude_faults(value: Any) -> list[Fault]:
-    """Keys in `exclude` that no trial has: such a rule would silently exclude nothing."""
+    """Faults of keys in `exclude` that no trial has, which would silently exclude nothing."""
     rules = value.get("exclude") if isinstance(value, dict) else None
     known = ["dataset", "method", "seed", *Settings._fields]
     known += sorted({name for method in METHODS.values() for name in method.parameters})
@@ -303,7 +303,7 @@ def _exclude_faults(value: Any) -> list[Fault]:
 
 
 def _idle_exclusions(grid: Grid) -> list[Fault]:
-    """Exclusions that leave nothing, or take nothing away."""
+    """Faults of exclusions that leave no trials or exclude none."""
     if not grid.exclude:
         return []
     if not grid.trials():
@@ -317,14 +317,14 @@ def _idle_exclusions(grid: Grid) -> list[Fault]:
 
 
 def _sample(cells: list[tuple[str, Any]], sample: Sample) -> list[tuple[str, Any]]:
-    """Some of the cells of methods, drawn at random; references stay."""
+    """Randomly sampled cells of the methods, and all cells of references."""
     drawn = [place for place, (name, _) in enumerate(cells) if name not in REFERENCES]
     chosen = {*random.Random(sample.seed).sample(drawn, min(sample.num, len(drawn)))}
     return [c for place, c in enumerate(cells) if place in chosen or c[0] in REFERENCES]
 
 
 def packaged_grids() -> dict[str, str]:
-    """The text of every grid that comes with the package, by name."""
+    """The text of every packaged grid, by name."""
     folder = resources.files("teasel.sweep.grid")
     return {
         entry.name.removesuffix(".yaml"): entry.read_text(encoding="utf-8")
@@ -334,15 +334,15 @@ def packaged_grids() -> dict[str, str]:
 
 
 def load_grid(name: GridName, changes: Sequence[str] = ()) -> tuple[Grid, Source]:
-    """The grid of a packaged name, a YAML file or a dict of the same keys, and its source.
+    """The grid of a packaged name, a YAML file or a dict with the same keys, and its source.
 
     Args:
         name: The grid.
-        changes: Other values, each as in ``training.steps=1000``, put in before it is checked.
+        changes: Changes to values, each like ``training.steps=1000``, made before the check.
 
     Raises:
-        ConfigError: With every fault, each as ``file:line:column: what``, or with the keys that
-            lead there if it is a dict's, or with the change that is wrong.
+        ConfigError: With every fault, each as ``file:line:column: what``, or with the path of keys
+            for a dict, or with the wrong change.
     """
     source = change(_read(name), changes)
     return check_grid(source), source
@@ -357,7 +357,7 @@ def _read(name: GridName) -> Source:
     if Path(name).suffix in (".yaml", ".yml") or Path(name).is_file():
         return read_yaml_file(name)
     known = hint(str(name), list(packaged))
-    raise ConfigError(f"{name}: neither a file nor a packaged grid{known}")
+    raise ConfigError(f"{name} is neither a file nor a packaged grid{known}")
 
 
 def check_grid(source: Source) -> Grid:
@@ -384,10 +384,10 @@ def check_grid(source: Source) -> Grid:
 
 
 def resolve(grid: Grid) -> dict[str, Any]:
-    """What determines the grid's trials and scores, in plain JSON values, defaults filled in.
+    """Everything that determines the grid's trials and scores: plain JSON, defaults filled in.
 
-    `requests_of` has the places in `metrics` of the scores of a method that does not get all,
-    `requests_on` those of a data set.
+    `requests_of` lists indices into `metrics` for each method that does not get all scores, and
+    `requests_on` does so for each data set.
     """
     requests = grid.requests()
     cells = [

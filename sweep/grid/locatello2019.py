@@ -7,10 +7,10 @@ from ..trials.trial import Trial
 
 
 def model_num(trial: Trial) -> int | None:
-    """The number (0 to 12,599) that the paper's authors gave this model; None if it is not theirs.
+    """The paper's number of this model, 0 to 12,599; None if it is not in the paper.
 
-    The packaged grid lists data sets, methods, settings and seeds in their order, so a trial's
-    place in it is its number.
+    The packaged grid lists data sets, methods, settings and seeds in the paper's order, so a
+    trial's index in it is its number.
     """
     places, seeds = _places()
     place = places.get(trial.setting)
@@ -21,7 +21,7 @@ def model_num(trial: Trial) -> int | None:
 
 @cache
 def _places() -> tuple[dict[tuple[Any, ...], int], list[int]]:
-    """The place of each of the 252 settings of the data sets, and the seeds of each."""
+    """The index of each of the 252 settings on the data sets, and the seeds of each."""
     from .grid import load_grid
 
     grid, _ = load_grid("locatello2019")

@@ -1,4 +1,4 @@
-"""The shape of a grid: which keys it may have, and which values, read off the catalogues."""
+"""The schema of a grid: its keys and allowed values, taken from the catalogues."""
 
 import math
 import re
@@ -29,7 +29,7 @@ from ..trials.references import REFERENCES
 from ..trials.trial import short_hash
 
 MOST_TRIALS = 200_000
-"""Of a grid: more are a slip of the pen, and would fill the memory."""
+"""The most trials of a grid. More are a mistake, and would fill the memory."""
 
 _COLUMNS = {
     *TRIALS,
@@ -39,14 +39,14 @@ _COLUMNS = {
     "hyperparameter_value",
     "setting",
 }
-"""Of the tables that hold a column for each hyper-parameter."""
+"""Columns of the tables that also hold a column for each hyper-parameter."""
 
 _SETTINGS = read_parameters(Settings)
 
 _LONGEST = 80  # name of a variant that is made up: it is a folder's, too
 
 _UNUSED = 0.05
-"""Of an accelerator, by packs that share it: 0.33 stands for a third."""
+"""The shares of an accelerator, by the number of packs that share it; 0.33 means a third."""
 
 
 class Strict(BaseModel):
@@ -56,12 +56,12 @@ class Strict(BaseModel):
 
 
 def as_list(value: Any) -> Any:
-    """A scalar fixes an axis: it is an axis of one value."""
+    """The value as a list; a scalar becomes an axis of one value."""
     return value if isinstance(value, list) else [value]
 
 
 def _spread(value: Any) -> Any:
-    """`{log: [1, 100], num: 5}` and `{linear: [0, 1], num: 3}` as lists, to six digits.
+    """The list for `{log: [1, 100], num: 5}` or `{linear: [0, 1], num: 3}`, to six digits.
 
     >>> _spread({"log": [1, 100], "num": 3})
     [1, 10, 100]
@@ -76,7 +76,7 @@ def _spread(value: Any) -> Any:
     if not good or len(numbers) < 2 or (kind == "log" and min(numbers) <= 0):
         raise PydanticCustomError(
             "axis",
-            "expected a value, a list, or a mapping such as {form} (the ends of log are above 0), "
+            "expected a value, a list, or a mapping such as {form} (with log, both ends above 0), "
             "got {given}",
             {"form": "{log: [1, 100], num: 5} or {linear: [0, 1], num: 3}", "given": repr(value)},
         )
@@ -91,23 +91,23 @@ def _check_distinct(values: list[Any]) -> list[Any]:
     for value in values:
         known = value if isinstance(value, Hashable) else repr(value)
         if known in seen:
-            raise PydanticCustomError("repeated", "{value} stands twice", {"value": repr(value)})
+            raise PydanticCustomError("repeated", "{value} is listed twice", {"value": repr(value)})
         seen.add(known)
     return values
 
 
 def _check_name(value: str) -> str:
-    """What can be part of a file's name, and of a column's value."""
+    """Checks that a name can be part of a file name and of a column's value."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", value):
         raise PydanticCustomError(
             "name",
-            "expected letters, digits, '_', '.' and '-', beginning with a letter or a digit",
+            "expected letters, digits, '_', '.' and '-', starting with a letter or a digit",
         )
     return value
 
 
 def _axis(annotation: Any, before: Callable[[Any], Any] = as_list) -> Any:
-    """One value, or a list of distinct ones; or what `before` makes a list of."""
+    """One value, a list of distinct values, or something that `before` turns into a list."""
     return Annotated[
         list[annotation],
         Field(min_length=1),
@@ -117,7 +117,7 @@ def _axis(annotation: Any, before: Callable[[Any], Any] = as_list) -> Any:
 
 
 def _list_seeds(value: Any) -> Any:
-    """A count, a list, or `{from: first, count: how_many}`: always the list."""
+    """The list of seeds for a count, a list, or `{from: first, count: how_many}`."""
     if isinstance(value, list):
         return value
     span = value if isinstance(value, dict) else {"from": 0, "count": value}
@@ -140,12 +140,14 @@ def _check_pack(value: Any) -> Any:
     if value == "auto" or (type(value) is int and value >= 1):
         return value
     raise PydanticCustomError(
-        "pack", "expected 'auto' or a number of trials from 1, got {given}", {"given": repr(value)}
+        "pack",
+        "expected 'auto' or a number of trials of at least 1, got {given}",
+        {"given": repr(value)},
     )
 
 
 def _check_waste(share: float) -> float:
-    """Packs side by side leave hardly anything of an accelerator unused."""
+    """Checks that packs side by side leave hardly anything of an accelerator unused."""
     unused = 1 - int(1 / share + 1e-9) * share
     if unused > _UNUSED:
         raise PydanticCustomError(
@@ -157,7 +159,7 @@ def _check_waste(share: float) -> float:
 
 
 def _names_to_parameters(value: Any) -> Any:
-    """`all`, `paper`, a list of names, or a mapping from name to parameters: always the mapping."""
+    """The mapping from name to parameters for `all`, `paper`, a list of names or a mapping."""
     if value in ("all", "paper"):
         value = PAPER_PARAMETERS if value == "paper" else [*PAPER_PARAMETERS, "irs"]
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
@@ -186,18 +188,18 @@ def _as_entry(value: Any) -> Any:
 
 
 def _look_up(entry: "DatasetEntry", info: ValidationInfo) -> "DatasetEntry":
-    """Looks the name up in the catalogue, or the file up on disk, which is `npz` from here on."""
+    """Looks up the name in the catalogue or the file on disk, whose path is stored as `npz`."""
     given = entry.file or entry.npz
     if entry.file and entry.npz:
-        what = f"expected file or npz, which mean the same, got {entry.file} and {entry.npz}"
+        what = f"expected file or npz, which mean the same, got both: {entry.file} and {entry.npz}"
         raise PydanticCustomError("taken", "{what}", {"what": what})
     drawn = {name for name in ("correlated", "held_out") if getattr(entry, name)}
     if entry.of and (given or not drawn):
-        what = "'of' is for a data set of the catalogue with 'correlated' or 'held_out'"
+        what = "'of' can only name a data set of the catalogue, with 'correlated' or 'held_out'"
         raise PydanticCustomError("taken", "{what}", {"what": what})
     if given is None:
         if entry.model_fields_set - {"name", "of", "correlated", "held_out"}:
-            raise PydanticCustomError("taken", "'file' is missing, of which the other keys tell")
+            raise PydanticCustomError("taken", "'file' is missing, but other keys describe it")
         name = entry.of or entry.name
         if name not in DATASETS:
             what = f"unknown data set '{name}'{hint(name, list(DATASETS), INSTALL)}"
@@ -223,7 +225,7 @@ def _look_up(entry: "DatasetEntry", info: ValidationInfo) -> "DatasetEntry":
 
 
 def _name_variant(entry: "DatasetEntry") -> str:
-    """What a data set of the catalogue is called where training draws from it otherwise.
+    """The name of a catalogued data set from which training samples non-uniformly.
 
     >>> pair = {"factors": ["scale", "position_x"], "strength": 0.2}
     >>> _name_variant(DatasetEntry(name="dsprites", correlated=[pair], held_out=[{"shape": 1}]))
@@ -249,7 +251,7 @@ HeldOut = Annotated[dict[str, _axis(Annotated[int, Field(ge=0)])], Field(min_len
 
 
 class ResourcesBlock(Strict):
-    """The `resources` block: how the work is spread; never part of a trial's identity."""
+    """The `resources` block: how work is distributed; never part of a trial's identity."""
 
     pack: Pack = "auto"
     gpus_per_pack: Annotated[float, Field(ge=0.01, le=1), AfterValidator(_check_waste)] = 1.0
@@ -259,12 +261,12 @@ class ResourcesBlock(Strict):
 
 
 def as_sample(value: Any) -> Any:
-    """A count stands for that many settings."""
+    """The sample for a count, which means that many settings."""
     return {"num": value} if type(value) is int else value
 
 
 class Sample(Strict):
-    """A random part of a grid: so many of its settings, each with all data sets and seeds."""
+    """A random part of a grid: a number of its settings, each with all data sets and seeds."""
 
     num: Count
     seed: Seed = 0
@@ -280,7 +282,7 @@ class Correlated(Strict):
 
 
 class DatasetEntry(Strict):
-    """A data set of the catalogue, or the user's own file; and how training draws from it."""
+    """A data set of the catalogue or a user's file, and how training samples from it."""
 
     name: Name
     file: str | None = None
@@ -298,7 +300,7 @@ class DatasetEntry(Strict):
 
 
 def _field(parameter: Parameter) -> tuple[Any, Any]:
-    """A parameter of a catalogue entry as a field: its annotation, and its default or `...`."""
+    """The field for a parameter of a catalogue entry: its annotation, and default or `...`."""
     kind = parameter.kind
     limits: dict[str, Any] = {
         name: limit for name, limit in parameter.bounds._asdict().items() if limit is not None
@@ -314,7 +316,7 @@ def _field(parameter: Parameter) -> tuple[Any, Any]:
 
 
 def _setting(parameter: Parameter) -> tuple[Any, Any]:
-    """A training setting as a field; the names of a catalogue are looked up in it."""
+    """The field for a training setting, which looks up names in their catalogue."""
     kind, default = _field(parameter)
     known = {"network": NETWORKS, "likelihood": LIKELIHOODS, "prior": PRIORS}.get(parameter.name)
     if known is None:
@@ -330,13 +332,13 @@ def _setting(parameter: Parameter) -> tuple[Any, Any]:
 
 
 def _method_entry(name: str, method: MethodEntry) -> type[Strict]:
-    """What a grid may say of a method: an axis per hyper-parameter, and settings of its own.
+    """A method's entry in a grid: an axis per hyper-parameter, and training settings of its own.
 
     Raises:
-        TeaselError: If the method, or a hyper-parameter, has the name of something else.
+        TeaselError: If the method or a hyper-parameter has a name that is already taken.
     """
     if name in REFERENCES:
-        raise TeaselError(f"the method {name}: a reference representation has that name")
+        raise TeaselError(f"the method {name}: this is the name of a reference representation")
     for argument in method.parameters:
         if argument in _COLUMNS:
             raise TeaselError(

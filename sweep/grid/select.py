@@ -1,4 +1,4 @@
-"""`--select`: conditions on trials, as in ``method=beta_vae,dataset=dsprites,seed<5``."""
+"""`--select`: conditions on trials, such as ``method=beta_vae,dataset=dsprites,seed<5``."""
 
 import operator
 import re
@@ -17,27 +17,27 @@ _COMPUTED: dict[str, Callable[[Trial], Any]] = {
     "model_num": model_num,
     "trial_id": lambda trial: trial.trial_id,
 }
-"""What a condition may name, and follows from a trial."""
+"""Names in conditions that are computed from a trial."""
 
 _CONDITION = re.compile(r"^\s*(\w+)\s*(!=|<=|>=|=|<|>)\s*(\S+)\s*$")
 
 
 class SelectionError(TeaselError):
-    """A selection is malformed, or chooses nothing; says which part and what is allowed."""
+    """A selection is malformed or selects nothing; the message says where and what is allowed."""
 
 
 def select(trials: Iterable[Trial], expression: str | None) -> list[Trial]:
     """The trials that meet every condition of `expression`; all of them if it is None.
 
     Args:
-        trials: What to choose from.
+        trials: The trials to select from.
         expression: Conditions joined by commas: a name (dataset, method, seed, trial_id, model_num,
             a training setting or a hyper-parameter), one of = != < <= > >=, and a value. A trial
-            that lacks the hyper-parameter, or has no number in the paper, does not meet the
+            without the hyper-parameter, or without a number in the paper, does not meet the
             condition.
 
     Raises:
-        SelectionError: If a condition is malformed, names nothing that the trials have, or no
+        SelectionError: If a condition is malformed or names something that no trial has, or if no
             trial is left.
     """
     trials = list(trials)
@@ -62,12 +62,12 @@ def select(trials: Iterable[Trial], expression: str | None) -> list[Trial]:
             raise SelectionError(f"--select: no trial has {name} {value!r}{nearest}")
         chosen = [trial for trial in chosen if _meets(read(trial), sign, value)]
     if not chosen:
-        raise SelectionError(f"--select: no trial is left by {expression!r}")
+        raise SelectionError(f"--select: no trial meets {expression!r}")
     return chosen
 
 
 def facts(trial: Trial) -> dict[str, Any]:
-    """What a condition may name, and stands in a trial."""
+    """The names in conditions that are values of a trial."""
     names = {"dataset": trial.dataset, "method": trial.method, "seed": trial.seed}
     return trial.training._asdict() | trial.hyperparameters | names
 
@@ -80,4 +80,4 @@ def _meets(fact: Any, sign: str, text: str) -> bool:
     try:
         return _OPERATORS[sign](fact, float(text))
     except ValueError:
-        raise SelectionError(f"--select: {text!r} is compared with a number") from None
+        raise SelectionError(f"--select: expected a number, got {text!r}") from None

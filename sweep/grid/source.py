@@ -1,4 +1,4 @@
-"""YAML that remembers where each value stands, so that a fault can be pointed at."""
+"""YAML that records the position of each value, so that faults can be located."""
 
 import copy
 import re
@@ -27,7 +27,7 @@ class Position(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """One thing wrong with a file: where in it, and what; `at_key` if the key itself is wrong."""
+    """One fault of a file: its path and a description; `at_key` if the key itself is wrong."""
 
     path: KeyPath
     what: str
@@ -37,8 +37,8 @@ class Fault(NamedTuple):
 class Source(NamedTuple):
     """A parsed YAML file: its plain values, and the position of every key and value.
 
-    One that was made from a dict has no positions: its faults are told by the keys that lead there.
-    `changes` has what `change` has put into it, by its place: such faults are told by the change.
+    A source made from a dict has no positions, so its faults are located by their path of keys.
+    `changes` has the changes made by `change`, by path; faults there are located by the change.
     """
 
     name: str
@@ -64,12 +64,12 @@ class Source(NamedTuple):
         return ConfigError("\n".join(lines))
 
     def _change_at(self, path: KeyPath) -> str:
-        """The change that has made what stands at a path; empty if none has."""
+        """The change that set the value at a path; empty if none has."""
         above = (path[:length] for length in range(len(path), 0, -1))
         return next((self.changes[each] for each in above if each in self.changes), "")
 
     def _given(self, path: KeyPath) -> KeyPath:
-        """The path as the file has it: a value that stands for a list of it has no place in one."""
+        """The path as in the file: a scalar that stands for a list has no list index."""
         value: Any = self.value
         found = list(path)
         for number, part in enumerate(path):
@@ -92,7 +92,7 @@ class Source(NamedTuple):
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, but numbers like 1e-4 are numbers and only true/false are booleans."""
+    """PyYAML's safe loader, except that 1e-4 is a number and only true and false are booleans."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -120,10 +120,10 @@ _MERGE = "tag:yaml.org,2002:merge"
 
 
 def read_yaml(text: str, name: str) -> Source:
-    """Parses `text`; `name` stands for the file in messages.
+    """Parses `text`; `name` is the file's name in messages.
 
     Raises:
-        ConfigError: If it is not YAML, is empty or too large, or a mapping has a key twice.
+        ConfigError: If it is not YAML, is empty or too large, or repeats a key of a mapping.
     """
     if len(text) > MOST_CHARACTERS:
         raise ConfigError(f"{name}:1:1: the file has more than {MOST_CHARACTERS:,} characters")
@@ -140,7 +140,7 @@ def read_yaml(text: str, name: str) -> Source:
         where = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
         raise ConfigError(f"{name}:{where}: not YAML: {error.problem or error.context}") from error
     except RecursionError:
-        what = "nested too deeply, or an alias stands inside its own anchor"
+        what = "nested too deeply, or an alias is inside its own anchor"
         raise ConfigError(f"{name}:1:1: not YAML: {what}") from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
@@ -158,7 +158,7 @@ def _construct(
     """The plain value of `node`; notes its position, and duplicate keys as faults."""
     source.values[path] = _position(node)
     if len(source.values) > MOST_VALUES:
-        what = f"more than {MOST_VALUES:,} values, aliases filled in"
+        what = f"more than {MOST_VALUES:,} values after expanding aliases"
         raise yaml.MarkedYAMLError(problem=what, problem_mark=node.start_mark)
     if isinstance(node, yaml.SequenceNode):
         return [
@@ -196,7 +196,7 @@ def _construct(
 def _merge(
     loader: _Loader, node: yaml.MappingNode, path: KeyPath, source: Source, faults: list[Fault]
 ) -> dict[str, Any]:
-    """What the keys `<<` of a mapping bring in; of several mappings the first wins."""
+    """The entries merged in by the keys `<<` of a mapping; the first of several mappings wins."""
     merged: dict[str, Any] = {}
     for key_node, value_node in node.value:
         if key_node.tag != _MERGE:
@@ -208,14 +208,14 @@ def _merge(
             else:
                 at = (*path, "<<")
                 source.keys[at] = _position(key_node)
-                what = "not YAML: '<<' takes a mapping, or a list of mappings"
+                what = "not YAML: expected a mapping or a list of mappings after '<<'"
                 faults.append(Fault(at, what, at_key=True))
     source.values[path] = _position(node)
     return merged
 
 
 def _say(fault: Fault) -> str:
-    """What is wrong, and the keys that lead there.
+    """The description of a fault, with its path of keys.
 
     >>> _say(Fault(("datasets", 0, "npz"), "datasets.npz: expected a text, got 1"))
     'datasets[0].npz: expected a text, got 1'
@@ -231,7 +231,7 @@ def _position(node: yaml.Node) -> Position:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes what `_Loader` reads back as it was."""
+    """A dumper whose output `_Loader` reads back unchanged."""
 
 
 _Dumper.yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
@@ -239,7 +239,7 @@ _Dumper.ignore_aliases = lambda self, data: True
 
 
 def read_dict(given: Mapping[Any, Any], name: str) -> Source:
-    """The same from a dict: what a YAML file could say, NumPy's numbers, tuples and paths too.
+    """The source from a dict of values that YAML can express, or NumPy numbers, tuples and paths.
 
     Raises:
         ConfigError: If it holds anything else.
@@ -248,7 +248,7 @@ def read_dict(given: Mapping[Any, Any], name: str) -> Source:
     try:
         value = _plain(given, (), faults)
     except RecursionError:
-        raise ConfigError(f"{name}: it is nested too deeply, or stands inside itself") from None
+        raise ConfigError(f"{name}: it is nested too deeply, or contains itself") from None
     source = Source(name, "", value, {}, {})
     if faults:
         raise source.error(faults)
@@ -257,15 +257,15 @@ def read_dict(given: Mapping[Any, Any], name: str) -> Source:
 
 
 def change(source: Source, changes: Sequence[str]) -> Source:
-    """The source with other values; its text is written anew, without comments and anchors.
+    """The source with changed values; its text is rewritten without comments and anchors.
 
     Args:
         source: A grid.
-        changes: Each as in ``training.steps=1000``: the keys that lead to a value, the place in a
-            list among them, and the value as YAML has it. Mappings that lack are made.
+        changes: Changes, each like ``training.steps=1000``: a path of keys and list indices, and a
+            value in YAML. Missing mappings are created.
 
     Raises:
-        ConfigError: If one is malformed, or leads nowhere.
+        ConfigError: If a change is malformed or its path does not exist.
     """
     if not changes:
         return source
@@ -275,7 +275,7 @@ def change(source: Source, changes: Sequence[str]) -> Source:
         keys, _, written = text.partition("=")
         *above, last = keys.split(".")
         if not all((*above, last)) or not written.strip():
-            raise ConfigError(f"{name}: expected KEY=VALUE, as in 'training.steps=1000'")
+            raise ConfigError(f"{name}: expected KEY=VALUE, such as 'training.steps=1000'")
         path: KeyPath = ()
         place: Any = value
         for key in above:
@@ -291,18 +291,18 @@ def change(source: Source, changes: Sequence[str]) -> Source:
 
 
 def _step(place: Any, key: str, path: KeyPath, name: str) -> str | int:
-    """What leads on from a place: a key of a mapping, or a number below the length of a list."""
+    """A step of a path: a key of a mapping, or an index within the length of a list."""
     if isinstance(place, dict):
         return key
     if isinstance(place, list) and key.isdecimal() and int(key) < len(place):
         return int(key)
     found = f"a list of {len(place)}" if isinstance(place, list) else f"{place!r}"
     where = ".".join(map(str, path)) or "the file"
-    raise ConfigError(f"{name}: {where} is {found}: expected a mapping, or a place in a list")
+    raise ConfigError(f"{name}: {where} is {found}: expected a mapping, or an index into a list")
 
 
 def _plain(given: Any, path: KeyPath, faults: list[Fault]) -> Any:
-    """What YAML would give for a value; notes what it cannot say as faults."""
+    """The value as YAML would give it; records a fault if YAML cannot express it."""
     if isinstance(given, Mapping):
         return {str(key): _plain(item, (*path, str(key)), faults) for key, item in given.items()}
     if hasattr(given, "tolist"):  # an array, or a number of NumPy's
@@ -313,7 +313,7 @@ def _plain(given: Any, path: KeyPath, faults: list[Fault]) -> Any:
         return str(given)
     if given is None or isinstance(given, str | int | float | bool):
         return given
-    faults.append(Fault(path, f"expected what YAML can say, got {given!r}"))
+    faults.append(Fault(path, f"expected a value that YAML can express, got {given!r}"))
     return None
 
 

@@ -1,1 +1,1 @@
-"""What runs next, where, and again. Computes no science."""
+"""Scheduling: what runs next, where, and what is tried again. Computes no science."""

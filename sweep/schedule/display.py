@@ -1,4 +1,4 @@
-"""What a run prints to: it may fail at any time, and the run must not."""
+"""The output of a run, which may fail at any time without ending the run."""
 
 import contextlib
 import os
@@ -7,10 +7,10 @@ from typing import IO, Any
 
 
 class Display:
-    """A stream that the first error of writing switches off: the work behind it goes on.
+    """A stream that is switched off by its first write error, so that the work can continue.
 
     Attributes:
-        error: The error, once there was one.
+        error: The error, if there was one.
     """
 
     def __init__(self, stream: IO[str]) -> None:
@@ -21,12 +21,12 @@ class Display:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Writes what can be written."""
+        """Writes the text, if possible."""
         self._try(lambda: self._stream.write(text))
         return len(text)
 
     def flush(self) -> None:
-        """Shows what was written."""
+        """Flushes the stream, if possible."""
         self._try(self._stream.flush)
 
     def _try(self, do: Callable[[], object]) -> None:

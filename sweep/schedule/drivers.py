@@ -1,7 +1,7 @@
-"""Which drivers are at work on a results folder: each keeps a small file there that beats.
+"""Finds the drivers at work on a results folder, each of which keeps a heartbeat file there.
 
-It keeps two people from doing one study twice by mistake. Nothing depends on it: two drivers at
-work on the same trials cost machine time and no row.
+This keeps two people from running one study twice by mistake. Correctness does not depend on it:
+two drivers at work on the same trials waste machine time but lose no row.
 """
 
 import contextlib
@@ -30,21 +30,21 @@ _FORGOTTEN_SECONDS = 3600.0  # more than the clocks of two machines differ by
 
 
 class DriverError(TeaselError):
-    """Another driver is at work on the folder; says which."""
+    """Another driver is at work on the folder; the message says which."""
 
 
 class Driver(NamedTuple):
-    """A driver, as its file describes it.
+    """A driver, as described in its file.
 
     Attributes:
-        host: The machine it runs on.
-        pid: Its process there.
-        since: When it began.
-        shard: Number and count of the shard of the study that it does, or None: all.
+        host: The machine that it runs on.
+        pid: Its process ID there.
+        since: When it started.
+        shard: Number and count of its shard of the study, or None for all trials.
         beat: How often it has written the file.
-        at: When it last did, in its machine's seconds since 1970.
-        pid_namespace: Where `pid` has its meaning: on a machine, or in one of its containers.
-        begun: Whether it has made sure that no other is at work.
+        at: When it last wrote the file, in its machine's seconds since 1970.
+        pid_namespace: The namespace of `pid`: a machine, or one of its containers.
+        begun: Whether it has checked that no other driver is at work.
     """
 
     host: str
@@ -62,12 +62,12 @@ class Driver(NamedTuple):
 
     @property
     def silent_seconds(self) -> float:
-        """How long ago it last wrote its file, as far as the clocks agree."""
+        """Seconds since it last wrote its file, if the clocks agree."""
         return time.time() - self.at
 
     @property
     def dead(self) -> bool:
-        """Whether its process is known to have ended; only its own machine can tell."""
+        """Whether its process is known to have ended, which only its own machine can tell."""
         if self.pid_namespace != process_namespace():
             return False
         try:
@@ -79,7 +79,7 @@ class Driver(NamedTuple):
         return self.pid == os.getpid()  # the number has been given to this process since
 
     def leaves_room_for(self, shard: Shard | None) -> bool:
-        """Whether `shard` is of the same partition, and not this driver's."""
+        """Whether `shard` is another shard of the same division as this driver's."""
         if shard is None or self.shard is None:
             return False
         number, count = self.shard
@@ -87,7 +87,7 @@ class Driver(NamedTuple):
 
 
 def process_namespace() -> str:
-    """The PID namespace of this process; a host's name does not tell its containers apart."""
+    """The PID namespace of this process, which distinguishes containers on one host."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"
@@ -96,7 +96,7 @@ def process_namespace() -> str:
 
 
 def read_drivers(store: Store) -> dict[str, Driver]:
-    """The drivers that have left a file, by its name; a killed one's stays until the next run."""
+    """The drivers with a file, by file name. A killed driver's file stays until the next run."""
     found = {}
     for name in store.files("running/drivers", ".json"):
         with contextlib.suppress(StoreError):  # it has ended meanwhile, or the file is damaged
@@ -107,17 +107,17 @@ def read_drivers(store: Store) -> dict[str, Driver]:
 
 
 def check_idle(results: Results) -> None:
-    """Refuses a folder on which a driver is at work.
+    """Checks that no driver is at work on a folder.
 
     Raises:
-        DriverError: If one is.
+        DriverError: If a driver is at work.
     """
     for driver in others_at_work(results):
         raise DriverError(f"{results.uri}: a driver is at work here ({driver}); stop it first")
 
 
 def others_at_work(results: Results, run_id: str = "") -> list[Driver]:
-    """The drivers that are at work on a folder, as far as can be known, but for that of a run."""
+    """The drivers known to be at work on a folder, except that of a run."""
     return [
         driver
         for name, driver in read_drivers(results.store).items()
@@ -131,10 +131,10 @@ def _name(run_id: str) -> str:
 
 @contextlib.contextmanager
 def at_work(results: Results, run_id: str, shard: Shard | None = None) -> Iterator[None]:
-    """Lets others know, for as long as the context lasts, that a driver is at work.
+    """Marks a driver as at work while the context lasts.
 
     Raises:
-        DriverError: If another is at work on the same trials.
+        DriverError: If another driver is at work on the same trials.
     """
     ended, begun = threading.Event(), threading.Event()
     since = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -167,14 +167,14 @@ def at_work(results: Results, run_id: str, shard: Shard | None = None) -> Iterat
 
 
 def _make_room(results: Results, shard: Shard | None, own: str) -> None:
-    """Removes the files of drivers that do not beat any more.
+    """Removes the files of drivers whose heartbeat has stopped.
 
-    Whether one on another machine still lives cannot be asked, and clocks differ: so the file is
-    watched for a few beats. Of two that begin at once each sees the other, and the one whose name
-    comes first waits until the other has begun, or has gone.
+    A driver on another machine cannot be queried, and clocks differ, so its file is watched for a
+    few beats. If two drivers start at once, each sees the other. The one whose name comes first
+    waits until the other has started or stopped.
 
     Raises:
-        DriverError: If another beats.
+        DriverError: If another driver's heartbeat continues.
     """
     silent = {}
     for name, driver in read_drivers(results.store).items():
@@ -203,7 +203,7 @@ def _make_room(results: Results, shard: Shard | None, own: str) -> None:
 
 
 def _tidy(store: Store) -> None:
-    """Removes what killed processes have left: reports and flags of no driver, half a file."""
+    """Removes the remains of killed processes: reports, flags and half-written files."""
     left = [name for name in store.files("running") if not name.startswith("running/probe")]
     known = [Path(name).stem for name in store.files("running/drivers", ".json")]  # after `left`
     for name in left:

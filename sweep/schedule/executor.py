@@ -1,4 +1,4 @@
-"""Who carries tasks out: the protocol that the scheduler speaks."""
+"""The protocol between the scheduler and what executes its tasks."""
 
 import uuid
 from typing import Protocol
@@ -9,10 +9,10 @@ from ..work.tasks import Demand, Task
 
 
 class Executor(Protocol):
-    """Carries out tasks, many at a time; knows nothing of studies."""
+    """Executes tasks, many at a time, without knowing about studies."""
 
     def machines(self) -> list[Demand]:
-        """What each machine offers, now: a task must fit into one."""
+        """What each machine offers now. A task must fit into one."""
         ...
 
     def accelerator_bytes(self, share: float) -> int | None:
@@ -20,35 +20,35 @@ class Executor(Protocol):
         ...
 
     def blind_to(self, store: Store, name: str) -> list[str]:
-        """The machines that do not see a file that this process has written to a store."""
+        """The machines that do not see a file which this process has written to a store."""
         ...
 
     def grow(self, num_waiting: int) -> None:
-        """Says how many trials wait for a machine, to a cluster that can grow."""
+        """Tells a cluster that can grow how many trials wait for a machine."""
         ...
 
     def avoid(self, node: str) -> bool:
-        """Gives no more work to a machine; returns whether there are others."""
+        """Stops giving work to a machine; returns whether there are others."""
         ...
 
     def submit(self, task: Task) -> None:
-        """Begins an attempt."""
+        """Starts an attempt."""
         ...
 
     def wait(self, seconds: float) -> list[Outcome]:
-        """The attempts that have ended, after at most `seconds` if there is none yet."""
+        """Waits up to `seconds` for attempts to end, and returns those that have."""
         ...
 
     def shutdown(self) -> None:
-        """Ends what still runs, at once."""
+        """Ends all running tasks at once."""
         ...
 
 
 def check_shared(store: Store, executor: Executor) -> None:
-    """Makes sure that every machine sees what this process writes.
+    """Checks that every machine sees what this process writes.
 
     Raises:
-        ClusterError: If one does not; says which.
+        ClusterError: If a machine does not; the message says which.
     """
     name = f"running/probe-{uuid.uuid4().hex}"
     store.write(name, b"")

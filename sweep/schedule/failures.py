@@ -1,4 +1,4 @@
-"""What follows when an attempt fails: a row that says why, and another try at what is undone."""
+"""Handles failed attempts: writes a row with the reason, and queues unfinished work again."""
 
 import datetime
 import itertools
@@ -26,13 +26,13 @@ _NUMBERS = re.compile(r"\b[0-9a-f]{8,}\b|\d+")
 
 
 class Failures:
-    """Takes in the attempts of a run that fail.
+    """Handles the failed attempts of a run.
 
     Args:
-        results: Where the rows go.
-        states: What waits; it gets back what is worth another attempt.
-        retries: Decides what is.
-        clock: Seconds.
+        results: The results folder for the rows.
+        states: The states of the trials, which get back those worth another attempt.
+        retries: Decides which trials are worth another attempt.
+        clock: The time in seconds.
     """
 
     def __init__(
@@ -45,13 +45,13 @@ class Failures:
         self._said: set[str] = set()
 
     def take(self, task: Task, failure: Failure, others: bool = False) -> None:
-        """Writes down what went wrong, and queues what the attempt left undone.
+        """Records the failure, and queues the unfinished work of the attempt.
 
-        If it is the machine's fault, `others` says whether there are other machines.
+        If the machine is at fault, `others` says whether there are other machines.
 
         Raises:
-            StoreError: If it went wrong because the results folder refuses: so would all else.
-            ClusterError: If its node is not set up as it must be, or is broken and the last.
+            StoreError: If the results folder cannot be written, so that later attempts would fail.
+            ClusterError: If its node is set up incorrectly, or is broken and the last one.
         """
         if failure.cause in ("cluster", "machine"):
             check_writable(self._results)  # else the folder has gone, and that is all
@@ -79,7 +79,7 @@ class Failures:
             self._write(replace(task, trials=tuple(stopped)), reason, stopped)
 
     def _say_once(self, task: Task, failure: Failure) -> None:
-        """Shows the first failure of each cause at once; those that differ in numbers are one."""
+        """Logs the first failure of each kind at once; numbers do not distinguish kinds."""
         what = f"training {task.trials[0].method}" if isinstance(task, TrainPack) else "scoring"
         message = _NUMBERS.sub("#", without_attempt(str(failure), task.attempt_id))
         if (cause := f"{what}, {failure.cause}, {message}") not in self._said:
@@ -91,7 +91,7 @@ class Failures:
             )
 
     def _store_refuses(self, task: Task) -> bool:
-        """Whether the store refuses the driver, too, or one attempt after the other."""
+        """Whether the store also refuses the driver, or refuses attempt after attempt."""
         try:
             check_writable(self._results)
         except StoreError:
@@ -99,7 +99,7 @@ class Failures:
         return self._retries.store_keeps_refusing(task, self._clock())
 
     def _take_committed(self, task: Task) -> list[Trial]:
-        """Counts what a failed attempt has committed all the same; returns what it has not."""
+        """Counts the trials that a failed attempt has committed; returns the others."""
         if isinstance(task, TrainPack):
             self._take_broken(task)
             rows = self._results.rows_of("trials", task.attempt_id)
@@ -113,7 +113,7 @@ class Failures:
         return left
 
     def _take_broken(self, task: TrainPack) -> None:
-        """Counts the models that have turned to NaN on the way."""
+        """Counts the models that turned to NaN during the attempt."""
         for number in itertools.count(1):
             rows = self._results.rows_of("trials", task.broken_name(number))
             if not rows:

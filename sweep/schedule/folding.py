@@ -1,4 +1,4 @@
-"""When a driver folds the small files that its workers write, and which it leaves alone."""
+"""Decides when a driver folds the small files of its workers, and which it leaves alone."""
 
 import logging
 from collections.abc import Callable, Collection
@@ -17,14 +17,14 @@ _SHARE_OF_TIME = 0.02  # that the driver folds, however slow the store is
 class Folding:
     """Keeps the files of a results folder few while a driver is at work on it.
 
-    A driver alone folds whatever it finds, also what killed drivers have left. Of several each
-    folds what its own workers have written, and the last one the rest. No row depends on who is
-    alone: what two have folded stands twice.
+    A driver that is alone folds all files, including those left by killed drivers. If there are
+    several, each folds the files of its own workers, and the last one folds the rest. No row is
+    lost if a driver is wrong about being alone: rows folded by two drivers are only duplicated.
 
     Args:
         results: The folder.
-        run_id: Names the driver's run, and with it the files of the run's attempts.
-        clock: Seconds.
+        run_id: The name of the driver's run, which is part of its attempts' file names.
+        clock: The time in seconds.
     """
 
     def __init__(self, results: Results, run_id: str, clock: Callable[[], float]) -> None:
@@ -38,8 +38,8 @@ class Folding:
         """Folds small files, if it is time to and there are many.
 
         Args:
-            running: The attempts that run. Their files stay: they are looked for by their names
-                if the attempt fails.
+            running: The running attempts. Their files are left alone, because they are looked up by
+                name if the attempt fails.
         """
         began = self._clock()
         if began - self._ended_at < self._pause:
@@ -49,7 +49,7 @@ class Folding:
         self._pause = max(_PAUSE_SECONDS, (self._ended_at - began) / _SHARE_OF_TIME)
 
     def finish(self) -> None:
-        """Folds all files of the small tables, if they are many; beside others only this run's."""
+        """Folds all files of the small tables if there are many; beside others, only this run's."""
         if self._is_alone():
             self._try(lambda: finish_folding(self._results))
         else:
@@ -68,7 +68,7 @@ class Folding:
         return not others_at_work(self._results, self._run_id)
 
     def _try(self, fold: Callable[[], None]) -> None:
-        """A fold that fails loses no row: the study goes on, with more files than it could have."""
+        """Folds. If that fails, the study continues with more files and loses no row."""
         try:
             fold()
         except StoreError as error:

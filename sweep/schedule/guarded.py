@@ -1,4 +1,4 @@
-"""An attempt in a process of its own, whose end is known and whose output is kept."""
+"""Runs an attempt in a child process, records how it ends and keeps its output."""
 
 import contextlib
 import ctypes
@@ -19,16 +19,16 @@ from ..work.control import Control
 from ..work.tasks import Task
 
 MOST_BYTES = 2**20
-"""Of the beginning of an attempt's output, and of its end, that are kept."""
+"""Bytes kept of the beginning and of the end of an attempt's output."""
 
 _LOOK_SECONDS = 30.0  # between looks at how far the attempt is: requests, on an object store
 _PR_SET_PDEATHSIG = 1
 
 
 def guard(task: Task) -> Outcome:
-    """Carries a task out in a child process, and says what ended it if it doesn't.
+    """Runs a task in a child process; if the child fails, the outcome says how it ended.
 
-    A child that reports nothing new for as long as the task's patience is ended.
+    A child that reports no progress within the task's patience is killed.
     """
     # A fork has all modules already, and nothing here has started JAX; elsewhere it is not safe.
     context = mp.get_context("fork" if sys.platform == "linux" else "spawn")
@@ -49,7 +49,7 @@ def guard(task: Task) -> Outcome:
             since = now if report != last else since
             if now - since > task.patience_seconds:
                 child.kill()
-                why = f"no step and no score in {task.patience_seconds / 60:g} min (task_minutes)"
+                why = f"no step or score in {task.patience_seconds / 60:g} min (task_minutes)"
         return answer.recv()
     except (EOFError, OSError):  # it has not answered, or only half
         child.join()
@@ -73,15 +73,15 @@ def _report(task: Task) -> dict[str, Any]:
 
 
 def _describe_end(code: int) -> str:
-    """What a process's exit code says.
+    """Describes how a process ended, from its exit code.
 
     >>> _describe_end(-11), _describe_end(7)
-    ('the process was ended by SIGSEGV', 'the process left with exit code 7')
+    ('the process was killed by SIGSEGV', 'the process exited with code 7')
     """
     if code >= 0:
-        return f"the process left with exit code {code}"
-    memory = ", perhaps for want of memory" if code == -signal.SIGKILL else ""
-    return f"the process was ended by {signal.Signals(-code).name}{memory}"
+        return f"the process exited with code {code}"
+    memory = ", perhaps for lack of memory" if code == -signal.SIGKILL else ""
+    return f"the process was killed by {signal.Signals(-code).name}{memory}"
 
 
 def _work(task: Task, give: Connection, output: Connection) -> None:
@@ -97,7 +97,7 @@ def _work(task: Task, give: Connection, output: Connection) -> None:
 
 
 class _Log(threading.Thread):
-    """Takes in what an attempt prints; keeps its beginning and its end."""
+    """Collects an attempt's output, and keeps its beginning and its end."""
 
     def __init__(self, printed: Connection, task: Task) -> None:
         super().__init__(daemon=True)
@@ -107,7 +107,7 @@ class _Log(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        """Reads until nobody can print any more."""
+        """Reads until all writers have closed the output."""
         while chunk := os.read(self._printed.fileno(), 2**16):
             room = MOST_BYTES - len(self._head)
             self._head += chunk[:room]
@@ -115,11 +115,11 @@ class _Log(threading.Thread):
             self._num_bytes += len(chunk)
 
     def keep(self) -> None:
-        """Writes what has been printed, if there is more than before."""
+        """Writes the output to its file, if there is more than before."""
         if self._num_bytes > self._kept:
             self._kept = self._num_bytes
             left_out = self._num_bytes - len(self._head) - len(self._tail)
-            gap = f"\n[{left_out:,} bytes are left out]\n".encode() if left_out else b""
+            gap = f"\n[{left_out:,} bytes omitted]\n".encode() if left_out else b""
             with contextlib.suppress(StoreError):  # how the attempt ended matters more
                 store = Store(self._task.results_uri)
                 store.write(f"logs/{self._task.attempt_id}.log", self._head + gap + self._tail)

@@ -1,4 +1,4 @@
-"""Tasks in this process, one after another: for one core, for a notebook, for tests."""
+"""Executes tasks in this process, one after another: for one core, notebooks and tests."""
 
 import time
 from collections import deque
@@ -9,41 +9,41 @@ from ..work.tasks import Demand, Task
 
 
 class InProcess:
-    """Carries tasks out in this process, one after another, when it is waited for."""
+    """An executor that runs tasks in this process, one after another, during `wait`."""
 
     def __init__(self) -> None:
         self._queue: deque[Task] = deque()
 
     def machines(self) -> list[Demand]:
-        """One, of one CPU."""
+        """One machine with one CPU."""
         return [Demand(cpus=1)]
 
     def accelerator_bytes(self, share: float) -> int | None:
-        """No accelerator."""
+        """None, because there is no accelerator."""
         return None
 
     def blind_to(self, store: Store, name: str) -> list[str]:
-        """None: there is no other machine."""
+        """No machines, because there is only this one."""
         return []
 
     def grow(self, num_waiting: int) -> None:
-        """Does nothing: one process stays one."""
+        """Does nothing, because one process cannot grow."""
 
     def avoid(self, node: str) -> bool:
-        """There is no other machine."""
+        """Returns that there is no other machine."""
         return False
 
     def submit(self, task: Task) -> None:
-        """Puts the task at the end of the queue."""
+        """Adds the task to the end of the queue."""
         self._queue.append(task)
 
     def wait(self, seconds: float) -> list[Outcome]:
-        """Does the first task of the queue, however long it takes."""
+        """Runs the first task in the queue, however long it takes."""
         if self._queue:
             return [carry_out(self._queue.popleft())]
         time.sleep(seconds)
         return []
 
     def shutdown(self) -> None:
-        """Forgets the queue."""
+        """Empties the queue."""
         self._queue.clear()

@@ -1,4 +1,4 @@
-"""How a run shows itself: a live panel on a terminal, plain lines elsewhere."""
+"""Shows the progress of a run: a live panel on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Iterable
@@ -15,18 +15,18 @@ _SECONDS_BETWEEN_LINES = 20.0
 
 
 class Snapshot(NamedTuple):
-    """Where a run stands, for whoever displays it.
+    """The state of a run, for display.
 
     Attributes:
-        total: How many trials there are.
-        done: Trained and scored.
-        failed: Given up, or turned to NaN.
-        training: Being trained.
-        scoring: Being scored.
-        progress: Counts trials, unfinished ones by the share of their work that is done, and no
-            failed ones.
-        saving: Whether what runs has been asked to save itself and leave.
-        stranded: Whether no machine is there to work on.
+        total: The number of trials.
+        done: Trials trained and scored.
+        failed: Trials given up, or turned to NaN.
+        training: Trials being trained.
+        scoring: Trials being scored.
+        progress: Trials finished, counting unfinished ones by the share of their work that is done,
+            and without failed ones.
+        saving: Whether running attempts have been requested to save and stop.
+        stranded: Whether there is no machine to work on.
     """
 
     total: int
@@ -43,8 +43,8 @@ class Progress:
     """Shows snapshots of a run; a context manager.
 
     Args:
-        title: What runs.
-        stream: Where to show it; a terminal gets a panel that is redrawn in place.
+        title: A title for the run.
+        stream: The output; a terminal gets a panel that is redrawn in place.
     """
 
     def __init__(self, title: str, stream: IO[str]) -> None:
@@ -76,7 +76,7 @@ class Progress:
             self._write_line(self._last)
 
     def show(self, snapshot: Snapshot) -> None:
-        """Shows where the run stands now."""
+        """Shows the current state of the run."""
         if self._first is None:
             self._first = snapshot.progress
         now = time.monotonic()
@@ -93,7 +93,7 @@ class Progress:
         self._stream.flush()
 
     def line(self, snapshot: Snapshot) -> str:
-        """The snapshot in words, with the rate and the time left so far as they can be told."""
+        """The snapshot in words, with the rate and the time left if known."""
         words = [f"{snapshot.done}/{snapshot.total} done"]
         if snapshot.saving and snapshot.training:
             words.append(f"saving {format_count(snapshot.training, 'model')}")
@@ -128,9 +128,9 @@ class Progress:
 
 
 def describe_saved(results: Results, trials: Iterable[Trial]) -> str:
-    """How far those of these trials are that have a checkpoint; empty if none has one.
+    """The saved steps of those trials that have a checkpoint; empty if none has.
 
-    "8 models saved at steps 84 and 140 of 400", say.
+    For example, "8 models saved at steps 84 and 140 of 400".
     """
     saved = checkpoints.furthest_by_trial(results)
     steps: dict[int, list[int]] = {}
@@ -151,7 +151,7 @@ def _describe_steps(steps: Iterable[int]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A span of time in two units at the most.
+    """A duration in at most two units.
 
     >>> duration(42), duration(3723), duration(200_000)
     ('42 s', '1 h 2 min', '2 d 7 h')

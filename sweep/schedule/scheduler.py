@@ -1,4 +1,4 @@
-"""The loop that brings a study to its end: what runs next, and what happens when it ends."""
+"""The loop that completes a study: chooses what runs next, and handles what has ended."""
 
 import logging
 import math
@@ -35,22 +35,22 @@ _SHARE_OF_TRAINING = 0.8  # of the work on a trial; only the displayed progress 
 
 
 class DemandError(TeaselError):
-    """No machine of the cluster offers what a task needs."""
+    """No machine in the cluster offers what a task needs."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a run behaves; only `deterministic` changes results, in the last bits of a GPU's.
+    """Options of a run. Only `deterministic` changes results, in the last bits on a GPU.
 
     Attributes:
         pack: The most trials in a pack, or "auto".
         gpus_per_pack: The share of an accelerator that a pack gets.
-        checkpoint_seconds: How often a training is saved.
-        patience_seconds: How long an attempt may take for a step, or a score.
-        deterministic: Whether a GPU adds up in a fixed order.
-        save_models: Whether parameters are kept.
+        checkpoint_seconds: The time between checkpoints of a training.
+        patience_seconds: The longest time that an attempt may take for a step or a score.
+        deterministic: Whether a GPU sums in a fixed order.
+        save_models: Whether to save parameters.
         fail_fast: Whether to save and stop as soon as a trial has failed.
-        grace_seconds: How long workers get to save themselves when the run is interrupted.
+        grace_seconds: The time that workers get to save when the run is interrupted.
     """
 
     pack: int | str = "auto"
@@ -64,7 +64,7 @@ class Options:
 
 
 class Summary(NamedTuple):
-    """How a run ended."""
+    """The outcome of a run."""
 
     done: int
     failed: int
@@ -73,12 +73,12 @@ class Summary(NamedTuple):
 
 
 def no_signals() -> int:
-    """Nobody asks to stop."""
+    """Returns that nobody has requested a stop."""
     return 0
 
 
 def _in_order(left: Remaining) -> list[Trial]:
-    """What is to be trained: first what makes the study balanced, with what is trained already."""
+    """The trials to train, with those first that balance the study, given the trained ones."""
     trained = [*left.done, *left.failed, *(trial for trial, _ in left.unscored)]
     untrained = [trial for trial, _ in left.untrained]
     known = {trial.trial_id for trial in trained}
@@ -87,21 +87,21 @@ def _in_order(left: Remaining) -> list[Trial]:
 
 
 class Scheduler:
-    """Brings every trial of a study to its row and its scores.
+    """Trains and scores every remaining trial of a study.
 
-    The results folder is the only truth: what it holds is not done again, and nothing is
-    remembered elsewhere.
+    The results folder is the only truth: finished work is not repeated, and nothing is stored
+    elsewhere.
 
     Args:
-        results: Where the rows go.
+        results: The results folder for the rows.
         study: The study's name.
-        left: What the folder lacks.
-        executor: Who carries the work out.
-        options: How.
-        run_id: Names this run.
-        signals: How often the user has asked to stop: 1 means save and leave, 2 means now.
+        left: The remaining work.
+        executor: What executes the tasks.
+        options: The options of the run.
+        run_id: The name of this run.
+        signals: How often the user has requested a stop: 1 means save and stop, 2 means stop now.
         show: Called with a `Snapshot` about once a second.
-        clock: Seconds.
+        clock: The time in seconds.
     """
 
     def __init__(
@@ -147,13 +147,13 @@ class Scheduler:
         self._left_to_train = 0.0
 
     def run(self) -> Summary:
-        """Works until everything is done or failed, or the user or a failure asks to stop.
+        """Works until everything is done or failed, or until the user or a failure stops the run.
 
         Raises:
-            DemandError: If no machine can place a task; nothing has begun then.
+            DemandError: If no machine can place a task. Nothing has started then.
             StoreError: If the results folder cannot be written.
-            ClusterError: If a node does not see the folder, or JAX its accelerator; the others
-                have saved themselves then.
+            ClusterError: If a node does not see the folder, or JAX does not see its accelerator.
+                The other workers have saved their state then.
         """
         self._set_up()
         failed_before = len(self._states.failed)
@@ -188,10 +188,10 @@ class Scheduler:
         return Summary(done, failed, missing, bool(self._signals()))
 
     def _set_up(self) -> None:
-        """Decides what packs get, and removes what earlier runs have left of finished trials.
+        """Decides what packs get, and removes remains of finished trials from earlier runs.
 
         Raises:
-            DemandError: If no machine can place a task; nothing is removed then.
+            DemandError: If no machine can place a task. Nothing is removed then.
         """
         self._look_around()
         # Fixed now: a node that is lost later must not turn its packs into another machine's.
@@ -208,7 +208,7 @@ class Scheduler:
         return self._asked_at is not None and self._clock() - self._asked_at > grace
 
     def snapshot(self) -> Snapshot:
-        """Where the run stands."""
+        """The current state of the run."""
         training = sum(self._num_training(task) for task in self._packs.values())
         scoring = sum(
             len(task.trials) for key, task in self._running.items() if key not in self._packs
@@ -228,12 +228,12 @@ class Scheduler:
         )
 
     def _num_training(self, task: TrainPack) -> int:
-        """How many models of a pack train: those that have turned to NaN do so no more."""
+        """The number of models of a pack in training, without those that turned to NaN."""
         return sum(trial.trial_id not in self._states.failed for trial in task.trials)
 
     @property
     def _unfinished(self) -> float:
-        """Trials in training, each by the share that is left of its steps."""
+        """The trials in training, each counted by the fraction of its steps that is left."""
         return sum(
             self._num_training(task) * self._listener.left(attempt_id)
             for attempt_id, task in self._packs.items()
@@ -242,7 +242,7 @@ class Scheduler:
     # What runs next
 
     def _look_around(self) -> None:
-        """Counts what all machines offer."""
+        """Updates what all machines offer."""
         self._machines = self._executor.machines()
         self._offered = Demand(
             sum(machine.cpus for machine in self._machines),
@@ -265,10 +265,10 @@ class Scheduler:
         self._executor.grow(len(self._states.backlog))
 
     def _next(self, free: Demand) -> Task | None:
-        """The task to start now, if any fits into what is free.
+        """The task to start now, if one fits into what is free.
 
-        With accelerators, training comes first, and scoring takes the CPUs beside it; unless the
-        scores fall far behind. On CPUs alone a trained model is scored first.
+        With accelerators, training comes first and scoring uses the CPUs beside it, unless the
+        scores fall far behind. On CPUs alone, trained models are scored first.
         """
         behind = len(self._states.scorable) > _MAX_WAITING_PER_CPU * self._offered.cpus
         if not self._gpus or behind:
@@ -361,7 +361,7 @@ class Scheduler:
         for node in nodes:
             self._executor.avoid(node)
             _LOG.warning(
-                "node %s gets no more work: %d of its attempts failed that succeeded elsewhere",
+                "node %s gets no more work: %d of its attempts failed, but succeeded elsewhere",
                 *(node, MOST_PROVEN),
             )
 

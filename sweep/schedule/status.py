@@ -1,4 +1,4 @@
-"""How far a study is, from its files alone: asked time and again, it reads only what is new."""
+"""The progress of a study, from its files alone; repeated readings read only new files."""
 
 import math
 import statistics
@@ -23,14 +23,14 @@ from .drivers import Driver, read_drivers
 from .progress import describe_saved
 
 SILENT_SECONDS = 120.0
-"""After which an attempt that reports nothing is not counted as working."""
+"""The time without a report after which an attempt no longer counts as working."""
 
 _SILENT_DRIVER_SECONDS = 30.0
 _MOST_FAILURES = 20
 
 
 class Cell(NamedTuple):
-    """The trials of a method on a data set: how many there are, are done, and have failed."""
+    """The numbers of trials of a method on a data set: all, done and failed."""
 
     dataset: str
     method: str
@@ -40,18 +40,18 @@ class Cell(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """An attempt at work, as it said last.
+    """A running attempt, from its last report.
 
     Attributes:
         attempt_id: Its name.
-        trials: The ids of the trials it works on.
-        step: How far it is.
-        steps: How far it goes: updates of a training, or scores of a trial.
-        at: When it said so, in its machine's seconds since 1970.
-        silent_seconds: How long ago that was, as far as the clocks agree.
-        host: Its machine; empty if it does not say so.
+        trials: The IDs of its trials.
+        step: Its current step.
+        steps: Its last step: updates of a training, or scores of a trial.
+        at: The time of the report, in its machine's seconds since 1970.
+        silent_seconds: Seconds since the report, if the clocks agree.
+        host: Its machine; empty if not reported.
         doing: The metric that it computes.
-        loss: Of each of the trials, as far as it trains.
+        loss: The loss of each trial, if it trains.
     """
 
     attempt_id: str
@@ -66,12 +66,12 @@ class Attempt(NamedTuple):
 
     @property
     def is_working(self) -> bool:
-        """Whether it has said something of late."""
+        """Whether it has reported recently."""
         return self.silent_seconds < SILENT_SECONDS
 
     @property
     def is_training(self) -> bool:
-        """Whether it trains a pack; else it scores trials."""
+        """Whether it trains a pack; otherwise it scores trials."""
         return "-train-" in self.attempt_id
 
     def __str__(self) -> str:
@@ -81,7 +81,7 @@ class Attempt(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """A failed attempt, or a model that turned out to be unusable: the first line of why."""
+    """A failed attempt, or an unusable model, with the first line of the reason."""
 
     at: str
     kind: str
@@ -91,11 +91,12 @@ class Failure(NamedTuple):
 
 
 class TimeLeft(NamedTuple):
-    """Seconds until all is done, if as many attempts go on as are at work now.
+    """Seconds until the study is done, if the number of running attempts stays the same.
 
     Attributes:
-        seconds: The work left by the mean rates so far.
-        low: The lower end of the 95 % interval, and `high` the upper; None of fewer than two packs.
+        seconds: The remaining work at the mean rates so far.
+        low: The lower end of the 95 % interval, and `high` the upper; None with fewer than two
+            packs.
     """
 
     seconds: float
@@ -104,22 +105,22 @@ class TimeLeft(NamedTuple):
 
 
 class Status(NamedTuple):
-    """How far a study is.
+    """The progress of a study.
 
     Attributes:
-        study: Its name.
-        results: The folder.
-        num_trials: How many there are.
-        trials: Where they are.
+        study: The study's name.
+        results: The results folder.
+        num_trials: The number of trials.
+        trials: The number of trials in each state.
         undefined_scores: Wanted scores that are not defined.
-        cells: Trials of each method on each data set.
-        drivers: Those at work.
-        attempts: Those at work.
-        num_failed_attempts: How many there were.
-        failures: The latest first.
-        time_left: None if nobody works, or nothing has been measured yet.
-        saved: How far interrupted trainings are, in words.
-        damaged: What is wrong with files that are left out, a line each.
+        cells: The trials of each method on each data set.
+        drivers: The drivers at work.
+        attempts: The running attempts.
+        num_failed_attempts: The number of failed attempts.
+        failures: The failures, latest first.
+        time_left: The time left; None if nothing runs or nothing has been measured yet.
+        saved: The saved steps of interrupted trainings, in words.
+        damaged: The faults of files that are left out, a line each.
     """
 
     study: str
@@ -138,12 +139,12 @@ class Status(NamedTuple):
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing is left to do."""
+        """Whether no work remains."""
         return not self.trials.untrained and not self.trials.unscored
 
 
 class _Scored(NamedTuple):
-    """What a file of scores says: requests and seconds a request by trial, undefined scores."""
+    """The content of a file of scores: requests and seconds by trial, and undefined scores."""
 
     requests: dict[str, frozenset[RequestKey]]
     seconds: dict[str, float]
@@ -151,7 +152,7 @@ class _Scored(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """What the tables say, as long as no file of theirs changes."""
+    """The content of the tables, valid until one of their files changes."""
 
     left: Remaining
     undefined: list[Undefined]
@@ -162,11 +163,11 @@ class _Read(NamedTuple):
 
 
 class StatusReader:
-    """Reads how far a study is; what has not changed since the last time is not read again.
+    """Reads the progress of a study; later readings skip unchanged files.
 
     Args:
         results: The folder, which is only read.
-        clock: Seconds since 1970.
+        clock: The time in seconds since 1970.
     """
 
     def __init__(self, results: Results, clock: Callable[[], float] = time.time) -> None:
@@ -181,7 +182,7 @@ class StatusReader:
         self._first: dict[str, Attempt] = {}
 
     def read(self) -> Status:
-        """How far the study is now.
+        """The study's progress now.
 
         Raises:
             ResultsError: If there is no study.
@@ -363,18 +364,18 @@ def estimate(
     num_attempts: int,
     pack_size: float = 1.0,
 ) -> TimeLeft | None:
-    """The time that work takes, by the rates of packs so far, with a 95 % interval.
+    """Estimates the time left from the rates of packs so far, with a 95 % interval.
 
-    A cell's work takes its mean seconds a unit; one without a pack yet takes the mean of all packs
-    of its kind. The packs to come vary as those before them did, so of n packs with a standard
-    deviation s the mean of the next m is known to s * sqrt(1/n + 1/m), with n - 1 degrees of
-    freedom. Cells add up as independent (Welch 1947).
+    A cell's work is assumed to take its mean seconds per unit; a cell without a pack takes the mean
+    of all packs of its kind. Future packs are assumed to vary like past ones. Given n packs with
+    standard deviation s, the mean of the next m has the standard error s * sqrt(1/n + 1/m), with
+    n - 1 degrees of freedom. Cells are treated as independent (Welch 1947).
 
     Args:
-        work: Units left of each trial, by cell: its kind ("train" or "score"), then what it is of.
-        seconds: Seconds a unit of each pack (a scored trial is one) that has ended, by cell.
-        num_attempts: How many go on at once.
-        pack_size: Trials of a pack to come, of a training.
+        work: Remaining units of each trial, by cell: its kind ("train" or "score"), then the rest.
+        seconds: Seconds per unit of each finished pack (a scored trial is one), by cell.
+        num_attempts: The number of attempts that run at once.
+        pack_size: The number of trials in a future training pack.
 
     >>> estimate({("train", "a"): [10, 10]}, {("train", "a"): [1, 3]}, num_attempts=2)
     TimeLeft(seconds=20.0, low=0.0, high=199.69...)

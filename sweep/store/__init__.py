@@ -1,4 +1,4 @@
-"""Files, whole or not at all: the tables, codes and checkpoints of a results folder.
+"""Files, written atomically: the tables, codes and checkpoints of a results folder.
 
 Knows no grid and no schedule.
 """

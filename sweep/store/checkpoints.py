@@ -1,4 +1,4 @@
-"""Checkpoints of unfinished packs in a results folder: a state, and an index that says whose."""
+"""Checkpoints of unfinished packs in a results folder: a state, and an index of its trials."""
 
 import contextlib
 from collections.abc import Collection, Iterator
@@ -12,18 +12,18 @@ _FOLDER = "checkpoints"
 
 
 class CheckpointError(TeaselError):
-    """A file that a training should go on from cannot be read."""
+    """A checkpoint file that a training should resume from cannot be read."""
 
 
 class Checkpoint(NamedTuple):
-    """The saved state of a pack, and what its index says.
+    """The saved state of a pack, and the content of its index.
 
     Attributes:
-        step: How far the pack was.
+        step: The pack's step.
         state_file: The states, a safetensors file.
-        index_file: The JSON that says the rest; written after the states and removed before them.
+        index_file: The index, a JSON file written after the states and removed before them.
         trial_ids: The trials whose states it holds.
-        train_seconds: What the training had taken by then, in all attempts.
+        train_seconds: The training time so far, over all attempts.
     """
 
     step: int
@@ -41,14 +41,14 @@ def save(
     train_seconds: float,
     content: bytes,
 ) -> Checkpoint:
-    """Keeps a pack's state, then forgets the older ones of the same attempt.
+    """Saves a pack's state, then removes the older ones of the same attempt.
 
     Args:
-        results: Where.
+        results: The results folder.
         attempt_id: The attempt's name.
-        step: How far the pack is.
+        step: The pack's step.
         trial_ids: The trials of the pack.
-        train_seconds: What the training has taken so far, in all attempts.
+        train_seconds: The training time so far, over all attempts.
         content: The state.
     """
     name = f"{_FOLDER}/{attempt_id}-{step}"
@@ -67,13 +67,13 @@ def save(
 def forget(
     results: Results, attempt_id: str, origin: Checkpoint | None, trial_ids: Collection[str]
 ) -> None:
-    """Removes what an attempt that has come to its end has saved, and what it went on from.
+    """Removes the checkpoints of a finished attempt, and the one that it resumed from.
 
     Args:
-        results: Where.
+        results: The results folder.
         attempt_id: The attempt's name.
-        origin: What it went on from; kept if it holds others than `trial_ids`.
-        trial_ids: The trials it has trained.
+        origin: The checkpoint that it resumed from, kept if it holds other trials too.
+        trial_ids: The trials that it has trained.
     """
     for file in _files_of_attempt(results, attempt_id):
         results.store.remove(file)
@@ -82,7 +82,7 @@ def forget(
 
 
 def forget_trained(results: Results, trained: Collection[str]) -> None:
-    """Removes the checkpoints whose trials have all been trained to the end."""
+    """Removes the checkpoints whose trials have all been trained."""
     for checkpoint in _read(results):
         if all(trial_id in trained for trial_id in checkpoint.trial_ids):
             remove(results, checkpoint)
@@ -99,13 +99,13 @@ def forget_trials(results: Results, trial_ids: Collection[str]) -> None:
 
 
 def remove(results: Results, checkpoint: Checkpoint) -> None:
-    """Removes a checkpoint; one that is gone already is no error."""
+    """Removes a checkpoint, if it still exists."""
     results.store.remove(checkpoint.index_file)
     results.store.remove(checkpoint.state_file)
 
 
 def furthest_by_trial(results: Results) -> dict[str, Checkpoint]:
-    """The furthest checkpoint of every trial that has one."""
+    """The latest checkpoint of every trial that has one."""
     found: dict[str, Checkpoint] = {}
     for checkpoint in _read(results):
         for trial_id in checkpoint.trial_ids:
@@ -114,12 +114,12 @@ def furthest_by_trial(results: Results) -> dict[str, Checkpoint]:
 
 
 def furthest_of_attempt(results: Results, attempt_id: str) -> Checkpoint | None:
-    """The furthest checkpoint that an attempt has saved, if it has saved one."""
+    """The latest checkpoint that an attempt has saved, if any."""
     return max(_read(results, f"{attempt_id}-"), default=None)
 
 
 def _read(results: Results, prefix: str = "") -> Iterator[Checkpoint]:
-    """The checkpoints whose files' names begin so."""
+    """The checkpoints whose file names have this prefix."""
     for file in results.store.files(_FOLDER, ".json"):
         if file.startswith(f"{_FOLDER}/{prefix}"):
             with contextlib.suppress(StoreError):  # replaced meanwhile, or damaged: done again
@@ -134,7 +134,7 @@ def _write_index(results: Results, checkpoint: Checkpoint) -> None:
 
 
 def _files_of_attempt(results: Results, attempt_id: str) -> list[str]:
-    """Its files, the indices before what they point at."""
+    """The files of an attempt, each index before the states it points at."""
     files = results.store.files(_FOLDER)
     own = [file for file in files if file.startswith(f"{_FOLDER}/{attempt_id}-")]
     return sorted(own, key=lambda file: not file.endswith(".json"))

@@ -1,6 +1,6 @@
-"""What makes a folder fit to be passed on: it appears whole, with a checksum of each of its files.
+"""Publication of a folder: it appears whole, with a checksum of each file.
 
-The checksums stand in `checksums.txt`, as `sha256sum` writes them and `sha256sum -c` reads them.
+The checksums are in `checksums.txt`, as `sha256sum` writes them and `sha256sum -c` reads them.
 """
 
 import contextlib
@@ -18,23 +18,25 @@ CHECKSUMS = "checksums.txt"
 
 
 class PublicationError(TeaselError):
-    """A folder cannot be published, or is not what was published; names the file."""
+    """A folder cannot be published, or differs from what was published; names the file."""
 
 
 @contextlib.contextmanager
 def new_folder(path: str | Path) -> Iterator[Path]:
-    """Gives a folder to fill beside `path`, which it becomes in the end; an error leaves nothing.
+    """Creates a temporary folder to fill, and renames it to `path` if no error occurs.
 
     Raises:
-        PublicationError: If `path` is there and not empty, is no local one, or cannot be written.
+        PublicationError: If `path` exists and is not empty, is not local, or cannot be written.
     """
     if "://" in str(path):
-        raise PublicationError(f"{path}: expected a local folder, to be copied from there")
+        raise PublicationError(
+            f"{path}: expected a local folder, which you can then copy elsewhere"
+        )
     target = Path(path).expanduser().resolve()
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise PublicationError(f"{target} is there already: expected a new or empty folder")
+            raise PublicationError(f"{target} already exists: expected a new or empty folder")
         temporary.mkdir(parents=True)
         yield temporary
         temporary.rename(target)
@@ -45,7 +47,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
 
 
 def list_all(store: Store, folder: str = "") -> Iterator[str]:
-    """The files in a folder and below it; names that begin with a dot are left out."""
+    """The files in a folder and its subfolders, without names that begin with a dot."""
     yield from store.files(folder)
     for inner in store.folders(folder):
         if not inner.rpartition("/")[2].startswith("."):
@@ -65,11 +67,11 @@ def parse_checksums(content: bytes, where: str) -> dict[str, str]:
     """The SHA-256 of each file, by its name.
 
     Args:
-        content: Of `checksums.txt`.
-        where: Whose it is, for messages.
+        content: The content of `checksums.txt`.
+        where: The name of its folder, for messages.
 
     Raises:
-        PublicationError: If a line is another, names a file twice, or one outside the folder.
+        PublicationError: If a line is invalid, repeats a file, or names one outside the folder.
 
     >>> parse_checksums(b"0" * 64 + b"  a/b.txt", "here") == {"a/b.txt": "0" * 64}
     True
@@ -79,11 +81,11 @@ def parse_checksums(content: bytes, where: str) -> dict[str, str]:
         place = f"{where}: {CHECKSUMS}, line {number}"
         match = re.fullmatch(r"([0-9a-f]{64}) [ *](.+)", line)
         if not match:
-            raise PublicationError(f"{place}: expected a SHA-256 and a file's name")
+            raise PublicationError(f"{place}: expected a SHA-256 and a file name")
         digest, name = match.groups()
         if not is_plain(name):
-            raise PublicationError(f"{place}: {name!r} leads out of the folder")
+            raise PublicationError(f"{place}: {name!r} is outside the folder")
         if name in found or name == CHECKSUMS:
-            raise PublicationError(f"{place}: {name} cannot stand here, or not twice")
+            raise PublicationError(f"{place}: {name} is reserved or listed twice")
         found[name] = digest
     return found

@@ -1,4 +1,4 @@
-"""The codes of every image of a data set, kept between a model's training and its last score."""
+"""Tables of the codes of all images, kept between a model's training and its last score."""
 
 import io
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from .store import DamagedFileError, MissingFileError
 
 
 def save(results: Results, trial_id: str, mean: np.ndarray, log_variance: np.ndarray) -> None:
-    """Keeps the posterior of all images, (images, D) float32 each."""
+    """Saves the posterior of all images, two (images, D) float32 arrays."""
     buffer = io.BytesIO()
     np.save(buffer, np.stack([mean, log_variance]))
     buffer.write(UNSEALED.encode())
@@ -19,7 +19,7 @@ def save(results: Results, trial_id: str, mean: np.ndarray, log_variance: np.nda
 
 
 def load(results: Results, trial_id: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """Mean and log variance of all images, or None if they are not kept, or are damaged."""
+    """The mean and log variance of all images, or None if they are missing or damaged."""
     try:
         content = io.BytesIO(results.store.read(_name(trial_id)))
         mean, log_variance = np.lib.format.read_array(content, allow_pickle=False)
@@ -29,12 +29,12 @@ def load(results: Results, trial_id: str) -> tuple[np.ndarray, np.ndarray] | Non
 
 
 def forget(results: Results, trial_id: str) -> None:
-    """Removes a table; it can be made again from the parameters."""
+    """Removes a table, which can be made again from the parameters."""
     results.store.remove(_name(trial_id))
 
 
 def forget_all(results: Results, trial_ids: Iterable[str]) -> None:
-    """Removes what is left of these trials, which need no more scores."""
+    """Removes the remaining tables of these trials, which need no more scores."""
     needless = {_name(trial_id) for trial_id in trial_ids}
     for name in results.store.files("codes"):
         if name in needless:

@@ -1,10 +1,10 @@
-"""Folding: many small files of a results folder become few, as a driver goes and at its end.
+"""Folding: combines many small files of a results folder into a few, during a run and at its end.
 
-Always the same way: write the new files, then remove the old ones; in between, if no row stands
-twice in the folder any more, replace the manifest, which says so. Whoever is killed leaves rows
-that stand twice, never rows that stand nowhere; readers keep one of each, and the next time what
-was left over is folded too. A file that is written meanwhile is not touched, and of two who fold at
-once each removes only what it has written anew itself.
+The order is always the same. New files are written first. The manifest is then replaced, if no row
+is in the folder twice. Old files are removed last. A process killed in between leaves duplicate
+rows, never missing ones. Readers keep one of each, and the next folding removes the duplicates. A
+file written meanwhile is not touched. Two processes may fold at once: each removes only files whose
+rows it has written itself.
 """
 
 import uuid
@@ -34,21 +34,21 @@ from .store import DamagedFileError, MissingFileError, Store
 from .tables import COLUMNS, IDENTITY, SCHEMA_VERSION, conform, schema_of, text_columns
 
 FULL_BYTES = 32 * 2**20
-"""A compacted file of this size is left as it is from then on."""
+"""A compacted file of this size is not folded again."""
 
 _FILE_BYTES = 128 * 2**20  # of rows in memory, the most for one file
 _CODES_SHARE = 8  # a file of codes is so much smaller: for one model's the whole is read
 
 
 SMALL_TABLES = ("failures", "curves", "scores", "trials")
-"""The tables that a driver folds: many small files, which every `status`, `plan` or `scores` reads.
+"""The tables that a driver folds: many small files that every `status`, `plan` or `scores` reads.
 
-Codes and pictures lie in a larger file for each pack, of which a reader wants one: it would take a
-study's gigabytes through the driver to save nobody time.
+Codes and pictures are in one larger file per pack, and a reader needs only one of those. Folding
+them would move a study's gigabytes through the driver and save no time.
 """
 
 FEWEST = 64
-"""So many small files are worth folding; a study that leaves fewer keeps each attempt's own."""
+"""The least number of small files worth folding; with fewer, each attempt keeps its own."""
 
 _MOST = 1000  # of them at once: what earlier runs have left may be many
 _LARGE_BYTES = 4 * 2**20  # of a folded file that is left alone until the end
@@ -60,19 +60,19 @@ def fold_small(results: Results, name: str, may: Callable[[str], bool]) -> None:
     """Folds the small files of each table that has many.
 
     Args:
-        results: Where.
-        name: What the names of the new files begin with; its files are told from others' by it.
+        results: The results folder.
+        name: The prefix of the names of the new files, unique to their writer.
         may: Whether a file may be folded, by its name.
 
     Raises:
-        StoreError: If a file is damaged, or the folder cannot be written; nothing is lost then.
+        StoreError: If a file is damaged or the folder cannot be written. Nothing is lost then.
     """
     for table in SMALL_TABLES:
         retry_if_folded(partial(_fold_small, results, table, name, may))
 
 
 def finish_folding(results: Results) -> None:
-    """Folds all files of each small table that has many, or that was folded on the way.
+    """Folds all files of each small table that has many files, or was folded during the run.
 
     Raises:
         StoreError: As `fold_small` does.
@@ -98,10 +98,11 @@ def _fold_small(results: Results, table: str, name: str, may: Callable[[str], bo
 
 
 def choose(sizes: Mapping[str, int], fewest: int) -> list[str]:
-    """The files to fold into one now, of files with these sizes in bytes.
+    """The files to fold into one now, chosen from files with these sizes in bytes.
 
-    With the loose ones go the folded ones that are no larger than what there is already. So a row
-    that is written anew comes into a file of at least twice the size, and is so a few times only.
+    Loose files are folded together with folded ones that are no larger than the total so far. A
+    row that is written again thus enters a file of at least twice the size, which happens only a
+    few times.
 
     >>> choose({"compact-a": 50, "compact-b": 20, "x": 15, "y": 10}, fewest=2)
     ['compact-b', 'x', 'y']
@@ -121,13 +122,13 @@ def choose(sizes: Mapping[str, int], fewest: int) -> list[str]:
 
 
 def fold_older_files(results: Results) -> None:
-    """Folds each table of which a file lacks a column that the table has in this study now.
+    """Folds each table with a file that lacks a column which the table now has in this study.
 
-    So it is when methods have joined the study, or an earlier version has begun it. Whoever is
-    killed in between begins anew the next time; what was looked at once is not looked at again.
+    This happens when methods have joined the study, or an earlier version started it. If the
+    process is killed, the next call starts again. A checked file is not checked twice.
 
     Raises:
-        StoreError: If a file is damaged, or the folder cannot be written; nothing is lost then.
+        StoreError: If a file is damaged or the folder cannot be written. Nothing is lost then.
     """
     wanted = {table: results.columns(table) for table in COLUMNS}
     try:
@@ -152,7 +153,7 @@ def _any_lacks(results: Results, table: str) -> bool:
 def _schema_and_misfits(
     results: Results, table: str, files: Sequence[str]
 ) -> tuple[pa.Schema, set[str]]:
-    """The schema that files of a table have together in this study, and those that have another."""
+    """The common schema of a table's files in this study, and the files with another schema."""
     schemas = for_all(files, lambda file: results.store.parquet(file, lambda p: p.schema_arrow))
     today = [schema for schema in schemas if version_of(schema) == SCHEMA_VERSION]
     names = [*results.columns(table), *(name for schema in today for name in schema.names)]
@@ -162,10 +163,10 @@ def _schema_and_misfits(
 
 
 def compact(results: Results, folder: str) -> None:
-    """Folds all files of one folder, a table or the codes of a data set; each row once.
+    """Folds all files of one folder, a table or the codes of a data set, with each row once.
 
-    Codes stay where they are until the trials they belong to are committed, and codes of an
-    attempt that another one came before are dropped.
+    Codes are folded only after their trials are committed. Codes of an attempt that lost to an
+    earlier commit are dropped.
     """
     retry_if_folded(lambda: _compact(results, folder))
 
@@ -201,15 +202,15 @@ def _compact(results: Results, folder: str) -> None:
 def copy_folded(
     source: Results, target: Results, folder: str, change: Callable[[pa.Table], pa.Table]
 ) -> None:
-    """Writes the rows of one folder, each once, into few files of another results folder.
+    """Writes the rows of one folder, each once, into a few files of another results folder.
 
-    Of codes those whose trials are committed. The files' names are the same for the same rows.
+    Only codes of committed trials are copied. The same rows give the same file names.
 
     Args:
-        source: Where from.
-        target: Where to; it has its study, and nothing in this folder.
-        folder: Of a table, or of the codes of a data set.
-        change: What becomes of the rows.
+        source: The results folder to copy from.
+        target: The results folder to copy to, with a study and nothing in `folder`.
+        folder: The folder of a table, or of the codes of a data set.
+        change: A function applied to the rows.
     """
     store, found, columns = source.store, list_files(source.store, folder), None
     if folder.startswith("tables/"):
@@ -232,14 +233,14 @@ def _write(
     pieces: Iterable[pa.Table],
     columns: Sequence[str] | None,
 ) -> dict[str, list[str]]:
-    """Writes pieces into as few files as hold them; returns what a manifest says of these.
+    """Writes pieces into as few files as possible; returns their entries for a manifest.
 
     Args:
-        results: Where.
-        folder: Which.
-        name: How the files' names go on after what all such names begin with.
+        results: The results folder.
+        folder: The folder in it.
+        name: The part of the file names after their common prefix.
         pieces: Rows of a table, or the codes of one trial each.
-        columns: Of the table; None of codes.
+        columns: The columns of the table; None for codes.
     """
     made: dict[str, list[str]] = {}
     for number, group in enumerate(_group_for_files(pieces)):
@@ -255,7 +256,7 @@ def _write(
 
 
 def _rows(store: Store, table: str, full: list[str], old: list[str]) -> Iterator[pa.Table]:
-    """The rows of the old files, without those that stand before them or in a full one."""
+    """The rows of the old files, without those in an earlier or a full file."""
     identity = IDENTITY[table]
     keys = [read_file(store, file, identity, text_columns(table)) for file in (*full, *old)]
     if not keys:
@@ -268,7 +269,7 @@ def _rows(store: Store, table: str, full: list[str], old: list[str]) -> Iterator
 
 
 def _all_committed(store: Store, file: str, attempts: dict[str, tuple[str, str]]) -> bool:
-    """Whether all trials of a file of codes have their rows."""
+    """Whether all trials in a file of codes are committed."""
     return all(trial_id in attempts for trial_id in store.parquet(file, trial_ids_of))
 
 
@@ -279,7 +280,7 @@ def _codes(
     old: list[str],
     attempts: dict[str, tuple[str, str]],
 ) -> Iterator[pa.Table]:
-    """Each trial's codes of the old files, those of the attempt that its row names."""
+    """Each trial's codes in the old files, from the attempt named in its row."""
     seen = {trial_id for file in full for trial_id in compacted[file]}
     for file in old:
         attempt_id = file.rpartition("/")[2].removesuffix(".parquet")
@@ -296,7 +297,7 @@ def _by_trial(parquet: pq.ParquetFile) -> list[tuple[str, pa.Table]]:
 
 
 def _group_for_files(pieces: Iterable[pa.Table]) -> Iterator[list[pa.Table]]:
-    """The pieces, as many to a file as fit; codes with those of their width and number."""
+    """The pieces grouped into files by size; codes only with codes of the same shape."""
     groups: dict[str, list[pa.Table]] = {}
     for piece in filter(len, pieces):
         of_codes = "mean" in piece.column_names

@@ -1,6 +1,6 @@
-"""Taking in a published results folder: from a folder, a server, an object store or an archive.
+"""Fetches a published results folder from a folder, a server, an object store or an archive.
 
-Only files that `checksums.txt` names are taken, and only as it says that they are.
+Only files listed in `checksums.txt` are copied, and only if their checksums match.
 """
 
 import contextlib
@@ -36,23 +36,23 @@ _UNREADABLE = (
     *(OSError, EOFError, RuntimeError, NotImplementedError, http.client.HTTPException),
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, ValueError),
 )
-"""What reading a stranger's file, or one that a server gives, may raise."""
+"""Errors that can occur on reading an untrusted or remote file."""
 
 
 Read = TypeVar("Read")
 
 
 class _BrokenError(PublicationError):
-    """A file was not read whole, or is another; a server may do better the next time."""
+    """A file was read incompletely or differs; a server may succeed on another try."""
 
 
 class Fetched(NamedTuple):
-    """What was taken in.
+    """The outcome of a fetch.
 
     Attributes:
-        num_files: How many files, the checksums among them.
+        num_files: The number of files, including the checksums.
         num_bytes: Their size.
-        sha256: Of `checksums.txt`: it stands for every byte.
+        sha256: The SHA-256 of `checksums.txt`, which covers every byte.
     """
 
     num_files: int
@@ -61,13 +61,13 @@ class Fetched(NamedTuple):
 
 
 class _Source(NamedTuple):
-    """Where files come from.
+    """A source of files.
 
     Attributes:
-        where: What to call it.
-        open: Gives a file to read by its name, or raises MissingFileError.
-        names: Of all its files, in the order in which to read them; None if nobody lists them.
-        tries: How often to try to read a file.
+        where: Its name, for messages.
+        open: Opens a file by its name, or raises MissingFileError.
+        names: The names of all its files, in reading order; None if they cannot be listed.
+        tries: The number of tries to read a file.
     """
 
     where: str
@@ -77,17 +77,17 @@ class _Source(NamedTuple):
 
 
 def fetch(uri: str | Path, folder: str | Path, sha256: str | None = None) -> Fetched:
-    """Takes a published results folder in; nothing appears at `folder` before all is verified.
+    """Fetches a published results folder; nothing appears at `folder` before all is verified.
 
     Args:
-        uri: A folder that `teasel publish` made, or a .zip or .tar of one: a path, an ``https://``
-            address, or a URI of an object store.
+        uri: A folder made by `teasel publish`, or its .zip or .tar: a path, an ``https://`` address
+            or a URI of an object store.
         folder: A new or empty local folder.
-        sha256: Of its `checksums.txt`, if that is known from elsewhere.
+        sha256: The expected SHA-256 of its `checksums.txt`, if known.
 
     Raises:
-        PublicationError: If a file was changed, is missing or additional, or leads out of the
-            folder; or if `folder` is not new, or cannot be written.
+        PublicationError: If a file was changed, is missing, is not listed or is outside the folder,
+            or if `folder` is not new or cannot be written.
         StoreError: If the store cannot be reached, or the study is of a newer version.
     """
     with new_folder(folder) as made, _open(str(uri), made.parent) as source:
@@ -99,11 +99,13 @@ def fetch(uri: str | Path, folder: str | Path, sha256: str | None = None) -> Fet
             )
         wanted = parse_checksums(content, source.where)
         if "study.json" not in wanted:
-            raise PublicationError(f"{source.where}: no study.json, so it is no results folder")
+            raise PublicationError(
+                f"{source.where}: no study.json, so this is not a results folder"
+            )
         listed = source.names if source.names is not None else [*wanted]
         for name in listed:
             if name not in wanted and name != CHECKSUMS:
-                raise PublicationError(f"{source.where}: {name} is additional: no checksum has it")
+                raise PublicationError(f"{source.where}: {name} has no checksum in checksums.txt")
         num_bytes = len(content)
         for name in [name for name in listed if name in wanted] + sorted({*wanted} - {*listed}):
             num_bytes += _take(source, name, wanted[name], made / name)
@@ -131,7 +133,7 @@ def _take(source: _Source, name: str, digest: str, target: Path) -> int:
                 size += len(piece)
                 file.write(piece)
         if found.hexdigest() != digest:
-            raise _BrokenError(f"{source.where}: {name} was changed: it is not what was published")
+            raise _BrokenError(f"{source.where}: {name} was changed after it was published")
         return size
 
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -139,7 +141,7 @@ def _take(source: _Source, name: str, digest: str, target: Path) -> int:
 
 
 def _retry(source: _Source, read: Callable[[], Read]) -> Read:
-    """What reading gives, tried as often as the source is worth it."""
+    """The result of reading, after as many tries as the source allows."""
     for _ in range(source.tries - 1):
         try:
             return read()
@@ -155,8 +157,8 @@ def _pieces(source: _Source, name: str) -> Iterator[bytes]:
             while piece := stream.read(_PIECE):
                 yield piece
     except MissingFileError:
-        told = {CHECKSUMS: ", so it is no published folder", _ARCHIVE_ITSELF: " there"}
-        what = told.get(name, f", which {CHECKSUMS} names")
+        told = {CHECKSUMS: ", so this is not a published folder", _ARCHIVE_ITSELF: " there"}
+        what = told.get(name, f", which {CHECKSUMS} lists")
         raise PublicationError(f"{source.where}: there is no {name}{what}") from None
     except _UNREADABLE as error:
         why = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
@@ -165,7 +167,7 @@ def _pieces(source: _Source, name: str) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def _open(uri: str, room: Path) -> Iterator[_Source]:
-    """Opens what a URI names; `room` is a folder that a downloaded archive has room in."""
+    """Opens the source at a URI; `room` is a folder with room for a downloaded archive."""
     web = re.match(r"https?://", uri, re.IGNORECASE) is not None
     remote = "://" in uri
     if not _ARCHIVE.search(urlsplit(uri).path if remote else uri) or Path(uri).is_dir():
@@ -202,7 +204,7 @@ def _open(uri: str, room: Path) -> Iterator[_Source]:
 def _of_store(store: Store) -> _Source:
     def open_inside(name: str) -> Any:
         if store.leads_out(name):
-            raise PublicationError(f"{store.uri}: {name} is a link that leads out of the folder")
+            raise PublicationError(f"{store.uri}: {name} is a link to outside the folder")
         return store.open(name)
 
     return _Source(store.uri, open_inside, list(list_all(store)))
@@ -226,24 +228,24 @@ def _open_url(url: str) -> Any:
         with error:
             if error.code in (404, 410):
                 raise MissingFileError(url) from error
-            raise OSError(f"the server answers {error.code} {error.reason}") from error
+            raise OSError(f"the server answered {error.code} {error.reason}") from error
 
 
 def _without_query(uri: str) -> str:
-    """An address for messages: what stands behind its `?` may be a secret."""
+    """An address for messages, without its query, which may contain a secret."""
     return without_secrets(uri.partition("?")[0]) if "://" in uri else uri
 
 
 @contextlib.contextmanager
 def _of_archive(file: BinaryIO, where: str) -> Iterator[_Source]:
-    """Opens an archive, of a folder or of what is in it; nothing is unpacked but by its name."""
+    """Opens an archive of a folder or of its content; only files read by name are unpacked."""
     try:
         is_zip = zipfile.is_zipfile(file)
         file.seek(0)
         archive: Any = zipfile.ZipFile(file) if is_zip else tarfile.open(fileobj=file)  # noqa: SIM115
         members = archive.infolist() if is_zip else archive.getmembers()
     except _UNREADABLE as error:
-        raise PublicationError(f"{where} is no .zip or .tar that can be read") from error
+        raise PublicationError(f"{where} is not a readable .zip or .tar") from error
     with archive:
         found: dict[str, Any] = {}
         for member in members:
@@ -251,11 +253,11 @@ def _of_archive(file: BinaryIO, where: str) -> Iterator[_Source]:
             if member.is_dir() if is_zip else member.isdir():
                 continue
             if not is_plain(name):
-                raise PublicationError(f"{where}: {name!r} leads out of the folder")
+                raise PublicationError(f"{where}: {name!r} is outside the folder")
             if not (_is_file(member) if is_zip else member.isreg()):
-                raise PublicationError(f"{where}: {name} is a link or the like, and no file")
+                raise PublicationError(f"{where}: {name} is not a plain file")
             if name in found:
-                raise PublicationError(f"{where}: {name} stands in it twice")
+                raise PublicationError(f"{where}: {name} is in it twice")
             found[name] = member
         indices = [n for n in found if n.rpartition("/")[2] == CHECKSUMS]
         top = min(indices, key=lambda n: n.count("/"), default="").removesuffix(CHECKSUMS)
@@ -271,5 +273,5 @@ def _of_archive(file: BinaryIO, where: str) -> Iterator[_Source]:
 
 
 def _is_file(member: zipfile.ZipInfo) -> bool:
-    """Whether a member of a .zip is a plain file; a writer need not say what it is."""
+    """Whether a member of a .zip is a plain file, which its writer need not state."""
     return stat.S_IFMT(member.external_attr >> 16) in (0, stat.S_IFREG)

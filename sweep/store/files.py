@@ -1,4 +1,4 @@
-"""The Parquet files of one folder: few that were folded, and loose ones since."""
+"""The Parquet files of one folder: a few folded ones, and loose ones written since."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -27,10 +27,9 @@ class Files(NamedTuple):
     """The files of a folder.
 
     Attributes:
-        compacted: Those that the manifest names: no row stands in them twice. For codes, each with
-            the trial_ids of its row groups.
-        loose: All others: first what a driver has folded as it went, then what attempts have
-            written since.
+        compacted: The files in the manifest, in which no row is repeated. For codes, each with the
+            trial_ids of its row groups.
+        loose: All others: first those folded by a driver during a run, then those of attempts.
     """
 
     compacted: dict[str, list[str]]
@@ -38,15 +37,15 @@ class Files(NamedTuple):
 
     @property
     def files(self) -> list[str]:
-        """All of them; of two rows that are the same, the first in this order stands."""
+        """All files. Of equal rows, readers keep the first in this order."""
         return [*self.compacted, *self.loose]
 
 
 def list_files(store: Store, folder: str) -> Files:
-    """The Parquet files of a folder, and what is known of them.
+    """The Parquet files of a folder, with their entries in the manifest.
 
-    A long listing is made page by page. It may come to a file after that is folded and removed, and
-    to the new one's place before that is there: then the second listing has the new one.
+    A long listing is made page by page, and can miss both a file that is folded meanwhile and the
+    new file that replaces it. A second listing then has the new file.
     """
     found = sorted({*store.files(folder, ".parquet"), *store.files(folder, ".parquet")})
     # Read after the listing: what was folded and removed while that was made stands in it. Of two
@@ -65,7 +64,7 @@ def manifest(store: Store, folder: str) -> dict[str, list[str]]:
     """The compacted files of a folder, each with the trial_ids of its row groups if it has codes.
 
     Raises:
-        DamagedFileError: If the manifest is damaged, or names what `teasel compact` never made.
+        DamagedFileError: If the manifest is damaged, or names a file not made by `teasel compact`.
     """
     name = f"{folder}/{MANIFEST}"
     try:
@@ -85,10 +84,10 @@ def write_manifest(store: Store, folder: str, compacted: dict[str, list[str]]) -
 
 
 def retry_if_folded(read: Callable[[], Read]) -> Read:
-    """The outcome of listing a folder and reading it, again if a file was folded in between.
+    """The result of listing and reading a folder, repeated if a file was folded in between.
 
     Raises:
-        MissingFileError: If a file is listed time and again, and never there.
+        MissingFileError: If a file is listed repeatedly but is never there.
     """
     for _ in range(_PATIENCE - 1):
         try:
@@ -105,13 +104,13 @@ def read_table(
     identity: list[str],
     dictionaries: Sequence[str] = (),
 ) -> pa.Table | None:
-    """All rows of a folder, each once; None if it has none.
+    """All rows of a folder, each once; None if there are none.
 
     Args:
-        store: Where.
-        folder: Which.
-        columns: Only these, as far as a file has them.
-        identity: Of rows that agree in these columns, only the first is kept.
+        store: The store.
+        folder: The folder in it.
+        columns: The columns to read, where a file has them.
+        identity: Columns that identify a row; of rows equal in them, only the first is kept.
         dictionaries: Text columns to read as dictionaries.
     """
 
@@ -127,7 +126,7 @@ def read_table(
 
 
 def for_all(files: Sequence[str], do: Callable[[str], Read]) -> list[Read]:
-    """What `do` makes of each file, several at once."""
+    """The result of `do` for each file, computed in parallel."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return list(pool.map(do, files))
 
@@ -135,17 +134,17 @@ def for_all(files: Sequence[str], do: Callable[[str], Read]) -> list[Read]:
 def read_file(
     store: Store, file: str, columns: list[str] | None = None, dictionaries: Sequence[str] = ()
 ) -> pa.Table:
-    """One file, or those of `columns` that it has.
+    """The rows of one file, or those of `columns` that it has.
 
     Args:
-        store: Where.
-        file: Which.
-        columns: Only these, as far as it has them.
-        dictionaries: Those of them to read as dictionaries.
+        store: The store.
+        file: The name of the file.
+        columns: The columns to read, where the file has them.
+        dictionaries: The columns to read as dictionaries.
 
     Raises:
-        MissingFileError: If it is not there.
-        StoreError: If it cannot be read, is damaged, or of a newer version.
+        MissingFileError: If the file does not exist.
+        StoreError: If it cannot be read, is damaged, or is of a newer version.
     """
     coded = [name for name in dictionaries if columns is None or name in columns]
     name = f"{store.uri}/{file}"
@@ -153,15 +152,15 @@ def read_file(
 
 
 def read_rows(parquet: pq.ParquetFile, file: str, columns: list[str] | None = None) -> pa.Table:
-    """The rows of an open file of a table, or of codes, as today's version has them.
+    """The rows of an open file of a table or of codes, converted to the current version.
 
     Args:
         parquet: The file.
-        file: Its name, which says of which table it is.
-        columns: Only these, as far as it has them.
+        file: Its name, which contains the name of its table.
+        columns: The columns to read, where the file has them.
 
     Raises:
-        ValueError: If it is no file of this table.
+        ValueError: If the file does not belong to this table.
         NewerVersionError: If it is of a newer version.
     """
     folder, table = file.split("/")[-3:-1]
@@ -184,32 +183,34 @@ def read_rows(parquet: pq.ParquetFile, file: str, columns: list[str] | None = No
 def _check_columns(schema: pa.Schema, names: Iterable[str]) -> None:
     for name in names:
         if name not in schema.names:
-            raise ValueError(f"it is of another kind: it has no {name}")
+            raise ValueError(f"it does not belong here: it has no column {name}")
 
 
 def _as_known(rows: pa.Table, table: str) -> pa.Table:
-    """The rows with the types that the columns of a table have; others' hyper-parameters, floats.
+    """The rows cast to the types of the table's columns; hyper-parameter columns to floats.
 
     Raises:
-        ValueError: If they cannot have them.
+        ValueError: If they cannot be cast.
     """
     for place, field in enumerate(rows.schema if table else ()):
         kind = COLUMNS[table].get(field.name, pa.float64() if table == "trials" else field.type)
         if field.type not in (kind, pa.dictionary(pa.int32(), kind)):
             if pa.types.is_primitive(field.type) != pa.types.is_primitive(kind):
-                raise ValueError(f"it is of another kind: its {field.name} is {field.type}")
+                raise ValueError(
+                    f"it does not belong here: its column {field.name} is {field.type}"
+                )
             rows = rows.set_column(place, field.name, rows[field.name].cast(kind))
     return rows
 
 
 def version_of(schema: pa.Schema) -> int:
-    """The version of Teasel's tables by which a file was written."""
+    """The version of Teasel's tables with which a file was written."""
     version = (schema.metadata or {}).get(b"schema_version", b"1")
     return int(version) if version.isdigit() else 0
 
 
 def concatenate(tables: Sequence[pa.Table]) -> pa.Table:
-    """The rows of all tables; a column that one lacks is null there."""
+    """The rows of all tables; a missing column is filled with null."""
     whole = pa.concat_tables(tables, promote_options="default").unify_dictionaries()
     return whole.replace_schema_metadata({"schema_version": str(SCHEMA_VERSION)})
 
@@ -218,13 +219,13 @@ def trial_ids_of(parquet: pq.ParquetFile) -> list[str]:
     """The trial of each row group of a file of codes.
 
     Raises:
-        ValueError: If it is no file of codes.
+        ValueError: If it is not a file of codes.
     """
     _check_columns(parquet.schema_arrow, CodeRow._fields)
     groups = map(parquet.metadata.row_group, range(parquet.num_row_groups))
     ids: list[Any] = [getattr(group.column(0).statistics, "min", None) for group in groups]
     if not all(isinstance(each, str) for each in ids):
-        raise ValueError("it does not say whose codes it has")
+        raise ValueError("it does not name the trials of its codes")
     return ids
 
 
@@ -238,23 +239,23 @@ def compacted_codes(store: Store, folder: str) -> dict[str, str]:
 
 
 def is_compacted(file: str) -> bool:
-    """Whether `teasel compact` wrote this file; one that no manifest names may be unfinished."""
+    """Whether `teasel compact` wrote this file. Without a manifest entry it may be unfinished."""
     return file.rpartition("/")[2].startswith(COMPACT)
 
 
 def without_repeated(table: pa.Table, identity: list[str]) -> pa.Table:
-    """The rows that no row before them is the same as."""
+    """The rows without repetitions of earlier rows."""
     first = first_rows(table, identity)
     return table if len(first) == len(table) else table.take(first)
 
 
 def first_rows(table: pa.Table, identity: list[str]) -> np.ndarray:
-    """The places, in order, of the rows that no row before them is the same as."""
+    """The indices, in order, of the rows that repeat no earlier row."""
     return np.sort(np.unique(row_numbers(table, identity), return_index=True)[1])
 
 
 def row_numbers(table: pa.Table, columns: list[str]) -> np.ndarray:
-    """A number for each row, the same for rows that agree in `columns`; small if those vary little.
+    """A number for each row, equal for rows that agree in `columns`; small if values are few.
 
     >>> row_numbers(pa.table({"a": ["x", "y", "x"], "b": [1, 1, 1]}), ["a", "b"])
     array([0, 2, 0])

@@ -1,7 +1,8 @@
-"""Taking trials out of a results folder, with all that was made of them.
+"""Removes trials from a results folder, with everything that was made from them.
 
-A file that others share is written anew without them. The rows of `trials` go first: whoever is
-killed after that leaves trials that have no row, which a run makes, and the same call goes on.
+A file shared with other trials is rewritten without them. The rows of `trials` are removed first. A
+process killed after that leaves trials without a row: a run makes them again, or the same call
+resumes.
 """
 
 from collections.abc import Callable, Collection
@@ -17,7 +18,7 @@ from .results import CODES_FORMAT, Results
 
 
 def forget(results: Results, trial_ids: Collection[str]) -> None:
-    """Removes trials with their scores, codes, models and whatever else there is of them.
+    """Removes trials with their scores, codes, models and all other files.
 
     No driver may be at work.
 
@@ -40,14 +41,14 @@ def forget(results: Results, trial_ids: Collection[str]) -> None:
 
 
 def forget_undefined(results: Results, trial_ids: Collection[str]) -> None:
-    """Removes the rows of these trials that say that a score is not defined."""
+    """Removes the rows of these trials for undefined scores."""
     ids = pa.array(sorted(trial_ids), pa.string())
     kept = pc.field("error").is_null() | ~pc.field("trial_id").isin(ids)
     _rewrite_table(results, "scores", trial_ids, lambda rows: rows.filter(kept))
 
 
 def take_back(results: Results, trial_ids: Collection[str]) -> None:
-    """Forgets that these trials were given up: they are tried anew."""
+    """Forgets that these trials were given up, so that they are tried again."""
     _rewrite_table(
         results,
         "failures",
@@ -58,14 +59,14 @@ def take_back(results: Results, trial_ids: Collection[str]) -> None:
 
 
 def _without(failures: pa.Table, gone: Collection[str]) -> pa.Table:
-    """Failed attempts without these trials; those that had no others are left out."""
+    """Failed attempts without these trials. Attempts that had no other trials are left out."""
     for column in {"trial_ids", "given_up"}.intersection(failures.column_names):
         failures = _strike(failures, column, gone)
     return failures.filter(pa.array([bool(row) for row in failures["trial_ids"].to_pylist()]))
 
 
 def _strike(rows: pa.Table, column: str, gone: Collection[str]) -> pa.Table:
-    """The rows, without some trials in a column of lists."""
+    """The rows, with some trials removed from a column of lists."""
     left = [[each for each in row or () if each not in gone] for row in rows[column].to_pylist()]
     kind = rows.schema.field(column).type
     return rows.set_column(rows.column_names.index(column), column, pa.array(left, kind))
@@ -78,7 +79,7 @@ def _rewrite_table(
     change: Callable[[pa.Table], pa.Table],
     names: str = "trial_id",
 ) -> None:
-    """Changes the files of a table that name some of these trials in their column `names`."""
+    """Rewrites the files of a table that name some of these trials in the column `names`."""
     folder = f"tables/{table}"
     for file in list_files(results.store, folder).files:
         rows = read_file(results.store, file, [names])
@@ -110,7 +111,7 @@ def _put(
     trial_ids: list[str] | None = None,
     **options: object,
 ) -> None:
-    """Writes a file anew, or removes it if it has no rows; a manifest that names it follows."""
+    """Rewrites a file, or removes it if it has no rows; then updates a manifest that names it."""
     compacted = list_files(results.store, folder).compacted
     if len(rows) and folder.startswith("tables/"):
         results.write_rows(file, rows)
@@ -126,7 +127,7 @@ def _put(
 
 
 def _forget_parameters(results: Results, file: str, size: int, gone: frozenset[str]) -> None:
-    """Takes trials out of a file of models, which is checked if its header names one of them."""
+    """Removes trials from a file of models, which is verified if its header names one of them."""
     store = results.store
     try:
         header = read_tensors_header(lambda num: store.read(file, num), size)

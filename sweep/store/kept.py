@@ -1,4 +1,4 @@
-"""What was made of each file of a table, kept for as long as the file is there."""
+"""A cache of values computed from the files of a table."""
 
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -10,18 +10,18 @@ Made = TypeVar("Made")
 
 
 class Kept(Generic[Made]):
-    """Makes something of each file of a folder, and of a file that it knows not again.
+    """Computes a value from each file of a folder, once per file.
 
-    A file is known by its name and size: attempts write a file once, and who changes its rows
-    changes its size. A damaged file is left out.
+    A file is identified by its name and size: attempts write a file once, and a change of its rows
+    changes its size. Damaged files are left out.
 
     Args:
-        store: Where.
-        folder: Which.
-        make: What to make of a file, by its name.
+        store: The store.
+        folder: The folder in it.
+        make: The function that computes a value from a file's name.
 
     Attributes:
-        sizes: Bytes of each file, as they were listed last.
+        sizes: The size of each file in bytes, from the last listing.
     """
 
     def __init__(self, store: Store, folder: str, make: Callable[[str], Made]) -> None:
@@ -30,7 +30,7 @@ class Kept(Generic[Made]):
         self.sizes: dict[str, int] = {}
 
     def read(self, wanted: Callable[[str], bool] = lambda file: True) -> list[Made]:
-        """What was made of the files that are there now, of those `wanted` by their names.
+        """The values of the files that exist now, of those whose names are `wanted`.
 
         Raises:
             StoreError: If the folder or a file cannot be read.
@@ -40,7 +40,7 @@ class Kept(Generic[Made]):
 
     @property
     def damaged(self) -> list[DamagedFileError]:
-        """What is wrong with the files that were left out."""
+        """The faults of the files that were left out."""
         return [made for made in self._made.values() if isinstance(made, DamagedFileError)]
 
     def _look(self, wanted: Callable[[str], bool]) -> None:

@@ -1,4 +1,4 @@
-"""The results folder: what is finished, and nothing else, in Parquet, JSON and safetensors."""
+"""The results folder: finished work only, in Parquet, JSON and safetensors files."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -45,29 +45,29 @@ CODES_FORMAT: dict[str, Any] = {
     "use_dictionary": ["trial_id"],
     "use_byte_stream_split": ["mean.list.element", "log_variance.list.element"],
 }
-"""How Parquet keeps codes: half the space of its defaults."""
+"""Parquet options for codes, which take half the space of the defaults."""
 
 
 class ResultsError(TeaselError):
-    """A results folder does not fit the request; says what was found and what was expected."""
+    """A results folder does not fit the request; the message says what was found and expected."""
 
 
 class ParametersError(ResultsError):
-    """A trial has no parameters: they were not kept, or it has failed."""
+    """A trial has no parameters, because they were not saved or the trial failed."""
 
 
 class Results:
-    """A folder of results, read and added to.
+    """A folder of results, for reading and adding.
 
-    Every file is immutable and named after the attempt that wrote it, so writers never meet;
-    where an attempt was repeated, readers keep one of its rows: a trial's numbers are the same.
+    Every file is immutable and named after the attempt that wrote it, so writers never conflict. If
+    work was repeated, readers keep one of the rows, because a trial's numbers are the same.
 
     Args:
         uri: A local path, or an object store's URI.
 
     Attributes:
         store: The files.
-        uri: Where, for messages: without the secrets that the store's `uri_with_secrets` has.
+        uri: The address, for messages, without the secrets in the store's `uri_with_secrets`.
 
     Raises:
         StoreError: If the URI is not understood.
@@ -80,13 +80,13 @@ class Results:
         self._compacted: dict[str, dict[str, str]] = {}
 
     def exists(self) -> bool:
-        """Whether a study has been begun here."""
+        """Whether a study has been started here."""
         return self.store.exists("study.json")
 
     def _repr_html_(self) -> str:
-        """What is in it, in a notebook."""
+        """A summary of the folder, for a notebook."""
         if not self.exists():
-            return html_table(self.uri, ["no study has been begun here"], [])
+            return html_table(self.uri, ["no study has been started here"], [])
         status = Counter(self.statuses().values())
         rows = [("study", self.study["study"]), *sorted(status.items())]
         rows.append(("scores", f"{len(self.table('scores', ['score'])):,}"))
@@ -94,9 +94,9 @@ class Results:
 
     @property
     def study(self) -> dict[str, Any]:
-        """The frozen study: name, protocol, resolved grids, versions, what its names mean.
+        """The frozen study: name, protocol, resolved grids, versions and catalogue.
 
-        One of an earlier version is given as today's would say it, but for its `schema_version`.
+        A study of an earlier version is converted to the current one, except its `schema_version`.
 
         Raises:
             ResultsError: If there is none.
@@ -110,7 +110,7 @@ class Results:
         return upgrade_study(study)
 
     def write_study(self, study: dict[str, Any], grid_text: str | None = None) -> None:
-        """Freezes the study: its JSON, and the YAML it came from, if that is another one now."""
+        """Freezes the study: writes its JSON, and the YAML it came from if that has changed."""
         self.store.make()
         if grid_text is not None:
             self.store.write("study.yaml", grid_text.encode())
@@ -122,7 +122,7 @@ class Results:
         """Commits rows as the file `name` of `table`; no rows, no file.
 
         Raises:
-            StoreError: If the store refuses; nothing is then half written.
+            StoreError: If the store refuses. No file is then half written.
         """
         if rows:
             self.write_rows(f"tables/{table}/{name}.parquet", to_table(table, rows))
@@ -130,8 +130,8 @@ class Results:
     def write_rows(self, file: str, rows: pa.Table) -> None:
         """Writes rows as a file of a table, with all columns that the table has in this study.
 
-        A driver may add methods at the same moment, and then folds the files it sees. So whoever
-        writes looks again afterwards: one of the two finds what the file lacks.
+        A driver may add methods at the same moment, and then fold the files it sees. So the columns
+        are checked again after writing, and either of the two finds a missing column.
 
         Raises:
             StoreError: If the store refuses; nothing is then half written.
@@ -149,11 +149,11 @@ class Results:
     def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
         """All rows of a table, each once; an empty table if there are none.
 
-        A column that no file has is null: its rows are older than the column.
+        A column that no file has is null, because the rows are older than the column.
 
         Args:
             name: trials, scores, curves, pictures or failures.
-            columns: Only these (and what identifies a row).
+            columns: The columns to read, besides those that identify a row.
         """
         wanted = None if columns is None else list(dict.fromkeys([*IDENTITY[name], *columns]))
         whole = read_table(self.store, f"tables/{name}", wanted, IDENTITY[name])
@@ -163,8 +163,8 @@ class Results:
     def rows_of(self, table: str, name: str) -> list[dict[str, Any]]:
         """The rows that an attempt has committed.
 
-        No rows if it has not, or if `teasel compact` has folded them since: who then makes the
-        attempt again gets the same numbers, of which readers keep one.
+        There are none if it has not, or if `teasel compact` has folded them since. Repeating the
+        attempt then gives the same numbers, and readers keep one of the rows.
         """
         try:
             return read_file(self.store, f"tables/{table}/{name}.parquet").to_pylist()
@@ -185,13 +185,13 @@ class Results:
     # Representations
 
     def code_folders(self) -> list[str]:
-        """The folders that hold codes, one for each data set."""
+        """The folders with codes, one for each data set."""
         return self.store.folders("representations")
 
     def add_codes(
         self, dataset: str, attempt_id: str, codes: Iterable[tuple[str, np.ndarray, np.ndarray]]
     ) -> None:
-        """Keeps the posterior of the study's fixed points: one row group per trial.
+        """Writes the posterior at the study's fixed points, one row group per trial.
 
         Args:
             dataset: The data set's name.
@@ -217,7 +217,7 @@ class Results:
             )
 
     def add_points(self, dataset: str, indices: np.ndarray, factors: np.ndarray) -> None:
-        """Keeps the fixed points of a data set once: image index (N,) and factors (N, K)."""
+        """Writes the fixed points of a data set, once: image index (N,) and factors (N, K)."""
         name = f"representations/{dataset}/{FACTORS}"
         if not self.store.exists(name):
             kept = {"factors": _vectors(factors)} if factors.shape[1] else {}
@@ -258,7 +258,7 @@ class Results:
         return self._trained[trial_id]
 
     def _codes(self, folder: str, attempt_id: str, trial_id: str) -> tuple[np.ndarray, np.ndarray]:
-        """The row group of a trial: in its attempt's file, or where `teasel compact` put it."""
+        """The row group of a trial, in its attempt's file or where `teasel compact` put it."""
         try:
             return _codes_of(self.store, f"{folder}/{attempt_id}.parquet", trial_id)
         except MissingFileError:
@@ -279,10 +279,10 @@ class Results:
         return f"models/{attempt_id}.safetensors"
 
     def model(self, trial_id: str) -> "TrainedModel":
-        """The trained model of a trial, in the hand: it encodes, decodes, and is saved as one file.
+        """The trained model of a trial, which encodes, decodes and can be saved as one file.
 
         Raises:
-            ResultsError: If there is no such model, its parameters were not kept, or its method is
+            ResultsError: If there is no such model, its parameters were not saved, or its method is
                 not installed.
             StoreError: If its file is damaged.
         """
@@ -311,10 +311,10 @@ class Results:
         return TrainedModel(METHODS[row["method"]], own, model, parameters, trial_id)
 
     def parameters(self, trial_id: str) -> tuple[Any, tuple[int, ...] | None]:
-        """The trained parameters of a trial, and the (H, W, C) they are for, if that was kept.
+        """The trained parameters of a trial, and the image shape (H, W, C), if that was saved.
 
         Raises:
-            ParametersError: If its parameters were not kept.
+            ParametersError: If its parameters were not saved.
             ResultsError: If the trial was not trained here.
             StoreError: If their file is damaged.
         """
@@ -351,7 +351,7 @@ def requests_by_trial(rows: pa.Table) -> dict[str, frozenset[RequestKey]]:
 
 @lru_cache(maxsize=1)  # trials that are looked at one after the other mostly trained together
 def _read_pack(results: Results, attempt_id: str) -> tuple[dict[str, Any], tuple[int, ...] | None]:
-    """The parameters of a pack by trial id, and the shape of its images."""
+    """The parameters of a pack by trial ID, and the shape of its images."""
     from ...models import image_shape_of, parameters_from_bytes
 
     content = results.store.read(results.parameters_name(attempt_id))
@@ -365,13 +365,13 @@ def _vectors(matrix: np.ndarray) -> pa.FixedSizeListArray:
 
 def _matrix(column: pa.ChunkedArray) -> np.ndarray:
     if not pa.types.is_fixed_size_list(column.type):
-        raise ValueError("it is of another kind: it holds no vectors of one width")
+        raise ValueError("it does not belong here: its vectors do not have one common width")
     width = column.type.list_size
     return column.combine_chunks().flatten().to_numpy().reshape(-1, width)
 
 
 def read_factors(parquet: pq.ParquetFile) -> np.ndarray:
-    """The factors (N, K) of the fixed points; without a column of them, K is 0."""
+    """The factors (N, K) of the fixed points; K is 0 if there is no column of factors."""
     if parquet.schema_arrow.names == ["index"]:
         return np.empty((parquet.metadata.num_rows, 0), np.int64)
     return _matrix(parquet.read(["factors"])["factors"])
@@ -391,10 +391,10 @@ def _codes_of(store: Store, file: str, trial_id: str) -> tuple[np.ndarray, np.nd
 
 
 def _misplaced(study: dict[str, Any]) -> str | None:
-    """What a study says of the order of its grids and scores and cannot mean; None if nothing."""
+    """The first invalid index or name in a study's grids and scores; None if there is none."""
     grids = study.get("grids", [])
     if not 0 <= study.get("latest", 0) < max(1, len(grids)):
-        return "latest is the place of no grid"
+        return "latest is not the index of a grid"
     known = study.get("catalogue", {}).get("methods", {})
     for grid in grids if study["schema_version"] >= 2 else ():
         if "requests_of" not in grid:

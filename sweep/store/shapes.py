@@ -1,15 +1,15 @@
-"""What the JSON files of a results folder look like, and whether a value looks so.
+"""The shapes of the JSON files in a results folder, and a check of values against them.
 
-Files come from other people, from other versions and from damaged disks. A shape is a type, a tuple
-of shapes one of which fits, ``[shape]``, ``{str: shape}`` or a record. A record has the keys that
-end in no question mark, and may have others unless it is `Only`.
+Files may come from other people, other versions or damaged disks. A shape is a type, a tuple of
+alternative shapes, ``[shape]``, ``{str: shape}`` or a record. A key of a record that ends in a
+question mark is optional. Other keys are allowed unless the record is `Only`.
 """
 
 from typing import Any
 
 
 class Only(dict[str, Any]):
-    """A record without other keys."""
+    """A record that allows no other keys."""
 
 
 _SETTINGS = Only(
@@ -71,17 +71,17 @@ SHAPES: dict[str, Any] = {
     "running/drivers": {"host": str, "pid": int, "since": str, "beat": int, "at": float}
     | {"shard?": ([int], None), "share?": ([int], None)},
 }
-"""The shapes of JSON files, by their whole name, the end of it or their folder."""
+"""The shapes of JSON files, by file name, suffix or folder."""
 
 
 def shape_of(name: str) -> Any:
-    """The shape of the JSON file of this name; any object, if nobody knows it."""
+    """The shape of the JSON file of this name; any object if the name is unknown."""
     folder, _, last = name.rpartition("/")
     return next((SHAPES[each] for each in (name, last, folder) if each in SHAPES), {})
 
 
 def misfit(value: Any, shape: Any, place: str = "it") -> str | None:
-    """Where a JSON value is not of a shape; None if it is.
+    """The first place where a JSON value does not match a shape; None if it matches.
 
     >>> misfit({"a": [1, "b"]}, {"a": [int], "c?": str})
     'it.a.1 is no int'

@@ -1,4 +1,4 @@
-"""A folder of immutable files, local or on an object store, written whole or not at all."""
+"""A folder of immutable files, local or on an object store, written atomically."""
 
 import contextlib
 import json
@@ -22,45 +22,45 @@ Found = TypeVar("Found")
 
 
 class StoreError(TeaselError):
-    """A file of the results folder cannot be read or written; says which and why."""
+    """A file of the results folder cannot be read or written; the message says which and why."""
 
 
 class MissingFileError(StoreError):
-    """The file is not there: it never was, or another driver has removed it."""
+    """The file does not exist: it never did, or another driver has removed it."""
 
 
 class DamagedFileError(StoreError):
-    """The file is not what was written, or not what belongs at its place in a results folder.
+    """The file's content was changed, or does not belong at its place in a results folder.
 
     Attributes:
-        reason: What is wrong, without the file's name.
+        reason: The fault, without the file's name.
     """
 
     reason = ""
 
 
 class NewerVersionError(StoreError):
-    """The file is whole, and was written by a newer version of Teasel."""
+    """The file is intact, but was written by a newer version of Teasel."""
 
 
 class Store:
     """Files below one root, named by relative paths with forward slashes.
 
-    No name leads out of the root, whoever has thought it up. Files carry digests, wherever their
-    format has room for one: what is read is what was written, or an error. Whatever the store
-    refuses, or cannot be reached for, is a StoreError.
+    No name, trusted or not, can lead outside the root. Files have digests if their format has room
+    for one, so reading returns what was written or raises an error. A failed operation or an
+    unreachable store is a StoreError.
 
-    A local file is written under a temporary name beside its place, synced and renamed, so a
-    reader never sees half of one. An object store's single put gives the same promise.
+    A local file is written under a temporary name in the same folder, synced and renamed, so
+    readers never see half of it. An object store's single put gives the same guarantee.
 
     Args:
         uri: A local path, or a URI that `pyarrow.fs` understands (``s3://``, ``gs://``).
 
     Attributes:
-        uri_with_secrets: The root as given, absolute; a worker opens the store by it.
-        uri: The same without what stands before an ``@``, a key and its secret: for messages.
-        local: Whether it is a path of this machine's file system.
-        unsealed: The files that were read and carry no digest, as earlier versions wrote them.
+        uri_with_secrets: The root as given, made absolute, with which a worker opens the store.
+        uri: The same for messages, without the key and secret before an ``@``.
+        local: Whether it is a path in this machine's file system.
+        unsealed: The files read so far that have no digest, as earlier versions wrote them.
 
     Raises:
         StoreError: If the URI is not understood.
@@ -89,14 +89,14 @@ class Store:
 
     def _path(self, name: str) -> str:
         if name and not is_plain(name):
-            raise StoreError(f"{self.uri}: {name!r} is no name of a file in it")
+            raise StoreError(f"{self.uri}: {name!r} is not a valid file name in it")
         return f"{self._root}/{name}" if name else self._root
 
     @contextlib.contextmanager
     def _explain_errors(self, what: str, name: str) -> Iterator[str]:
-        """Gives the path of `name`; what goes wrong there is one clear line.
+        """Gives the path of `name`, and turns errors there into one clear line.
 
-        A local file is changed only where it lies: not in a folder that a link leads to.
+        A local file is never changed in a folder outside the root that a link leads to.
         """
         path = self._path(name)
         if self.local and what in _CHANGES:
@@ -106,24 +106,24 @@ class Store:
         try:
             yield path
         except FileNotFoundError as error:
-            raise MissingFileError(f"cannot {what} {path}: there is no such file") from error
+            raise MissingFileError(f"cannot {what} {path}: the file does not exist") from error
         except OSError as error:
             raise StoreError(f"cannot {what} {path}: {error.strerror or error}") from error
 
     def make(self) -> None:
-        """Makes the root, where it is a folder of this machine's: writing does not.
+        """Makes the root if it is a local folder, which writing does not.
 
         Raises:
-            StoreError: If that cannot be done.
+            StoreError: If the folder cannot be made.
         """
         if self.local:
             with self._explain_errors("make", "") as path:
                 Path(path).mkdir(parents=True, exist_ok=True)
 
     def write(self, name: str, content: bytes) -> None:
-        """Puts `content` at `name`, replacing what stands there, whole or not at all.
+        """Writes `content` to `name` atomically, replacing an existing file.
 
-        Content that has room for a digest is sealed.
+        Content with room for a digest is sealed.
         """
         content = seal(content)
         with self._explain_errors("write", name) as path:
@@ -143,9 +143,9 @@ class Store:
         """The content of the file at `name`, or its first `num_bytes`, which are not checked.
 
         Raises:
-            MissingFileError: If there is none.
-            DamagedFileError: If it carries a digest and is not what was written.
-            StoreError: If it is unreadable.
+            MissingFileError: If the file does not exist.
+            DamagedFileError: If the content does not match its digest.
+            StoreError: If the file cannot be read.
         """
         with self.open(name) as stream, self._explain_errors("read", name):
             content = stream.read(num_bytes)
@@ -153,26 +153,26 @@ class Store:
         if sound is None:
             self.unsealed.add(name)
         elif not sound:
-            raise self.damaged(name, "it is not what was written")
+            raise self.damaged(name, "its content does not match its digest")
         return content
 
     def open(self, name: str) -> pa.NativeFile:
-        """Gives the file at `name` to read; what it holds is not checked.
+        """Opens the file at `name` for reading, without checking its content.
 
         Raises:
-            MissingFileError: If there is none.
+            MissingFileError: If the file does not exist.
             StoreError: If it cannot be opened.
         """
         with self._explain_errors("read", name) as path:
             return self._filesystem.open_input_file(path)
 
     def leads_out(self, name: str) -> bool:
-        """Whether a link on the way to a local file leads out of the root."""
+        """Whether a link in the path of a local file leads outside the root."""
         root, path = os.path.realpath(self._root), os.path.realpath(self._path(name))
         return self.local and not Path(path).is_relative_to(root)
 
     def damaged(self, name: str, reason: str) -> DamagedFileError:
-        """The error that says that a file is damaged, and what to do."""
+        """The error for a damaged file, with advice."""
         error = DamagedFileError(
             f"cannot read {self._path(name)}: {reason}; `teasel verify {self.uri}` says whether "
             "it is damaged, and what to do"
@@ -186,18 +186,18 @@ class Store:
         self.write(name, text.encode())
 
     def read_json(self, name: str) -> dict[str, Any]:
-        """The content of a JSON file; it has the shape that `shapes` says.
+        """The content of a JSON file, checked against its shape in `shapes`.
 
         Raises:
-            MissingFileError: If there is none.
-            DamagedFileError: If it is damaged, or of another shape.
+            MissingFileError: If the file does not exist.
+            DamagedFileError: If it is damaged or has another shape.
             NewerVersionError: If it is of a newer version.
-            StoreError: If it is unreadable.
+            StoreError: If it cannot be read.
         """
         try:
             value = json.loads(self.read(name))
         except (ValueError, RecursionError) as error:
-            raise self.damaged(name, f"it is no JSON: {error}") from error
+            raise self.damaged(name, f"it is not valid JSON: {error}") from error
         if isinstance(value, dict):
             value.pop("digest", None)
             version = value.get("schema_version")
@@ -213,14 +213,14 @@ class Store:
             return self._filesystem.get_file_info(path).type == fs.FileType.File
 
     def files(self, folder: str = "", suffix: str = "") -> list[str]:
-        """Names of the files directly in `folder` that end in `suffix`, sorted; none if absent."""
+        """Names of the files directly in `folder` that end in `suffix`, sorted."""
         return list(self.sizes(folder, suffix))
 
     def sizes(self, folder: str = "", suffix: str = "") -> dict[str, int]:
-        """Bytes of the files directly in `folder` that end in `suffix`, sorted by name.
+        """Sizes in bytes of the files directly in `folder` that end in `suffix`, sorted by name.
 
-        Names that begin with a dot are half-written files and are left out; so are names that
-        Teasel would never give.
+        Names that begin with a dot belong to half-written files and are left out, as are names that
+        Teasel never uses.
         """
         with self._explain_errors("list", folder) as path:
             found = self._filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
@@ -235,7 +235,7 @@ class Store:
         }
 
     def folders(self, folder: str = "") -> list[str]:
-        """Names of the folders directly in `folder`, sorted; none if it is absent."""
+        """Names of the folders directly in `folder`, sorted; none if it does not exist."""
         with self._explain_errors("list", folder) as path:
             found = self._filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
         prefix = f"{folder}/" if folder else ""
@@ -246,12 +246,12 @@ class Store:
         )
 
     def remove(self, name: str) -> None:
-        """Deletes the file at `name`; a missing file is no error."""
+        """Deletes the file at `name`, if it exists."""
         with contextlib.suppress(MissingFileError), self._explain_errors("remove", name) as path:
             self._filesystem.delete_file(path)
 
     def move(self, name: str, to: str) -> None:
-        """Gives the file at `name` another name; a missing file is no error."""
+        """Renames the file at `name`, if it exists."""
         with (
             contextlib.suppress(MissingFileError),
             self._explain_errors("write", to) as target,
@@ -262,7 +262,7 @@ class Store:
             self._filesystem.move(path, target)
 
     def remove_half_written(self, seconds: float) -> None:
-        """Deletes what writers that were killed have left of local files, if it is so old."""
+        """Deletes temporary local files of this age, left by killed writers."""
         for folder, _, names in os.walk(self._root) if self.local else ():
             for name in names:
                 if is_half_written(name):
@@ -272,18 +272,18 @@ class Store:
                             path.unlink()
 
     def write_table(self, name: str, table: pa.Table, **options: Any) -> None:
-        """Writes `table` as one Parquet file (zstd, checksums, a digest), whole or not at all."""
+        """Writes `table` as one Parquet file (zstd, checksums, a digest), atomically."""
         sink = pa.BufferOutputStream()
         about = (table.schema.metadata or {}) | {b"digest": UNSEALED.encode()}
         pq.write_table(table.replace_schema_metadata(about), sink, **PARQUET, **options)
         self.write(name, sink.getvalue().to_pybytes())
 
     def parquet(self, name: str, look: Callable[[pq.ParquetFile], Found], **options: Any) -> Found:
-        """What `look` makes of the Parquet file at `name`.
+        """The result of `look` for the Parquet file at `name`.
 
         Raises:
-            MissingFileError: If there is none.
-            DamagedFileError: If it is damaged, or `look` finds it to be of another kind.
+            MissingFileError: If the file does not exist.
+            DamagedFileError: If it is damaged, or `look` finds that it does not belong here.
             StoreError: If it cannot be read.
         """
         content = pa.BufferReader(self.read(name))
@@ -298,7 +298,7 @@ _CHANGES = ("write", "remove")
 
 
 def newer(file: str, version: int) -> NewerVersionError:
-    """The error that says that a file is of a newer version."""
+    """The error for a file of a newer version."""
     return NewerVersionError(
         f"{file}: written by a newer version of Teasel (tables of version {version}, this one "
         f"reads up to {SCHEMA_VERSION}): upgrade Teasel"
@@ -306,7 +306,7 @@ def newer(file: str, version: int) -> NewerVersionError:
 
 
 def is_plain(name: str) -> bool:
-    """Whether a name stays below where it is joined, on every system.
+    """Whether a joined name stays inside its parent folder, on every system.
 
     >>> is_plain("tables/a.parquet"), is_plain("../a"), is_plain("/a"), is_plain("a//b")
     (True, False, False, False)
@@ -316,7 +316,7 @@ def is_plain(name: str) -> bool:
 
 
 def without_secrets(uri: str) -> str:
-    """The URI without user and password, which may have slashes in it.
+    """The URI without user and password, which may contain slashes.
 
     >>> without_secrets("s3://key:secret@bucket/study?region=eu-west-1")
     's3://bucket/study?region=eu-west-1'

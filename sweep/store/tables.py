@@ -1,6 +1,6 @@
-"""The rows of the result tables: one record for each table, its columns, and what tells two apart.
+"""The rows of the result tables: one record for each table, its columns and its identity columns.
 
-A table's columns are its record's fields, in their order; a field that is None is null there.
+A table's columns are its record's fields, in order. A field that is None is null in the table.
 """
 
 import json
@@ -26,46 +26,46 @@ training.
 class TrialRow(NamedTuple):
     """One row per trained model.
 
-    What `Settings` describes, the training was given. Of the paper's six methods the objective
-    `loss` is of no use to compare settings by: it has their strengths in it.
+    The columns described in `Settings` are the training's settings. For the paper's six methods the
+    objective `loss` cannot compare settings, because it contains their regularization strengths.
 
     Attributes:
-        trial_id: A hash of all that determines the model's numbers.
-        study: The study that trained it first.
-        dataset: A name of the catalogue, or one that the grid gives.
-        method: A name of the catalogue.
-        method_version: Raised when the method's formulas change its numbers.
-        seed: Of initial weights and batches.
-        model_num: The model's number in the paper's study, where it is one of its.
-        status: "done" or "failed", and `error` says why.
-        error: Why it has failed; null of one that is done.
+        trial_id: A hash of everything that determines the model's numbers.
+        study: The study that first trained it.
+        dataset: A name in the catalogue, or one given in the grid.
+        method: A name in the catalogue.
+        method_version: Raised when a change of the method's formulas changes its numbers.
+        seed: Seed of the initial weights and the batches.
+        model_num: The model's number in the paper, if it is one of the paper's models.
+        status: "done" or "failed"; `error` gives the reason for a failure.
+        error: Why the trial failed; null if it is done.
         loss: The objective, mean over the last evaluation. [nats; less is better]
-        reconstruction: Minus the log likelihood of an image. [nats; less is better]
-        kl: Of the posterior to the prior, mean over images. [nats; less is better]
-        elbo: Minus `reconstruction` and `kl`. [nats; more is better]
-        bits_per_dimension: Minus the bound, for each pixel of each channel; null where the
-            likelihood is none. [bits; less is better]
-        kl_per_latent: The parts of `kl`, one for each latent. [nats]
-        train_seconds: The model's share of what its pack took to train, the attempts included that
-            it went on from; until it broke, if it did. [seconds]
-        encode_seconds: Its share of what evaluation, encoding and pictures took. [seconds]
-        pack_train_seconds: What the whole pack took to train. [seconds]
-        pack_encode_seconds: What evaluation, encoding and pictures of the pack took. [seconds]
-        data_source: Where the images came from: published files, or drawn.
+        reconstruction: Negative log likelihood of an image. [nats; less is better]
+        kl: KL from the posterior to the prior, mean over images. [nats; less is better]
+        elbo: The evidence lower bound, minus `reconstruction` and `kl`. [nats; more is better]
+        bits_per_dimension: Negative bound per pixel and channel; null if the chosen
+            likelihood is not a log likelihood. [bits; less is better]
+        kl_per_latent: The contribution of each latent to `kl`. [nats]
+        train_seconds: The model's share of its pack's training time, including the attempts that
+            it resumed from; for a failed model, up to its failure. [seconds]
+        encode_seconds: Its share of the time for evaluation, encoding and pictures. [seconds]
+        pack_train_seconds: Training time of the whole pack. [seconds]
+        pack_encode_seconds: The pack's time for evaluation, encoding and pictures. [seconds]
+        data_source: Where the images came from: published files, or rendered.
         data_fingerprint: A hash of the images.
         device: The kind of accelerator or processor.
         host: The machine's name.
         pack_id: A hash of the models that trained together.
-        pack_size: How many they were.
-        attempt: Which try at its pack trained it, from 1.
-        attempt_id: That attempt's name, after which its files are named.
-        teasel_version: Of Teasel.
+        pack_size: The number of models that trained together.
+        attempt: The number of the attempt at its pack that trained it, from 1.
+        attempt_id: The name of that attempt, which is part of its file names.
+        teasel_version: Version of Teasel.
         code: A JSON mapping from Teasel and each package with plug-ins to its version and commit.
-        jax_version: Of JAX.
-        numpy_version: Of NumPy.
-        sklearn_version: Of scikit-learn.
+        jax_version: Version of JAX.
+        numpy_version: Version of NumPy.
+        sklearn_version: Version of scikit-learn.
         finished_at: When the row was made, in ISO 8601, UTC.
-        hyperparameters: No column of its own: each hyper-parameter is a column of floats.
+        hyperparameters: Not a column: each hyper-parameter has its own column of floats.
     """
 
     trial_id: str
@@ -128,7 +128,7 @@ class TrialRow(NamedTuple):
 
     @classmethod
     def of(cls, trial: Trial, **facts: Any) -> "TrialRow":
-        """The row of a trial: what identifies it, its settings, and these facts about it."""
+        """The row of a trial: its identity, its settings and these facts about it."""
         return cls(
             trial_id=trial.trial_id,
             dataset=trial.dataset,
@@ -142,31 +142,31 @@ class TrialRow(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """What has scores and is no trial: codes that no study has made."""
+    """Codes from outside any study, scored in place of a trial."""
 
     trial_id: str
     dataset: str
 
 
 class ScoreRow(NamedTuple):
-    """One row per number; a metric that is not defined has one with an `error` and no `value`.
+    """One row per score; an undefined metric has one row with an `error` and no `value`.
 
     Attributes:
-        trial_id: The model that is scored.
+        trial_id: The scored model.
         representation: "mean" or "sampled" codes.
-        metric: A name of the catalogue.
-        score: One of what the metric gives; a score of one factor has the factor's place.
-        value: The score; null where it is not defined.
-        num_points: Points that it is computed from, the most if there are several sizes.
-        metric_seed: Of the points that were drawn.
-        metric_version: Raised when the metric's formulas change its numbers.
-        parameters_hash: Equal for two scores of the same parameters and version.
+        metric: A name in the catalogue.
+        score: Name of a score of the metric; for a score of one factor, with the factor's index.
+        value: The score; null if it is not defined.
+        num_points: Number of points it is computed from; the largest if there are several sizes.
+        metric_seed: Seed of the sampled points.
+        metric_version: Raised when a change of the metric's formulas changes its numbers.
+        parameters_hash: A hash that is equal for scores with the same parameters and version.
         parameters: The metric's parameters, as JSON.
-        seconds: What the metric took, for all its scores together. [seconds]
+        seconds: Time the metric took for all its scores together. [seconds]
         error: Why the score is not defined.
-        attempt: Which try at the scoring made it, from 1.
-        points: The version of the points that `metric_seed` stands for on the model's data set.
-        model_attempt_id: The attempt that trained the model, and wrote the codes, of which it is.
+        attempt: The number of the attempt at scoring that made it, from 1.
+        points: The version of the points that `metric_seed` selects on the model's data set.
+        model_attempt_id: The attempt that trained the scored model and wrote its codes.
     """
 
     trial_id: str
@@ -189,7 +189,7 @@ class ScoreRow(NamedTuple):
     def of(
         cls, scored: Trial | Scored, request: MetricRequest, score: str, **facts: Any
     ) -> "ScoreRow":
-        """The row of one score of a request: what determines its value, and these facts."""
+        """The row of one score of a request: the values that determine it, and these facts."""
         return cls(
             trial_id=scored.trial_id,
             score=score,
@@ -202,16 +202,16 @@ class ScoreRow(NamedTuple):
 
 
 class CurveRow(NamedTuple):
-    """Losses at about a hundred steps of each training, means over the few steps before.
+    """Losses at about a hundred steps of each training, each a mean over the few steps before.
 
     Attributes:
         trial_id: The model.
-        step: Updates so far.
+        step: Number of updates so far.
         loss: The objective. [nats; less is better]
-        reconstruction: Minus the log likelihood of an image. [nats; less is better]
-        kl: Of the posterior to the prior. [nats; less is better]
-        regularizer: What the objective has beside the reconstruction. [nats]
-        attempt: Which try at its pack wrote it, from 1.
+        reconstruction: Negative log likelihood of an image. [nats; less is better]
+        kl: KL from the posterior to the prior. [nats; less is better]
+        regularizer: The objective without its reconstruction term. [nats]
+        attempt: The number of the attempt at its pack that wrote it, from 1.
     """
 
     trial_id: str
@@ -224,13 +224,13 @@ class CurveRow(NamedTuple):
 
 
 class PictureRow(NamedTuple):
-    """A PNG of what a model does to images.
+    """A PNG picture of a model's outputs.
 
     Attributes:
         trial_id: The model.
         kind: "reconstructions", "traversals" or "interpolations".
-        png: The file.
-        attempt: Which try at its pack drew it, from 1.
+        png: The content of the PNG file.
+        attempt: The number of the attempt at its pack that rendered it, from 1.
     """
 
     trial_id: str
@@ -240,12 +240,12 @@ class PictureRow(NamedTuple):
 
 
 class CodeRow(NamedTuple):
-    """The posterior of one of a data set's fixed points by one model; the points are in one order.
+    """One model's posterior for one of a data set's fixed points, which keep their order.
 
     Attributes:
         trial_id: The model.
-        mean: Of each latent.
-        log_variance: Of each latent.
+        mean: Mean of each latent.
+        log_variance: Log variance of each latent.
     """
 
     trial_id: str
@@ -258,7 +258,7 @@ class PointRow(NamedTuple):
 
     Attributes:
         index: The image's number in the data set.
-        factors: The value of each factor; no column where the data set has none.
+        factors: The value of each factor; there is no column if the data set has no factors.
     """
 
     index: int  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -266,21 +266,21 @@ class PointRow(NamedTuple):
 
 
 class FailureRow(NamedTuple):
-    """One row per failed attempt, of a training or of a scoring.
+    """One row per failed attempt at training or scoring.
 
     Attributes:
         pack_id: A hash of its trials.
         kind: "train" or "score".
-        trial_ids: The trials that it was to do.
-        attempt: Which try it was, from 1.
-        attempt_id: The attempt's name, after which its files are named.
-        cause: How it ended, of the states of an attempt; or "stopped".
+        trial_ids: The trials it was to train or score.
+        attempt: The number of the attempt, from 1.
+        attempt_id: The attempt's name, which is part of its file names.
+        cause: How it ended: a state of an attempt, or "stopped".
         exception_type: The name of the exception's class.
-        message: What the exception said.
+        message: The exception's message.
         traceback: The end of its traceback.
-        log: The file that has what the attempt printed.
+        log: The file with what the attempt printed.
         at: When it ended, in ISO 8601, UTC.
-        given_up: Those of the trials that have failed by it, until a run tries them anew.
+        given_up: The trials that failed because of it, until a run tries them again.
     """
 
     pack_id: str
@@ -298,13 +298,13 @@ class FailureRow(NamedTuple):
 
 
 Row = TrialRow | ScoreRow | CurveRow | PictureRow | FailureRow | Mapping[str, Any]
-"""A record of a table, or a row by column, as it is read."""
+"""A record of a table, or a row as it is read: a mapping from column to value."""
 
 _ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), bytes: pa.binary()}
 
 
 def _columns(record: type[Any]) -> dict[str, pa.DataType]:
-    """The columns that the fields of a record make."""
+    """The columns for the fields of a record."""
     return {
         name: _arrow_type(kind)
         for name, kind in get_type_hints(record).items()
@@ -327,12 +327,12 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
     "pictures": _columns(PictureRow),
     "failures": _columns(FailureRow),
 }
-"""The columns of each table, in order; `trials` has one more for each hyper-parameter."""
+"""The columns of each table, in order. `trials` has one more for each hyper-parameter."""
 
 TRIALS = COLUMNS["trials"]
 
 REQUEST_KEY = list(RequestKey._fields)
-"""The columns that tell one wanted score of a trial from another."""
+"""The columns that distinguish the wanted scores of a trial."""
 
 IDENTITY = {
     "trials": ["trial_id"],
@@ -341,16 +341,16 @@ IDENTITY = {
     "pictures": ["trial_id", "kind"],
     "failures": ["pack_id", "kind", "attempt", "at"],
 }
-"""Two rows that agree in these columns are the same row, written by two attempts: one stands."""
+"""Rows equal in these columns are one row, written by several attempts; readers keep one."""
 
 
 def text_columns(table: str) -> list[str]:
-    """The text columns of a table: few values in many rows, best read as dictionaries."""
+    """The text columns of a table: few values in many rows, so best read as dictionaries."""
     return [name for name, kind in COLUMNS[table].items() if kind == pa.string()]
 
 
 def score_column(metric: str, score: str) -> str:
-    """The wide column of a score.
+    """The name of a score's column in a wide table.
 
     >>> score_column("mig", "mig"), score_column("dci", "completeness")
     ('mig', 'dci_completeness')
@@ -363,7 +363,7 @@ def study_columns(name: str, study: Mapping[str, Any]) -> list[str]:
 
     Args:
         name: trials, scores, curves, pictures or failures.
-        study: The content of its ``study.json``; one made by hand has no grids.
+        study: The content of its ``study.json``; a hand-made one has no grids.
     """
     own = [
         hyperparameter
@@ -382,7 +382,7 @@ def to_table(name: str, rows: Iterable[Row]) -> pa.Table:
 
     Args:
         name: trials, scores, curves, pictures or failures.
-        rows: Of that table.
+        rows: The rows of that table.
     """
     by_column = [_by_column(row) for row in rows]
     names = dict.fromkeys([*COLUMNS[name], *(key for row in by_column for key in row)])
@@ -399,7 +399,7 @@ def schema_of(name: str, columns: Iterable[str]) -> pa.Schema:
 
 
 def conform(name: str, rows: pa.Table, columns: Iterable[str]) -> pa.Table:
-    """The rows of table `name` with these columns first, null where they have none, then others."""
+    """The rows of table `name` with these columns first, null if missing, then other columns."""
     schema = schema_of(name, dict.fromkeys([*columns, *rows.column_names]))
     arrays = [
         rows[field.name].cast(field.type)

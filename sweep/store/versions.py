@@ -1,13 +1,13 @@
-"""Results folders of earlier versions, read as if they had been written today.
+"""Reads results folders of earlier versions as if the current version had written them.
 
-Nothing else knows what the versions before this one called things. A folder keeps its files as they
-are; what is written to it from now on stands beside them.
+Only this module knows the names used by earlier versions. A folder keeps its old files, and new
+ones are added beside them.
 
-Version 2 calls an attempt's name `attempt_id` (`part` before), splits a failure's `exception` into
+Version 2 calls an attempt's name `attempt_id` (before: `part`), splits a failure's `exception` into
 `exception_type` and `message`, gives each model its share of its pack's seconds and the `precision`
-of its training, and each score the version of its `points` and the attempt of its model (where that
-is null, nobody knows). It gives files digests, and describes in ``study.json`` what a study names:
-`catalogue`, and for each grid `representations`, `metric_seed` and `requests_of`.
+of its training, and each score the version of its `points` and the attempt of its model (null
+if unknown). It gives files digests, and adds to ``study.json`` the `catalogue` of a study's names
+and, for each grid, `representations`, `metric_seed` and `requests_of`.
 """
 
 import json
@@ -37,14 +37,14 @@ _SOURCES = {
     ("failures", "exception_type"): ["exception"],
     ("failures", "message"): ["exception"],
 }
-"""The columns of version 1 that a column of today is made from, beside the one of its name."""
+"""Columns of version 1 that a current column is computed from, besides the one of its name."""
 
 
 _FACTS = json.loads((files("teasel.sweep.store") / "version_1.json").read_text(encoding="utf-8"))
 REFERENCES, METHODS, METRICS = (_FACTS[kind] for kind in ("references", "methods", "metrics"))
 DATASET_LABELS, FACTORS = _FACTS["datasets"]["labels"], _FACTS["datasets"]["factors"]
-"""What the names of version 1 meant: facts, whatever a catalogue says of them today. Of a method
-its label, colour and reference; of a data set the names of its reported factors."""
+"""The meaning of names in version 1, whatever the catalogues say now: the label, colour and
+reference of a method, and the names of the reported factors of a data set."""
 
 _RAW_PIXELS_METRICS = ("beta_vae_score", "factor_vae_score")
 _DRIVER_FACTS = {"share": "shard", "pids": "pid_namespace"}
@@ -53,11 +53,11 @@ _DRIVER_FACTS = {"share": "shard", "pids": "pid_namespace"}
 _LATER_SETTINGS = {*Settings._fields[Settings._fields.index("network") :]}
 
 ADDED = {(1, "points")}
-"""Versions, and columns that tell rows apart and that their files lack."""
+"""Versions, with identity columns that their files lack."""
 
 
 def stored_columns(table: str, version: int, columns: Iterable[str]) -> list[str]:
-    """The columns to read of a file of this version, to get these columns of today's."""
+    """The columns to read from a file of this version to obtain these current columns."""
     if version >= 2:
         return list(columns)
     sources = (name for column in columns for name in (*_SOURCES.get((table, column), ()), column))
@@ -67,14 +67,14 @@ def stored_columns(table: str, version: int, columns: Iterable[str]) -> list[str
 def upgrade_table(
     table: str, version: int, rows: pa.Table, file: str, columns: Iterable[str] | None = None
 ) -> pa.Table:
-    """The rows of a file of this version, with today's columns.
+    """The rows of a file of this version, with the current columns.
 
     Args:
         table: trials, scores, curves, pictures or failures.
-        version: Of the file.
-        rows: As they are stored, or some of their columns.
-        file: Its name: that of the attempt that wrote it, unless it was compacted.
-        columns: Those that are asked for; None for all.
+        version: The version of the file.
+        rows: The stored rows, or some of their columns.
+        file: The name of the file, which contains its attempt's name unless it was compacted.
+        columns: The wanted columns; None for all.
     """
     if table == "trials":
         rows = _fill_settings(rows if version >= 2 else _upgrade_trials(rows), columns)
@@ -88,7 +88,7 @@ def upgrade_table(
 
 
 def _fill_settings(rows: pa.Table, columns: Iterable[str] | None) -> pa.Table:
-    """Rows with the settings that there were none of when they were written: at their defaults."""
+    """The rows with settings added that did not exist when they were written, at their defaults."""
     for name in _LATER_SETTINGS if columns is None else _LATER_SETTINGS & {*columns}:
         default = pa.scalar(Settings._field_defaults[name], TRIALS[name])
         if name not in rows.column_names:
@@ -100,7 +100,7 @@ def _fill_settings(rows: pa.Table, columns: Iterable[str] | None) -> pa.Table:
 
 
 def _upgrade_trials(rows: pa.Table) -> pa.Table:
-    """Rows whose seconds were those of the pack, and whose precision a CPU's device tells."""
+    """The rows with each model's share of its pack's seconds, and with the precision if known."""
     for name in ("train_seconds", "encode_seconds"):
         if {name, "pack_size"} <= set(rows.column_names):
             share = pc.call_function("divide", [rows[name], rows["pack_size"]])
@@ -140,14 +140,14 @@ def _upgrade_failures(rows: pa.Table, file: str) -> pa.Table:
 
 
 def upgrade_driver(facts: dict[str, Any]) -> dict[str, Any]:
-    """What the file of a driver says, by today's names; one of version 1 may have been killed."""
+    """The content of a driver's file with the current names; a version 1 driver may be dead."""
     return {_DRIVER_FACTS.get(name, name): value for name, value in facts.items()}
 
 
 def upgrade_study(study: dict[str, Any]) -> dict[str, Any]:
-    """The content of a ``study.json`` as today's version has it.
+    """The content of a ``study.json``, converted to the current version.
 
-    Its `schema_version` stays what the folder has, until it is written anew.
+    Its `schema_version` stays that of the folder until the study is written again.
     """
     if study["schema_version"] >= 2:
         return study
@@ -158,7 +158,7 @@ def upgrade_study(study: dict[str, Any]) -> dict[str, Any]:
 
 
 def _upgrade_grid(entry: dict[str, Any]) -> dict[str, Any]:
-    """A grid's entry, with what version 1 left in its YAML, or in the program."""
+    """A grid's entry, with what version 1 kept only in the YAML or in the program."""
     try:
         given = yaml.safe_load(entry.get("yaml", ""))
     except (yaml.YAMLError, RecursionError):
@@ -185,10 +185,10 @@ def _upgrade_grid(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _catalogue_of(grids: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the names of some grids meant in version 1.
+    """The catalogue section for the names of some grids of version 1.
 
-    All of Teasel's metrics are there: `teasel rescore` left no word of what it added. An entry of
-    another package gets its name as its label, and the parameters it was used with as defaults.
+    It has all of Teasel's metrics, because `teasel rescore` did not record what it added. An entry
+    of another package gets its name as its label, and the parameters that were used as defaults.
     """
     methods = {name: cells for entry in grids for name, cells in entry["methods"].items()}
     requests = [request for entry in grids for request in entry["metrics"]]

@@ -1,1 +1,1 @@
-"""What a results folder was asked for, what it lacks, what that costs and how it is cut."""
+"""Studies: what a folder should contain, what it lacks, its cost and its division into packs."""

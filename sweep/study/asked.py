@@ -1,4 +1,4 @@
-"""What a study asks for, and in which order it lists its models: read from its ``study.json``."""
+"""Wanted scores and the order of models in a study, read from its ``study.json``."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,14 +9,14 @@ from ..trials.request import MetricRequest, RequestKey
 
 
 def asked_scores(study: Mapping[str, Any]) -> dict[tuple[str, str], list[RequestKey]]:
-    """How each score is to be made, by (representation, metric): as the latest grid says.
+    """The requests for each (representation, metric), as in the latest grid.
 
-    There are several ways where it is made with several seeds, the grid's own first.
+    There are several if a score has several seeds, the grid's own first.
 
-    A metric that the latest grid leaves out is to be made as the latest before it says.
+    A metric that the latest grid leaves out is requested as in the latest grid that has it.
 
     Args:
-        study: The content of a ``study.json``; one made by hand asks for nothing.
+        study: The content of a ``study.json``; a hand-made one requests nothing.
     """
     grids = list(study.get("grids", ()))
     latest = [grids[study["latest"]]] if "latest" in study else []
@@ -30,14 +30,14 @@ def asked_scores(study: Mapping[str, Any]) -> dict[tuple[str, str], list[Request
 
 
 def study_order(study: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """The places of some models in the order of the study: data set, method, setting, seed.
+    """The order of some models by the study's data sets, methods, settings and seeds, as indices.
 
-    Each as the study lists them, those of a later grid after those before. What it does not list
-    comes after that. A study made by hand lists nothing: its rows stay as they are.
+    Each follows the order in the study, with later grids after earlier ones. Names that the study
+    does not list come last. A hand-made study lists nothing, so its rows keep their order.
 
     Args:
         study: The content of its ``study.json``.
-        rows: Of the table `trials`.
+        rows: Rows of the table `trials`.
     """
     grids = study.get("grids", ())
     if not grids:
@@ -79,5 +79,5 @@ def study_order(study: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> 
 
 
 def _places(names: Iterable[Any]) -> dict[Any, int]:
-    """The place of each name among the distinct ones."""
+    """The index of each name among the distinct names."""
     return {name: place for place, name in enumerate(dict.fromkeys(names))}

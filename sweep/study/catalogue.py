@@ -1,7 +1,7 @@
-"""What the names in a study's tables mean, as its folder keeps it.
+"""The meaning of the names in a study's tables, as stored in its folder.
 
-It is taken from the catalogues when a grid is frozen, so that the folder can be read where a
-method, a metric or a data set is not installed, and as it was meant where it has changed since.
+It is copied from the catalogues when a grid is frozen. The folder can thus be read where a method,
+a metric or a data set is not installed, and keeps its meaning if a catalogue changes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -54,7 +54,7 @@ class CatalogueSection(TypedDict):
 
 
 def describe_grid(grid: Resolved) -> CatalogueSection:
-    """What today's catalogues say of the names in a grid."""
+    """The current catalogue entries for the names in a grid."""
     return {
         "methods": {name: _describe_method(name, grid) for name in grid["methods"]},
         "metrics": describe_metrics(request["metric"] for request in grid["metrics"]),
@@ -63,7 +63,7 @@ def describe_grid(grid: Resolved) -> CatalogueSection:
 
 
 def describe_metrics(names: Iterable[str]) -> dict[str, MetricFacts]:
-    """What today's catalogue says of some metrics."""
+    """The current catalogue entries for some metrics."""
     found: dict[str, MetricFacts] = {}
     for name in dict.fromkeys(names):
         metric = find_metric(name)
@@ -79,7 +79,7 @@ def describe_metrics(names: Iterable[str]) -> dict[str, MetricFacts]:
 
 
 def add_names(before: CatalogueSection, more: CatalogueSection) -> CatalogueSection:
-    """Both sections; of a name that stands in both, what `more` says."""
+    """Both sections together; `more` wins for names in both."""
     return {
         "methods": before["methods"] | more["methods"],
         "metrics": before["metrics"] | more["metrics"],
@@ -88,7 +88,7 @@ def add_names(before: CatalogueSection, more: CatalogueSection) -> CatalogueSect
 
 
 def no_names() -> CatalogueSection:
-    """The section of a study that has no cells yet."""
+    """The section of a study without cells."""
     return {"methods": {}, "metrics": {}, "datasets": {}}
 
 
@@ -109,7 +109,7 @@ def _describe_method(name: str, grid: Resolved) -> MethodFacts:
 
 
 def _describe_dataset(data: Mapping[str, Any]) -> DatasetFacts:
-    """What is known of a data set of the catalogue, or of a user's file, which may be elsewhere."""
+    """The facts about a data set of the catalogue, or a user's file, which may be elsewhere."""
     try:
         entry = definition_of(data)
     except DataError:

@@ -1,4 +1,4 @@
-"""Which models of a study are compared with which: those that differ in nothing but the seed."""
+"""Chooses which models of a study are compared: those that differ only in their seed."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,16 +9,17 @@ from ..trials.trial import Trial
 from .remaining import WantedTrial
 
 MOST_PARTNERS = 5
-"""So that all models of a study take no more than five comparisons each, as in Duan et al. 2020."""
+"""The most partners of a model, so that each model needs at most five comparisons, as in Duan
+et al. 2020."""
 
 FEWEST_PARTNERS = 4
-"""Five models are the fewest that a ranking means something of (Duan et al. 2020)."""
+"""A ranking is meaningful for at least five models (Duan et al. 2020)."""
 
 
 def list_partners(seeds: Sequence[int]) -> dict[int, list[int]]:
-    """The seeds that each is compared with: the five before it; the first six, with each other.
+    """The seeds that each seed is compared with: the five before it; the first six with each other.
 
-    So a seed that joins changes none of the earlier pairs.
+    A seed added later thus changes none of the earlier pairs.
 
     >>> list_partners([0, 1, 2, 3, 4, 5, 6])[2], list_partners([0, 1, 2, 3, 4, 5, 6])[6]
     ([0, 1, 3, 4, 5], [1, 2, 3, 4, 5])
@@ -42,9 +43,9 @@ def add_comparisons(
 
     Args:
         wanted: All trials of a study, in its order.
-        names: Metrics; those that compare nothing are passed over.
-        statuses: Of the trained trials; only with those that are "done" is anything compared.
-        methods: What the study's catalogue says of its methods.
+        names: Metrics; those that compare nothing are ignored.
+        statuses: The status of each trained trial; only trials that are "done" are compared.
+        methods: The study's catalogue entries of its methods.
     """
     wanted, names = list(wanted), [name for name in names if name in COMPARISONS]
     cells: dict[tuple[Any, ...], list[int]] = {}

@@ -1,7 +1,7 @@
-"""What a trial costs in seconds and bytes: measured medians, else the table below.
+"""The cost of a trial in seconds and bytes: measured medians, or else the table below.
 
-The table is of the size of what benchmarks/RESULTS.md measured on one core of an x86 server CPU,
-encodings, which are assumed, apart. It is there to tell an hour from a month, not 10 hours from 12.
+The table approximates what benchmarks/RESULTS.md measured on one core of an x86 server CPU, except
+for encoding rates, which are assumed. It can tell an hour from a month, but not 10 hours from 12.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,13 +17,13 @@ from ..trials.trial import Trial
 from .remaining import WantedTrial
 
 STEPS_PER_SECOND = 9.8
-"""Updates of beta-VAE, batch 64, one channel, on one CPU core."""
+"""Updates per second of beta-VAE with batch 64 and one channel, on one CPU core."""
 
 THREE_CHANNELS_COST = 1.7
 
 
 class Rates(NamedTuple):
-    """Batches that are evaluated a second, and images that are encoded."""
+    """Batches evaluated per second, and images encoded per second."""
 
     evaluations: float
     encodings: float
@@ -31,8 +31,8 @@ class Rates(NamedTuple):
 
 ON_CPU = Rates(evaluations=30.0, encodings=4000.0)
 ON_ACCELERATOR = Rates(evaluations=900.0, encodings=1_264_000.0)
-"""Encoding as measured on one H200, 2,048 images at a time; evaluation as three times what 256 at a
-time took."""
+"""Encoding as measured on one H200 with 2,048 images at a time; evaluation counted as three times
+the encoding of 256 at a time."""
 
 SCORE_SECONDS = {
     "downstream_lr": 14.0,
@@ -42,13 +42,13 @@ SCORE_SECONDS = {
     "dci": 4.8,
     "beta_vae_score": 1.7,
 }
-"""CPU seconds of a metric at the study's size; 1 where nothing else is said."""
+"""CPU seconds of a metric at the paper's size; 1 for metrics not listed."""
 
 _COSTLY = ("batch_size", "network", "width")
-"""Settings on which the seconds of a step depend most."""
+"""The settings with the largest effect on the seconds of a step."""
 
 Measured = Mapping[tuple[Any, ...], float]
-"""Seconds a model-step, by `cell_of`."""
+"""Seconds per model-step, by `cell_of`."""
 
 _PAPER_POINTS = 10_000
 _STORED_POINTS = 15_000
@@ -57,7 +57,7 @@ _OTHER_BYTES = 100_000  # rows, curves and pictures of one trial
 
 
 class Cost(NamedTuple):
-    """Seconds of a pack's slot to train and encode, of a core to score; bytes of results."""
+    """Slot seconds to train and encode, core seconds to score, and bytes of results."""
 
     train_seconds: float
     score_seconds: float
@@ -71,14 +71,14 @@ def cost(
     measured: Measured,
     rates: Rates = ON_CPU,
 ) -> Cost:
-    """The cost of what is left to do.
+    """The cost of the remaining work.
 
     Args:
-        untrained: To be trained and scored.
-        unscored: To be scored.
-        save_models: Whether parameters are kept.
-        measured: From `measured_seconds`.
-        rates: Of what follows the last step.
+        untrained: Trials to train and score.
+        unscored: Trials to score.
+        save_models: Whether parameters are saved.
+        measured: The result of `measured_seconds`.
+        rates: Rates of the work after the last step.
     """
     train = sum(train_seconds(trial, measured, rates) for trial, _ in untrained)
     score = sum(
@@ -94,13 +94,13 @@ def cost(
 
 
 def cell_of(trial: Trial) -> tuple[Any, ...]:
-    """What trials have in common whose steps take as long: data set, method, and some settings."""
+    """The key of trials whose steps take equally long: data set, method and some settings."""
     settings = (getattr(trial.training, name) for name in _COSTLY)
     return (trial.dataset, trial.method, *settings)
 
 
 def measured_seconds(results: Results, on_cpu: bool) -> Measured:
-    """The median seconds a model-step by `cell_of`, on CPUs or else on accelerators."""
+    """The median seconds per model-step by `cell_of`, on CPUs or else on accelerators."""
     cell = ("dataset", "method", *_COSTLY)
     columns = [*cell, "steps", "train_seconds", "device", "status"]
     seconds: dict[tuple[Any, ...], list[float]] = {}
@@ -119,7 +119,7 @@ def score_seconds(request: MetricRequest) -> float:
 
 
 def relative_step(trial: Trial) -> float:
-    """The cost of an update, as a multiple of beta-VAE's at batch 64, one channel and 64 x 64."""
+    """The cost of an update, relative to beta-VAE's with batch 64, one channel and 64 x 64."""
     side, _, num_channels = definition(trial).image_shape
     channels = 1 + (THREE_CHANNELS_COST - 1) * (num_channels - 1) / 2
     known = METHODS.get(trial.method)
@@ -128,16 +128,16 @@ def relative_step(trial: Trial) -> float:
 
 
 def _relative_network(trial: Trial) -> float:
-    """The cost of its network, as a multiple of the paper's.
+    """The cost of its network, relative to the paper's.
 
-    Most of it grows with the width, for the layers beside the image have the most work.
+    Most of it is proportional to the width, because the layers next to the image do the most work.
     """
     network = NETWORKS.get(trial.training.network)
     return (network.cost if network else 1.0) * trial.training.width
 
 
 def train_seconds(trial: Trial, measured: Measured, rates: Rates = ON_CPU) -> float:
-    """Seconds of one training, and of evaluating it and encoding every image afterwards."""
+    """Seconds to train one model, evaluate it and encode every image."""
     if trial.method in REFERENCES:
         return 0.0
     step = measured.get(cell_of(trial))

@@ -1,4 +1,4 @@
-"""Accelerators to plan for without having one: their memory, their bandwidth, what was reached."""
+"""Accelerators that `plan` knows without having one: memory, bandwidth and reached bandwidth."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,9 +17,9 @@ class Device(NamedTuple):
     Attributes:
         platform: "gpu" or "tpu".
         memory: Bytes.
-        bandwidth: Bytes a second.
-        reached: By precision, the share of the bandwidth that packs of 64 reached on one
-            (benchmarks/RESULTS.md); empty where none was measured.
+        bandwidth: Bytes per second.
+        reached: The fraction of the bandwidth reached by packs of 64, by precision
+            (benchmarks/RESULTS.md); empty if not measured.
     """
 
     platform: str
@@ -38,14 +38,14 @@ DEVICES = {
 
 
 class DevicePlan(NamedTuple):
-    """What training takes of a device.
+    """What training needs from a device.
 
     Attributes:
-        pack_size: Models of the largest pack.
-        pack_bytes: Its memory.
-        step_bytes: What a model's step moves, on average over all steps.
-        seconds_at_best: Of one device, at its bandwidth, until every image is encoded.
-        seconds_as_measured: The same at the rates that were reached; None if none was measured.
+        pack_size: Number of models in the largest pack.
+        pack_bytes: Memory of the largest pack.
+        step_bytes: Bytes moved by a model's step, averaged over all steps.
+        seconds_at_best: Seconds on one device at its full bandwidth, until all images are encoded.
+        seconds_as_measured: The same at the bandwidth reached; None if not measured.
     """
 
     pack_size: int
@@ -56,7 +56,7 @@ class DevicePlan(NamedTuple):
 
 
 def plan_device(device: Device, trials: Sequence[Trial]) -> DevicePlan:
-    """What training these trials takes of one device; at least one of them is trained."""
+    """The plan for training these trials on one device; at least one must need training."""
     programs = {trial.program: trial for trial in trials}
     moved = {program: _step_bytes(device, trial) for program, trial in programs.items()}
     steps = sum(trial.training.steps for trial in trials)
@@ -86,7 +86,7 @@ def _step_bytes(device: Device, trial: Trial) -> float:
 
 
 def _steps_after(trial: Trial) -> float:
-    """The steps that evaluation and encoding are worth: a third and a sixth for each batch."""
+    """The steps that cost as much as evaluation and encoding: 1/3 and 1/6 of a step per batch."""
     training = trial.training
     encoded = definition(trial).num_images / training.batch_size
     return training.evaluation_batches / 3 + encoded / 6

@@ -1,4 +1,4 @@
-"""A study in shards: several drivers do one each, side by side, without a word between them."""
+"""Divides a study into shards, which several drivers can run side by side independently."""
 
 import heapq
 import math
@@ -10,20 +10,20 @@ from .remaining import WantedTrial
 from .shards import Shard
 
 _MOST_TOGETHER = 64
-"""Trials of one program that a shard takes at a time: the largest pack that pays."""
+"""Trials of one program that a shard takes at a time: the largest worthwhile pack."""
 
 
 def take_shard(everything: Sequence[WantedTrial], shard: Shard) -> list[WantedTrial]:
-    """What belongs to a shard, in its order."""
+    """The trials of a shard, in order."""
     return divide(everything, shard.count)[shard.number - 1]
 
 
 def divide(everything: Sequence[WantedTrial], count: int) -> list[list[WantedTrial]]:
-    """What is wanted, in `count` shards: each trial in one of them.
+    """The wanted trials, divided into `count` shards.
 
-    Every program is cut into parts that make whole packs, each with all of its settings and early
-    as well as late seeds, and the costliest part left goes to the shard with the least to do. It
-    depends on nothing but what is wanted, so a shard that is begun again is the same one.
+    Every program is cut into parts of whole packs, each with all of its settings and with early and
+    late seeds. The costliest remaining part goes to the shard with the least work. The result
+    depends only on the wanted trials, so a restarted shard is the same.
     """
     most = min(_MOST_TOGETHER, math.ceil(len(everything) / count))
     loads = [(0.0, number) for number in range(count)]
@@ -39,7 +39,7 @@ def divide(everything: Sequence[WantedTrial], count: int) -> list[list[WantedTri
 
 
 def _parts(everything: Sequence[WantedTrial], most: int) -> list[tuple[float, int, list[str]]]:
-    """Seconds, place and trial_ids of parts of one program, `most` trials in each at the most."""
+    """Seconds, index and trial_ids of the parts of one program, with at most `most` trials each."""
     wanted = {wanted_trial.trial.trial_id: wanted_trial for wanted_trial in everything}
     programs: dict[object, list[WantedTrial]] = {}
     for trial in seeds_first(wanted_trial.trial for wanted_trial in everything):

@@ -1,4 +1,4 @@
-"""Freezing: a study is written into its results folder when it begins, and only added to later."""
+"""Freezing: writes a study into its results folder at the start, and only adds to it later."""
 
 import json
 import platform
@@ -20,18 +20,18 @@ from .catalogue import add_names, describe_grid, describe_metrics, no_names
 
 
 def freeze(results: Results, loaded: Sequence[tuple[Grid, Source]]) -> None:
-    """Begins the study in `results`, or adds the grids' cells to the one that is there.
+    """Starts the study in `results`, or adds the grids' cells to the existing one.
 
-    Files that lack a column which the study has now are folded: of the hyper-parameters of methods
-    that join, or in a folder of an earlier version, which becomes one of today's.
+    Files that lack a column of the study are folded. Columns are missing when methods with new
+    hyper-parameters join, or in a folder of an earlier version, which is converted.
 
     Args:
         results: The folder.
         loaded: Grids with their sources.
 
     Raises:
-        ResultsError: If the folder holds another study, or one with other training settings, or
-            the grids are of several; the message lists what differs. Nothing is written then.
+        ResultsError: If the folder holds another study or different training settings, or if the
+            grids are of several studies. The message lists the differences; nothing is written.
         StoreError: If the folder cannot be written.
     """
     before = results.study if results.exists() else None
@@ -45,7 +45,7 @@ def freeze(results: Results, loaded: Sequence[tuple[Grid, Source]]) -> None:
 
 
 def freeze_metrics(results: Results, names: Sequence[str]) -> None:
-    """Adds what today's catalogue says of some metrics, by which a study is scored anew.
+    """Adds the current catalogue entries of metrics with which a study is rescored.
 
     Raises:
         ResultsError: If there is no study.
@@ -64,13 +64,13 @@ def freeze_metrics(results: Results, names: Sequence[str]) -> None:
 def join_study(
     loaded: Sequence[tuple[Grid, Source]], results: Results | None = None
 ) -> dict[str, Any]:
-    """The study that grids make together, and with what a results folder holds, if one is given.
+    """The study made of the grids and, if given, of what a results folder holds.
 
-    A folder in which nothing has been trained yet takes any grid of its study's name: one that
-    doesn't go with those before begins the study anew.
+    A folder without trained models accepts any grid with its study's name. If the grid contradicts
+    the earlier ones, the study starts again.
 
     Raises:
-        ResultsError: If they are of several studies, or train differently; says how.
+        ResultsError: If they are of several studies or train differently; the message says how.
     """
     if results is None:
         return _add_grids(_begin(loaded[0][0]), loaded, loaded[0][1].name)
@@ -89,10 +89,10 @@ def join_study(
 
 
 def check_writable(results: Results) -> None:
-    """Puts a small file into the folder and takes it away.
+    """Writes a small file to the folder and removes it.
 
     Raises:
-        StoreError: If that cannot be done; says why.
+        StoreError: If this fails; the message says why.
     """
     try:
         results.store.write("running/probe", b"")
@@ -102,7 +102,7 @@ def check_writable(results: Results) -> None:
 
 
 def _begin(grid: Grid) -> dict[str, Any]:
-    """A study that has no cells yet."""
+    """A study without cells."""
     packages = ("jax", "jaxlib", "flax", "optax", "numpy", "scikit-learn", "ray", "pyarrow")
     return {
         "study": grid.study,
@@ -118,13 +118,13 @@ def _begin(grid: Grid) -> dict[str, Any]:
 def _add_grids(
     study: dict[str, Any], loaded: Sequence[tuple[Grid, Source]], where: str
 ) -> dict[str, Any]:
-    """The study `where` with the grids' cells; an error if they don't belong there."""
+    """The study `where` with the grids' cells added; an error if they don't belong there."""
     for grid, source in loaded:
         entry = _as_stored({"yaml": source.text, "name": source.name} | resolve(grid))
         differences = _list_differences(study, entry, PROTOCOL)
         if differences:
             lines = "".join(f"\n  {line}" for line in differences)
-            raise ResultsError(f"{where} belongs to another study than {source.name}:{lines}")
+            raise ResultsError(f"{where} belongs to a different study than {source.name}:{lines}")
         if _place(entry, study) == len(study["grids"]):
             names = add_names(study["catalogue"], _as_stored(describe_grid(entry)))
             study = study | {"grids": [*study["grids"], entry], "catalogue": names}
@@ -133,10 +133,10 @@ def _add_grids(
 
 
 def unite_studies(folders: Sequence[Results]) -> dict[str, Any]:
-    """The study of which several folders hold parts; the latest grid is the first folder's.
+    """The study whose parts are in several folders; its latest grid is the first folder's.
 
     Raises:
-        ResultsError: If they are of several studies, or train differently; says how.
+        ResultsError: If they are of several studies or train differently; the message says how.
     """
     first, *others = folders
     study = _study_of(first)
@@ -146,7 +146,7 @@ def unite_studies(folders: Sequence[Results]) -> dict[str, Any]:
             differences = _list_differences(study, entry, other["protocol"], "one", "the other")
             if differences:
                 lines = "".join(f"\n  {line}" for line in differences)
-                raise ResultsError(f"{first.uri} and {folder.uri} are of two studies:{lines}")
+                raise ResultsError(f"{first.uri} and {folder.uri} hold different studies:{lines}")
             if _place(entry, study) == len(study["grids"]):
                 study["grids"] = [*study["grids"], entry]
         study["catalogue"] = add_names(study["catalogue"], other["catalogue"])
@@ -154,10 +154,10 @@ def unite_studies(folders: Sequence[Results]) -> dict[str, Any]:
 
 
 def _study_of(results: Results) -> dict[str, Any]:
-    """The study of a folder, to which cells can be added.
+    """The study of a folder, for adding cells.
 
     Raises:
-        ResultsError: If there is none, or it was written by hand.
+        ResultsError: If there is no study, or it was written by hand.
     """
     study = results.study
     missing = {"protocol", "grids", "catalogue"} - study.keys()
@@ -170,13 +170,13 @@ def _study_of(results: Results) -> dict[str, Any]:
 
 
 def _place(entry: dict[str, Any], study: dict[str, Any]) -> int:
-    """Where a study has a grid's cells; behind its grids, if it lacks them."""
+    """The index of a grid's cells in a study; the number of its grids if it lacks them."""
     known = [_cells(grid) for grid in study["grids"]]
     return [*known, _cells(entry)].index(_cells(entry))
 
 
 def _as_stored(value: Any) -> Any:
-    """A value as the folder will give it back, to be compared with what it holds: no tuples."""
+    """A value as read back from the folder, without tuples, for comparison with its content."""
     return json.loads(json.dumps(value))
 
 
@@ -187,7 +187,7 @@ def _list_differences(
     this: str = "the study",
     that: str = "the grid",
 ) -> list[str]:
-    """What keeps a grid out of the study: another name, protocol or training."""
+    """The differences that keep a grid out of the study: name, protocol or training settings."""
     wanted = {"study": entry["study"], "protocol": protocol}
     found = [
         f"{key}: {this} has {study[key]!r}, {that} {wanted[key]!r}"
@@ -213,13 +213,13 @@ def _list_differences(
 
 
 def _fixed_settings(cells: list[dict[str, Any]]) -> dict[str, Any]:
-    """The training settings that all cells of a method have in common; the others are swept."""
+    """The training settings shared by all cells of a method; the others are swept."""
     columns = zip(*(Settings(**cell["training"]) for cell in cells), strict=True)
     values = dict(zip(Settings._fields, map(set, columns), strict=True))
     return {name: found.pop() for name, found in values.items() if len(found) == 1}
 
 
 def _cells(entry: dict[str, Any]) -> dict[str, Any]:
-    """What an entry asks for, however its YAML was written."""
+    """The cells of a grid's entry, however its YAML was written."""
     keys = ("datasets", "seeds", "methods", "training", "exclude", "metrics", "save_models")
     return {key: entry.get(key) for key in keys}

@@ -1,4 +1,4 @@
-"""Which trials train together: those of one program, at one step, as many as pay."""
+"""Packs trials that train together: trials of one program, at one step, as many as worthwhile."""
 
 import math
 from collections import deque
@@ -14,17 +14,17 @@ from ..trials.trial import Trial
 from .costs import train_seconds
 
 MOST_ON_A_CPU = 8
-"""On a CPU a pack gains only its start-up; more would only make the steps between looks long."""
+"""The largest pack on a CPU, where packing saves only start-up time and lengthens each step."""
 
 
 class PackedTrials(NamedTuple):
-    """Trials that train together, and the checkpoint they go on from, if there is one."""
+    """Trials that train together, and the checkpoint that they resume from, if any."""
 
     trials: tuple[Trial, ...]
     checkpoint: Checkpoint | None
 
     def cut(self, most: int) -> "list[PackedTrials]":
-        """The same trials, in packs of `most` at the most."""
+        """The same trials, in packs of at most `most`."""
         return [
             PackedTrials(self.trials[first : first + most], self.checkpoint)
             for first in range(0, len(self.trials), most)
@@ -32,11 +32,11 @@ class PackedTrials(NamedTuple):
 
 
 class Slots(NamedTuple):
-    """Where packs can run.
+    """The slots in which packs can run.
 
     Attributes:
-        num: How many at a time.
-        accelerator_bytes: The memory that each has on its accelerator; None on a CPU.
+        num: The number of packs that run at a time.
+        accelerator_bytes: The accelerator memory of each slot; None on a CPU.
     """
 
     num: int
@@ -44,14 +44,14 @@ class Slots(NamedTuple):
 
 
 class Backlog:
-    """Trials that wait to be trained, in order.
+    """Trials that wait for training, in order.
 
-    A pack is formed when there is a slot for it, and is an equal share of all that is unfinished,
-    in work: packs are as large as pays while much is left, and get smaller towards the end, so that
-    no slot idles while another one has a long pack to itself.
+    A pack is formed when a slot is free, with an equal share of all unfinished work. Packs are
+    large while much is left and get smaller towards the end, so that no slot idles while another
+    has a long pack.
 
     Args:
-        trials: In the order in which they should be done.
+        trials: The trials, in the order in which to train them.
         saved: The checkpoint of each trial that has one. Only trials of one checkpoint, or of
             none, share a pack.
         size: The most trials in a pack, or "auto".
@@ -77,20 +77,20 @@ class Backlog:
 
     @property
     def heads(self) -> list[Trial]:
-        """A trial of every kind that waits."""
+        """One trial of every kind that waits."""
         return [pack.trials[0] for pack in self._again] + [g[0] for g in self._groups.values()]
 
     def take(
         self, slots: Slots, unfinished: float, accepts: Callable[[Trial], bool]
     ) -> PackedTrials | None:
-        """The pack to start now, of a program whose trials suit; None if there is none.
+        """The pack to start now, of a program whose trials are accepted; None if there is none.
 
-        What has failed before goes first, then the pack whose first trial is the earliest.
+        Packs that have failed before go first, then the pack whose first trial is the earliest.
 
         Args:
-            slots: Where packs can run.
-            unfinished: Trials that wait or are being trained; one half done counts half.
-            accepts: Says of one trial whether its like can be started.
+            slots: The slots in which packs can run.
+            unfinished: Number of waiting or training trials; one half done counts half.
+            accepts: Whether trials like this one can start.
         """
         for pack in self._again:
             if accepts(pack.trials[0]):
@@ -111,15 +111,15 @@ class Backlog:
         return PackedTrials(trials, checkpoint)
 
     def put_back(self, packs: Iterable[PackedTrials]) -> None:
-        """Queues packs that are to be tried once more, as they are."""
+        """Queues packs that are to be tried again unchanged."""
         self._again += packs
 
     def limit(self, program: Any, most: int) -> None:
-        """From now on no pack of a program is larger than `most`."""
+        """Limits later packs of a program to `most` trials."""
         self._most[program] = min(most, self._most.get(program, most))
 
     def give_up(self, program: Any) -> list[Trial]:
-        """Takes out all that waits of a program."""
+        """Removes all waiting trials of a program."""
         given_up = [pack for pack in self._again if pack.trials[0].program == program]
         self._again = deque(pack for pack in self._again if pack not in given_up)
         trials = [trial for pack in given_up for trial in pack.trials]
@@ -141,7 +141,7 @@ class Backlog:
 def make_packs(
     trials: Sequence[Trial], saved: Mapping[str, Checkpoint], size: int | str, slots: Slots
 ) -> list[PackedTrials]:
-    """The packs that a study begins with, as if all could be started at once (see `Backlog`)."""
+    """The packs of a study, as if all of them could start at once (see `Backlog`)."""
     backlog = Backlog(trials, saved, size)
     packs = []
     while (pack := backlog.take(slots, len(trials), lambda trial: True)) is not None:
@@ -150,12 +150,12 @@ def make_packs(
 
 
 def _seconds(trial: Trial) -> float:
-    """What a training costs, to compare it with others; a reference costs hardly anything."""
+    """The relative cost of a training; a reference costs hardly anything."""
     return max(1.0, train_seconds(trial, measured={}))
 
 
 def largest_pack(trial: Trial, accelerator_bytes: int | None, platform: str = "gpu") -> int:
-    """The most trials like this one that train together, where an accelerator has this memory."""
+    """The most trials like this one that can train together in this accelerator memory."""
     if accelerator_bytes is None or trial.method in REFERENCES:
         return MOST_ON_A_CPU
     memory = memory_of(trial, 1, platform)
@@ -166,7 +166,7 @@ def largest_pack(trial: Trial, accelerator_bytes: int | None, platform: str = "g
 
 
 def memory_of(trial: Trial, num_replicas: int, platform: str) -> Memory:
-    """The memory of a pack of such trials; arithmetic only, no backend is started."""
+    """The memory of a pack of such trials, computed without starting a backend."""
     data = definition(trial)
     return pack_memory(
         METHODS[trial.method],

@@ -1,7 +1,7 @@
-"""What of a results folder is the study, written anew as a results folder to be passed on.
+"""Copies a study from a results folder to a new folder for publication.
 
-Checkpoints, logs and whatever can be made again stay behind, and so does what tells of people and
-machines: names of hosts, folders in the paths of files, tracebacks.
+Checkpoints, logs and files that can be made again are left out. So is information about people and
+machines: host names, folders in file paths and tracebacks.
 """
 
 import re
@@ -21,10 +21,10 @@ from ..store.tables import COLUMNS
 from ..trials.data import definition_of
 
 MAY_LACK = ("models", "codes")
-"""What a study can be published without."""
+"""The parts that a published study may lack."""
 
 _OF_MACHINES = {"trials": ["host"], "failures": ["message", "traceback", "log"]}
-"""Columns that are left empty: they tell of machines, and determine no number."""
+"""Columns that are left empty, because they describe machines and determine no number."""
 
 _PATH = re.compile(
     r"(?<=['\"])(?:/|~[\w.-]*/|[A-Za-z]:[\\/])[^'\"\n]*[/\\](?=[^'\"/\\\n]+['\"])"
@@ -32,20 +32,20 @@ _PATH = re.compile(
     r"(?:(?:file://(?:localhost)?)?(?:~[\w.-]*)?/(?:[^\s/'\"\\:,;()]+/)+"
     r"|[A-Za-z]:[\\/](?:[^\s/'\"\\:,;()]+[\\/])+)"
 )
-"""The folders of an absolute path within a text, which may have spaces in it if it is quoted."""
+"""Matches the folders of an absolute path in a text; a quoted path may contain spaces."""
 
 Clean = Callable[[str], str]
 
 
 def copy_study(source: Results, target: Results, without: Collection[str] = ()) -> None:
-    """Writes the study of a folder into an empty one, as today's version has it.
+    """Writes the study of a folder into an empty one, in the current version.
 
-    The target says of itself what it lacks, so that nothing takes it for lost.
+    The target records what it leaves out, so that nothing counts as lost.
 
     Args:
-        source: The results; no driver may be at work.
-        target: Where to.
-        without: Of `MAY_LACK`.
+        source: The results folder; no driver may be at work.
+        target: The folder to write to.
+        without: The parts of `MAY_LACK` to leave out.
 
     Raises:
         ResultsError: If there is no study.
@@ -71,7 +71,7 @@ def copy_study(source: Results, target: Results, without: Collection[str] = ()) 
 
 
 def _cleaner(results: Results) -> Clean:
-    """A function that takes the folders of absolute paths out of a text."""
+    """A function that removes the folders of absolute paths from a text."""
     grids = results.study.get("grids", [])
     paths = {data["npz"] for grid in grids for data in grid["datasets"] if data.get("npz")}
     known = {str(Path(path).parent) for path in paths} | {str(Path.home())}
@@ -81,7 +81,7 @@ def _cleaner(results: Results) -> Clean:
 
 
 def strip_paths(text: str) -> str:
-    r"""The text with only the last name of each absolute path in it.
+    r"""The text with each absolute path reduced to its last name.
 
     >>> strip_paths("cannot read /home/ann/a.npz or C:\\ann\\b.npz: see https://a.org/b/c or a/b")
     'cannot read a.npz or b.npz: see https://a.org/b/c or a/b'
@@ -97,12 +97,12 @@ def _pattern_of_hosts(results: Results) -> re.Pattern[str]:
 
 
 class DataFacts(NamedTuple):
-    """A data set of a study, and whose it is.
+    """A data set of a study, with its licence.
 
     Attributes:
-        name: What the study calls it.
-        licence: In a few words.
-        homepage: Where it is described; empty if nobody knows.
+        name: Its name in the study.
+        licence: Its licence, in a few words.
+        homepage: The address of its description; empty if unknown.
     """
 
     name: str
@@ -111,7 +111,7 @@ class DataFacts(NamedTuple):
 
 
 def describe_data(study: dict[str, Any]) -> list[DataFacts]:
-    """The data sets of a study, with what the catalogue says of their licences."""
+    """The data sets of a study, with their licences according to the catalogue."""
     entries = {data["name"]: data for grid in study.get("grids", []) for data in grid["datasets"]}
     return [_describe(entry) for entry in entries.values()]
 
@@ -119,17 +119,17 @@ def describe_data(study: dict[str, Any]) -> list[DataFacts]:
 def _describe(entry: dict[str, Any]) -> DataFacts:
     name = entry["name"]
     if entry.get("npz"):
-        what = f"its owner's; a file with the SHA-256 {entry['sha256']}, which is not here"
+        what = f"its owner's; a file with the SHA-256 {entry['sha256']}, not included"
         return DataFacts(name, what, "")
     try:
         status = definition_of(entry).status()
     except (DataError, KeyError):
-        return DataFacts(name, "not known: the package that adds it was not installed", "")
+        return DataFacts(name, "unknown: the package that adds it was not installed", "")
     return DataFacts(name, status.licence, status.homepage)
 
 
 def _admit_lacks(study: dict[str, Any], without: Collection[str]) -> dict[str, Any]:
-    """The study of a folder in which models or codes were not kept."""
+    """The study, changed to record that its folder lacks models or codes."""
     if "models" in without and "grids" in study:
         study = study | {"grids": [grid | {"save_models": False} for grid in study["grids"]]}
     if "codes" in without and "catalogue" in study:
@@ -155,7 +155,7 @@ def _clean_values(value: Any, clean: Clean) -> Any:
 def _clean_rows(
     rows: pa.Table, empty: Iterable[str], clean: Clean, hosts: re.Pattern[str]
 ) -> pa.Table:
-    """Rows without what tells of machines; each of their texts is cleaned once."""
+    """Rows without information about machines; each distinct text is cleaned once."""
     for place, field in enumerate(rows.schema):
         if field.name in empty:
             rows = rows.set_column(place, field, pa.nulls(len(rows), field.type))
@@ -172,7 +172,7 @@ def _clean_rows(
 
 
 def _copy_file(source: Results, target: Results, name: str) -> None:
-    """Copies a file, if it is there."""
+    """Copies a file, if it exists."""
     try:
         target.store.write(name, source.store.read(name))
     except MissingFileError:

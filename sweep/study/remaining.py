@@ -1,4 +1,4 @@
-"""What a results folder still lacks of a study: read off its tables, remembered nowhere else."""
+"""Finds what a results folder still lacks of a study, from its tables alone."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -22,13 +22,13 @@ class WantedTrial(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """How many trials are where: every command counts them so.
+    """The number of trials in each state, as every command counts them.
 
     Attributes:
-        done: Trained, and every wanted score has its value, or the reason why it is not defined.
-        failed: Trained to no usable model, or tried as often as is worth while.
-        untrained: Wait to be trained.
-        unscored: Are trained, and wait for scores.
+        done: Trained, and every wanted score has a value or a reason why it is not defined.
+        failed: Training gave no usable model, or all attempts are used up.
+        untrained: Waiting to be trained.
+        unscored: Trained, and waiting for scores.
     """
 
     done: int
@@ -37,26 +37,26 @@ class Tally(NamedTuple):
     unscored: int
 
     def say(self, of: str) -> str:
-        """The counts in words, `of` saying what is counted."""
+        """The counts in words; `of` names what is counted."""
         failed = f", {self.failed:,} failed" if self.failed else ""
         return f"{self.done:,} of {sum(self):,} {of}{failed}"
 
     @property
     def waiting(self) -> str:
-        """What is not done yet, in words."""
+        """The counts of trials that are not done, in words."""
         return f"not done yet: {self.untrained:,} to train, {self.unscored:,} to score"
 
 
 class Remaining(NamedTuple):
-    """Every trial of a study in one of four places.
+    """Every trial of a study in one of four states.
 
     Attributes:
-        untrained: Without a row, with the scores that are missing; a forgotten one has some.
-        unscored: Trained, with the scores that are missing.
-        done: Trained and scored.
-        failed: Trained to no usable model; the row says why.
-        given_up: The ids of those untrained or unscored that the last run tried often enough: they
-            have failed, and the next run tries them anew.
+        untrained: Trials without a row, with their missing scores; a forgotten trial may have some.
+        unscored: Trained trials, with their missing scores.
+        done: Trained and scored trials.
+        failed: Trials whose training gave no usable model; the row says why.
+        given_up: IDs of untrained or unscored trials that used up their attempts in the last run.
+            They count as failed, and the next run tries them again.
     """
 
     untrained: list[WantedTrial]
@@ -67,12 +67,12 @@ class Remaining(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing left to do."""
+        """Whether no work remains."""
         return not self.untrained and not self.unscored
 
     @property
     def tally(self) -> Tally:
-        """How many trials are where."""
+        """The number of trials in each state."""
         untrained, unscored = (
             sum(trial.trial_id not in self.given_up for trial, _ in group)
             for group in (self.untrained, self.unscored)
@@ -82,7 +82,7 @@ class Remaining(NamedTuple):
 
 
 def remaining(results: Results, wanted: Iterable[WantedTrial]) -> Remaining:
-    """Compares what is wanted with what the folder holds."""
+    """Compares the wanted trials with the content of the folder."""
     given_up = results.table("failures", ["given_up"])["given_up"].to_pylist()
     return compare(wanted, results.statuses(), results.scored_requests(), given_up)
 
@@ -93,7 +93,7 @@ def compare(
     scored: Mapping[str, Collection[RequestKey]],
     given_up: Iterable[Iterable[str] | None],
 ) -> Remaining:
-    """Compares what is wanted with what there is.
+    """Compares the wanted trials with what exists.
 
     Args:
         wanted: The trials of a study.
@@ -120,13 +120,13 @@ def compare(
 
 
 class Undefined(NamedTuple):
-    """A metric that is not defined for some models, for one reason.
+    """A metric that is not defined for some models, with one reason.
 
     Attributes:
-        metric: Which.
+        metric: The name of the metric.
         representation: "mean" or "sampled".
-        reason: What the metric says.
-        num_models: For how many.
+        reason: The metric's message.
+        num_models: The number of models.
     """
 
     metric: str
@@ -136,7 +136,7 @@ class Undefined(NamedTuple):
 
 
 def undefined_scores(results: Results, wanted: Collection[WantedTrial]) -> list[Undefined]:
-    """Which of the wanted scores are not defined, and why."""
+    """The wanted scores that are not defined, and the reasons."""
     rows = read_table(
         results.store,
         "tables/scores",
@@ -152,7 +152,7 @@ def undefined_scores(results: Results, wanted: Collection[WantedTrial]) -> list[
 def count_undefined(
     undefined: Iterable[Mapping[str, Any]], wanted: Iterable[WantedTrial]
 ) -> list[Undefined]:
-    """Which of the wanted scores are not defined, of these rows of scores, and why."""
+    """The wanted scores that are not defined in these rows, and the reasons."""
     undefined = list(undefined)
     without = {row["trial_id"] for row in undefined}
     asked = {
@@ -170,9 +170,9 @@ def count_undefined(
 
 
 def failure_reasons(results: Results) -> dict[str, str]:
-    """Why trials have failed, by trial_id: what their row says, else their last failed attempt.
+    """Why trials failed, by trial_id: the reason in the row, or else of the last failed attempt.
 
-    Trials that a later attempt has finished are among them.
+    This includes trials that a later attempt finished.
     """
     attempts = results.table("failures", ["trial_ids", "exception_type", "message", "at"])
     rows = sorted(attempts.to_pylist(), key=lambda row: row["at"] or "")

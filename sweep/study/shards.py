@@ -1,4 +1,4 @@
-"""The name of a shard of a study, as in 3/10."""
+"""The name of a shard of a study, such as 3/10."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from ...errors import TeaselError
 
 
 class ShardError(TeaselError):
-    """A shard is not written as it should be; says how."""
+    """A shard is malformed; the message says what is expected."""
 
 
 @dataclass(frozen=True)
@@ -19,17 +19,17 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> "Shard":
-        """The shard that ``3/10`` stands for.
+        """The shard named by a text such as ``3/10``.
 
         Raises:
-            ShardError: If the text is not of that form, or there is no such shard.
+            ShardError: If the text is malformed, or there is no such shard.
         """
         match = re.fullmatch(r"(\d+)/(\d+)", text)
         if match:
             shard = cls(int(match[1]), int(match[2]))
             if 1 <= shard.number <= shard.count:
                 return shard
-        raise ShardError(f"--shard {text}: expected NUMBER/COUNT, as in 3/10, counted from 1")
+        raise ShardError(f"--shard {text}: expected NUMBER/COUNT, such as 3/10, counted from 1")
 
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"

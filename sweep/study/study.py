@@ -1,7 +1,7 @@
-"""A study as its results folder holds it: what is wanted, and what its names mean.
+"""A study in its results folder: its wanted trials and scores, and the meaning of its names.
 
-Everything is read from the resolved grids in ``study.json``. No catalogue is asked, so a folder can
-be read where a method, a metric or a data set of the study is not installed.
+Everything is read from the resolved grids in ``study.json``. No catalogue is needed, so a folder
+can be read where a method, a metric or a data set of the study is not installed.
 """
 
 from collections.abc import Iterable
@@ -24,8 +24,8 @@ class Study(NamedTuple):
 
     Attributes:
         name: The study's name.
-        grids: The resolved grids that it was asked for, in the order they came.
-        catalogue: What the names of methods, metrics and data sets mean.
+        grids: Its resolved grids, in the order in which they were added.
+        catalogue: The meaning of the names of methods, metrics and data sets.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Study(NamedTuple):
 
     @property
     def save_models(self) -> bool:
-        """Whether the parameters of every model are kept."""
+        """Whether the parameters of every model are saved."""
         return all(grid["save_models"] for grid in self.grids)
 
     def wanted_trials(self) -> list[WantedTrial]:
@@ -42,7 +42,7 @@ class Study(NamedTuple):
         return merge((trials_of(grid), requests_of(grid)) for grid in self.grids)
 
     def _repr_html_(self) -> str:
-        """Its trials, in a notebook."""
+        """A table of its trials, for a notebook."""
         return tabulate_trials(self.name, (wanted.trial for wanted in self.wanted_trials()))
 
 
@@ -50,7 +50,7 @@ def read_study(results: Results) -> Study:
     """The study that a results folder holds.
 
     Raises:
-        ResultsError: If there is none, it is damaged, or it was written by a newer version.
+        ResultsError: If there is none, or it is damaged or of a newer version.
     """
     study = results.study
     return Study(
@@ -61,7 +61,7 @@ def read_study(results: Results) -> Study:
 
 
 def wanted_trials(grids: "Iterable[Grid]") -> list[WantedTrial]:
-    """Every trial of several grids once, in order, with the scores that those naming it want."""
+    """Every trial of several grids once, in order, with all scores that those grids want of it."""
     return merge((grid.trials(), grid.requests_by_cell()) for grid in grids)
 
 

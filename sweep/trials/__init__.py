@@ -1,1 +1,1 @@
-"""What one model is: a trial, the scores wanted of it, its data set. Sees only the sciences."""
+"""Trials: one model each, with its data set and wanted scores. Imports only the sciences."""

@@ -12,21 +12,21 @@ def definition(trial: Trial) -> Definition:
     """The definition of a trial's data set; calling it opens the data set.
 
     Raises:
-        DataError: If the user's file is nowhere, or cannot be read.
+        DataError: If the user's file is missing or cannot be read.
     """
     return find_definition(*trial.data)
 
 
 def definition_of(entry: Mapping[str, Any]) -> Definition:
-    """The definition of a data set in a resolved grid; as `definition`."""
+    """The definition of a data set in a resolved grid, like `definition`."""
     return find_definition(entry["name"], DataFile.of(entry), Variant.of_entry(entry))
 
 
 def find_definition(name: str, file: DataFile | None, variant: Variant | None) -> Definition:
-    """The definition of a data set of the catalogue, or of the user's file; as `definition`.
+    """The definition of a data set of the catalogue or of the user's file, like `definition`.
 
     Raises:
-        DataError: Also if training cannot draw from it as `variant` says.
+        DataError: As `definition`, and if training cannot sample from it as `variant` says.
     """
     if file is None:
         found = DATASETS[variant.of if variant else name]
@@ -43,7 +43,7 @@ def _open_file(name: str, paths: tuple[str, ...], file: DataFile) -> Definition:
 
 
 def offers(entry: Mapping[str, Any]) -> str:
-    """What a data set in a resolved grid offers to metrics; all of it where it cannot be read."""
+    """What a data set in a resolved grid offers to metrics; everything if it cannot be read."""
     try:
         return definition_of(entry).offers
     except (DataError, KeyError):

@@ -1,8 +1,8 @@
-"""Reference representations: codes that no method learned, to hold the learned ones against.
+"""Reference representations: codes that no method learned, to compare learned codes with.
 
-A reference stands in a grid beside the methods and is scored like them, on its codes as they are:
-there is no posterior to sample from. Each entry of `REFERENCES` holds a function of the data set,
-the seed and the number of latents that returns a function from image indices to codes.
+A grid lists references beside its methods, and they are scored in the same way, except that they
+have no posterior to sample from. Each entry of `REFERENCES` holds a function of the data set, the
+seed and the number of latents. It returns a function from image indices to codes.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,13 +15,13 @@ from .request import MetricRequest
 from .trial import Trial
 
 Encode = Callable[[np.ndarray], np.ndarray]
-"""(image indices (N,)) -> codes (N, D) of each image, with its own noise."""
+"""Image indices (N,) -> codes (N, D); each image has its own noise."""
 
 NUM_FITTED = 10_000
-"""Observations that PCA and ICA are fitted to."""
+"""Number of images that PCA and ICA are fitted to."""
 
 PAIRWISE_METRICS = ("beta_vae_score", "factor_vae_score")
-"""All that raw pixels are scored by: the other metrics look at each of 4,096 or 12,288 codes."""
+"""The metrics for raw pixels. Others would examine each of 4,096 or 12,288 codes."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class Reference:
 
     Args:
         function: `(data set, seed, number of latents) -> encoder`.
-        label: What to call it.
-        reference: Who defined it, where somebody did.
-        colour: Its colour in figures, "#rrggbb"; empty if any will do.
-        metrics: All that it can be scored by; empty for every metric.
-        needs: What it needs of a data set, a word of `teasel.metrics.NEEDS`.
-        keeps_codes: Whether its codes are kept; if not, the data set has them.
+        label: Its name in tables and figures.
+        reference: The publication that defined it, if any.
+        colour: Its colour in figures, "#rrggbb"; empty for any colour.
+        metrics: The metrics that can score it; empty for every metric.
+        needs: What it needs from a data set, a word of `teasel.metrics.NEEDS`.
+        keeps_codes: Whether its codes are stored. If not, the data set provides them.
     """
 
     function: Callable[[Dataset, int, int], Encode]
@@ -48,7 +48,7 @@ class Reference:
 
 
 def _ground_truth(dataset: Dataset, seed: int, num_latents: int) -> Encode:
-    """The factors themselves, standardised: what a perfect representation would be."""
+    """The factors themselves, standardised: a perfect representation."""
     sizes = np.array(dataset.factor_sizes)
     centre, spread = (sizes - 1) / 2, np.sqrt((sizes**2 - 1) / 12)
     if dataset.table is not None:
@@ -62,7 +62,7 @@ def _raw_pixels(dataset: Dataset, seed: int, num_latents: int) -> Encode:
 
 
 def _random_codes(dataset: Dataset, seed: int, num_latents: int) -> Encode:
-    """Standard normal numbers, the same for an image at every visit, that know nothing of it."""
+    """Standard normal numbers, fixed for each image but independent of its content."""
     codes = np.random.default_rng(seed).standard_normal((len(dataset), num_latents), np.float32)
     return lambda indices: codes[indices]
 
@@ -86,7 +86,7 @@ def _ica(dataset: Dataset, seed: int, num_latents: int) -> Encode:
 
 
 def _fit(model, dataset: Dataset, seed: int) -> Encode:
-    """The encoder of a model of scikit-learn, fitted to images of the data set."""
+    """The encoder of a scikit-learn model, fitted to images of the data set."""
     rng, pixels = np.random.default_rng(seed), _raw_pixels(dataset, seed, num_latents=0)
     model.fit(pixels(dataset.draw_indices(rng, min(NUM_FITTED, len(dataset)))))
     return lambda indices: model.transform(pixels(indices)).astype(np.float32)
@@ -104,7 +104,7 @@ REFERENCES: dict[str, Reference] = {
 
 
 def select_requests(method: str, requests: Sequence[MetricRequest]) -> tuple[MetricRequest, ...]:
-    """Of the scores that a grid wants, those that a method's codes can have."""
+    """The requests of a grid that apply to the codes of a method."""
     if method not in REFERENCES:
         return tuple(requests)
     metrics = REFERENCES[method].metrics
@@ -116,12 +116,12 @@ def select_requests(method: str, requests: Sequence[MetricRequest]) -> tuple[Met
 
 
 def encode_to_keep(trial: Trial, dataset: Dataset, indices: np.ndarray) -> np.ndarray | None:
-    """Codes (N, D) of images (N,), to be kept; None where the data set has them."""
+    """Codes (N, D) of images (N,), to be stored; None if the data set provides them."""
     if not REFERENCES[trial.method].keeps_codes:
         return None
     return encoder_of(trial, dataset)(indices)
 
 
 def encoder_of(trial: Trial, dataset: Dataset) -> Encode:
-    """The encoder of a reference trial; the same at every call."""
+    """The encoder of a reference trial; every call returns the same one."""
     return REFERENCES[trial.method].function(dataset, trial.seed, trial.training.num_latents)

@@ -1,4 +1,4 @@
-"""Trials: one model to train each, named by what determines its numbers."""
+"""Trials: one model to train each, identified by everything that determines its numbers."""
 
 import hashlib
 import json
@@ -11,21 +11,21 @@ from ...settings import Settings
 from ...words import format_count, html_table
 
 PROTOCOL = 1
-"""Raised when the same trial would give other numbers than before."""
+"""Raised when the same trial gives different numbers than before."""
 
 OPTIONS = ("images", "factors", "factor_names", "continuous", "resize", "channels_first")
-"""What a grid may say of how a file is read."""
+"""The keys of a grid that say how to read a file."""
 
 
 @dataclass(frozen=True)
 class DataFile:
-    """A data set of the user's own: a file, known by its content and not by its path.
+    """A user's data set: a file, identified by its content and not by its path.
 
     Attributes:
-        npz: Where the study has last said that it is.
-        sha256: Of its content.
-        earlier: Where it was before, the last place first.
-        options: How it is read, by the names of `OPTIONS`; what is by default isn't here.
+        npz: The path last given by the study.
+        sha256: SHA-256 of its content.
+        earlier: Earlier paths, the most recent first.
+        options: How to read it, by the names of `OPTIONS`; defaults are left out.
     """
 
     npz: str = field(compare=False)
@@ -35,7 +35,7 @@ class DataFile:
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> "DataFile | None":
-        """The file of a data set in a resolved grid, if it is one."""
+        """The file of a data set in a resolved grid, if it has one."""
         if not entry.get("npz"):
             return None
         given = [(name, entry[name]) for name in OPTIONS if entry.get(name)]
@@ -43,19 +43,19 @@ class DataFile:
         return cls(entry["npz"], entry["sha256"], options=tuple(options))
 
     def moved_from(self, before: "DataFile") -> "DataFile":
-        """The same file, with the places that were known before."""
+        """The same file, with the paths that were known before."""
         places = dict.fromkeys((*self.earlier, before.npz, *before.earlier))
         return replace(self, earlier=tuple(place for place in places if place != self.npz))
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A data set from which training draws otherwise than uniformly; scores are of all of it.
+    """A data set from which training samples non-uniformly. Scores use all of it.
 
     Attributes:
-        of: The catalogue's name of the data set; empty of a file.
-        correlated: As `teasel.datasets.Sampling` has it.
-        held_out: The same.
+        of: The data set's name in the catalogue; empty for a file.
+        correlated: As in `teasel.datasets.Sampling`.
+        held_out: As in `teasel.datasets.Sampling`.
     """
 
     of: str
@@ -64,9 +64,9 @@ class Variant:
 
     @classmethod
     def of_entry(cls, entry: Mapping[str, Any]) -> "Variant | None":
-        """How training draws from a data set in a resolved grid, if it is not uniformly.
+        """How training samples from a data set in a resolved grid, if not uniformly.
 
-        What means the same gets one spelling, as a trial's name is made of it.
+        Equivalent entries get one spelling, because it is part of the trial's identity.
         """
         correlated, held_out = entry.get("correlated") or [], entry.get("held_out") or []
         if not correlated and not held_out:
@@ -81,17 +81,17 @@ class Variant:
 
 @dataclass(frozen=True)
 class Trial:
-    """One model to train: all that determines its numbers, in plain JSON values.
+    """One model to train: everything that determines its numbers, as plain JSON values.
 
     Attributes:
-        dataset: A name of the catalogue, or what the user calls `file` or `variant`.
-        method: A name of the catalogue.
-        hyperparameters: Of the method, all of them.
-        seed: Of weights, batches and noise.
-        training: The settings.
-        file: The user's own data set, if it is one.
-        method_version: Of the method's code.
-        variant: How training draws from the data set, if not uniformly.
+        dataset: A name in the catalogue, or the user's name for `file` or `variant`.
+        method: A name in the catalogue.
+        hyperparameters: All hyper-parameters of the method.
+        seed: The seed of weights, batches and noise.
+        training: The training settings.
+        file: The user's data set, if it is a file.
+        method_version: The version of the method's code.
+        variant: How training samples from the data set, if not uniformly.
     """
 
     dataset: str
@@ -105,22 +105,22 @@ class Trial:
 
     @property
     def catalogued(self) -> str:
-        """The catalogue's name of the data set, where it is of the catalogue."""
+        """The data set's name in the catalogue, if it is there."""
         return self.variant.of if self.variant and self.variant.of else self.dataset
 
     @property
     def data(self) -> tuple[Any, ...]:
-        """What `data.find_definition` finds the data set by."""
+        """The arguments of `data.find_definition` for its data set."""
         return self.dataset, self.file, self.variant
 
     @property
     def setting(self) -> tuple[Any, ...]:
-        """What trials that differ only in their seed have in common."""
+        """A key shared by trials that differ only in their seed."""
         return (*self.program, self.training, *sorted(self.hyperparameters.items()))
 
     @property
     def program(self) -> tuple[Any, ...]:
-        """What trials that run in one compiled program have in common."""
+        """A key shared by trials that run in one compiled program."""
         return (*self.data, self.method, self.method_version, self.training.program)
 
     @cached_property
@@ -161,7 +161,7 @@ def short_hash(value: Any, digits: int = 12) -> str:
 
 
 def seeds_first(trials: Iterable[Trial]) -> list[Trial]:
-    """The trials reordered: the first seed of every setting, then the second of every setting.
+    """The trials reordered: the first seed of every setting, then the second, and so on.
 
     A study that stops half-way is then a balanced study with fewer seeds.
     """

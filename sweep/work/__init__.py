@@ -1,1 +1,1 @@
-"""What a task does, inside one process: train, encode, score. Starts no process, reads no grid."""
+"""The work of a task in one process: train, encode, score. Starts no process, reads no grid."""

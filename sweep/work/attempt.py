@@ -1,7 +1,7 @@
-"""What a worker process does with a task: the work, and a report of how it ended.
+"""Runs a task in a worker process, and reports how it ended.
 
-The modules that do the work import JAX. A worker sets its CPU affinity and environment before that,
-so they are imported when a task runs.
+The modules that do the work import JAX. They are imported only when a task runs, because a worker
+must set its CPU affinity and environment first.
 """
 
 import errno
@@ -27,14 +27,14 @@ class Failure:
     """Why an attempt ended without a result.
 
     Attributes:
-        cause: "exception" (the code's fault), "out_of_memory", "lost" (the worker's or the node's
-            end, or that of a file that another driver has removed: nobody's fault), "full" (the
-            results folder takes no more from anybody), "store" (it refused for another reason),
-            "checkpoint" (what it should go on from is damaged), "cluster" (the node is not set up
-            as it must be), or "machine" (it lacks space, rights or data).
-        message: What the exception says, one line.
-        exception_type: The name of the exception's class, if it was one.
-        traceback: The tail of the traceback.
+        cause: "exception" (a fault of the code), "out_of_memory", "lost" (the worker or node ended,
+            or another driver removed a file; nobody's fault), "full" (the results folder is full
+            for everybody), "store" (it refused for another reason), "checkpoint" (the checkpoint
+            to resume from is damaged), "cluster" (the node is set up incorrectly), or "machine"
+            (it lacks space, rights or data).
+        message: The exception's message, on one line.
+        exception_type: The name of the exception's class, if there was an exception.
+        traceback: The end of the traceback.
     """
 
     cause: str
@@ -44,7 +44,7 @@ class Failure:
 
     @classmethod
     def of(cls, cause: str, error: BaseException, traceback: str = "") -> "Failure":
-        """The failure that an exception stands for."""
+        """The failure for an exception."""
         message = str(error).strip().partition("\n")[0][:_MOST_CHARACTERS]
         return cls(cause, message, type(error).__name__, traceback)
 
@@ -62,7 +62,7 @@ def describe(exception_type: str | None, message: str) -> str:
 
 
 def without_attempt(message: str, attempt_id: str) -> str:
-    """A message as any attempt would give it: each has files named after itself, and names them.
+    """The message with the attempt's name replaced, so that messages of attempts can be compared.
 
     >>> without_attempt("cannot read models/0a1-7f-train-1.safetensors", "0a1-7f-train-1")
     'cannot read models/ATTEMPT.safetensors'
@@ -75,10 +75,10 @@ class Outcome:
     """How an attempt ended: with a value, or with a failure.
 
     Attributes:
-        task: What was attempted.
-        value: What the scheduler wants to know of it.
+        task: The attempted task.
+        value: The result for the scheduler.
         failure: Why there is no value.
-        at: The id of the trial, and the place of its score, at which the process was ended.
+        at: The trial ID, and the index of its score, at which the process ended.
         node: The machine.
     """
 
@@ -90,7 +90,7 @@ class Outcome:
 
 
 def carry_out(task: Task) -> Outcome:
-    """Runs a task in this process and says how it ended."""
+    """Runs a task in this process and returns its outcome."""
     try:
         store = Store(task.results_uri)
         if store.local and not sees(store, "study.json"):  # its node came after `check_shared`
@@ -102,7 +102,7 @@ def carry_out(task: Task) -> Outcome:
 
 
 def _do(task: Task) -> dict[str, Any]:
-    """Does the work and returns what the scheduler wants to know of it."""
+    """Does the work and returns the result for the scheduler."""
     if isinstance(task, TrainPack):
         from .train import train
 
@@ -111,7 +111,7 @@ def _do(task: Task) -> dict[str, Any]:
         from .score import score
 
         return score(task)
-    raise TypeError(f"{type(task).__name__} says nothing to do")
+    raise TypeError(f"{type(task).__name__} is not a known kind of task")
 
 
 def _cause(error: BaseException) -> str:
@@ -130,7 +130,7 @@ def _cause(error: BaseException) -> str:
 
 
 def _is_machines(error: BaseException) -> bool:
-    """Whether the machine or the data there is to blame, and not what was attempted."""
+    """Whether the error is caused by the machine or its data, not by the task."""
     from ...datasets import DataError
     from .score import MetricError
 
@@ -143,7 +143,7 @@ def _is_machines(error: BaseException) -> bool:
 
 
 def sees(store: Store, name: str) -> bool:
-    """Whether this machine sees a file of a store, at once or a little later."""
+    """Whether this machine sees a file of a store, at once or after a short wait."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while not (seen := store.exists(name)) and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -151,7 +151,7 @@ def sees(store: Store, name: str) -> bool:
 
 
 def not_shared(store: Store, nodes: list[str]) -> ClusterError:
-    """The error that these nodes do not see a results folder."""
+    """The error for nodes that do not see a results folder."""
     return ClusterError(
         f"results folder {store.uri} is not shared with node {', '.join(nodes)}: give --results a "
         "folder that all nodes see, or the URI of an object store"

@@ -1,4 +1,4 @@
-"""Where a training's batches come from: the device's memory, or windows sent by the host."""
+"""Batches for training, from the device's memory or from windows sent by the host."""
 
 import itertools
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ from ...models.program import SampleBatch
 
 
 def sample_of(dataset: Dataset, kind: str) -> SampleBatch:
-    """The function that draws a method's batches.
+    """The function that samples a method's batches.
 
     Args:
-        dataset: What is drawn from.
-        kind: What the method's entry says that its loss needs.
+        dataset: The data set to sample from.
+        kind: The kind of batch that the method's loss needs, from its entry.
     """
 
     def sample_pairs(data: Any, key: jax.Array, batch_size: int) -> Batch:
@@ -36,15 +36,15 @@ def sample_of(dataset: Dataset, kind: str) -> SampleBatch:
 
 
 class Batches:
-    """A data set at the disposal of a trainer.
+    """The batches of a data set for a trainer.
 
-    Where the device can hold the data set it lies there whole. Where it cannot, the host sends the
-    images of the coming chunk while the device works on the one before; the batches are the same.
+    The whole data set is on the device if it fits. Otherwise the host sends the images of the next
+    chunk while the device works on the current one. The batches are the same.
 
     Args:
-        dataset: What is drawn from.
-        batch_size: Images a step.
-        kind: What the method's entry says that its loss needs.
+        dataset: The data set to sample from.
+        batch_size: Images per step.
+        kind: The kind of batch that the method's loss needs, from its entry.
     """
 
     def __init__(self, dataset: Dataset, batch_size: int, kind: str = "images") -> None:
@@ -67,14 +67,14 @@ class Batches:
         chunks: list[int],
         purpose: Purpose = Purpose.BATCH,
     ) -> Iterator[Any]:
-        """What to hand to `advance` or `evaluate` for each chunk; None means the trainer's own.
+        """The data to pass to `advance` or `evaluate` for each chunk; None means the trainer's own.
 
         Args:
             trainer: The trainer that the batches are for.
             pack: The pack whose seeds choose the images.
             first: The first step, or evaluation batch.
-            chunks: How many steps each chunk has.
-            purpose: Training, or evaluation, which sees all images alike.
+            chunks: The number of steps of each chunk.
+            purpose: Training, or evaluation, which samples all images uniformly.
         """
         if self.whole:
             return itertools.repeat(None)

@@ -1,4 +1,4 @@
-"""A trained trial among those that differ from it in their seed, as metrics that compare see it."""
+"""A trained trial with its partners of other seeds, for metrics that compare models."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,11 +11,11 @@ from ..store.results import Results
 from ..trials.trial import Trial
 
 NUM_POINTS = 1000
-"""The first so many of the points that are kept of every model."""
+"""The number of fixed points to compare, from the first."""
 
 
 class Cells:
-    """The models of a results folder, each read once while it is compared with the next ones."""
+    """The models of a results folder, each read once and kept for the next comparisons."""
 
     def __init__(self, results: Results) -> None:
         self._results = results
@@ -25,7 +25,7 @@ class Cells:
         """The codes of a trial and of its partners, which are named by their seeds.
 
         Raises:
-            ResultsError: If the codes of one are not kept.
+            ResultsError: If the codes of one of them were not saved.
         """
         others = [self._read(replace(trial, seed=seed).trial_id) for seed in partners]
         return Cell(self._read(trial.trial_id), others)

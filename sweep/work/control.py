@@ -1,4 +1,4 @@
-"""Files by which a driver and its workers talk while a sweep runs; informative, never truth."""
+"""Files for communication between a driver and its workers; informative, never the truth."""
 
 import contextlib
 import math
@@ -15,12 +15,12 @@ _SHARE_OF_TIME = 0.02  # that the driver listens, however slow the store is
 class Control:
     """The running folder of a results folder, for one run.
 
-    Workers may sit on other machines, so everything goes through the store: a drain flag that
-    workers look at between chunks, and a small JSON per running attempt that says how far it is.
+    Workers may run on other machines, so communication uses the store: a drain flag that workers
+    check between chunks, and a small JSON file with the progress of each running attempt.
 
     Args:
         store: The results folder's store.
-        run_id: Names the run.
+        run_id: The name of the run.
     """
 
     def __init__(self, store: Store, run_id: str) -> None:
@@ -28,21 +28,21 @@ class Control:
         self._flag = f"running/drain-{run_id}"
 
     def drain(self) -> None:
-        """Asks all workers of this run to save and leave."""
+        """Requests all workers of this run to save and stop."""
         self._store.write(self._flag, b"")
 
     @property
     def draining(self) -> bool:
-        """Whether the workers of this run were asked to leave."""
+        """Whether the workers of this run were requested to stop."""
         return self._store.exists(self._flag)
 
     def report(self, attempt_id: str, **facts: Any) -> None:
-        """Says how far an attempt is, and where."""
+        """Writes the progress of an attempt, and its machine."""
         facts |= {"at": time.time(), "host": platform.node()}
         self._store.write_json(f"running/{attempt_id}.json", facts)
 
     def reports(self, attempt_ids: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
-        """The last report of these attempts, or of every one, by attempt id."""
+        """The last report of these attempts, or of all attempts, by attempt ID."""
         if attempt_ids is None:
             names = self._store.files("running", ".json")
             attempt_ids = [name.removeprefix("running/").removesuffix(".json") for name in names]
@@ -53,20 +53,20 @@ class Control:
         return found
 
     def forget(self, attempt_id: str) -> None:
-        """Removes an attempt's report: it has ended."""
+        """Removes the report of an attempt that has ended."""
         self._store.remove(f"running/{attempt_id}.json")
 
     def close(self) -> None:
-        """Removes the drain flag: the run has ended."""
+        """Removes the drain flag at the end of the run."""
         self._store.remove(self._flag)
 
 
 class Listener:
-    """What the running packs report, asked for no oftener than a slow store can bear.
+    """Reads the reports of running packs, no more often than a slow store allows.
 
     Args:
-        control: Where they report.
-        clock: Seconds.
+        control: The running folder with the reports.
+        clock: The time in seconds.
     """
 
     def __init__(self, control: Control, clock: Callable[[], float]) -> None:
@@ -76,7 +76,7 @@ class Listener:
         self._heard_at, self._pause = -math.inf, 0.0
 
     def listen(self, attempt_ids: Collection[str]) -> None:
-        """Reads how far these attempts are, if it is time to."""
+        """Reads the progress of these attempts, if it is time to."""
         now = self._clock()
         if not 0 <= now - self._heard_at < self._pause:
             self._reports = self._control.reports(attempt_ids)
@@ -84,15 +84,15 @@ class Listener:
             self._pause = min(60.0, max(1.0, (self._heard_at - now) / _SHARE_OF_TIME))
 
     def has_begun(self, attempt_id: str) -> bool:
-        """Whether an attempt has made a step."""
+        """Whether an attempt has completed a step."""
         return attempt_id in self._reports
 
     @property
     def failed(self) -> set[str]:
-        """The trials that have got their row on the way: their models turned to NaN."""
+        """The trials whose models turned to NaN during the attempt and have their row already."""
         return {trial for report in self._reports.values() for trial in report.get("failed", ())}
 
     def left(self, attempt_id: str) -> float:
-        """The share of its steps that an attempt has not made yet."""
+        """The fraction of its steps that an attempt has left."""
         report = self._reports.get(attempt_id, {"step": 0, "steps": 1})
         return 1 - report["step"] / max(1, report["steps"])

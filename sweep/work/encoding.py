@@ -1,4 +1,4 @@
-"""What a trained model makes of its data set: codes of all images, codes to keep, pictures."""
+"""Encodes a data set with a trained model: codes of all images, codes to keep, pictures."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ _NUM_PICTURES, _NUM_INTERPOLATED = 16, 8  # Differs from the original: 64, of sa
 def fixed_points(dataset: Dataset) -> np.ndarray:
     """Image indices (15,000,) of the kept codes: 10,000 to train on, then 5,000 to test on.
 
-    Drawn uniformly with replacement, the same for all models.
+    They are sampled uniformly with replacement, and are the same for all models.
     """
     rng = np.random.default_rng(0)
     return rng.integers(len(dataset), size=NUM_TRAIN_POINTS + NUM_TEST_POINTS)
@@ -24,16 +24,16 @@ def fixed_points(dataset: Dataset) -> np.ndarray:
 def codes_of_points(
     model: TrainedModel, results: Results, dataset: Dataset, batches: Batches
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and log variance, (15,000, D) each, of the fixed points.
+    """The mean and log variance, (15,000, D) each, of the fixed points.
 
-    Each image is encoded once, into a table that is kept until all metrics have looked their codes
-    up; so are these.
+    Each image is encoded once, into a table that is kept until all metrics have read their codes
+    from it. The codes of the fixed points are read from it too.
 
     Args:
-        model: Named after its trial.
-        results: Where the table is kept.
-        dataset: What is observed.
-        batches: How the device gets it.
+        model: The model, named after its trial.
+        results: The results folder for the table.
+        dataset: The data set to encode.
+        batches: The batches of the data set on the device.
     """
     data = batches.data if batches.whole else dataset.window
     mean, log_variance = model.encode_all(dataset.observe, data, len(dataset))
@@ -43,7 +43,7 @@ def codes_of_points(
 
 
 def render_pictures(model: TrainedModel, dataset: Dataset) -> dict[str, bytes]:
-    """PNGs by kind, of the first fixed points; none if the codes are no numbers."""
+    """PNG pictures by kind, of the first fixed points; none if codes are NaN."""
     images = dataset.images(fixed_points(dataset)[:_NUM_PICTURES])
     means = np.asarray(model.encode(images).mean)
     if not np.isfinite(means).all():

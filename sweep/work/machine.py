@@ -1,4 +1,4 @@
-"""The machine a task runs on: one CPU of its own, and the environment JAX reads when imported."""
+"""The machine that a task runs on: a CPU of its own, and the environment for importing JAX."""
 
 import contextlib
 import logging
@@ -15,17 +15,18 @@ from ...errors import TeaselError
 _THREADS = (
     *("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"),
 )
-"""How many threads XLA (NPROC), BLAS and numba open; else one for every CPU they see, whatever the
-scheduler granted. XLA's sums depend on it in the last bit, so a trial's numbers would too."""
+"""The numbers of threads of XLA (NPROC), BLAS and numba. By default they use every CPU they see,
+whatever the scheduler granted. The last bits of XLA's sums, and thus of a trial's numbers, depend
+on it."""
 
 _FRACTIONS = ("XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION")
-"""JAX's name for the share of a GPU's memory that it takes, and its older one: never both."""
+"""JAX's variable for its share of a GPU's memory, and its older name; set at most one."""
 
 _SHARED = (
     *("TEASEL_", "JAX_", "XLA_", "LIBTPU_", "TF_", "NCCL_", "CUBLAS_", "CUDNN_", "NVIDIA_TF32_"),
     *("MKL_CBWR", "NPY_", "OPENBLAS_CORETYPE"),
 )
-"""How the names of variables begin that change numbers, or what memory JAX takes."""
+"""Prefixes of variables that change numbers or JAX's use of memory."""
 
 _PATIENCE_SECONDS = 10.0  # for the process before this one to end
 
@@ -33,18 +34,18 @@ _lock_files: list[int] = []
 
 
 class ClusterError(TeaselError):
-    """There is no usable cluster; says what was tried."""
+    """There is no usable cluster; the message says what was tried."""
 
 
 def claim_cpus(num_cpus: int, patience: float = _PATIENCE_SECONDS) -> list[int]:
     """Pins this process to `num_cpus` CPUs that no other task of this user holds.
 
-    A CPU is held by a file lock until it is released or the process ends, however it ends. Where
-    not enough are free for as long as `patience` seconds, the folder of the locks is not this
-    user's alone, or the system cannot pin, nothing changes.
+    A file lock holds a CPU until it is released or the process ends in any way. Nothing changes if
+    too few CPUs become free within `patience` seconds, if the folder of the locks is not this
+    user's alone, or if the system cannot pin processes.
 
     Returns:
-        The CPUs claimed; empty if there were not enough.
+        The claimed CPUs; empty if there were too few.
     """
     if not hasattr(os, "sched_setaffinity"):
         return []
@@ -64,16 +65,16 @@ def claim_cpus(num_cpus: int, patience: float = _PATIENCE_SECONDS) -> list[int]:
 
 
 def release_cpus() -> None:
-    """Gives up the CPUs this process holds: its work is done."""
+    """Releases the CPUs that this process holds."""
     while _lock_files:
         os.close(_lock_files.pop())
 
 
 def _free_cpus(most: int) -> list[int]:
-    """Locks CPUs that nobody holds, `most` of them at the most.
+    """Locks at most `most` free CPUs.
 
     Raises:
-        OSError: If another user has made the folder of the locks, or a link stands in its place.
+        OSError: If the folder of the locks belongs to another user or is a link.
     """
     import fcntl
 
@@ -83,7 +84,7 @@ def _free_cpus(most: int) -> list[int]:
     claimed: list[int] = []
     try:
         if os.fstat(folder).st_uid != os.getuid():
-            raise PermissionError(f"{path} is another user's")
+            raise PermissionError(f"{path} belongs to another user")
         os.fchmod(folder, 0o700)
         for cpu in sorted(os.sched_getaffinity(0)):
             if len(claimed) == most:
@@ -101,19 +102,19 @@ def _free_cpus(most: int) -> list[int]:
 
 
 def shared_environment() -> dict[str, str]:
-    """The variables of this process that its workers need on whatever machine they are."""
+    """The environment variables of this process that its workers need on any machine."""
     return {name: value for name, value in os.environ.items() if name.startswith(_SHARED)}
 
 
 def prepare(cpus: float, gpus: float, deterministic: bool = False) -> None:
     """Sets up this process for a task, before JAX is imported.
 
-    A task without an accelerator must not touch one (the scheduler leaves them all visible), and a
+    A task without an accelerator must not use one, although the scheduler leaves all visible. A
     task with a share of one must leave the rest of its memory to others. `deterministic` adds XLA's
-    flag for it to the user's own.
+    flag for determinism to the user's flags.
 
     Raises:
-        ClusterError: If the user's own share of the memory is no share, or more than the task's.
+        ClusterError: If the user's share of the memory is not valid, or is more than the task's.
     """
     if gpus:
         if deterministic:
@@ -133,17 +134,17 @@ def prepare(cpus: float, gpus: float, deterministic: bool = False) -> None:
 
 
 def _memory_fraction(gpus: float) -> str:
-    """The share of an accelerator's memory that JAX is to take; empty for its own choice.
+    """The share of an accelerator's memory for JAX; empty for JAX's default.
 
     Raises:
-        ClusterError: If what the user has set for it is no share, or more than `gpus`.
+        ClusterError: If the user's value is not a share, or is more than `gpus`.
     """
     given = {name: value for name in _FRACTIONS if (value := os.environ.get(name))}
     said = " and ".join(f"{name}={value}" for name, value in given.items())
     values = set(given.values())
     if len(values) > 1:
         raise ClusterError(
-            f"node {platform.node()}: {said}, but these are two names of one thing: unset one"
+            f"node {platform.node()}: {said}, but both set the same thing: unset one"
         )
     if not values:
         return f"{0.9 * gpus:.3f}" if gpus < 1 else ""
@@ -161,11 +162,11 @@ def _memory_fraction(gpus: float) -> str:
 
 
 def check_accelerator() -> None:
-    """Makes sure that JAX uses the accelerator that this process was given.
+    """Checks that JAX uses the accelerator given to this process.
 
     Raises:
-        ClusterError: If it would use the CPU, and nobody has asked it to by JAX_PLATFORMS; or if
-            it cannot use what JAX_PLATFORMS asks for.
+        ClusterError: If JAX would use the CPU without JAX_PLATFORMS requesting it, or if it cannot
+            use the platform in JAX_PLATFORMS.
     """
     import jax
 
@@ -187,7 +188,7 @@ def check_accelerator() -> None:
 
 @contextlib.contextmanager
 def _listen_to_jax() -> Iterator[list[str]]:
-    """What JAX logs of the backends that it cannot start, each in one line."""
+    """JAX's log messages about backends that it cannot start, one line each."""
     said: list[str] = []
 
     class Ear(logging.Handler):
@@ -209,6 +210,6 @@ def _listen_to_jax() -> Iterator[list[str]]:
 
 
 def is_leaving() -> bool:
-    """Whether this machine will soon be gone: the file that TEASEL_LEAVING names has appeared."""
+    """Whether this machine will stop soon: the file named by TEASEL_LEAVING has appeared."""
     path = os.environ.get("TEASEL_LEAVING")
     return path is not None and Path(path).exists()

@@ -1,4 +1,4 @@
-"""A look at what a run needs before it begins: methods that can be traced, data sets that open."""
+"""Checks before a run: whether its methods can be traced and its data sets opened."""
 
 import json
 import os
@@ -17,20 +17,20 @@ from ..trials.trial import Trial
 
 
 class PreflightError(TeaselError):
-    """A method or a data set of a grid cannot be used; says which and why."""
+    """A method or a data set of a grid cannot be used; the message says which and why."""
 
 
 class MissingFilesError(PreflightError):
-    """All that a grid lacks are files of published data sets."""
+    """A grid's only fault is that files of published data sets are missing."""
 
 
 class Look(NamedTuple):
-    """What is to be looked at.
+    """The methods and data sets to check.
 
     Attributes:
-        methods: A trial of each program whose method is somebody's own, and is to be traced.
+        methods: A trial of each program with a user's code, to be traced.
         datasets: A trial of each data set that may lack something.
-        open_data: Whether data sets of the user's own are opened, which may prepare them.
+        open_data: Whether to open the user's data sets, which may prepare them.
     """
 
     methods: tuple[Trial, ...]
@@ -39,12 +39,12 @@ class Look(NamedTuple):
 
     @property
     def is_foreign(self) -> bool:
-        """Whether code or a file of the user's own is among it."""
+        """Whether it includes the user's code or files."""
         return bool(self.methods) or any(_is_own(trial) for trial in self.datasets)
 
 
 def what_to_look_at(untrained: Sequence[Trial], unscored: Sequence[Trial], open_data: bool) -> Look:
-    """What of some trials is not known to be sound: Teasel's own methods are, and what it draws."""
+    """The parts of some trials to check: all but Teasel's own methods and rendered data sets."""
     programs = {trial.program: trial for trial in reversed(untrained)}
     datasets = {t.data: t for t in reversed([*untrained, *unscored])}
     return Look(
@@ -55,7 +55,7 @@ def what_to_look_at(untrained: Sequence[Trial], unscored: Sequence[Trial], open_
 
 
 def _has_own_code(trial: Trial) -> bool:
-    """Whether the method, its network, its likelihood or its prior is of the user's own."""
+    """Whether the method, its network, its likelihood or its prior is the user's."""
     chosen = trial.training
     names = (trial.method, chosen.network, chosen.likelihood, chosen.prior)
     known = (METHODS.own, NETWORKS.own, LIKELIHOODS.own, PRIORS.own)
@@ -63,12 +63,12 @@ def _has_own_code(trial: Trial) -> bool:
 
 
 def _is_own(trial: Trial) -> bool:
-    """Whether the data set is of the user's own."""
+    """Whether the data set is the user's."""
     return trial.file is not None or trial.catalogued not in DATASETS.own
 
 
 def find_faults(look: Look) -> list[str]:
-    """What is wrong with the methods and the data sets, a line each."""
+    """The faults of the methods and data sets, a line each."""
     from ...models.tracing import trace
 
     faults: list[str] = []
@@ -93,7 +93,7 @@ def find_faults(look: Look) -> list[str]:
 
 
 def _describe(error: BaseException) -> str:
-    """An exception in a line, with its place in the user's code."""
+    """An exception in one line, with its location in the user's code."""
     message = str(error).strip().partition("\n")[0]
     if isinstance(error, TeaselError):
         return message
@@ -113,9 +113,9 @@ def _describe(error: BaseException) -> str:
 
 
 def answer() -> None:
-    """Looks at what comes in by standard input, and writes the faults to standard output.
+    """Checks the parts read from standard input, and writes the faults to standard output.
 
-    The user's code may print: that goes to standard error.
+    What the user's code prints goes to standard error.
     """
     out = os.dup(1)
     os.dup2(2, 1)

@@ -1,4 +1,4 @@
-"""Which code an attempt runs: versions, and commits where there are some."""
+"""The code that an attempt runs: versions, and commits if known."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 from ...version import __version__
 
 GROUPS = ("methods", "networks", "likelihoods", "priors", "metrics", "datasets")
-"""Of entry points, each "teasel." and this."""
+"""The groups of entry points, without the leading "teasel."."""
 
 
 @cache
@@ -30,7 +30,7 @@ def _describe(version: str, commit: str) -> str:
 
 
 def _installed_commit(distribution: Distribution) -> str:
-    """The commit that a package was installed from, as its installer wrote it down."""
+    """The commit that a package was installed from, as recorded by its installer."""
     try:
         text = distribution.read_text("direct_url.json") or "{}"
         return json.loads(text).get("vcs_info", {}).get("commit_id", "")[:12]
@@ -39,7 +39,7 @@ def _installed_commit(distribution: Distribution) -> str:
 
 
 def _file_of(module: str) -> Path | None:
-    """The file of a module's package; it imports nothing."""
+    """The file of a module's package, found without importing it."""
     try:
         spec = find_spec(module.partition(".")[0])
     except (ImportError, ValueError):
@@ -48,7 +48,7 @@ def _file_of(module: str) -> Path | None:
 
 
 def _commit_of(file: Path | None) -> str:
-    """The commit of the repository that tracks a file, "changed" behind it if more was changed."""
+    """The commit of the repository with a file, followed by "changed" if more was changed."""
     if file is None or not _git(file, "ls-files", "--error-unmatch", file.name):
         return ""
     commit = _git(file, "rev-parse", "--short=12", "HEAD")

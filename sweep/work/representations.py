@@ -1,4 +1,4 @@
-"""A trained trial as metrics see it: codes of images with given factors."""
+"""Representations of a trained trial for metrics: codes of images with given factors."""
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 class ComputedRepresentation(DrawnInTurns):
-    """Codes that are computed when they are asked for: of references, which have no table.
+    """Codes computed on demand, for references without a table of codes.
 
     Args:
-        dataset: What is observed.
+        dataset: The data set of the images.
         encode: Image indices (N,) to codes (N, D).
     """
 
@@ -44,11 +44,11 @@ class ComputedRepresentation(DrawnInTurns):
 
 
 class DrawnImages:
-    """Points of a data set in which not every combination of factors has an image: images drawn.
+    """Sampled images of a data set that lacks some combinations of factors.
 
     Args:
-        dataset: What is observed.
-        by_index: Gives the codes (N, D) of images, whose indices (N,) stand in for factors.
+        dataset: The data set of the images.
+        by_index: Returns the codes (N, D) of images from their indices (N,) in place of factors.
     """
 
     def __init__(self, dataset: Dataset, by_index: Representation) -> None:
@@ -56,19 +56,19 @@ class DrawnImages:
         self._dataset, self._by_index = dataset, by_index
 
     def sample(self, rng: Rng, num: int) -> tuple[np.ndarray, np.ndarray]:
-        """Codes (num, D) and factors (num, K) of images drawn uniformly."""
+        """Codes (num, D) and factors (num, K) of uniformly sampled images."""
         which = sample_integers(rng, len(self._dataset), num)
         return self._by_index.encode(which, rng), self._dataset.factors(which)
 
     def encode(self, factors: np.ndarray, rng: Rng) -> np.ndarray:
-        """Codes (N, D) of images with these factors; a ValueError says which no image has."""
+        """Codes (N, D) of images with these factors; ValueError for factors without an image."""
         return self._by_index.encode(self._dataset.sample_indices(factors, rng), rng)
 
 
 class GivenPoints(DrawnImages):
-    """Points of codes that came alone, of which none is drawn twice, or again right afterwards.
+    """Sampled points of given codes, without repetition within or between two successive samples.
 
-    So no point to train on is among those to test on.
+    Training and test points thus never overlap.
     """
 
     _left = _last = np.arange(0)
@@ -79,7 +79,7 @@ class GivenPoints(DrawnImages):
             self._left = np.setdiff1d(np.arange(len(self._dataset)), self._last)
         if num > len(self._left):
             raise UndefinedScoreError(
-                f"it asks for {num:,} points beside {len(self._last):,} others, and "
+                f"it needs {num:,} points beside {len(self._last):,} others, and "
                 f"{len(self._dataset):,} are given"
             )
         order = rng.permutation(self._left)
@@ -88,17 +88,17 @@ class GivenPoints(DrawnImages):
 
 
 def _same(which: np.ndarray, rng: Rng) -> np.ndarray:
-    """Image indices (N,) that stand in for factors, as they are."""
+    """The given image indices (N,), which are used in place of factors."""
     return which
 
 
 class KeptPoints:
-    """The codes that are kept of every model, point by point: for metrics that draw none.
+    """The codes saved for every model, point by point, for metrics that sample none.
 
     Args:
         mean: Posterior means (N, D).
-        log_variance: Posterior log variances (N, D); `None`: the codes are the means.
-        factors: (N, K).
+        log_variance: Posterior log variances (N, D); if None, the codes are the means.
+        factors: Factors (N, K).
         factor_sizes: The number of values of each factor.
     """
 
@@ -125,14 +125,14 @@ class KeptPoints:
         return self._table.encode(which, rng), self._factors[which]
 
     def encode(self, factors: np.ndarray, rng: Rng) -> np.ndarray:
-        """Refuses: other images than those of the kept points have no codes here."""
+        """Raises an error, because only the fixed points have codes here."""
         raise ValueError(
             "asks for images of its own; its catalogue entry says samples_points=False"
         )
 
 
 def kept_points(results: Results, trial: Trial, kind: str) -> Representation:
-    """The kept codes of a trained trial, "mean" or "sampled"."""
+    """The saved codes of a trained trial, "mean" or "sampled"."""
     mean, log_variance, factors = results.representation(trial.trial_id)
     sizes = definition(trial)().factor_sizes
     return KeptPoints(mean, log_variance if kind == "sampled" else None, factors, sizes)
@@ -141,10 +141,10 @@ def kept_points(results: Results, trial: Trial, kind: str) -> Representation:
 def open_representations(
     results: Results, trial: Trial, kinds: set[str]
 ) -> dict[str, Representation]:
-    """The representations "mean" and "sampled", those in `kinds`, of a trained trial.
+    """The representations of a trained trial in `kinds`, of "mean" and "sampled".
 
     Raises:
-        ResultsError: If neither its codes nor its parameters are kept.
+        ResultsError: If neither its codes nor its parameters were saved.
     """
     if not kinds:
         return {}
@@ -162,15 +162,15 @@ def represent(
     kinds: Iterable[str],
     drawn: "type[DrawnImages] | None" = None,
 ) -> dict[str, Representation]:
-    """The representations, those in `kinds`, whose codes of every image are known.
+    """The representations in `kinds`, from the codes of every image.
 
     Args:
         mean: Posterior means (images, D).
         log_variance: Posterior log variances (images, D), which only "sampled" needs.
-        dataset: What is observed.
-        kinds: Of "mean" and "sampled".
-        drawn: How points are drawn. By default their factors are, or images where not every
-            combination of factors has one.
+        dataset: The data set of the images.
+        kinds: Some of "mean" and "sampled".
+        drawn: How to sample points. By default factors are sampled, or images if some combinations
+            of factors have none.
     """
     drawn = drawn or (None if dataset.complete else DrawnImages)
     indices_of = dataset.sample_indices if drawn is None else _same
@@ -184,7 +184,7 @@ def represent(
 
 
 def code_table(results: Results, trial: Trial, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and log variance of all images: as kept since the training, or made again."""
+    """The mean and log variance of all images, saved since training or computed again."""
     kept = code_tables.load(results, trial.trial_id)
     if kept is not None:
         return kept
@@ -199,9 +199,9 @@ class ModelOnData:
     """A trained model and its data set, for metrics of its bound.
 
     Args:
-        open_model: Gives the model, when a metric asks for it; may raise UndefinedScoreError.
-        dataset: What it is evaluated on.
-        open_table: Gives the means and log variances, (N, D) each, of all images.
+        open_model: Returns the model when a metric needs it; may raise UndefinedScoreError.
+        dataset: The data set to evaluate on.
+        open_table: Returns the means and log variances, (N, D) each, of all images.
     """
 
     def __init__(
@@ -214,23 +214,23 @@ class ModelOnData:
 
     @property
     def num_images(self) -> int:
-        """N, the images of the data set."""
+        """The number of images in the data set."""
         return len(self._dataset)
 
     @property
     def has_analytic_kl(self) -> bool:
-        """Whether the KL to the prior is that of diagonal normals to the standard normal."""
+        """Whether the KL is from diagonal normals to the standard normal."""
         return self._model.model.has_analytic_kl
 
     def posteriors(self) -> tuple[np.ndarray, np.ndarray]:
         """Means and log variances, (N, D) each, of all images."""
         posterior = self._model.model.posterior
         if posterior != "diagonal":
-            raise UndefinedScoreError(f"the posterior is {posterior}, no diagonal normal")
+            raise UndefinedScoreError(f"the posterior is {posterior}, not a diagonal normal")
         return self._open_table()
 
     def log_terms(self, indices: np.ndarray, num: int, seed: int) -> "LogTerms":
-        """The terms of the bound of some images (M,), for `num` codes of each."""
+        """The terms of the bound for some images (M,), with `num` codes of each."""
         return self._model.log_terms(self._dataset.images(indices), num, seed)
 
     @cached_property
@@ -238,7 +238,7 @@ class ModelOnData:
         model = self._open_model()
         if not model.has_bound:
             what = f"{model.entry.name} with likelihood {model.model.likelihood}"
-            raise UndefinedScoreError(f"{what} has no bound of the log likelihood")
+            raise UndefinedScoreError(f"{what} has no bound on the log likelihood")
         return model
 
 
@@ -261,12 +261,12 @@ def stored_model(results: Results, trial: Trial, image_shape: tuple[int, ...]) -
     """The trained model of a trial.
 
     Raises:
-        ResultsError: If its parameters were not kept, or its method is not installed.
+        ResultsError: If its parameters were not saved, or its method is not installed.
     """
     from ...models import METHODS, Model, TrainedModel
 
     if trial.method not in METHODS:
-        raise ResultsError(f"the method {trial.method} is not installed; its model needs it")
+        raise ResultsError(f"the method {trial.method}, which its model needs, is not installed")
     parameters, _ = results.parameters(trial.trial_id)
     model = Model.of(trial.training, image_shape)
     method = METHODS[trial.method]

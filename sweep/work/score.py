@@ -26,17 +26,17 @@ _MOST_SCORES, _MOST_CHARACTERS = 10_000, 4000
 
 
 class MetricError(TeaselError):
-    """A metric raised another exception than UndefinedScoreError, or gave no finite numbers."""
+    """A metric raised an unexpected exception, or did not return finite numbers."""
 
 
 def score(task: ScoreTrials) -> dict[str, Any]:
     """Computes and commits the wanted scores of each trial; returns {"interrupted": bool}.
 
-    A metric that says it is not defined for a model's codes gets an error row. After an attempt
-    that was lost each score is committed by itself: the next may end the process.
+    A metric that is not defined for a model's codes gets an error row. After a lost attempt each
+    score is committed separately, because the next one may end the process.
 
     Raises:
-        MetricError: If one has a bug; the trial's other scores are committed then.
+        MetricError: If a metric has a bug. The trial's other scores are committed then.
         ResultsError: If a trial's codes and parameters are gone.
         StoreError: If the results folder cannot be written.
     """
@@ -92,11 +92,11 @@ def score_rows(
     representation: Representation | BoundedModel | Cell,
     request: MetricRequest,
 ) -> list[ScoreRow]:
-    """One row per score of a metric, or one with the reason why it is not defined.
+    """One row per score of a metric, or one row with the reason why it is not defined.
 
     Raises:
-        MetricError: If the metric raises anything else than UndefinedScoreError, or does not
-            return a dict of finite numbers.
+        MetricError: If the metric raises anything but UndefinedScoreError, or does not return a
+            dict of finite numbers.
     """
     metric = find_metric(request.metric).function
     started = time.monotonic()
@@ -119,11 +119,11 @@ def score_rows(
 
 
 def _check(metric: str, scores: Any) -> dict[str, float]:
-    """The scores that a metric has returned, as floats.
+    """The scores returned by a metric, as floats.
 
     Raises:
-        MetricError: If they are not finite numbers by name. A metric that has no value says so by
-            UndefinedScoreError; NaN and infinity are taken for mistakes.
+        MetricError: If they are not finite numbers by name. A metric without a value must raise
+            UndefinedScoreError; NaN and infinity are treated as bugs.
     """
     if isinstance(scores, Mapping) and len(scores) > _MOST_SCORES:
         raise MetricError(

@@ -1,4 +1,4 @@
-"""What travels to a worker: plain, picklable descriptions of work, importing nothing heavy."""
+"""Tasks sent to workers: plain, picklable descriptions of work that import nothing heavy."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Demand:
-    """What a task needs of a machine, or a machine offers; `gpus` counts accelerators."""
+    """What a task needs from a machine, or what a machine offers; `gpus` counts accelerators."""
 
     cpus: float = 1.0
     gpus: float = 0.0
@@ -25,7 +25,7 @@ class Demand:
         return Demand(self.cpus - demand.cpus, self.gpus - demand.gpus)
 
     def holds(self, demand: "Demand") -> int:
-        """How many tasks with this demand fit into what `self` offers.
+        """The number of tasks with this demand that fit into what `self` offers.
 
         >>> Demand(cpus=4, gpus=1).holds(Demand(cpus=1, gpus=0.5))
         2
@@ -37,17 +37,17 @@ class Demand:
 
 @dataclass(frozen=True)
 class Task:
-    """An attempt at some work on some trials of a results folder.
+    """An attempt at work on some trials of a results folder.
 
     Attributes:
         results_uri: URI of the results folder.
         study: The study's name.
-        run_id: Names the run that the attempt belongs to.
-        trials: What to work on.
-        attempt: Counts from 1.
-        demand: What it needs of a machine.
-        patience_seconds: How long it may take for a step, or a score, before it counts as hanging.
-        deterministic: Whether a GPU adds up in a fixed order.
+        run_id: The name of the run of the attempt.
+        trials: The trials to work on.
+        attempt: The number of the attempt, from 1.
+        demand: What it needs from a machine.
+        patience_seconds: The longest time for a step or a score before it counts as hanging.
+        deterministic: Whether a GPU sums in a fixed order.
     """
 
     results_uri: str
@@ -61,38 +61,38 @@ class Task:
 
     @property
     def kind(self) -> str:
-        """The word for this work in tables and logs."""
+        """The name of this kind of work in tables and logs."""
         return "train" if isinstance(self, TrainPack) else "score"
 
     @property
     def pack_id(self) -> str:
-        """Names the set of trials."""
+        """The name of the set of trials."""
         return short_hash([trial.trial_id for trial in self.trials])
 
     @property
     def program(self) -> tuple[Any, ...]:
-        """What its trials have in common."""
+        """The program shared by its trials."""
         return self.trials[0].program
 
     @cached_property
     def attempt_id(self) -> str:
-        """Names the files that this attempt writes."""
+        """The name of the attempt, used for its files."""
         return f"{self.pack_id}-{self.run_id}-{self.kind}-{self.attempt}"
 
     def scores_name(self, trial: Trial) -> str:
-        """Names the file of the scores that this attempt gives one trial."""
+        """The name of the file for this attempt's scores of one trial."""
         return f"{trial.trial_id}-{self.attempt_id}"
 
 
 @dataclass(frozen=True)
 class TrainPack(Task):
-    """Train these trials together and commit their parameters, codes, pictures and rows.
+    """Trains trials together and commits their parameters, codes, pictures and rows.
 
     Attributes:
-        model_nums: The numbers in the paper of those trials that have one, by trial_id.
-        checkpoint: What to go on from, if an earlier attempt left something.
-        checkpoint_seconds: How often to save.
-        save_models: Whether to keep the parameters.
+        model_nums: The paper's model numbers, by trial_id, for trials that have one.
+        checkpoint: The checkpoint to resume from, if an earlier attempt left one.
+        checkpoint_seconds: The time between checkpoints.
+        save_models: Whether to save the parameters.
     """
 
     model_nums: dict[str, int] = field(default_factory=dict, hash=False)
@@ -101,16 +101,16 @@ class TrainPack(Task):
     save_models: bool = True
 
     def broken_name(self, number: int) -> str:
-        """Names the files of the models that turned to NaN, the `number`-th time that some did."""
+        """The name for files of models that turned to NaN, numbered by occurrence."""
         return f"{self.attempt_id}-broken-{number}"
 
 
 @dataclass(frozen=True)
 class ScoreTrials(Task):
-    """Compute the wanted scores of these trained trials.
+    """Computes wanted scores of trained trials.
 
     Attributes:
-        requests: For each trial, the scores it lacks.
+        requests: The missing scores of each trial.
     """
 
     requests: tuple[tuple["MetricRequest", ...], ...] = ()

@@ -1,4 +1,4 @@
-"""Where the three sciences meet: train a pack, encode what it learned, hand over rows."""
+"""Training of a pack: joins the three sciences to train, encode and commit rows."""
 
 import datetime
 import itertools
@@ -43,20 +43,20 @@ _WORTH_SAVING_SECONDS = 60.0  # of training, before the codes of all images are 
 
 
 class InterruptedPackError(Exception):
-    """The run was asked to stop; the pack's state is saved."""
+    """The run was requested to stop, and the pack's state is saved."""
 
 
 class Trained(NamedTuple):
-    """A pack at its end.
+    """A trained pack.
 
     Attributes:
-        evaluations: The final losses by trial_id, of those that have come to the end; empty for
-            one without any.
+        evaluations: The final losses, by trial_id, of finished trials; empty for a trial without
+            losses.
         codes: trial_id, means and log variances of the fixed points, of each trial that has them.
-        train_seconds: A model's share of what training took, those attempts included that the pack
-            went on from. A model that breaks has its share until then.
-        pack_train_seconds: What the pack took; of one that was larger before, these models' part.
-        pack_encode_seconds: What evaluation, encoding and pictures took.
+        train_seconds: A model's share of the training time, including the attempts that the pack
+            resumed from. A model that turns to NaN has its share up to then.
+        pack_train_seconds: The pack's training time; if it was larger before, these models' part.
+        pack_encode_seconds: The time for evaluation, encoding and pictures.
     """
 
     evaluations: dict[str, dict[str, Any]]
@@ -67,14 +67,14 @@ class Trained(NamedTuple):
 
 
 def train(task: TrainPack) -> dict[str, Any]:
-    """Trains a pack to its last step and commits it; says if it was interrupted, and who failed.
+    """Trains a pack to its last step and commits it; returns interruption and failed trials.
 
-    The `trials` rows are written last: they say that everything else of these trials is there. A
-    model that turns to NaN gets its row then, and the others go on without it.
+    The `trials` rows are written last, as a sign that all other files of these trials exist. A
+    model that turns to NaN gets its row at once, and the others continue without it.
 
     Raises:
-        ClusterError: If JAX does not use the accelerator that the pack was given.
-        DataError: If the data set cannot be had.
+        ClusterError: If JAX does not use the accelerator given to the pack.
+        DataError: If the data set cannot be obtained.
         StoreError: If the results folder cannot be written.
     """
     _set_up_jax()
@@ -108,7 +108,7 @@ def train(task: TrainPack) -> dict[str, Any]:
 
 
 class Broken:
-    """The models of a pack that have turned to NaN; each gets its row as soon as that is seen."""
+    """The models of a pack that have turned to NaN. Each gets its row as soon as this is found."""
 
     def __init__(self, task: TrainPack, results: Results, dataset: Dataset) -> None:
         self._task, self._results, self._dataset = task, results, dataset
@@ -121,7 +121,7 @@ class Broken:
     def commit(
         self, trial_ids: list[str], steps: str, curves: list[CurveRow], so_far: Trained
     ) -> None:
-        """Writes the rows of models that broke in these steps; theirs leave the pack's curves."""
+        """Writes the rows of models that broke in these steps, and removes them from the curves."""
         self.trial_ids += trial_ids
         self._num_files += 1
         name = self._task.broken_name(self._num_files)
@@ -134,14 +134,14 @@ class Broken:
 
 
 def _set_up_jax() -> None:
-    """Keeps a step's memory, and compiled programs for the next process that needs them."""
+    """Makes JAX keep a step's memory, and cache compiled programs for other processes."""
     keep_freed_memory()
     jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "compiled"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
 def _encode_references(task: TrainPack, dataset: Dataset) -> Trained:
-    """References have no losses, and no posterior: the codes are what they are."""
+    """The codes of references, which have neither losses nor a posterior."""
     started = time.monotonic()
     codes = [
         (trial.trial_id, mean, np.full_like(mean, -np.inf))
@@ -199,14 +199,14 @@ def _train_models(task: TrainPack, results: Results, dataset: Dataset, broken: B
 def _train(
     trainer: Trainer, batches: Batches, task: TrainPack, results: Results, broken: Broken
 ) -> tuple[Pack, float, float]:
-    """The trained pack, a model's seconds and the pack's; curves and checkpoints are kept.
+    """The trained pack, with its seconds and each model's; saves curves and checkpoints.
 
     Training ends early if no model is left.
 
     Raises:
-        InterruptedPackError: If the run drains; the state is kept then.
+        InterruptedPackError: If the run drains. The state is saved then.
         MissingFileError: If the checkpoint is gone.
-        ValueError: If the checkpoint is of another method.
+        ValueError: If the checkpoint is of a different method.
     """
     control = Control(results.store, task.run_id)
     trial_ids = [trial.trial_id for trial in task.trials]
@@ -284,15 +284,15 @@ def _train(
 
 
 def _chunk_size() -> int:
-    """Steps between looks at the clock: a second or less on an accelerator, and seconds on a CPU.
+    """Steps between checks of the clock, which take at most a second on an accelerator.
 
-    A fixed number, so that an interrupted training and an undisturbed one add up the same losses.
+    The number is fixed, so that an interrupted and an uninterrupted training sum the same losses.
     """
     return 5 if jax.default_backend() == "cpu" else STEPS
 
 
 def _chunks(first: int, steps: int, every: int, chunk: int) -> list[int]:
-    """How many steps at a time: a chunk at the most, and none across a point of the curve.
+    """The numbers of steps at a time: at most a chunk, and none across a point of the curve.
 
     >>> _chunks(0, 110, 60, chunk=25)
     [25, 25, 10, 25, 25]
@@ -327,7 +327,7 @@ def _evaluate(
 def _newly_broken(
     trainer: Trainer, pack: Pack, means: dict[str, np.ndarray], broken: Broken
 ) -> list[str]:
-    """The trials whose models have turned to NaN in the steps that gave these means."""
+    """The trials whose models turned to NaN in the steps of these means."""
     return [
         replica.trial_id
         for place, replica in enumerate(pack.replicas)
@@ -353,7 +353,7 @@ def _curve_rows(
 
 
 def _number(value: np.floating) -> float | None:
-    """None where a method has no such number: a GAN no bound."""
+    """The number, or None if a method lacks it, as a GAN lacks a bound."""
     return None if np.isnan(value) else float(value)
 
 
@@ -365,7 +365,7 @@ def _trial_row(
     trained: Trained,
     error: str | None = None,
 ) -> TrialRow:
-    """Identity, losses and provenance; a model whose loss is no number has failed."""
+    """The row with identity, losses and provenance. A model whose loss is NaN has failed."""
     losses = ("loss", "reconstruction", "kl", "elbo", "bits_per_dimension", "kl_per_latent")
     loss = evaluation.get("loss", 0.0)
     if error is None and not np.isfinite(loss):

@@ -129,7 +129,7 @@ def test_the_page_and_its_figures_call_things_as_the_folder_does(gone: Results) 
     text = render(report, sections)
     for label in ("Gone-VAE", "Gone data", "Error of Gone", "Gone codes"):
         assert label in text
-    assert "Less is better of Error of Gone*." in text
+    assert "Less is better for Error of Gone*." in text
     for raw in ("gone vae", "gone codes", "gone data", "gone error"):
         assert raw not in text
     violins = re.search(r'<figure id="figure_3-method-gone_data">.*?</figure>', text, re.DOTALL)

@@ -131,7 +131,7 @@ def test_a_stopped_job_saves_itself_and_the_next_one_goes_on(
     (first,) = re.findall(r"Submitted (\w+)", submit())
     wait_for(lambda: list((results / "running").glob("*-train-*.json")))
     job("stop", dashboard, first)
-    assert "the same command goes on from here" in job("logs", dashboard, first)
+    assert "the same command resumes from here" in job("logs", dashboard, first)
     assert list((results / "checkpoints").glob("*.safetensors"))
 
     (second,) = re.findall(r"Submitted (\w+)", submit())

@@ -92,7 +92,7 @@ def test_a_preempted_job_saves_goes_back_into_the_queue_and_goes_on(
     slurm.until(lambda: "back into the queue" in study.log(), MINUTES)
     assert list((study.results / "checkpoints").glob("*.safetensors"))
     study.wait()
-    assert "Interrupted: the same command goes on from here" in study.log()
+    assert "Interrupted: the same command resumes from here" in study.log()
     assert_whole(study.results)
 
 

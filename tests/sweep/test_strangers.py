@@ -498,7 +498,7 @@ def test_scores_name_the_attempt_of_their_model_and_go_aside_with_it(
     content[-3] ^= 64  # an exponent
     model.write_bytes(content)
     code, said = say(capsys, "verify", results_copy.uri, "--quarantine")
-    assert f"models/{gone}.safetensors: it is not what was written" in said
+    assert f"models/{gone}.safetensors: its content does not match its digest" in said
     assert code == 0
     left = results_copy.table("scores", ["model_attempt_id"])["model_attempt_id"].to_pylist()
     assert left
@@ -523,7 +523,7 @@ def test_a_folder_without_digests_is_read_and_said_to_have_none(
             path.write_bytes(path.read_bytes().replace(b"teasel-digest", b"teasel-digesx"))
     code, said = say(capsys, "verify", results_copy.uri)
     assert code == 0
-    assert "files carry no digest" in said
+    assert "files have no digest" in said
     assert "clean; 4 trials done" in said
 
 

@@ -40,10 +40,10 @@ def test_the_rule_is_the_one_written_down(study: DataFrame, value: float, outcom
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"data_source": "my files"}, "data from elsewhere"),
+        ({"data_source": "my files"}, "data from other sources"),
         ({"steps": 600}, "600 steps of annealed_vae"),
-        ({"other_parameters": "dci"}, "other parameters of dci than the paper's"),
-        ({"batch_size": 32}, "another batch size than 64"),
+        ({"other_parameters": "dci"}, "parameters of dci other than the paper's"),
+        ({"batch_size": 32}, "batch size other than 64"),
     ],
 )
 def test_numbers_made_otherwise_are_not_compared(study: DataFrame, change: dict, why: str) -> None:
@@ -100,7 +100,7 @@ def test_only_the_metrics_behind_a_number_need_the_studys_parameters(study: Data
     here = here.assign(downstream_lr_100=here["mig"], downstream_gbt_100=here["mig"])
     found = compare_with_paper(DataFrame(entries), "figure_5", here, "correlation", "dsprites")
     assert found["comparison"].tolist() == ["not comparable", "agrees"]
-    assert found["why"].iat[0] == "other parameters of downstream_lr than the paper's"
+    assert found["why"].iat[0] == "parameters of downstream_lr other than the paper's"
 
 
 def test_data_of_an_unknown_source_are_not_the_studys(study: DataFrame) -> None:

@@ -81,15 +81,15 @@ def test_the_studys_own_settings_differ_in_nothing(made_results: SyntheticResult
 @pytest.mark.parametrize(
     ("changed", "phrase"),
     [
-        ({"dataset": "dsprites_mini"}, "dsprites_mini: no data set of the paper"),
-        ({"data_source": "my files"}, r"data from elsewhere \(my files\)"),
+        ({"dataset": "dsprites_mini"}, "dsprites_mini: not a data set of the paper"),
+        ({"data_source": "my files"}, r"data from other sources \(my files\)"),
         ({"data_source": None}, "data source unknown"),
-        ({"method": "mine"}, "mine: no method of the paper"),
+        ({"method": "mine"}, "mine: not a method of the paper"),
         ({"steps": 600}, r"600 steps of .*dip_vae_ii \(the paper: 300,000\)"),
-        ({"beta": 3}, "beta=3 of beta_vae: no setting of the paper"),
-        ({"lambda_d_factor": 1}, "lambda_d_factor=1 of dip_vae_i: no setting of the paper"),
-        ({"gamma": 5}, "gamma=5 of annealed_vae: no setting of the paper"),
-        ({"batch_size": 32}, "another batch size than 64"),
+        ({"beta": 3}, "beta=3 of beta_vae: not a setting of the paper"),
+        ({"lambda_d_factor": 1}, "lambda_d_factor=1 of dip_vae_i: not a setting of the paper"),
+        ({"gamma": 5}, "gamma=5 of annealed_vae: not a setting of the paper"),
+        ({"batch_size": 32}, "batch size other than 64"),
     ],
 )
 def test_each_difference_from_the_study_is_said(

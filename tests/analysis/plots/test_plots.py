@@ -62,7 +62,7 @@ OF_ONE_DATASET: dict[str, Callable[[], object]] = {
 
 @pytest.mark.parametrize("name", OF_ONE_DATASET)
 def test_what_a_plot_shows_one_of_is_refused_in_the_plural_with_the_way_out(name: str) -> None:
-    with pytest.raises(ValueError, match=r"a plot of one \w+, got .*: choose one, as in table\["):
+    with pytest.raises(ValueError, match=r"expected one \w+, got .*: choose one, as in table\["):
         OF_ONE_DATASET[name]()
 
 

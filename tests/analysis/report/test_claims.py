@@ -91,7 +91,7 @@ def test_what_is_so_is_said_with_its_interval() -> None:
     table[DOWNSTREAM] += table[["modularity"]].to_numpy()
     alike, _, useful, *_, choice, _, _ = list_claims(table)
     number = r"\(\d+(\.\d)?, 95 % interval \d+(\.\d)? to \d+(\.\d)?\), of"
-    assert re.search(f"Most alike: MIG and SAP {number} 15 pairs of scores", alike)
+    assert re.search(f"Strongest agreement: MIG and SAP {number} 15 pairs of scores", alike)
     assert re.search(f"most, averaged .*: Modularity {number} 6 scores", useful)
     assert re.search(f"and scores: ELBO {number} 4 choices", choice)
 
@@ -111,10 +111,14 @@ def contest(*values: float, spread: float = 0.016, num_seeds: int = 12) -> Conte
             (0.502, 0.5, 0.1),
             {},
             "Best: A (50, 95 % interval 49 to 51) and B (50, 95 % interval 49 to 51), "
-            "which are not told apart, of 3 things.",
+            "which cannot be distinguished, of 3 things.",
         ),
-        ((0.5, 0.5, 0.5), {}, "Best: none of the 3 things is told from the others."),
-        ((0.5, 0.1, 0.5), {"rival": "c"}, "Best: none of the 2 things is told from luck."),
+        ((0.5, 0.5, 0.5), {}, "Best: none of the 3 things can be distinguished from the others."),
+        (
+            (0.5, 0.1, 0.5),
+            {"rival": "c"},
+            "Best: none of the 2 things can be distinguished from luck.",
+        ),
         ((0.5, 0.1, 0.2), {"lowest": True}, "Best: B (10, 95 % interval 9 to 11), of 3 things."),
     ],
 )
@@ -136,9 +140,18 @@ def test_a_narrow_interval_has_its_decimals_and_one_number_is_no_contest() -> No
 @pytest.mark.parametrize(
     ("lifts", "said"),
     [
-        ({"beta=4": 9.0}, r"beta_vae: beta=4 with 9\.\d+ \(95 % .*\), told from all 35 others\.$"),
-        ({"beta=4": 9.0, "beta=6": 9.0}, r"beta=[46] with .*, not told from 1 of 35 others\.$"),
-        ({}, r"none of the 36 settings is told from the others; the best mean is that of "),
+        (
+            {"beta=4": 9.0},
+            r"beta_vae: beta=4 with 9\.\d+ \(95 % .*\), distinguished from all 35 others\.$",
+        ),
+        (
+            {"beta=4": 9.0, "beta=6": 9.0},
+            r"beta=[46] with .*, not distinguished from 1 of 35 others\.$",
+        ),
+        (
+            {},
+            r"none of the 36 settings can be distinguished from the others; the best mean is ",
+        ),
     ],
 )
 def test_the_best_setting_is_named_with_those_it_is_not_told_from(lifts: dict, said: str) -> None:
@@ -171,7 +184,7 @@ def test_how_far_training_leads_is_said_with_its_interval() -> None:
     assert distance
     assert distance.low < 5 < distance.high
     assert re.search(
-        r"Mean: \S+ of trained .* more by training", tell_distance(distance, "Mean")["text"]
+        r"Mean: \S+ for trained .* more after training", tell_distance(distance, "Mean")["text"]
     )
     few = distance_from_untrained(table[table["seed"] < 3], "mig")
     assert few
@@ -188,8 +201,8 @@ def test_changes_are_counted_where_the_same_seeds_tell_them() -> None:
     assert element is not None
     # C_max is the strength of AnnealedVAE backwards: what falls along it rises with strength.
     assert element["text"] == (
-        "Changes: that of samples falls in 5 and rises in 1 of 6; that of means falls in 0 and "
-        "rises in 0 of 6. Of the others it cannot be told."
+        "Changes: for samples it falls in 5 and rises in 1 of 6; for means it falls in 0 and "
+        "rises in 0 of 6. For the rest, the seeds do not tell."
     )
     own = table[table["method"] == "beta_vae"].assign(method="mine")
     assert tell_changes("Changes", figure_1_changes(own, own)) is None

@@ -42,7 +42,7 @@ def test_the_page_shows_figures_that_are_there_and_no_section_of_pictures(folder
     assert len(shown) > 12
     assert "## Are better scores more useful?" in text
     assert "| not comparable |" in text
-    assert "What the models draw" not in text
+    assert "Images from the models" not in text
     assert "Click a heading" not in text
 
 
@@ -50,7 +50,7 @@ def test_what_the_report_folds_away_is_on_the_page_too(folder: Path) -> None:
     text = (folder / "README.md").read_text()
     assert "(figure_3-setting-dsprites.svg)" in text
     # Figure 5 has 6 rows of 10 numbers, beside the published ones.
-    paper = text.split("## Beside the paper's numbers")[1].split("\n## ")[0]
+    paper = text.split("## Comparison with the paper's numbers")[1].split("\n## ")[0]
     usefulness = paper.split("### Are better scores more useful?")[1].split("\n### ")[0]
     assert usefulness.count("| not comparable |") == 60
 

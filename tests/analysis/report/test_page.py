@@ -78,7 +78,9 @@ def test_no_id_stands_twice_and_every_reference_is_there(page: str) -> None:
 
 
 def test_made_results_are_said_to_be_no_study(page: str) -> None:
-    words = "These models are not those of Locatello et al. (2019): data from elsewhere (synthetic)"
+    words = (
+        "These models are not those of Locatello et al. (2019): data from other sources (synthetic)"
+    )
     assert words in section(page, "paper")
 
 
@@ -107,7 +109,7 @@ def test_published_numbers_stand_only_beside_their_own_data_set(page: str) -> No
 
 
 def test_figure_1_is_said_not_to_be_compared(page: str) -> None:
-    assert "Figure 1 is not compared with published numbers" in section(page, "paper")
+    assert "Figure 1 is compared with no published numbers" in section(page, "paper")
 
 
 def test_a_study_that_shares_no_cell_with_the_paper_is_not_compared(
@@ -132,7 +134,7 @@ def test_the_first_use_of_a_word_has_its_meaning(page: str) -> None:
 
 def test_what_the_study_found_comes_first(page: str) -> None:
     words = section(page, "found")
-    assert "The best setting by MIG on dSprites: too few seeds to say (3 seeds" in words
+    assert "Best setting by MIG on dSprites: too few seeds to say (3 seeds" in words
     assert "Traversals, best model" in words
 
 
@@ -164,7 +166,7 @@ def test_the_paper_is_compared_with_its_own_parameters_if_there_are_scores_of_th
     papers = [sections[-1] for sections in made_twice]
     found = [[each for each in section["elements"] if each.get("compares")] for section in papers]
     assert str(found[0]) == str(found[1]) != "[]"
-    words = "These scores have the paper's parameters"
+    words = "These scores use the paper's parameters"
     assert [words in str(section["elements"]) for section in papers] == [False, True]
     ours, theirs = (
         next(each for each in sections[0]["elements"] if each["kind"] == "data")["tables"][
@@ -213,7 +215,7 @@ def test_figures_tables_and_pictures_lie_beside_the_page(report: Path) -> None:
 
 def test_a_report_on_results_elsewhere_needs_a_path(tmp_path: Path) -> None:
     Results(tmp_path).write_study({"study": "new"}, "study: new\n")
-    with pytest.raises(ResultsError, match="say where the report should be written"):
+    with pytest.raises(ResultsError, match="give a path for the report"):
         write_report(tmp_path.as_uri())
 
 
@@ -241,10 +243,12 @@ def test_models_without_scores_curves_or_pictures_still_make_a_report(
     assert NO_SCORES in section(page, "scores")
     for name in ("agreement", "importance", "selection"):
         assert NO_SCORES in section(page, name)
-    assert "No model has its latents' dependence scored" in section(page, "strength")
+    assert "No model has scores of its latents' dependence" in section(page, "strength")
     assert "`metrics: [unsupervised]`" in section(page, "strength")
     assert "`metrics: [downstream_lr, downstream_gbt]`" in section(page, "usefulness")
-    assert "It cannot be told: no model has a disentanglement score yet" in section(page, "power")
+    assert "This cannot be computed: no model has a disentanglement score yet" in section(
+        page, "power"
+    )
     assert "No training curves are stored." in section(page, "curves")
     assert "No pictures of these models are stored." in section(page, "pictures")
     assert "are not stored." in section(page, "codes")
@@ -298,8 +302,8 @@ def test_scores_that_are_not_the_papers_have_tables_of_their_own() -> None:
     report = read_report(WithOtherScores(np.random.default_rng(9), num_seeds=1))
     shown = list(elements.walk(SECTIONS["scores"](report)))
     words = [element["text"] for element in shown if "text" in element]
-    assert "dSprites: scores beside the paper's six" in words
-    assert any("Less is better of mine error." in text for text in words)
+    assert "dSprites: scores besides the paper's six" in words
+    assert any("Less is better for mine error." in text for text in words)
     tables = {element["name"]: element for element in shown if element["kind"] == "table"}
     winners = tables.pop("winners")
     assert [column["title"] for column in winners["columns"]] == ["Score", "dSprites"]
@@ -339,7 +343,7 @@ def test_a_matrix_of_one_score_is_not_drawn() -> None:
     report = read_report(made)
     one = report._replace(mean=report.mean.drop(columns=report.scores[1:]))
     shown = SECTIONS["agreement"](one)
-    assert "BetaVAE score is the only score here" in str(shown)
+    assert "BetaVAE score is the only score here, so" in str(shown)
 
 
 def test_of_own_scores_less_may_be_better_and_averages_beside_the_papers_lack_them() -> None:
@@ -366,7 +370,7 @@ def test_a_half_scored_folder_says_what_is_missing(write_folder: WriteFolder) ->
         rows = [row for row in rows if (row["trial_id"], row.get("metric")) != (lacking, "mig")]
         kept[name] = [row for row in rows if row.get("kind") != "interpolations"]
     page = render_page(write_folder(made, curves=[], **kept))
-    assert "not every one has every score: MIG 35." in section(page, "scores")
+    assert "have every score: MIG 35." in section(page, "scores")
     assert (
         section(page, "scores").count(f"0{DASH}1") == 1
     )  # the models behind the row of that setting
@@ -374,14 +378,16 @@ def test_a_half_scored_folder_says_what_is_missing(write_folder: WriteFolder) ->
     assert "BetaVAE score: scored for 0 of 36 models" in section(page, "agreement")
     assert "Mean over data sets" not in section(page, "agreement")
     assert "Color-dSprites: no model has one of these scores yet." in section(page, "importance")
-    assert "No interpolations of them are stored." in section(page, "pictures")
+    assert "No interpolations of these models are stored." in section(page, "pictures")
     assert "are not stored." in section(page, "codes")
-    assert "UDR is later work" in section(page, "selection")
-    assert "not here: no setting has 5 seeds" in section(page, "selection")
+    assert "UDR is more recent than the paper" in section(page, "selection")
+    assert "missing here, because no setting has 5 seeds" in section(page, "selection")
 
 
 def test_results_without_references_say_so(page: str) -> None:
-    words = "Not among these results, to hold the methods against: Untrained networks, Random codes"
+    words = (
+        "lack reference representations to compare methods with: Untrained networks, Random codes"
+    )
     assert words in section(page, "scores")
     assert words in section(page, "usefulness")
 
@@ -417,7 +423,7 @@ def test_codes_that_make_no_map_cost_a_line(codes, reason: str) -> None:
     report = read_report(made)
     assert reason in str(SECTIONS["codes"](report))
     told = str(SECTIONS["selection"](report))
-    assert "not here: `teasel rescore DIR --metrics udr` makes it." in told
+    assert "missing here, but `teasel rescore DIR --metrics udr` computes it." in told
 
 
 def test_a_map_of_codes_calls_factors_by_their_names() -> None:

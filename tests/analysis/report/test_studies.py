@@ -75,7 +75,7 @@ def test_studies_without_a_common_cell_say_so(folders: list[Results]) -> None:
     section, *_ = make_sections(report._replace(beside=apart), ["studies"])
     assert "have no cell of data set, method and setting in common" in words_of(section)
     alone = report._replace(beside=table[table["study"] == "one"])
-    assert "There are only the models of one" in words_of(make_sections(alone, ["studies"])[0])
+    assert "Only one (" in words_of(make_sections(alone, ["studies"])[0])
 
 
 def test_studies_that_cannot_be_read_as_one_are_refused(

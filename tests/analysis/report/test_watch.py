@@ -159,7 +159,7 @@ def test_a_folder_without_results_says_so_and_fills(
     made: SyntheticResults, tmp_path: Path, write_folder: WriteFolder
 ) -> None:
     watched = Watched(tmp_path, 0.0, clock=lambda: 0.0)
-    assert "No study is in" in watched.status()["line"]
+    assert "There is no study in" in watched.status()["line"]
     assert unpack(watched.models().content) is None
     before = watched.status()["revision"]
     assert list(tmp_path.iterdir()) == []  # nor is anything written

@@ -81,7 +81,7 @@ def test_every_command_counts_a_trial_that_was_given_up_as_failed(
     with caplog.at_level("INFO", "teasel"):
         again = run(grid_file, results=tmp_path, select="seed=0", executor=InProcess())
     assert again.done == 2
-    assert "2 that failed are tried again" in caplog.messages
+    assert "Trying 2 failed trials again" in caplog.messages
     tally = remaining(results, everything).tally
     assert (tally.done, tally.failed, tally.untrained) == (2, 2, 0)
 

@@ -77,7 +77,7 @@ def test_a_damaged_file_of_models_is_neither_written_anew_nor_removed(
     for file, content in harmed.items():
         file.write_bytes(content)
     assert main(["forget", results_copy.uri, "--select", "seed<9", "--yes"]) == 2
-    assert "it is not what was written" in capsys.readouterr().err
+    assert "its content does not match its digest" in capsys.readouterr().err
     assert {file: file.read_bytes() for file in files} == harmed
 
 

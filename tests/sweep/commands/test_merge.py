@@ -151,7 +151,7 @@ def test_rows_that_disagree_are_refused(
     for file in results_copy.store.files("tables/trials"):
         results_copy.store.remove(file)
     results_copy.add("trials", "0", rows[:1])
-    message = rf"disagree; `teasel forget` .*\n  tables/trials: {rows[0].trial_id}: loss is 5 and"
+    message = rf"disagree\. Remove .*:\n  tables/trials: {rows[0].trial_id}: loss is 5 and"
     refused([folders["both"], results_copy], tmp_path / "c", message)
 
 
@@ -159,7 +159,7 @@ def test_a_file_that_was_changed_since_it_was_copied_is_refused(
     folders: dict, results_copy: Results, tmp_path: Path
 ) -> None:
     forget(results_copy, list(results_copy.statuses())[:1])
-    refused([folders["both"], results_copy], tmp_path / "c", "different files .*forget")
+    refused([folders["both"], results_copy], tmp_path / "c", "differs between .*forget")
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_folders_of_two_studies_are_refused(
     changed = text.replace('"study": "tiny"', '"study": "other"') if "study" in old else text
     changed = changed if "study" in old else changed.replace('"steps": 6', '"steps": 7')
     results_copy.store.write("study.json", changed.encode())
-    refused([folders["a"], results_copy], tmp_path / "c", f"are of two studies:\n  {message}")
+    refused([folders["a"], results_copy], tmp_path / "c", f"hold different studies:\n  {message}")
 
 
 def test_a_folder_at_which_a_driver_is_at_work_is_refused(

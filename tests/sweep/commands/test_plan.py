@@ -47,7 +47,7 @@ def test_accelerators_share_the_training_and_cores_the_scores(
     machines = [Demand(cpus=10_000, gpus=4)]
     monkeypatch.setattr(plan, "_cluster", lambda *_: Cluster(machines, 80 * 2**30))
     print_plan(["quickstart"], None, None, "auto")
-    assert "core-hours to score; to train, not known before" in capsys.readouterr().out
+    assert "core-hours to score; training time is unknown until" in capsys.readouterr().out
     # Four models of 2,000 steps (quickstart.yaml), an hour a step: 8,000 hours on 4 accelerators.
     measured = {("dsprites_mini", "beta_tc_vae", 64, "mlp", 0.1): 3600.0}
     monkeypatch.setattr(plan, "measured_seconds", lambda results, on_cpu: measured)
@@ -68,7 +68,9 @@ def test_it_counts_what_a_folder_has_and_takes_its_medians(
 
 
 def test_it_refuses_grids_that_cannot_stand_in_one_folder() -> None:
-    differing = "mini.yaml belongs to another study than smoke.yaml:\n  study: the study has 'mini'"
+    differing = (
+        "mini.yaml belongs to a different study than smoke.yaml:\n  study: the study has 'mini'"
+    )
     with pytest.raises(ResultsError, match=differing):
         print_plan(["mini", "smoke"], None, None)
 
@@ -79,9 +81,9 @@ def test_it_says_what_training_takes_of_a_device_that_is_not_there(
     print_plan(["quickstart"], "method=beta_tc_vae", None, device="h200")
     shown = capsys.readouterr().out
     assert "on one h200: packs of up to" in shown
-    assert "hours to train at its bandwidth of 4.8 TB/s; 0.0 at the rate that was" in shown
+    assert "hours to train at its bandwidth of 4.8 TB/s; 0.0 at the speed measured" in shown
     print_plan(["quickstart"], "method=beta_tc_vae", None, device="v5e")
-    assert "0.82 TB/s; no such device was measured" in capsys.readouterr().out
+    assert "0.82 TB/s; no speed was measured on this device" in capsys.readouterr().out
 
 
 MEASURED = """

@@ -173,7 +173,7 @@ def test_what_is_left_out_is_not_taken_for_lost(
     assert verify(Results(tmp_path / "out")).lines == {}
     assert (tmp_path / "out" / "models").exists() == ("models" not in without)
     assert (tmp_path / "out" / "representations").exists() == ("codes" not in without)
-    assert f"Its {without[0]} were left out" in (tmp_path / "out" / "README.md").read_text()
+    assert f"The {without[0]} were left out" in (tmp_path / "out" / "README.md").read_text()
 
 
 def test_an_unfinished_study_is_published_and_says_what_it_lacks(
@@ -182,10 +182,10 @@ def test_an_unfinished_study_is_published_and_says_what_it_lacks(
     forget(results_copy, list(results_copy.statuses())[:1])
     assert main(["publish", results_copy.uri, "--to", str(tmp_path / "out")]) == 0
     said = capsys.readouterr().out
-    assert "Not complete: 3 of 4 trials are done; not done yet: 1 to train, 0 to score" in said
+    assert "Incomplete study: 3 of 4 trials are done; not done yet: 1 to train, 0 to score" in said
     text = (tmp_path / "out" / "README.md").read_text()
-    assert "Of 4 planned trials 3 are done,\n0 failed, 1 wait to be trained" in text
-    assert "What is not there" in text
+    assert "Of 4 planned trials 3 are done,\n0 failed; still to train: 1" in text
+    assert "What is missing" in text
     assert main(["fetch", str(tmp_path / "out"), str(tmp_path / "in"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["trials"]["done"] == 3
 
@@ -211,7 +211,7 @@ def test_what_cannot_be_published_is_refused_and_leaves_nothing(
         publish(results_copy, out, without=["model"])
     with pytest.raises(PublicationError, match="expected a local folder"):
         publish(results_copy, "s3://bucket/out")
-    with pytest.raises(PublicationError, match=r"is there already: expected a new or empty"):
+    with pytest.raises(PublicationError, match=r"already exists: expected a new or empty"):
         publish(results_copy, results_copy.uri)
     with pytest.raises(PublicationError, match="cannot write"):
         publish(results_copy, Path(results_copy.uri, "study.json", "out"))
@@ -325,7 +325,7 @@ def test_a_folder_or_an_archive_comes_from_an_object_store(
     for name in ("tiny", "tiny.zip"):
         fetch(f"s3://studies/published/{name}?{query}", tmp_path / "of" / name)
         assert same(Results(tmp_path / "of" / name), finished)
-    refused(f"s3://nowhere/x?{query}", "so it is no published folder", tmp_path / "in")
+    refused(f"s3://nowhere/x?{query}", "so this is not a published folder", tmp_path / "in")
 
 
 def test_the_json_of_both_commands_has_the_keys_of_the_page(
@@ -379,12 +379,12 @@ def change(copy: Path) -> str:
 
 def lose(copy: Path) -> str:
     next(copy.glob("models/*")).unlink()
-    return r"there is no models/.*\.safetensors, which checksums\.txt names"
+    return r"there is no models/.*\.safetensors, which checksums\.txt lists"
 
 
 def add(copy: Path) -> str:
     (copy / "models" / "extra.safetensors").write_bytes(b"x")
-    return "models/extra.safetensors is additional"
+    return "models/extra.safetensors has no checksum"
 
 
 def lead_out(copy: Path) -> str:
@@ -392,35 +392,35 @@ def lead_out(copy: Path) -> str:
     digest = hashlib.sha256(b"x").hexdigest()
     with (copy / CHECKSUMS).open("a") as file:
         file.write(f"{digest}  ../outside.txt\n")
-    return r"line \d+: '../outside.txt' leads out of the folder"
+    return r"line \d+: '../outside.txt' is outside the folder"
 
 
 def name_root(copy: Path) -> str:
     with (copy / CHECKSUMS).open("a") as file:
         file.write(f"{'0' * 64}  /etc/hostname\n")
-    return "'/etc/hostname' leads out of the folder"
+    return "'/etc/hostname' is outside the folder"
 
 
 def repeat(copy: Path) -> str:
     text = (copy / CHECKSUMS).read_text()
     (copy / CHECKSUMS).write_text(text + text.splitlines()[0])
-    return r"README\.md cannot stand here, or not twice"
+    return r"README\.md is reserved or listed twice"
 
 
 def garble(copy: Path) -> str:
     (copy / CHECKSUMS).write_text("<html>not found</html>\n")
-    return r"checksums\.txt, line 1: expected a SHA-256 and a file's name"
+    return r"checksums\.txt, line 1: expected a SHA-256 and a file name"
 
 
 def unlist(copy: Path) -> str:
     (copy / CHECKSUMS).unlink()
-    return r"there is no checksums\.txt, so it is no published folder"
+    return r"there is no checksums\.txt, so this is not a published folder"
 
 
 def be_no_results(copy: Path) -> str:
     (copy / "study.json").unlink()
     sign(copy)
-    return r"no study\.json, so it is no results folder"
+    return r"no study\.json, so this is not a results folder"
 
 
 FAULTS = [change, lose, add, lead_out, name_root, repeat, garble, unlist, be_no_results]
@@ -443,14 +443,14 @@ def test_a_link_is_refused(copy: Path, tmp_path: Path) -> None:
     (tmp_path / "outside.json").write_bytes(study.read_bytes())
     study.unlink()
     study.symlink_to(tmp_path / "outside.json")
-    refused(copy, "study.json is a link that leads out of the folder", tmp_path / "in")
+    refused(copy, "study.json is a link to outside the folder", tmp_path / "in")
     pack_tar(copy, tmp_path / "link.tar")
-    refused(tmp_path / "link.tar", "study.json is a link or the like", tmp_path / "in")
+    refused(tmp_path / "link.tar", "study.json is not a plain file", tmp_path / "in")
     link = zipfile.ZipInfo("tiny/study.json")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     with zipfile.ZipFile(tmp_path / "link.zip", "w") as archive:
         archive.writestr(link, "../outside.json")
-    refused(tmp_path / "link.zip", "study.json is a link or the like", tmp_path / "in")
+    refused(tmp_path / "link.zip", "study.json is not a plain file", tmp_path / "in")
 
 
 @pytest.mark.parametrize("name", ["../out.txt", "/out.txt", "tiny/../../out.txt"])
@@ -464,18 +464,18 @@ def test_a_member_that_leads_out_is_refused(name: str, published: Path, tmp_path
         member.size = 1
         archive.addfile(member, io.BytesIO(b"x"))
     for file in ("tiny.zip", "tiny.tar"):
-        refused(tmp_path / file, "leads out of the folder", tmp_path / "in")
+        refused(tmp_path / file, "is outside the folder", tmp_path / "in")
 
 
 def test_what_no_archive_can_be_read_from_is_refused(
     published: Path, tmp_path: Path, serve: Callable[[Path], str]
 ) -> None:
     (tmp_path / "no.zip").write_text("none")
-    refused(tmp_path / "no.zip", r"is no \.zip or \.tar that can be read", tmp_path / "in")
+    refused(tmp_path / "no.zip", r"is not a readable \.zip or \.tar", tmp_path / "in")
     pack_zip(published, tmp_path / "half.zip")
     content = (tmp_path / "half.zip").read_bytes()
     (tmp_path / "half.zip").write_bytes(content[: len(content) // 2])
-    refused(tmp_path / "half.zip", r"is no \.zip or \.tar that can be read", tmp_path / "in")
+    refused(tmp_path / "half.zip", r"is not a readable \.zip or \.tar", tmp_path / "in")
     refused(f"{serve(tmp_path)}/none.zip", "there is no archive there", tmp_path / "in")
     refused("http://127.0.0.1:9/x", "cannot read checksums.txt: .*refused", tmp_path / "in")
 
@@ -486,7 +486,7 @@ def test_the_expected_checksum_and_a_new_target_are_asked_for(
     refused(published, "expected 12ab", tmp_path / "in", sha256="12ab")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("x")
-    refused(published, "is there already: expected a new or empty folder", tmp_path / "full")
+    refused(published, "already exists: expected a new or empty folder", tmp_path / "full")
     (tmp_path / "file").write_text("x")
     refused(published, "cannot write", tmp_path / "file" / "in")
     (tmp_path / "empty").mkdir()

@@ -66,5 +66,5 @@ def test_a_comparison_with_too_few_seeds_says_so(
 ) -> None:
     assert rescore(results_copy.uri, ["udr"], executor=InProcess()).failed == 0
     assert caplog.messages[0] == (
-        "udr: not for 4 models of 4: it compares at least 5 trained seeds of a setting"
+        "udr: not computed for 4 models of 4: it compares at least 5 trained seeds of a setting"
     )

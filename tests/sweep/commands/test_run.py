@@ -509,7 +509,7 @@ def test_grids_that_want_to_be_run_differently_are_not_run_together(
     text = grid_file.read_text().replace("seeds: 2", "seeds: {from: 2, count: 1}")
     other.write_text(text.replace(old, new))
     with pytest.raises(
-        ConfigError, match=r"`resources` and `save_models` differ from .*tiny\.yaml's"
+        ConfigError, match=r"`resources` or `save_models` differs from .*tiny\.yaml's"
     ):
         run([str(grid_file), str(other)], results=str(tmp_path / "new"), executor=InProcess())
     assert not (tmp_path / "new").exists()

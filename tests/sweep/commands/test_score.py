@@ -119,7 +119,7 @@ def test_a_saved_model_has_the_scores_that_a_study_gives_it(
 
 def test_scores_of_the_bound_need_a_model() -> None:
     rows = teasel.score(FACTORS, FACTORS, metrics=["elbo_surgery", "importance_bound"])
-    assert set(rows["error"]) == {"it needs a saved model, and there are codes alone"}
+    assert set(rows["error"]) == {"it needs a saved model, but only codes were given"}
 
 
 def test_the_command_prints_a_table_and_writes_what_python_gives(
@@ -165,11 +165,11 @@ def test_what_the_factors_do_not_allow_is_named_with_the_reason(
     few = {"codes": FACTORS[:50], "factors": FACTORS[:50]}
     code, text, _ = run(capsys, codes_file(**few), "--metrics", "beta_vae_score", "mig")
     assert code == 0
-    assert "beta_vae_score (mean): it needs all combinations, and there are discrete" in text
+    assert "beta_vae_score (mean): it needs all combinations, but there are discrete" in text
     assert text.splitlines()[1].split()[::2] == ["mig", "50"]
     metrics = [*QUICK, "explicitness"]
     rows = teasel.score(FACTORS / 3, FACTORS / 8, metrics=metrics).set_index("metric")
-    assert rows.loc["explicitness", "error"] == "it needs discrete factors, and there are factors"
+    assert rows.loc["explicitness", "error"] == "it needs discrete factors, but there are factors"
     assert rows.loc["unsupervised", "value"].notna().all()
 
 
@@ -210,12 +210,12 @@ def test_with_fewer_points_a_third_is_to_test_on_and_none_is_in_both() -> None:
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"factors": FACTORS[1:]}, "there are 64 codes and 63 factors: expected as many"),
-        ({"codes": FACTORS[:1], "factors": FACTORS[:1]}, "and at least 2"),
+        ({"factors": FACTORS[1:]}, "there are 64 codes and 63 rows of factors: expected equal"),
+        ({"codes": FACTORS[:1], "factors": FACTORS[:1]}, "equal numbers, at least 2"),
         ({"codes": FACTORS.astype(str)}, "codes are <U21 of shape (64, 3): expected real numbers"),
         ({"factors": FACTORS[:, 0]}, "factors are int64 of shape (64,): expected real numbers"),
-        ({"factors": FACTORS / np.nan}, "factors are NaN or infinite in places"),
-        ({"log_variances": FACTORS[:, :2]}, "log_variances are of shape (64, 2)"),
+        ({"factors": FACTORS / np.nan}, "some factors are NaN or infinite"),
+        ({"log_variances": FACTORS[:, :2]}, "log_variances have shape (64, 2)"),
         ({"codes": np.array([{}] * 64)}, "Object arrays cannot be loaded"),
     ],
 )
@@ -290,12 +290,12 @@ number = 3
         ("mine:number --dataset {}", "mine has no function number"),
         ("nowhere:encode --dataset {}", "nowhere cannot be imported: ModuleNotFoundError"),
         ("mine --dataset {}", "--encoder is mine: expected MODULE:FUNCTION"),
-        ("mine:encode", "are scored on a data set (--dataset): none is given"),
+        ("mine:encode", "needs a data set (--dataset): none was given"),
         ("mine:encode --dataset dsprits", "'dsprits' (did you mean 'dsprites'?)"),
-        ("mine:encode --dataset {{name:", "--dataset is no YAML"),
+        ("mine:encode --dataset {{name:", "--dataset is not valid YAML"),
         ("mine:encode --dataset {} --metrics migg", "unknown metric 'migg' (did you mean 'mig'?)"),
-        ("mine:encode --dataset {} --out nowhere/scores.parquet", "in a folder that exists"),
-        ("mine:encode --dataset {} --out scores.csv", "expected a name.parquet"),
+        ("mine:encode --dataset {} --out nowhere/scores.parquet", "in an existing folder"),
+        ("mine:encode --dataset {} --out scores.csv", "expected a .parquet file"),
         ("mine:encode --dataset mine.py", "mine.py"),
     ],
 )
@@ -324,10 +324,13 @@ def test_a_file_that_is_neither_is_a_sentence_and_exit_code_2(
         ([squares], "has no array codes; it has images, factors"),
         ([str(tmp_path / "broken.npz")], "broken.npz cannot be read: "),
         ([str(tmp_path / "gone.npz")], "gone.npz cannot be read: No such file or directory"),
-        ([str(tmp_path / "a.txt")], "a.txt: expected an .npz of codes and factors, or a .safeten"),
+        (
+            [str(tmp_path / "a.txt")],
+            "a.txt: expected an .npz with codes and factors, or a .safeten",
+        ),
         ([str(tmp_path / "gone.safetensors"), "--dataset", squares], "No such file"),
         ([str(tmp_path / "broken.safetensors"), "--dataset", squares], "is not a model that"),
-        ([codes_file(), "--dataset", squares], "codes come with factors of their own"),
+        ([codes_file(), "--dataset", squares], "codes already have factors: expected no data set"),
     ):
         code, text, error = run(capsys, *words)
         assert (code, text, error.count("\n")) == (2, "", 1), error
@@ -340,9 +343,9 @@ def test_a_model_of_other_images_is_refused(finished: Results, tmp_path: Path) -
     np.savez(tmp_path / "small.npz", images=np.eye(32, dtype=np.uint8)[None].repeat(4, axis=0))
     with pytest.raises(ScoreError, match=r"images \(64, 64, 1\): small has \(32, 32, 1\)"):
         teasel.score(model, dataset={"name": "small", "file": str(tmp_path / "small.npz")})
-    with pytest.raises(ScoreError, match="none are given"):
+    with pytest.raises(ScoreError, match="none were given"):
         teasel.score(FACTORS)
-    with pytest.raises(ScoreError, match="with an array of codes only"):
+    with pytest.raises(ScoreError, match="only be given with an array of codes"):
         teasel.score(model, FACTORS)
 
 

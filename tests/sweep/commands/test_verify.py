@@ -147,7 +147,7 @@ def test_a_compacted_file_that_is_gone_is_missed_and_forgotten(
     (file,) = Path(results.uri, "tables/scores").glob("compact-*.parquet")
     file.unlink()
     assert main(["verify", results.uri]) == 1
-    assert f"tables/scores/{file.name}: there is no such file" in capsys.readouterr().out
+    assert f"tables/scores/{file.name}: the file is missing" in capsys.readouterr().out
     assert main(["verify", results.uri, "--quarantine"]) == 0
     assert "not done yet: 0 to train, 4 to score" in capsys.readouterr().out
 

@@ -111,7 +111,7 @@ def test_merge_keys_and_anchors_are_filled_in() -> None:
     assert (training["steps"], training["batch_size"], training["width"]) == ([5], [4], [2.0])
     merged = "x-a: &a {stepps: 5}\nmethods: {untrained: }\ntraining:\n  <<: *a\n"
     assert "g.yaml:4:10: unknown key 'stepps'" in faults_of(merged)
-    assert "'<<' takes a mapping" in faults_of("methods: {<<: [1], untrained: }\n")
+    assert "a list of mappings after '<<'" in faults_of("methods: {<<: [1], untrained: }\n")
     assert "unknown key 'y-a'" in faults_of("methods: {untrained: }\ny-a: 1\n")
 
 
@@ -125,8 +125,8 @@ def test_a_model_that_a_data_set_does_not_fit_is_told_with_the_data_sets_place(m
     base = "study: mine\ndatasets: [dsprites_mini, {}]\nseeds: 1\n"
     text = "methods: {beta_vae: {beta: 1}}\ntraining: {likelihood: [l2, discretized_logistic]}\n"
     assert faults_of(text, base.format("noisy_dsprites_mini")) == (
-        "g.yaml:2:27: noisy_dsprites_mini: its pixels have other levels than the 256 that "
-        "discretized_logistic is of"
+        "g.yaml:2:27: noisy_dsprites_mini: its pixels do not have the 256 levels that "
+        "discretized_logistic needs"
     )
     odd = from_function("odd", {"level": 4}, lambda f: np.zeros((len(f), 64, 64, 1), np.uint8))
     monkeypatch.setattr(type(odd), "image_shape", (48, 48, 1))
@@ -222,7 +222,7 @@ def test_labels_of_data_without_factors_are_refused() -> None:
     entry = MethodEntry(lambda: None, batch="labels")  # pyright: ignore
     data = replace(DATASETS["dsprites_mini"], grid=())
     assert module._misfit(data, entry, Settings()) == (
-        "it has no factors, and <lambda> asks for labels"
+        "it has no factors, and <lambda> needs labels"
     )
 
 

@@ -151,7 +151,7 @@ def test_several_metric_seeds_follow_the_first_of_each_score() -> None:
 def test_a_score_that_compares_models_comes_after_the_run() -> None:
     (fault,) = faults_of(GOOD + "metrics: [mig, udr]\n")
     assert "unknown metric 'udr'" in fault
-    assert "`teasel rescore DIR --metrics udr` compares models once trained" in fault
+    assert "once models are trained, `teasel rescore DIR --metrics udr` compares" in fault
 
 
 def test_all_faults_come_at_once_each_with_its_place_and_a_suggestion() -> None:
@@ -184,7 +184,7 @@ def test_all_faults_come_at_once_each_with_its_place_and_a_suggestion() -> None:
         ("beta: []", "list should have at least 1 item"),
         ("beta: -1", "input should be greater than or equal to 0"),
         ("beta: .nan", "input should be a finite number"),
-        ("beta: [1, 1]", "1.0 stands twice"),
+        ("beta: [1, 1]", "1.0 is listed twice"),
         ("steps: 3", "'beta' of beta_vae is missing"),
         ("beta: '4'", "input should be a valid number, got '4'"),
         ("beta: true", "input should be a valid number, got True"),
@@ -352,7 +352,7 @@ metrics: mig
         grid_of(text)
     lines = [line.partition(": ")[2] for line in str(error.value).splitlines()]
     assert lines == [
-        "study: expected letters, digits, '_', '.' and '-', beginning with a letter or a digit, "
+        "study: expected letters, digits, '_', '.' and '-', starting with a letter or a digit, "
         "got 'my study'",
         "'name' of datasets is missing",
         "methods: expected a mapping of keys to values, got ['beta_vae']",
@@ -372,7 +372,7 @@ def of_mig(mig: float) -> None: ...
         ("mine", of_kl, "the method mine: a hyper-parameter cannot be called kl"),
         ("mine", of_seed, "the method mine: a hyper-parameter cannot be called seed"),
         ("mine", of_mig, "the method mine: a hyper-parameter cannot be called mig"),
-        ("pca", lambda: None, "the method pca: a reference representation has that name"),
+        ("pca", lambda: None, "the method pca: this is the name of a reference"),
     ],
 )
 def test_a_method_takes_no_name_that_the_results_need(name, factory, message) -> None:
@@ -416,7 +416,7 @@ def test_texts_that_look_like_numbers_stay_texts_in_a_dicts_yaml() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"seeds": {1, 2}}, "the grid: seeds: expected what YAML can say, got {1, 2}"),
+        ({"seeds": {1, 2}}, "the grid: seeds: expected a value that YAML can express, got {1, 2}"),
         ({"study": 1}, "the grid: study: expected a text, got 1"),
         (
             {"methods": {"beta_va": {}}},
@@ -479,13 +479,13 @@ def test_a_dict_without_keys_says_all_that_is_missing() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (LAUGHS, "more than 100,000 values, aliases filled in"),
+        (LAUGHS, "more than 100,000 values after expanding aliases"),
         (ONE.format(1, 1) + NESTED, "nested too deeply"),
         (ONE.format(1, 1) + "exclude: &a [*a]\n", "inside its own anchor"),
         (ONE.format(1, 1) + "#" * 100_000, "more than 100,000 characters"),
         (ONE.format(20_000, list(range(2_000))), "40,000,000 trials, beta_vae 2,000 settings"),
         (ONE.format(100_000, [1, 2, 3]), "300,000 trials"),
-        (ONE.format([0, *range(9_999)], 1), "0 stands twice"),
+        (ONE.format([0, *range(9_999)], 1), "0 is listed twice"),
         (ONE.format(1, f"0x{'f' * 50_000}"), "no int: int too large to convert to float"),
         (ONE.format(1, f"1{':59' * 20_000}"), "no int: int too large to convert to float"),
         (

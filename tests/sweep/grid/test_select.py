@@ -24,5 +24,5 @@ def test_every_training_setting_can_be_named(name: str) -> None:
 
 def test_a_trial_that_is_none_of_the_papers_has_no_number() -> None:
     trials = load_grid("smoke")[0].trials()
-    with pytest.raises(SelectionError, match="no trial is left"):
+    with pytest.raises(SelectionError, match="no trial meets"):
         select(trials, "model_num>=0")

@@ -80,7 +80,7 @@ def test_a_frozen_study_has_the_same_trials() -> None:
             "no value 3 of the factor shape; expected numbers from 0 to 2",
         ),
         ({"held_out": {"shape": [0, 1, 2]}}, "no combination is left to train on"),
-        ({"of": "dsprites_mini"}, "'of' is for a data set of the catalogue with 'correlated' or"),
+        ({"of": "dsprites_mini"}, "'of' can only name a data set of the catalogue, with"),
         ({"of": "smallnorb", "held_out": RULE}, "'dsprites_mini' is a data set of the catalogue"),
     ],
 )

@@ -46,14 +46,14 @@ def crash() -> None:
 @pytest.mark.parametrize(
     ("what", "patience_seconds", "said"),
     [
-        (crash, 60, "mig: the process was ended by SIGSEGV"),
+        (crash, 60, "mig: the process was killed by SIGSEGV"),
         (
             lambda: os.kill(os.getpid(), signal.SIGKILL),
             60,
-            "mig: the process was ended by SIGKILL, perhaps for want of memory",
+            "mig: the process was killed by SIGKILL, perhaps for lack of memory",
         ),
-        (lambda: os._exit(7), 60, "mig: the process left with exit code 7"),
-        (lambda: time.sleep(60), 0.6, "mig: no step and no score in 0.01 min (task_minutes)"),
+        (lambda: os._exit(7), 60, "mig: the process exited with code 7"),
+        (lambda: time.sleep(60), 0.6, "mig: no step or score in 0.01 min (task_minutes)"),
     ],
 )
 def test_what_ends_an_attempts_process_is_named_with_its_metric(
@@ -88,7 +88,7 @@ def test_of_a_long_log_the_beginning_and_the_end_are_kept(tmp_path: Path, guarde
     left_out = 5_000_008 - 2 * MOST_BYTES
     assert content.startswith(b"begin")
     assert content.endswith(b"xend")
-    assert f"[{left_out:,} bytes are left out]".encode() in content
+    assert f"[{left_out:,} bytes omitted]".encode() in content
     assert len(content) < 2 * MOST_BYTES + 100
 
 
@@ -96,4 +96,4 @@ def test_a_log_that_cannot_be_kept_does_not_replace_what_it_is_about(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, guarded
 ) -> None:
     (tmp_path / "logs").write_text("not a folder")
-    assert guarded(crash, 60).failure.message == "mig: the process was ended by SIGSEGV"
+    assert guarded(crash, 60).failure.message == "mig: the process was killed by SIGSEGV"

@@ -85,7 +85,7 @@ def test_an_interrupted_run_says_so_and_the_same_command_goes_on(
     run.send_signal(signal.SIGTERM)
     output = run.communicate()[0]
     assert run.returncode == 3, output
-    assert "the same command goes on from here" in output
+    assert "the same command resumes from here" in output
     saved = Results(tmp_path).store.files("checkpoints", ".safetensors")
     assert saved
     assert Results(tmp_path).statuses() == {}

@@ -76,7 +76,7 @@ def test_machines_and_failures_are_told_with_the_first_line(
     assert (status.failures[0].num_trials, status.num_failed_attempts) == (2, 2)
     lines = command.describe_status(status)
     assert "  on machine-7:" in lines
-    assert "  the last failed 2026-01-02, exception: ValueError: bad" in lines
+    assert "  the last one failed 2026-01-02, exception: ValueError: bad" in lines
 
 
 @pytest.mark.parametrize("num", [3, 40])

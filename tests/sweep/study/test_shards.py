@@ -66,7 +66,7 @@ def test_a_study_smaller_than_the_number_of_shards_leaves_some_empty() -> None:
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "3", "a/b", "1/0", "-1/3", "1/3/5"])
 def test_a_shard_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(ShardError, match="expected NUMBER/COUNT, as in 3/10"):
+    with pytest.raises(ShardError, match="expected NUMBER/COUNT, such as 3/10"):
         Shard.parse(text)
 
 

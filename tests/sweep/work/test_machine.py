@@ -160,7 +160,7 @@ def test_the_users_share_of_the_memory_wins_and_has_one_name(
 @pytest.mark.parametrize(
     ("gpus", "given", "said"),
     [
-        (1, {NEW: "0.4", OLD: "0.5"}, f"{NEW}=0.4 and {OLD}=0.5, but these are two names of one"),
+        (1, {NEW: "0.4", OLD: "0.5"}, f"{NEW}=0.4 and {OLD}=0.5, but both set the same thing"),
         (0.5, {NEW: "0.9"}, f"{NEW}=0.9, but a pack gets 0.5 of an accelerator (gpus_per_pack)"),
         (0.5, {OLD: "half"}, f"{OLD}=half, but a pack gets 0.5 of an accelerator"),
     ],
