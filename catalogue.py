@@ -202,15 +202,15 @@ class Catalogue(Mapping[str, Entry], Generic[Entry]):
         )
 
 
-def expect(kind: type[Entry]) -> Callable[[str, object], Entry]:
-    """An `adopt` that accepts instances of this class."""
+def expect(kind: type[Entry], advice: str = "") -> Callable[[str, object], Entry]:
+    """An `adopt` that accepts instances of this class; its error ends with `advice`."""
 
     def adopt(name: str, offered: object) -> Entry:
         del name
         if not isinstance(offered, kind):
             raise TypeError(
                 f"a {type(offered).__name__}; expected a {kind.__module__.rpartition('.')[0]}."
-                f"{kind.__name__}"
+                f"{kind.__name__}{advice}"
             )
         return offered
 

@@ -30,6 +30,16 @@ def format_count(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
+def first_lines(lines: Sequence[str], most: int) -> list[str]:
+    """The first few of some lines, and how many more there are.
+
+    >>> first_lines(["a", "b", "c"], 1), first_lines(["a"], 1)
+    (['a', 'and 2 more'], ['a'])
+    """
+    more = len(lines) - most
+    return [*lines[:most], *([f"and {more:,} more"] if more > 0 else [])]
+
+
 def html_table(caption: str, titles: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table for a notebook, with all text in it escaped.
 

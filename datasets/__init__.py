@@ -9,14 +9,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ..catalogue import Catalogue
+from ..catalogue import Catalogue, expect
 from ..errors import UnknownNameError
 from .appearance import SCREAM, color, noise, scream
 from .cache import cache_dir
 from .cars3d import CARS3D
 from .custom import find_file, from_file, from_function, from_npz, hash_file
 from .dataset import Appearance, DataError, Dataset, Factor
-from .definition import Definition, Status, adopt_definition
+from .definition import Definition, Status
 from .dsprites import DSPRITES, DSPRITES_MINI, DSPRITES_NOSHAPE
 from .files import PublishedFile
 from .mpi3d import MPI3D_REAL, MPI3D_REALISTIC, MPI3D_TOY
@@ -81,7 +81,7 @@ DATASETS: Catalogue[Definition] = Catalogue(
         "noisy_dsprites_mini": _variant(DSPRITES_MINI, "noisy", "Noisy", noise),
         "scream_dsprites_mini": _variant(DSPRITES_MINI, "scream", "Scream", scream, SCREAM),
     },
-    adopt=adopt_definition,
+    adopt=expect(Definition, ", such as from_file and from_function return"),
 )
 
 

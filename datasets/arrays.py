@@ -1,16 +1,18 @@
 """Arrays in files: an .npz, an .h5, or a folder of images with a CSV, each read in pieces."""
 
 import csv
+import math
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path, PurePath
 from typing import IO, NamedTuple
 
 import numpy as np
 
-from .dataset import DataError
+from .dataset import DataError, Example, Factor
 
 UNREADABLE = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error)
 """What reading a broken file raises."""
@@ -84,6 +86,35 @@ def _step(shape: tuple[int, ...], dtype: np.dtype) -> tuple[int, int]:
     """How many rows a piece has, and the bytes of a row."""
     row_bytes = int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize
     return max(1, _PIECE_BYTES // max(1, row_bytes)), row_bytes
+
+
+def read_grid(
+    path: Path, name: str, image_shape: tuple[int, ...], grid: Sequence[Factor], title: str
+) -> Iterator[Example]:
+    """The images of a published .npz, which has them in the grid's order, with their factors.
+
+    Args:
+        path: The file.
+        name: Of the array of images in it.
+        image_shape: Of each.
+        grid: The factors, the last one fastest.
+        title: What the data set is called, for messages.
+
+    Raises:
+        DataError: If it is no such file.
+    """
+    sizes = [factor.size for factor in grid]
+    expected = (math.prod(sizes), *image_shape)
+    try:
+        images = open_npz(path)[name]()
+        if images.shape != expected or images.dtype != np.uint8:
+            raise DataError(
+                f"{path}: {name} is {images.dtype} {images.shape}, not uint8 {expected}"
+            )
+        rows = (image for piece in images.pieces() for image in piece)
+        yield from zip(rows, product(*map(range, sizes)), strict=True)
+    except UNREADABLE as error:
+        raise DataError(f"{path} is not the published {title} file: {error}") from error
 
 
 def open_h5(path: Path) -> Arrays:

@@ -217,18 +217,3 @@ class Definition:
             return publication.rows(name, grid, row_shape, data_dir)
 
         return Recipe(name, grid, row_shape, PUBLISHED, chunks, version)
-
-
-def adopt_definition(name: str, offered: object) -> Definition:
-    """The definition of a data set that is offered under a name.
-
-    Raises:
-        TypeError: If something is no definition.
-    """
-    del name
-    if not isinstance(offered, Definition):
-        raise TypeError(
-            f"a {type(offered).__name__}; expected a teasel.datasets.Definition, such as from_file "
-            f"and from_function return"
-        )
-    return offered

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .arrays import UNREADABLE, open_npz
-from .dataset import DataError, Example, Factor
+from .arrays import read_grid
+from .dataset import Example, Factor
 from .definition import Definition
 from .files import PublishedFile
 from .published import Publication
@@ -66,17 +66,8 @@ _OUTLINES = _outlines()
 
 def read(paths: list[Path]) -> Iterator[Example]:
     """The images of the published file, which holds them in this order, a byte a pixel."""
-    path = paths[0]
-    try:
-        images = open_npz(path)["imgs"]()
-        if images.shape != (737280, 64, 64) or images.dtype != np.uint8:
-            raise DataError(
-                f"{path}: imgs is {images.dtype} {images.shape}, not uint8 (737280, 64, 64)"
-            )
-        pixels = (image[..., None] for piece in images.pieces() for image in piece)
-        yield from zip(pixels, product(*FULL), strict=True)
-    except UNREADABLE as error:
-        raise DataError(f"{path} is not the published dSprites file: {error}") from error
+    for image, factors in read_grid(paths[0], "imgs", (64, 64), GRID, "dSprites"):
+        yield image[..., None], factors
 
 
 DSPRITES = Definition(

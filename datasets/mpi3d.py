@@ -2,13 +2,10 @@
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import product
 from pathlib import Path
 
-import numpy as np
-
-from .arrays import UNREADABLE, open_npz
-from .dataset import DataError, Example, Factor
+from .arrays import read_grid
+from .dataset import Example, Factor
 from .definition import Definition
 from .files import PublishedFile
 from .published import Publication
@@ -27,18 +24,7 @@ GRID = (
 
 def read(paths: list[Path], grid: tuple[Factor, ...] = GRID) -> Iterator[Example]:
     """The images of a published file, which holds them in the grid's order."""
-    path, sizes = paths[0], [factor.size for factor in grid]
-    expected = (int(np.prod(sizes)), 64, 64, 3)
-    try:
-        images = open_npz(path)["images"]()
-        if images.shape != expected or images.dtype != np.uint8:
-            raise DataError(
-                f"{path}: images is {images.dtype} {images.shape}, not uint8 {expected}"
-            )
-        rows = (image for piece in images.pieces() for image in piece)
-        yield from zip(rows, product(*map(range, sizes)), strict=True)
-    except UNREADABLE as error:
-        raise DataError(f"{path} is not the published MPI3D file: {error}") from error
+    return read_grid(paths[0], "images", (64, 64, 3), grid, "MPI3D")
 
 
 def define(kind: str, served_as: str, grid: tuple[Factor, ...] = GRID) -> Definition:

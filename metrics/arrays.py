@@ -72,6 +72,18 @@ def _is_whole(numbers: np.ndarray) -> np.ndarray:
     return (np.mod(numbers, 1) == 0) & (np.abs(numbers) < 2**53)
 
 
+def check_varied(metric: str, varied: np.ndarray | int) -> None:
+    """Makes sure that a factor takes two values: one of these is not 0.
+
+    Raises:
+        UndefinedScoreError: If none does.
+    """
+    if not np.any(varied):
+        raise UndefinedScoreError(
+            f"{metric} needs a factor with two values, got one value of each factor"
+        )
+
+
 def check_points(
     codes: np.ndarray, factors: np.ndarray, continuous: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from .arrays import check_points
+from .arrays import check_points, check_varied
 from .metric import Count, Metric
 from .mig import top_two_gap
 from .mutual_information import classes_of, entropy, mutual_information_matrix
 from .representation import Representation, Rng
-from .undefined import UndefinedScoreError
 
 
 def dcimig(codes: np.ndarray, factors: np.ndarray, num_bins: int = 20) -> float:
@@ -32,10 +31,7 @@ def dcimig(codes: np.ndarray, factors: np.ndarray, num_bins: int = 20) -> float:
     codes, factors = check_points(codes, factors, continuous=True)
     factors = classes_of(factors, num_bins)
     unit = entropy(factors).sum()
-    if unit == 0:
-        raise UndefinedScoreError(
-            "dcimig needs a factor with two values, got one value of each factor"
-        )
+    check_varied("dcimig", unit)
     matrix = mutual_information_matrix(codes, factors, num_bins)
     gaps = np.zeros(factors.shape[1])
     np.maximum.at(gaps, matrix.argmax(axis=1), top_two_gap(matrix.T))

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arrays import check_split
+from .arrays import check_split, check_varied
 from .logistic import logistic_regression
 from .metric import Count, Metric
 from .representation import Representation, Rng, sample_split
@@ -65,10 +65,7 @@ def explicitness(
                 for inputs, labels in ((train_inputs, train_labels), (test_inputs, test_labels))
             ]
         )
-    if not areas:
-        raise UndefinedScoreError(
-            "explicitness needs a factor with two values, got one value of each"
-        )
+    check_varied("explicitness", len(areas))
     train, test = np.mean(areas, axis=0)
     return Explicitness(float(train), float(test))
 

@@ -8,13 +8,12 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from ..catalogue import Bounds
-from .arrays import check_points
+from .arrays import check_points, check_varied
 from .logistic import balanced_logistic_regression
 from .metric import Count, Metric
 from .mutual_information import entropy
 from .regression import in_units_of
 from .representation import Representation, Rng
-from .undefined import UndefinedScoreError
 
 _SAME = 1e-12  # distances in units of a latent's range that differ by less do so by rounding
 _Share = Annotated[float, Bounds(ge=0, le=1)]
@@ -59,10 +58,7 @@ def infomec(
     codes, factors = check_points(codes, factors)
     entropies = entropy(factors)
     factors, entropies = factors[:, entropies > 0], entropies[entropies > 0]
-    if not len(entropies):
-        raise UndefinedScoreError(
-            "infomec needs a factor with two values, got one value of each factor"
-        )
+    check_varied("infomec", entropies)
     ranges = np.ptp(codes, axis=0)
     if not ranges.any():
         return InfoMEC(0.0, 0.0, 0.0)

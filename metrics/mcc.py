@@ -4,11 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arrays import check_points
+from .arrays import check_points, check_varied
 from .metric import Count, Metric
 from .regression import correlations
 from .representation import Representation, Rng
-from .undefined import UndefinedScoreError
 
 
 class MCC(NamedTuple):
@@ -41,10 +40,7 @@ def mcc(codes: np.ndarray, factors: np.ndarray) -> MCC:
 
     codes, factors = check_points(codes, factors, continuous=True)
     factors = factors[:, factors.min(axis=0) < factors.max(axis=0)]
-    if not factors.shape[1]:
-        raise UndefinedScoreError(
-            "mcc needs a factor with two values, got one value of each factor"
-        )
+    check_varied("mcc", factors.shape[1])
     ranks = rankdata(codes, axis=0), rankdata(factors, axis=0)
     return MCC(_matched(correlations(codes, factors)), _matched(correlations(*ranks)))
 

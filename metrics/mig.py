@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from .arrays import check_points
+from .arrays import check_points, check_varied
 from .metric import Count, Metric
 from .mutual_information import classes_of, entropy, mutual_information_matrix
 from .representation import Representation, Rng
-from .undefined import UndefinedScoreError
 
 
 def mig(codes: np.ndarray, factors: np.ndarray, num_bins: int = 20) -> float:
@@ -33,10 +32,7 @@ def mig(codes: np.ndarray, factors: np.ndarray, num_bins: int = 20) -> float:
     entropies = entropy(factors)
     # Differs from the original: a factor with one value, 0/0 there, is left out of the mean.
     varied = entropies > 0
-    if not varied.any():
-        raise UndefinedScoreError(
-            "mig needs a factor with two values, got one value of each factor"
-        )
+    check_varied("mig", varied)
     gaps = top_two_gap(mutual_information_matrix(codes, factors[:, varied], num_bins))
     return float(np.mean(gaps / entropies[varied]))
 

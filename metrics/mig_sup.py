@@ -5,12 +5,11 @@ from typing import Annotated
 import numpy as np
 
 from ..catalogue import Bounds
-from .arrays import check_points
+from .arrays import check_points, check_varied
 from .metric import Count, Metric
 from .mig import top_two_gap
 from .mutual_information import classes_of, entropy, mutual_information_matrix
 from .representation import Representation, Rng
-from .undefined import UndefinedScoreError
 
 
 def mig_sup(
@@ -40,10 +39,7 @@ def mig_sup(
     factors = classes_of(factors, num_bins)
     entropies = entropy(factors)
     varied = entropies > 0
-    if not varied.any():
-        raise UndefinedScoreError(
-            "mig_sup needs a factor with two values, got one value of each factor"
-        )
+    check_varied("mig_sup", varied)
     active = codes[:, codes.var(axis=0) > least_variance]
     if not active.shape[1]:
         return 0.0

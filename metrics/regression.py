@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from .arrays import check_split
+from .arrays import check_split, check_varied
 from .metric import Count, Metric
 from .representation import Representation, Rng, sample_split
-from .undefined import UndefinedScoreError
 
 
 def linear_r2(
@@ -83,8 +82,7 @@ def score_linear_r2(
     """The mean of `linear_r2` over factors that vary, and its lowest."""
     scores = linear_r2(*sample_split(representation, rng, num_train, num_test))
     scores = scores[np.isfinite(scores)]
-    if not len(scores):
-        raise UndefinedScoreError("linear_r2 needs a factor with two values, got one value of each")
+    check_varied("linear_r2", len(scores))
     return {"linear_r2": float(scores.mean()), "min": float(scores.min())}
 
 

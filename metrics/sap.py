@@ -4,12 +4,11 @@ import warnings
 
 import numpy as np
 
-from .arrays import are_continuous, check_split
+from .arrays import are_continuous, check_split, check_varied
 from .metric import Count, Metric
 from .mig import top_two_gap
 from .regression import correlations
 from .representation import Representation, Rng, sample_split
-from .undefined import UndefinedScoreError
 
 
 def sap(
@@ -34,10 +33,7 @@ def sap(
     matrix = sap_matrix(train_codes, train_factors, test_codes, test_factors)
     # Differs from the original: a factor with one value, an error there, is left out of the mean.
     varied = np.asarray(train_factors).min(axis=0) < np.asarray(train_factors).max(axis=0)
-    if not varied.any():
-        raise UndefinedScoreError(
-            "sap needs a factor with two values, got one value of each factor"
-        )
+    check_varied("sap", varied)
     return float(np.mean(top_two_gap(matrix[:, varied])))
 
 

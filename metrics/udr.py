@@ -7,6 +7,7 @@ import numpy as np
 
 from .arrays import check_codes
 from .metric import Metric
+from .regression import correlations
 from .representation import Rng
 from .undefined import UndefinedScoreError
 
@@ -128,10 +129,7 @@ def _rank_correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Sizes (A, B) of Spearman's correlation of each latent of one with each of the other."""
     from scipy.stats import rankdata
 
-    ranks = [rankdata(model, axis=0) for model in (first, second)]
-    centered = [rank - rank.mean(axis=0) for rank in ranks]
-    units = [rank / np.linalg.norm(rank, axis=0) for rank in centered]
-    return np.abs(units[0].T @ units[1])
+    return np.abs(correlations(*(rankdata(model, axis=0) for model in (first, second))))
 
 
 def score_udr(cell: Cell, rng: Rng, *, partners: tuple[int, ...] = ()) -> dict[str, float]:

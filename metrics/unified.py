@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .arrays import check_split
+from .arrays import check_split, check_varied
 from .dci import completeness, dci, disentanglement
 from .metric import Count, Metric
 from .mig import top_two_gap
@@ -10,7 +10,6 @@ from .modularity import modularity_of_information
 from .mutual_information import entropy, mutual_information_matrix
 from .representation import Representation, Rng, sample_seed, sample_split
 from .sap import sap_matrix
-from .undefined import UndefinedScoreError
 
 AGGREGATES = {
     "gap": lambda matrix: float(top_two_gap(matrix).mean()),
@@ -47,8 +46,7 @@ def unified(
     """
     arrays = check_split(train_codes, train_factors, test_codes, test_factors)
     varied = entropy(arrays[1]) > 0
-    if not varied.any():
-        raise UndefinedScoreError("unified needs a factor with two values, got one of each")
+    check_varied("unified", varied)
     codes, factors, test_codes, test_factors = arrays
     factors, test_factors = factors[:, varied], test_factors[:, varied]
     matrices = {

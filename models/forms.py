@@ -7,13 +7,15 @@ rounding, and differs only in speed. ``benchmarks/training.py`` times them.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from . import kernels
+from .kernels import wide
 
 FEW_CHANNELS = 4
 """Up to this many channels on the large side its patches are smaller than what the small side
@@ -34,11 +36,6 @@ class Form(NamedTuple):
     up: Callable[[jax.Array, jax.Array], jax.Array]
     weights: Callable[[jax.Array, jax.Array, int], jax.Array]
     packs: bool
-
-
-def wide(dtype: jnp.dtype) -> jnp.dtype:
-    """The type of sums over values of `dtype`: at least float32."""
-    return jnp.dtype(jnp.float32) if dtype == jnp.bfloat16 else jnp.dtype(dtype)
 
 
 def add_bias(outputs: jax.Array, bias: jax.Array) -> jax.Array:
@@ -87,10 +84,8 @@ def _gather(products: jax.Array, q: int) -> jax.Array:
     """The adjoint of `_spread`: (B, H + q - 1, W + q - 1, q * q * O) -> (B, H, W, O)."""
     parts = jnp.split(products, q * q, axis=-1)
     h, w = products.shape[1] - q + 1, products.shape[2] - q + 1
-    first, *others = (
-        part[:, place // q : place // q + h, place % q : place % q + w]
-        for place, part in enumerate(parts)
-    )
+    places = zip(np.ndindex(q, q), parts, strict=True)
+    first, *others = (part[:, y : y + h, x : x + w] for (y, x), part in places)
     return sum(others, start=first)
 
 
@@ -161,18 +156,10 @@ def _patches_down(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
 def _patches_up(outputs: jax.Array, kernel: jax.Array) -> jax.Array:
     """One product, then the sum of its shifted parts."""
     q = kernel.shape[0] // 2
-    matrix = _patches_kernel(_matrix(kernel), q).T
+    parts = jnp.split(outputs @ _patches_kernel(_matrix(kernel), q).T, q * q, axis=-1)
     first, *others = (
-        jnp.pad(
-            part,
-            (
-                (0, 0),
-                (place // q, q - 1 - place // q),
-                (place % q, q - 1 - place % q),
-                (0, 0),
-            ),
-        )
-        for place, part in enumerate(jnp.split(outputs @ matrix, q * q, axis=-1))
+        jnp.pad(part, ((0, 0), (y, q - 1 - y), (x, q - 1 - x), (0, 0)))
+        for (y, x), part in zip(np.ndindex(q, q), parts, strict=True)
     )
     return _from_blocks(sum(others, start=first), q)
 
@@ -206,13 +193,17 @@ def _products_weights(inputs: jax.Array, outputs: jax.Array, k: int) -> jax.Arra
 # What XLA makes of a plain convolution.
 
 
-def _lax_convolution(inputs: jax.Array, kernel: jax.Array, stride: int, margin: int) -> jax.Array:
+def _lax_convolution(
+    inputs: jax.Array,
+    kernel: jax.Array,
+    stride: int,
+    margin: int,
+    layout: tuple[str, str, str] = ("NHWC", "HWIO", "NHWC"),
+    **options: Any,
+) -> jax.Array:
+    strides, margins = (stride, stride), [(margin, margin)] * 2
     return lax.conv_general_dilated(
-        inputs,
-        kernel,
-        (stride, stride),
-        [(margin, margin)] * 2,
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        inputs, kernel, strides, margins, dimension_numbers=layout, **options
     )
 
 
@@ -221,27 +212,16 @@ def _lax_down(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def _lax_up(outputs: jax.Array, kernel: jax.Array) -> jax.Array:
-    margin = kernel.shape[0] // 2
-    return lax.conv_general_dilated(
-        outputs,
-        jnp.swapaxes(kernel[::-1, ::-1], 2, 3),
-        (1, 1),
-        [(margin, margin)] * 2,
-        lhs_dilation=(2, 2),
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-    )
+    turned = jnp.swapaxes(kernel[::-1, ::-1], 2, 3)
+    return _lax_convolution(outputs, turned, 1, kernel.shape[0] // 2, lhs_dilation=(2, 2))
 
 
 def _lax_weights(inputs: jax.Array, outputs: jax.Array, k: int) -> jax.Array:
-    margin = (k - 2) // 2
-    return lax.conv_general_dilated(
-        inputs,
-        outputs,
-        (1, 1),
-        [(margin, margin)] * 2,
+    layout, total = ("CHWN", "IHWO", "HWNC"), wide(inputs.dtype)
+    return _lax_convolution(
+        *(inputs, outputs, 1, (k - 2) // 2, layout),
         rhs_dilation=(2, 2),
-        dimension_numbers=("CHWN", "IHWO", "HWNC"),
-        preferred_element_type=wide(inputs.dtype),
+        preferred_element_type=total,
     )
 
 

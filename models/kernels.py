@@ -79,7 +79,7 @@ def down(
         bias_ref, gate_ref, out_ref = _present(refs, bias, gate)
         place = side.place(pl.program_id(0))
         column = _range(columns)[None]
-        total = jnp.zeros((side.rows, columns), _wide(kernel_ref.dtype))
+        total = jnp.zeros((side.rows, columns), wide(kernel_ref.dtype))
         for piece in range(terms.pieces):
             part = _load(large_ref, *_patches_at(place, terms, piece, large.shape, k))
             line, rest = terms.piece(piece)
@@ -130,7 +130,7 @@ def up(
             for x in shifts
         }
         for row, column_parity in ((0, 0), (0, 1), (1, 0), (1, 1)):
-            total = jnp.zeros((side.rows, columns), _wide(kernel_ref.dtype))
+            total = jnp.zeros((side.rows, columns), wide(kernel_ref.dtype))
             for y, tap_y in taps[row].items():
                 for x, tap_x in taps[column_parity].items():
                     first = (tap_y * k + tap_x) * outputs
@@ -165,7 +165,7 @@ def weights(
     side = _Side(batch, height // 2, width // 2, 128 if half else 64)
     terms, columns = _Terms(k, k * channels), _padded(outputs)
     splits = pl.cdiv(side.tiles, TILES)
-    of_large, total = bias_of == "large", _wide(large.dtype)
+    of_large, total = bias_of == "large", wide(large.dtype)
     sums = terms.width if of_large else columns
 
     def body(large_ref, small_ref, products_ref, sums_ref):
@@ -344,8 +344,8 @@ def _load(ref, at: jax.Array, known) -> jax.Array:
     return triton.load(ref.at[at], mask=jnp.broadcast_to(known, at.shape), other=0)
 
 
-def _wide(dtype: jnp.dtype) -> jnp.dtype:
-    """The type of sums: at least float32."""
+def wide(dtype: jnp.dtype) -> jnp.dtype:
+    """The type of sums over values of `dtype`: at least float32."""
     return jnp.dtype(jnp.float32) if dtype.itemsize < 4 else jnp.dtype(dtype)
 
 
@@ -366,7 +366,7 @@ def _dot(left: jax.Array, right: jax.Array) -> jax.Array:
         precision = preset.TF32_TF32_F32_X3 if _exact() else preset.TF32_TF32_F32
         if _INTERPRET.get():
             precision = lax.Precision.HIGHEST
-    return jnp.dot(left, right, precision=precision, preferred_element_type=_wide(left.dtype))
+    return jnp.dot(left, right, precision=precision, preferred_element_type=wide(left.dtype))
 
 
 def _finish(total, at, place: _Place, num, relu, bias_ref, gate_ref, out_ref) -> None:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from ..settings import SIDES, Settings
 from . import flows
 from .convolution import activation_dtype
-from .forms import wide
+from .kernels import wide
 from .likelihoods import LIKELIHOODS, Likelihood, own_parameters
 from .networks import (
     ACTIVATIONS,

@@ -147,7 +147,7 @@ class Trainer:
         if not replicas:
             raise ValueError("a pack needs at least one replica")
         replicas = tuple(self._check_replica(replica) for replica in replicas)
-        states = [self._start_one(jnp.uint32(r.seed), _floats(r)) for r in replicas]
+        states = [self._start_one(*_inputs(replica)) for replica in replicas]
         return self._pack(replicas, 0, states)
 
     def advance(
@@ -179,9 +179,8 @@ class Trainer:
             )
         else:
             states, totals = [], []
-            for state, replica in zip(pack.states, pack.replicas, strict=True):
+            for state, who in zip(pack.states, map(_inputs, pack.replicas), strict=True):
                 total = jax.device_put(np.zeros(len(CURVES), np.float32), self._device)
-                who = jnp.uint32(replica.seed), _floats(replica)
                 for step in range(pack.step, pack.step + num_steps):
                     state, total = self._advance(state, total, data, *who, step)
                 states.append(state)
@@ -230,26 +229,14 @@ class Trainer:
             args = (parameters, data, seeds, values, pack.step, first, num_batches)
             means = np.asarray(self._evaluate(*args), np.float64) / num_batches
         else:
-            means = np.array(
+            found = [
                 [
-                    np.mean(
-                        [
-                            self._evaluate(
-                                state.parameters,
-                                data,
-                                jnp.uint32(replica.seed),
-                                _floats(replica),
-                                pack.step,
-                                batch,
-                            )
-                            for batch in batches
-                        ],
-                        axis=0,
-                        dtype=np.float64,
-                    )
-                    for state, replica in zip(pack.states, pack.replicas, strict=True)
+                    self._evaluate(state.parameters, data, *who, pack.step, batch)
+                    for batch in batches
                 ]
-            )
+                for state, who in zip(pack.states, map(_inputs, pack.replicas), strict=True)
+            ]
+            means = np.mean(found, axis=1, dtype=np.float64)
         results = []
         for row in means:
             result: dict[str, Any] = dict(zip(CURVES, map(float, row), strict=False))
@@ -425,8 +412,10 @@ def _values(replica: Replica) -> dict[str, Any]:
     return {**replica.hyperparameters, RATE: replica.learning_rate}
 
 
-def _floats(replica: Replica) -> dict[str, jax.Array]:
-    return {name: jnp.float32(value) for name, value in _values(replica).items()}
+def _inputs(replica: Replica) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """The seed and the values of one model, as the compiled programs take them."""
+    values = {name: jnp.float32(value) for name, value in _values(replica).items()}
+    return jnp.uint32(replica.seed), values
 
 
 def _columns(replicas: Sequence[Replica]) -> tuple[np.ndarray, dict[str, np.ndarray]]:

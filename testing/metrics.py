@@ -90,12 +90,8 @@ def _find(metric: str | Metric) -> tuple[str, Metric]:
     return metric, METRICS[metric]
 
 
-def _table(codes: np.ndarray, log_variances: np.ndarray | None = None) -> TableRepresentation:
-    return _table_of(_SIZES, codes, log_variances)
-
-
-def _table_of(
-    sizes: tuple[int, ...], codes: np.ndarray, log_variances: np.ndarray | None
+def _table(
+    codes: np.ndarray, log_variances: np.ndarray | None = None, sizes: tuple[int, ...] = _SIZES
 ) -> TableRepresentation:
     def indices_of(factors: np.ndarray, rng: Rng) -> np.ndarray:
         return np.asarray(np.ravel_multi_index(tuple(factors.T), sizes))
@@ -130,7 +126,7 @@ def _check_scores(name: str, scores: Any, of: str) -> None:
 
 def _check_odd_factors(name: str, metric: Metric, sizes: tuple[int, ...]) -> None:
     what = "of a single factor" if len(sizes) == 1 else "where a factor has one value only"
-    table = _table_of(sizes, _STANDARD, None)
+    table = _table(_STANDARD, sizes=sizes)
     try:
         scores = _score(metric, table)
     except UndefinedScoreError as error:

@@ -8,6 +8,7 @@ from ...sweep.store.results import Results
 from ...sweep.study.remaining import Remaining, failure_reasons, remaining, undefined_scores
 from ...sweep.study.study import read_study
 from ...sweep.trials.trial import Trial
+from ...words import first_lines
 from ..formats import format_strength
 from ..names import Names
 from ..tables import ResultsReader
@@ -98,7 +99,4 @@ def _name_settings(trials: Iterable[Trial], names: Names) -> str:
         for given in (trial.hyperparameters for trial in trials)
     )
     labels = [names.label_setting(setting) or "the only setting" for setting in settings]
-    more = len(labels) - MOST_SETTINGS
-    if more > 0:
-        labels = [*labels[:MOST_SETTINGS], f"and {more:,} more"]
-    return "; ".join(labels)
+    return "; ".join(first_lines(labels, MOST_SETTINGS))

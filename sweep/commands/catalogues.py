@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from .command_line import DONE, Report, add_json
 
 Facts = dict[str, Any]
+Entries = dict[str, Facts]
 
 
 class Kind(NamedTuple):
@@ -15,11 +16,11 @@ class Kind(NamedTuple):
 
     Attributes:
         what: A description of the kind.
-        describe: Returns the facts of each entry by name, grouped by the name of the group.
+        groups: Functions that return the facts of each entry by name, by the name of the group.
     """
 
     what: str
-    describe: Callable[[], dict[str, dict[str, Facts]]]
+    groups: dict[str, Callable[[], Entries]]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,11 +43,10 @@ def main(arguments: argparse.Namespace) -> int:
             report.add(f"{name}: {kind.what}")
         report.add(kinds={name: kind.what for name, kind in KINDS.items()})
     else:
-        for group, entries in KINDS[arguments.what].describe().items():
-            for name, entry in entries.items():
+        for group, describe in KINDS[arguments.what].groups.items():
+            for name, entry in (entries := describe()).items():
                 _add_entry(report, group, name, entry)
-            facts: dict[str, Any] = {group: entries}
-            report.add("", **facts)
+            report.add(**{group: entries})
     report.end()
     return DONE
 
@@ -67,11 +67,10 @@ def _add_entry(report: Report, group: str, name: str, facts: Facts) -> None:
         report.add(f"  {words}")
 
 
-def _methods() -> dict[str, dict[str, Facts]]:
+def _methods() -> Entries:
     from ...models import METHODS
-    from ..trials.references import REFERENCES
 
-    methods = {
+    return {
         name: {
             "description": _first_line(method.factory),
             "label": method.label,
@@ -86,16 +85,20 @@ def _methods() -> dict[str, dict[str, Facts]]:
         }
         for name, method in METHODS.items()
     }
-    references = {
+
+
+def _references() -> Entries:
+    from ..trials.references import REFERENCES
+
+    return {
         name: {"description": _first_line(entry.function)} for name, entry in REFERENCES.items()
     }
-    return {"methods": methods, "references": references}
 
 
-def _metrics() -> dict[str, dict[str, Facts]]:
+def _metrics() -> Entries:
     from ...metrics import METRICS
 
-    metrics = {
+    return {
         name: {
             "description": _first_line(metric.function),
             "label": metric.label,
@@ -105,47 +108,40 @@ def _metrics() -> dict[str, dict[str, Facts]]:
         }
         for name, metric in METRICS.items()
     }
-    return {"metrics": metrics}
 
 
-def _networks() -> dict[str, dict[str, Facts]]:
+def _networks() -> Entries:
     from ...models import NETWORKS
 
     return {
-        "networks": {
-            name: {"description": network.label, "cost": network.cost}
-            for name, network in NETWORKS.items()
-        }
+        name: {"description": network.label, "cost": network.cost}
+        for name, network in NETWORKS.items()
     }
 
 
-def _likelihoods() -> dict[str, dict[str, Facts]]:
+def _likelihoods() -> Entries:
     from ...models import LIKELIHOODS
 
     return {
-        "likelihoods": {
-            name: {
-                "description": _first_line(entry.function),
-                "reference": entry.reference,
-                "settings": ["likelihood_scale"] if entry.scaled else [],
-            }
-            for name, entry in LIKELIHOODS.items()
+        name: {
+            "description": _first_line(entry.function),
+            "reference": entry.reference,
+            "settings": ["likelihood_scale"] if entry.scaled else [],
         }
+        for name, entry in LIKELIHOODS.items()
     }
 
 
-def _priors() -> dict[str, dict[str, Facts]]:
+def _priors() -> Entries:
     from ...models import PRIORS
 
     return {
-        "priors": {
-            name: {
-                "description": _first_line(prior.log_density),
-                "reference": prior.reference,
-                "settings": list(prior.settings),
-            }
-            for name, prior in PRIORS.items()
+        name: {
+            "description": _first_line(prior.log_density),
+            "reference": prior.reference,
+            "settings": list(prior.settings),
         }
+        for name, prior in PRIORS.items()
     }
 
 
@@ -156,10 +152,13 @@ def _first_line(function: object) -> str:
 
 
 KINDS = {
-    "methods": Kind("methods and references, with hyper-parameters", _methods),
-    "metrics": Kind("metrics, with parameters and their defaults", _metrics),
-    "networks": Kind("networks, for the setting `network`", _networks),
-    "likelihoods": Kind("likelihoods, for the setting `likelihood`", _likelihoods),
-    "priors": Kind("priors, for the setting `prior`", _priors),
+    "methods": Kind(
+        "methods and references, with hyper-parameters",
+        {"methods": _methods, "references": _references},
+    ),
+    "metrics": Kind("metrics, with parameters and their defaults", {"metrics": _metrics}),
+    "networks": Kind("networks, for the setting `network`", {"networks": _networks}),
+    "likelihoods": Kind("likelihoods, for the setting `likelihood`", {"likelihoods": _likelihoods}),
+    "priors": Kind("priors, for the setting `prior`", {"priors": _priors}),
 }
 """What can be listed. `teasel data list` lists the data sets."""

@@ -4,14 +4,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ...words import format_count
-from ..grid.select import select as select_trials
+from ...words import first_lines, format_count
 from ..schedule.drivers import at_work
 from ..store.forget import forget
 from ..store.results import Results
 from ..study.freeze import check_writable
 from ..study.remaining import WantedTrial, remaining
-from ..study.study import read_study
+from ..study.study import read_study, select_wanted
+from ..trials.trial import Trial
 from .command_line import BAD_INPUT, DONE, add_results, show
 from .run import new_run_id
 
@@ -33,18 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Shows the trials, asks for confirmation and removes them."""
     results = Results(arguments.results)
-    everything = read_study(results).wanted_trials()
-    chosen = {
-        trial.trial_id
-        for trial in select_trials([trial for trial, _ in everything], arguments.select)
-    }
-    _show(results, [wanted for wanted in everything if wanted.trial.trial_id in chosen])
+    chosen = select_wanted(read_study(results).wanted_trials(), arguments.select)
+    _show(results, chosen)
     if not arguments.yes and not _agrees():
         show("Nothing was removed (--yes removes without asking).")
         return BAD_INPUT
     check_writable(results)
     with at_work(results, new_run_id()):
-        forget(results, chosen)
+        forget(results, [trial.trial_id for trial, _ in chosen])
     show(f"Removed {format_count(len(chosen), 'trial')}. Running the grid makes them again.")
     return DONE
 
@@ -56,11 +52,13 @@ def _show(results: Results, chosen: Sequence[WantedTrial]) -> None:
         f"{results.uri}: {format_count(len(chosen), 'trial')}, with scores, codes and models "
         f"({tally.done:,} done, {tally.failed:,} failed; {tally.waiting})"
     )
-    for trial, _ in chosen[:_MOST_LINES]:
-        values = "".join(f", {name} {value:g}" for name, value in trial.hyperparameters.items())
-        show(f"  {trial.trial_id}: {trial.dataset}, {trial.method}{values}, seed {trial.seed}")
-    if len(chosen) > _MOST_LINES:
-        show(f"  and {len(chosen) - _MOST_LINES:,} more")
+    for line in first_lines([_describe(trial) for trial, _ in chosen], _MOST_LINES):
+        show(f"  {line}")
+
+
+def _describe(trial: Trial) -> str:
+    values = "".join(f", {name} {value:g}" for name, value in trial.hyperparameters.items())
+    return f"{trial.trial_id}: {trial.dataset}, {trial.method}{values}, seed {trial.seed}"
 
 
 def _agrees() -> bool:

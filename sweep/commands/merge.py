@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ...words import format_count
+from ...words import first_lines, format_count
 from ..schedule.drivers import at_work, check_idle
 from ..store.compact import compact
 from ..store.results import Results, ResultsError
@@ -110,9 +110,7 @@ def _check_rows(folders: Sequence[Results]) -> None:
             if own and own.isdisjoint(images.setdefault(dataset, own)):
                 lines.append(f"{dataset}: the images differ (`data_fingerprint`)")
     if lines:
-        more = len(lines) - _MOST_LINES
-        shown = "".join(f"\n  {line}" for line in lines[:_MOST_LINES])
-        shown += f"\n  and {more:,} more" if more > 0 else ""
+        shown = "".join(f"\n  {line}" for line in first_lines(lines, _MOST_LINES))
         where = " and ".join(folder.uri for folder in folders)
         raise ResultsError(
             f"{where} disagree. Remove these trials from one of them with `teasel forget`:{shown}"

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from ...words import format_count
 from ..grid.grid import load_grid
-from ..grid.select import select as select_trials
 from ..schedule.preflight import look_before
 from ..schedule.progress import duration
 from ..store.checkpoints import furthest_by_trial
@@ -19,7 +18,7 @@ from ..study.devices import DEVICES, plan_device
 from ..study.freeze import join_study
 from ..study.packing import Slots, make_packs, memory_of
 from ..study.remaining import Remaining, remaining
-from ..study.study import wanted_trials
+from ..study.study import select_wanted, wanted_trials
 from ..trials.references import REFERENCES
 from ..trials.trial import Trial, seeds_first
 from ..work.preflight import Look, MissingFilesError
@@ -105,13 +104,9 @@ def print_plan(
     join_study(loaded, results)  # raises if they cannot be run there
     grids = [grid for grid, _ in loaded]
     first = grids[0]
-    everything = wanted_trials(grids)
-    trials = select_trials([trial for trial, _ in everything], select)
-    chosen = {trial.trial_id for trial in trials}
-    wanted = [wanted_trial for wanted_trial in everything if wanted_trial.trial.trial_id in chosen]
-    left = Remaining(wanted, [], [], [])
-    if results is not None:
-        left = remaining(results, wanted)
+    wanted = select_wanted(wanted_trials(grids), select)
+    trials = [trial for trial, _ in wanted]
+    left = Remaining(wanted, [], [], []) if results is None else remaining(results, wanted)
     untrained = [trial for trial, _ in left.untrained]
     share = first.resources.gpus_per_pack
     cluster = _here(left) if ray_address is None else _cluster(ray_address, left, share)

@@ -17,7 +17,6 @@ from typing import IO, TYPE_CHECKING
 from ...errors import ConfigError
 from ...words import format_count
 from ..grid.grid import Grid, GridName, load_grid
-from ..grid.select import select as select_trials
 from ..grid.source import Source
 from ..schedule.drivers import DriverError, at_work
 from ..schedule.executor import Executor, check_shared
@@ -30,7 +29,7 @@ from ..study.divide import take_shard
 from ..study.freeze import check_writable, freeze, join_study
 from ..study.remaining import Remaining, Tally, remaining
 from ..study.shards import Shard
-from ..study.study import wanted_trials
+from ..study.study import select_wanted, wanted_trials
 from ..trials.trial import Trial
 from ..work.machine import is_leaving
 from ..work.preflight import find_faults
@@ -156,9 +155,8 @@ def run(
     options = _choose_options(loaded, fail_fast, grace_seconds)
     study = grids[0].study
     folder = Results(results or f"results/{study}")
-    everything = wanted_trials(grids)
-    chosen = {t.trial_id for t in select_trials([trial for trial, _ in everything], select)}
-    wanted = [wanted_trial for wanted_trial in everything if wanted_trial.trial.trial_id in chosen]
+    wanted = select_wanted(wanted_trials(grids), select)
+    chosen = {trial.trial_id for trial, _ in wanted}
     if shard is not None:
         wanted = take_shard(wanted, shard)
     join_study(loaded, folder)  # raises if they cannot be run there

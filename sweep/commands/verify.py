@@ -4,6 +4,7 @@ import argparse
 
 import pyarrow as pa
 
+from ...words import first_lines
 from ..schedule.drivers import check_idle
 from ..store.files import list_files, manifest, read_file, write_manifest
 from ..store.results import Results
@@ -137,10 +138,8 @@ def _add(report: Report, found: Findings, uri: str) -> None:
         lines = found.lines.get(kind, [])
         if lines:
             report.add(f"{kind}: {len(lines):,} ({advice.format(uri=uri)})")
-        for line in lines[:_MOST_LINES]:
+        for line in first_lines(lines, _MOST_LINES):
             report.add(f"  {line}")
-        if len(lines) > _MOST_LINES:
-            report.add(f"  and {len(lines) - _MOST_LINES:,} more")
 
 
 def _add_state(report: Report, results: Results, clean: bool) -> None:

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, LiteralString, cast, get_args, get_origin
 
 import numpy as np
 from pydantic import (
@@ -55,6 +55,11 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
 
 
+def _fault(kind: LiteralString, what: str) -> PydanticCustomError:
+    """The error that says what is wrong with a value; braces in it stand for themselves."""
+    return PydanticCustomError(kind, "{what}", {"what": what})
+
+
 def as_list(value: Any) -> Any:
     """The value as a list; a scalar becomes an axis of one value."""
     return value if isinstance(value, list) else [value]
@@ -74,11 +79,11 @@ def _spread(value: Any) -> Any:
     numbers = [each for each in numbers if type(each) in (int, float) and math.isfinite(each)]
     good = value.keys() == {kind, "num"} and type(num) is int and 2 <= num <= MOST_TRIALS
     if not good or len(numbers) < 2 or (kind == "log" and min(numbers) <= 0):
-        raise PydanticCustomError(
+        forms = "{log: [1, 100], num: 5} or {linear: [0, 1], num: 3}"
+        raise _fault(
             "axis",
-            "expected a value, a list, or a mapping such as {form} (with log, both ends above 0), "
-            "got {given}",
-            {"form": "{log: [1, 100], num: 5} or {linear: [0, 1], num: 3}", "given": repr(value)},
+            f"expected a value, a list, or a mapping such as {forms} (the ends of log are above "
+            f"0), got {value!r}",
         )
     spread = np.geomspace if kind == "log" else np.linspace
     places = spread(numbers[0], numbers[1], cast(int, num))
@@ -91,7 +96,7 @@ def _check_distinct(values: list[Any]) -> list[Any]:
     for value in values:
         known = value if isinstance(value, Hashable) else repr(value)
         if known in seen:
-            raise PydanticCustomError("repeated", "{value} is listed twice", {"value": repr(value)})
+            raise _fault("repeated", f"{value!r} is listed twice")
         seen.add(known)
     return values
 
@@ -99,7 +104,7 @@ def _check_distinct(values: list[Any]) -> list[Any]:
 def _check_name(value: str) -> str:
     """Checks that a name can be part of a file name and of a column's value."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", value):
-        raise PydanticCustomError(
+        raise _fault(
             "name",
             "expected letters, digits, '_', '.' and '-', starting with a letter or a digit",
         )
@@ -122,39 +127,25 @@ def _list_seeds(value: Any) -> Any:
         return value
     span = value if isinstance(value, dict) else {"from": 0, "count": value}
     if span.keys() != {"from", "count"} or any(type(number) is not int for number in span.values()):
-        raise PydanticCustomError(
-            "seeds",
-            "expected a count, a list, or a mapping with 'from' and 'count', got {given}",
-            {"given": repr(value)},
-        )
+        what = f"expected a count, a list, or a mapping with 'from' and 'count', got {value!r}"
+        raise _fault("seeds", what)
     if span["count"] > MOST_TRIALS:
-        raise PydanticCustomError(
-            "seeds",
-            "expected at most {most} seeds, got {given}",
-            {"most": f"{MOST_TRIALS:,}", "given": repr(value)},
-        )
+        raise _fault("seeds", f"expected at most {MOST_TRIALS:,} seeds, got {value!r}")
     return list(range(span["from"], span["from"] + span["count"]))
 
 
 def _check_pack(value: Any) -> Any:
     if value == "auto" or (type(value) is int and value >= 1):
         return value
-    raise PydanticCustomError(
-        "pack",
-        "expected 'auto' or a number of trials of at least 1, got {given}",
-        {"given": repr(value)},
-    )
+    raise _fault("pack", f"expected 'auto' or a number of trials of at least 1, got {value!r}")
 
 
 def _check_waste(share: float) -> float:
     """Checks that packs side by side leave hardly anything of an accelerator unused."""
     unused = 1 - int(1 / share + 1e-9) * share
     if unused > _UNUSED:
-        raise PydanticCustomError(
-            "unused",
-            "leaves {unused} of an accelerator unused; expected 1, 0.5, 0.33, ...",
-            {"unused": f"{unused:.2g}"},
-        )
+        what = f"leaves {unused:.2g} of an accelerator unused; expected 1, 0.5, 0.33, ..."
+        raise _fault("unused", what)
     return share
 
 
@@ -165,7 +156,7 @@ def _names_to_parameters(value: Any) -> Any:
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
         return {name: {} for name in value}
     if not isinstance(value, dict):
-        raise PydanticCustomError(
+        raise _fault(
             "metrics",
             "expected 'all', 'paper', a list of names, or a mapping from names to parameters",
         )
@@ -192,25 +183,25 @@ def _look_up(entry: "DatasetEntry", info: ValidationInfo) -> "DatasetEntry":
     given = entry.file or entry.npz
     if entry.file and entry.npz:
         what = f"expected file or npz, which mean the same, got both: {entry.file} and {entry.npz}"
-        raise PydanticCustomError("taken", "{what}", {"what": what})
+        raise _fault("taken", what)
     drawn = {name for name in ("correlated", "held_out") if getattr(entry, name)}
     if entry.of and (given or not drawn):
         what = "'of' can only name a data set of the catalogue, with 'correlated' or 'held_out'"
-        raise PydanticCustomError("taken", "{what}", {"what": what})
+        raise _fault("taken", what)
     if given is None:
         if entry.model_fields_set - {"name", "of", "correlated", "held_out"}:
-            raise PydanticCustomError("taken", "'file' is missing, but other keys describe it")
+            raise _fault("taken", "'file' is missing, but other keys describe it")
         name = entry.of or entry.name
         if name not in DATASETS:
             what = f"unknown data set '{name}'{hint(name, list(DATASETS), INSTALL)}"
-            raise PydanticCustomError("unknown_name", "{what}", {"what": what})
+            raise _fault("unknown_name", what)
         if not drawn:
             return entry
         if entry.of is None:
             return entry.model_copy(update={"of": name, "name": _name_variant(entry)})
     if entry.name in DATASETS:
         what = f"'{entry.name}' is a data set of the catalogue: call {given or entry.of} otherwise"
-        raise PydanticCustomError("taken", "{what}", {"what": what})
+        raise _fault("taken", what)
     if given is None:
         return entry
     path = Path((info.context or {}).get("folder", "."), given).expanduser().absolute()
@@ -218,8 +209,7 @@ def _look_up(entry: "DatasetEntry", info: ValidationInfo) -> "DatasetEntry":
         try:
             sha256 = hash_file(path)
         except OSError as error:
-            what = f"cannot read {path}: {error.strerror}"
-            raise PydanticCustomError("unreadable", "{what}", {"what": what}) from error
+            raise _fault("unreadable", f"cannot read {path}: {error.strerror}") from error
         entry = entry.model_copy(update={"sha256": sha256})
     return entry.model_copy(update={"npz": str(path), "file": None})
 
@@ -325,7 +315,7 @@ def _setting(parameter: Parameter) -> tuple[Any, Any]:
     def look_up(name: str) -> str:
         if name not in known:
             what = f"unknown {parameter.name} '{name}'{hint(name, list(known), INSTALL)}"
-            raise PydanticCustomError("unknown_name", "{what}", {"what": what})
+            raise _fault("unknown_name", what)
         return name
 
     return Annotated[kind, AfterValidator(look_up)], default

@@ -137,13 +137,8 @@ class Undefined(NamedTuple):
 
 def undefined_scores(results: Results, wanted: Collection[WantedTrial]) -> list[Undefined]:
     """The wanted scores that are not defined, and the reasons."""
-    rows = read_table(
-        results.store,
-        "tables/scores",
-        [*IDENTITY["scores"], "error"],
-        IDENTITY["scores"],
-        text_columns("scores"),
-    )
+    key, texts = IDENTITY["scores"], text_columns("scores")
+    rows = read_table(results.store, "tables/scores", [*key, "error"], key, texts)
     if rows is None:
         return []
     return count_undefined(rows.filter(pc.field("error").is_valid()).to_pylist(), wanted)

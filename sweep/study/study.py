@@ -4,11 +4,12 @@ Everything is read from the resolved grids in ``study.json``. No catalogue is ne
 can be read where a method, a metric or a data set of the study is not installed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..grid.expand import Cell, Resolved, requests_of, trials_of
+from ..grid.select import select
 from ..store.results import Results
 from ..trials.request import MetricRequest, RequestKey
 from ..trials.trial import Trial, tabulate_trials
@@ -63,6 +64,16 @@ def read_study(results: Results) -> Study:
 def wanted_trials(grids: "Iterable[Grid]") -> list[WantedTrial]:
     """Every trial of several grids once, in order, with all scores that those grids want of it."""
     return merge((grid.trials(), grid.requests_by_cell()) for grid in grids)
+
+
+def select_wanted(wanted: Sequence[WantedTrial], expression: str | None) -> list[WantedTrial]:
+    """The trials that meet every condition of a selection; all of them if it is None.
+
+    Raises:
+        SelectionError: If the selection is wrong, or no trial is left.
+    """
+    chosen = {trial.trial_id for trial in select([trial for trial, _ in wanted], expression)}
+    return [each for each in wanted if each.trial.trial_id in chosen]
 
 
 def merge(
