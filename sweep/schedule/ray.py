@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import pickle
+import platform
 import re
 import secrets
 import shutil
@@ -31,7 +32,7 @@ from ..work.machine import (
     release_cpus,
     shared_environment,
 )
-from ..work.tasks import Demand, Task
+from ..work.tasks import Demand, Place, Task
 from .drivers import process_namespace
 from .guarded import guard
 
@@ -49,6 +50,7 @@ _STARTS = 3  # of a Ray of our own, before it is given up
 _SLOW = re.compile(r"timed out|took too long|failed to (?:start|connect)|no leader", re.IGNORECASE)
 """What Ray says where its own processes were slower than it waits."""
 
+_HOLD_SECONDS = 30.0  # for a process of Ray to start on an accelerator that is free
 _START_SECONDS = 180.0  # for JAX to start on an accelerator, from a slow file system
 _OBJECT_STORE_BYTES = 128 * 2**20  # what passes through it is small: rows go to the results folder
 
@@ -66,7 +68,24 @@ def _attempt(task: Task) -> Outcome:
         outcome = Outcome(task, failure=Failure.of("machine", error))
     finally:
         release_cpus()
-    return replace(outcome, node=ray.get_runtime_context().get_node_id())
+    return replace(outcome, place=_here(task.demand.gpus))
+
+
+def _here(gpus: float) -> Place:
+    """Where this process is, and which accelerator it was given if it asked for some of one."""
+    context = ray.get_runtime_context()
+    given = context.get_accelerator_ids() if gpus else {}
+    names = [f"{kind} {number}" for kind, numbers in given.items() for number in numbers]
+    return Place(context.get_node_id(), platform.node(), ", ".join(names))
+
+
+@ray.remote
+class _Holder:
+    """Keeps an accelerator from getting work: Ray can be asked for any one, or for none."""
+
+    def place(self, gpus: float) -> Place:
+        """Where it is."""
+        return _here(gpus)
 
 
 @ray.remote(max_calls=1, max_retries=0)
@@ -133,6 +152,7 @@ class RayExecutor:
             threading.Thread(target=_watch, args=(gcs, self._left), daemon=True).start()
         self._running: dict[ray.ObjectRef, Task] = {}
         self._avoided: set[str] = set()
+        self._holders: dict[Place, list[tuple[Any, float]]] = {}  # with the share of each
         self._asked_for = 0
 
     def _start(self, address: str | None, options: dict[str, Any], tries: int) -> Any:
@@ -171,14 +191,22 @@ class RayExecutor:
         kind = self._accelerator
         return [Demand(each.get("CPU", 0), each.get(kind, 0)) for each in self._resources()]
 
-    def _resources(self) -> list[dict[str, float]]:
+    def _nodes(self) -> list[dict[str, Any]]:
         nodes = [node for node in ray.nodes() if node["Alive"]]
-        return [node["Resources"] for node in nodes if node["NodeID"] not in self._avoided]
+        return [node for node in nodes if node["NodeID"] not in self._avoided]
+
+    def _resources(self) -> list[dict[str, float]]:
+        """What each living node offers, without what is held."""
+        found = {node["NodeID"]: dict(node["Resources"]) for node in self._nodes()}
+        for place, holders in self._holders.items():
+            if place.node in found:
+                found[place.node][self._accelerator] -= sum(share for _, share in holders)
+        return list(found.values())
 
     @property
     def _accelerator(self) -> str:
         """What Ray calls the accelerators here: TPU where there are some and no GPUs."""
-        offered = {name for each in self._resources() for name in each}
+        offered = {name for node in self._nodes() for name in node["Resources"]}
         return "TPU" if "TPU" in offered and "GPU" not in offered else "GPU"
 
     def accelerator_bytes(self, share: float) -> int | None:
@@ -271,10 +299,48 @@ class RayExecutor:
             for fault, where in places.items()
         ]
 
-    def avoid(self, node: str) -> bool:
-        """Gives no more work to a node; returns whether there are others that compute."""
-        self._avoided.add(node)
-        return any(each.get("CPU", 0) >= 1 for each in self._resources())
+    def avoid(self, place: Place, demand: Demand) -> bool:
+        """Gives no more work to a node, or to an accelerator; False if there is no other.
+
+        Work on the node's other accelerators goes on. An accelerator of which other work has a part
+        is held in part only: it must be avoided again when that work ends.
+        """
+        if place.accelerator:
+            held = sum(share for _, share in self._holders.get(place, ()))
+            offered = sum(each.get(self._accelerator, 0) for each in self._resources())
+            return offered + held - 1 >= demand.gpus and self._hold(place, demand.gpus)
+        rest = [node["Resources"] for node in self._nodes() if node["NodeID"] != place.node]
+        kind = self._accelerator
+        offers = [Demand(each.get("CPU", 0), each.get(kind, 0)) for each in rest]
+        others = any(offer.holds(demand) for offer in offers)
+        if others:
+            self._avoided.add(place.node)
+        return others
+
+    def readmit(self, place: Place) -> None:
+        """Gives work to a node, or to an accelerator, again."""
+        if not place.accelerator:
+            self._avoided.discard(place.node)
+        for holder, _ in self._holders.pop(place, ()):
+            ray.kill(holder)
+
+    def _hold(self, place: Place, share: float) -> bool:
+        """Takes a share of an accelerator, as soon as Ray gives it; returns whether it did."""
+        options = self.request(Demand(0, share))
+        options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(place.node, soft=False)
+        others = []
+        try:
+            while True:  # Ray gives any that is free: each of the others once, at the most
+                others.append(_Holder.options(**options).remote())
+                found = ray.get(others[-1].place.remote(share), timeout=_HOLD_SECONDS)
+                if found.accelerator == place.accelerator:
+                    self._holders.setdefault(place, []).append((others.pop(), share))
+                    return True
+        except RayError:  # it is somebody else's by now, or the node has gone
+            return False
+        finally:
+            for holder in others:
+                ray.kill(holder)
 
     def submit(self, task: Task) -> None:
         """Hands the task to Ray."""

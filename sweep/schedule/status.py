@@ -115,6 +115,7 @@ class Status(NamedTuple):
         cells: Trials of each method on each data set.
         drivers: Those at work.
         attempts: Those at work.
+        aside: The machines and accelerators that get no more work from them, and why.
         num_failed_attempts: How many there were.
         failures: The latest first.
         time_left: None if nobody works, or nothing has been measured yet.
@@ -130,6 +131,7 @@ class Status(NamedTuple):
     cells: list[Cell]
     drivers: list[Driver]
     attempts: list[Attempt]
+    aside: list[str]
     num_failed_attempts: int
     failures: list[Failure]
     time_left: TimeLeft | None
@@ -204,6 +206,7 @@ class StatusReader:
             read.cells,
             drivers,
             attempts,
+            Control(store, "").aside() if drivers else [],
             read.num_failed_attempts,
             read.failures,
             self._time_left(read, attempts) if drivers else None,
