@@ -332,7 +332,7 @@ class RayExecutor:
         try:
             while True:  # Ray gives any that is free: each of the others once, at the most
                 others.append(_Holder.options(**options).remote())
-                found = ray.get(others[-1].place.remote(share), timeout=_HOLD_SECONDS)
+                found: Any = ray.get(others[-1].place.remote(share), timeout=_HOLD_SECONDS)
                 if found.accelerator == place.accelerator:
                     self._holders.setdefault(place, []).append((others.pop(), share))
                     return True
