@@ -271,23 +271,29 @@ class _Submit:
         for name, what in (
             (
                 "slurm",
-                "one job, or an array of them, that goes back into the queue until all is done",
+                "a job, or an array of jobs, that goes back into the queue until all is done",
             ),
             ("kuberay", "a KubeRay RayJob"),
-            ("ray-job", "a job of a running Ray cluster"),
+            ("ray-job", "a job on a running Ray cluster"),
         ):
             example = f"example: teasel submit {name} mine.yaml --cluster cluster.yaml"
             target = targets.add_parser(name, help=what, description=what, epilog=example)
             add_grids(target, nargs="*")
-            target.add_argument("--cluster", metavar="FILE", help="what to ask of the cluster")
+            target.add_argument("--cluster", metavar="FILE", help="describes the cluster")
             target.add_argument(
-                "--results", metavar="DIR", help="folder or URI (default: FILE's, or results/STUDY)"
+                "--results",
+                metavar="DIR",
+                help="folder or URI (default: as in FILE, else results/STUDY)",
             )
-            target.add_argument("--example", action="store_true", help="print a FILE to start from")
+            target.add_argument("--example", action="store_true", help="print an example of FILE")
             target.add_argument(
                 "--print", action="store_true", help="print what would be submitted"
             )
-            target.add_argument("--dry-run", action="store_true", help="check it, submit nothing")
+            target.add_argument(
+                "--dry-run",
+                action="store_true",
+                help="check the study, here and on the cluster; submit nothing",
+            )
             target.set_defaults(parser=target)
 
     def main(self, arguments: argparse.Namespace) -> int:
@@ -299,7 +305,7 @@ class _Submit:
             return DONE
         if not arguments.grid or not arguments.cluster:
             arguments.parser.error(
-                "GRID and --cluster FILE are needed; --example prints such a file"
+                "expected GRID and --cluster FILE; --example prints an example of FILE"
             )
         said = submit(
             arguments.target,
