@@ -1,4 +1,4 @@
-"""What is to be run elsewhere: a study that was checked here, and where its results go."""
+"""A study that was checked here and is to run on a cluster."""
 
 import os
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from .secrecy import shows_secret
 
 
 class SubmitError(TeaselError):
-    """A study cannot be submitted as asked; says what is in the way."""
+    """A study cannot be submitted; says why."""
 
 
 class Job(NamedTuple):
@@ -24,9 +24,9 @@ class Job(NamedTuple):
         study: The study's name.
         grids: Names of packaged grids, and absolute paths of files.
         sources: Those files.
-        results: A URI, or an absolute path.
+        results: The URI or absolute path of the results folder.
         select: The selection, if there is one.
-        changes: What the grids have otherwise than their files.
+        changes: Values that differ from those in the files, each as in ``training.steps=1000``.
     """
 
     study: str
@@ -37,10 +37,10 @@ class Job(NamedTuple):
     changes: tuple[str, ...] = ()
 
     def arguments(self, folder: str | None = None) -> list[str]:
-        """The arguments of `teasel` that do this job.
+        """The arguments with which `teasel` does this job.
 
         Args:
-            folder: Where `files_to_ship` will lie; by default the grids stay where they are.
+            folder: The folder that will hold `files_to_ship`; by default the grids stay in place.
         """
         grids = list(self.grids)
         if folder is not None:
@@ -50,21 +50,24 @@ class Job(NamedTuple):
         return ["run", *grids, "--results", self.results, *selection, *changes]
 
     def files_to_ship(self) -> dict[str, str]:
-        """The text of the grids that are files, by file name, to be carried to where the job runs.
+        """The texts of the grids that are files, by file name. The job carries them along.
 
         Raises:
-            SubmitError: If two have the same name, or one names a data file relative to itself.
+            SubmitError: If two have the same name, or one gives a data file by a relative path.
         """
-        files = {Path(source.name).name: source.text for source in self.sources}
-        if len(files) < len(self.sources):
-            raise SubmitError("two of the grids have the same file name")
+        files: dict[str, str] = {}
+        for source in self.sources:
+            name = Path(source.name).name
+            if name in files:
+                raise SubmitError(f"two of the grids have the file name {name}: rename one")
+            files[name] = source.text
         for source in self.sources:
             entries = source.value["datasets"]
             for entry in entries if isinstance(entries, list) else [entries]:
                 for key in ("file", "npz"):
                     path = entry.get(key) if isinstance(entry, dict) else None
                     if path and not Path(path).is_absolute():
-                        what = "expected an absolute path, the same here and on every node"
+                        what = "expected an absolute path that is the same here and on every node"
                         raise SubmitError(f"{source.name}: {key}: {path}: {what}")
         return files
 
@@ -83,7 +86,7 @@ def prepare(
     Raises:
         ConfigError: If a grid is wrong.
         SelectionError: If the selection is wrong.
-        SubmitError: If the grids are of several studies, or the URI has a secret in it.
+        SubmitError: If the grids belong to several studies, or the URI contains a secret.
     """
     loaded = [load_grid(name, changes) for name in names]
     studies = sorted({grid.study for grid, _ in loaded})
@@ -94,8 +97,8 @@ def prepare(
     if "://" not in results:
         results = str(Path(os.path.expanduser(results)).absolute())
     elif shows_secret(results):
-        what = "expected no key or password in the URI: scripts and logs show it"
-        raise SubmitError(f"{what}; give it to the machines by their environment")
+        what = "expected no key or password in the URI of the results: scripts and logs show it"
+        raise SubmitError(f"{what}; set it in the environment of the machines")
     packaged = packaged_grids()
     return Job(
         studies[0],

@@ -1,5 +1,6 @@
-"""Kubernetes: a KubeRay RayJob whose head never computes, on workers that come and go."""
+"""Kubernetes: a KubeRay RayJob. Its head computes nothing, and its workers come and go."""
 
+import re
 import shutil
 import subprocess
 from importlib.metadata import version
@@ -15,17 +16,34 @@ from .schema import KubeRay
 
 _FOLDER = "/etc/teasel"
 _SCRIPT = """\
-trap : TERM # the run ends first
+trap : TERM # The run gets the signal too, and ends first.
 {run}
 code=$?
+# KubeRay starts a job that fails again. These failures would only come again.
 case $code in
-1) echo "teasel: some trials failed, and would again: not begun again" ;;
-2) echo "teasel: the run was refused, and would be again: not begun again" ;;
-4) echo "teasel: a bug, which would show again: not begun again" ;;
+1) echo "teasel: some trials failed; a new cluster would not help, so the job ends" ;;
+2) echo "teasel: the run was refused; a new cluster would not help, so the job ends" ;;
+4) echo "teasel: this is a bug; a new cluster would not help, so the job ends" ;;
 *) exit $code ;;
 esac
 """
-"""What the head runs: a failure that another cluster would only repeat is no failure of the job."""
+"""What the head runs."""
+
+_COMMENTS = {
+    "entrypoint": "The head runs the script of the ConfigMap.",
+    "runtimeEnvYAML": "The run gets two minutes to save itself when the job is stopped.",
+    "backoffLimit": "If the head is lost, a new cluster goes on from the results.",
+    "shutdownAfterJobFinishes": "The cluster is removed five minutes after the job has ended.",
+    "authOptions": "The operator makes a token for Ray, and keeps it in a Secret.",
+    "enableInTreeAutoscaling": "Workers come while trials wait, and go when they are idle.",
+    "headGroupSpec": "The head schedules the work and computes nothing.",
+    "lifecycle": "A pod that must stop makes the file TEASEL_LEAVING: its packs save themselves.",
+    "affinity": "The head keeps off spot machines, for the run stops when it is lost.",
+    "volumes": "The script, and the grids that are files.",
+    "workerGroupSpecs": "The workers train and score.",
+    "tolerations": "Workers may use machines that are kept for accelerators or are spot machines.",
+}
+"""What the parts of a RayJob are for, by the key before which it is said, once."""
 
 _LEAVING = "/tmp/teasel-leaving"
 _SPOT_LABELS = {
@@ -34,7 +52,7 @@ _SPOT_LABELS = {
     "karpenter.sh/capacity-type": "spot",
     "kubernetes.azure.com/scalesetpriority": "spot",
 }
-"""How the clouds mark a machine that they may take back."""
+"""The labels of spot machines, which a cloud may take back."""
 
 _STEADY = {
     "nodeSelectorTerms": [
@@ -50,7 +68,34 @@ _STEADY = {
 
 def render(settings: KubeRay, job: Job) -> str:
     """The manifests: a ConfigMap of the script and the grids that are files, and the RayJob."""
-    return yaml.safe_dump_all(manifests(settings, job), sort_keys=False)
+    return _write(manifests(settings, job))
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes a text of several lines as a block."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Writes what stands twice twice."""
+        return True
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
+def _write(objects: list[dict[str, Any]]) -> str:
+    """The objects as YAML, with comments."""
+    *others, job = (
+        yaml.dump(each, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=1000)
+        for each in objects
+    )
+    for key, comment in _COMMENTS.items():
+        job = re.sub(rf"^( *)({key}:)", rf"\1# {comment}\n\1\2", job, count=1, flags=re.MULTILINE)
+    return "---\n".join([*others, job])
 
 
 def manifests(settings: KubeRay, job: Job) -> list[dict[str, Any]]:
@@ -63,20 +108,19 @@ def manifests(settings: KubeRay, job: Job) -> list[dict[str, Any]]:
         what = "expected results at a URI that every pod reaches, as in s3://bucket/folder"
         raise SubmitError(f"{what}, got {job.results}")
     study = job.study.lower().replace("_", "-").replace(".", "-")[:32].rstrip("-")
-    # Of this submission alone: the same study may be submitted again beside what is left of it.
+    # Each submission has its own name: what is left of an earlier one may still be there.
     name = f"teasel-{study}-{token_hex(3)}"
     metadata = {"name": name, "namespace": settings.namespace}
     run = join(["teasel", *job.arguments(_FOLDER), "--grace", str(GRACE_SECONDS)])
-    # A key may not have every character that a file's name has.
+    # A key of a ConfigMap may not have every character that a file's name has.
     names = {"run.sh": "run.sh"} | {f"grid-{n}": name for n, name in enumerate(job.files_to_ship())}
     files = {"run.sh": _SCRIPT.format(run=run)}
     files |= {f"grid-{n}": text for n, text in enumerate(job.files_to_ship().values())}
     spec = {
-        # A file: on its way to the head, a command is parsed by two shells, and quoted for none.
+        # Two shells would parse a longer command on its way to the head, and nobody quotes it.
         "entrypoint": f"sh {_FOLDER}/run.sh",
         "runtimeEnvYAML": yaml.safe_dump({"env_vars": ENVIRONMENT}),
         "submissionMode": "K8sJobMode",
-        # Each retry is a new cluster that goes on from the results folder.
         "backoffLimit": settings.retries,
         "shutdownAfterJobFinishes": True,
         "ttlSecondsAfterFinished": 300,
@@ -99,22 +143,22 @@ def _cluster(settings: KubeRay, files: str, names: dict[str, str]) -> dict[str, 
     worker = _pod(
         "ray-worker", settings, settings.cpus_per_worker, settings.memory_per_worker, accelerator
     )
-    worker["nodeSelector"] = settings.node_selector
-    worker["tolerations"] = [
-        {"key": key, "operator": "Exists", "effect": "NoSchedule"}
-        for key in (*accelerator, *(_SPOT_LABELS if settings.spot else ()))
-    ]
+    if settings.node_selector:
+        worker["nodeSelector"] = settings.node_selector
+    if tolerated := [*accelerator, *(_SPOT_LABELS if settings.spot else ())]:
+        worker["tolerations"] = [
+            {"key": key, "operator": "Exists", "effect": "NoSchedule"} for key in tolerated
+        ]
     items = [{"key": key, "path": path} for key, path in names.items()]
     head["volumes"] = [{"name": "study", "configMap": {"name": files, "items": items}}]
     head["containers"][0]["volumeMounts"] = [{"name": "study", "mountPath": _FOLDER}]
     return {
         "rayVersion": version("ray"),
-        # The operator makes a token, keeps it in a Secret and gives it to every pod.
         "authOptions": {"mode": "token"},
         "enableInTreeAutoscaling": True,
         "autoscalerOptions": {"version": "v2", "idleTimeoutSeconds": 300},
         "headGroupSpec": {
-            # The submitter sits in a pod of its own, so the dashboard must listen beyond the head.
+            # The submitter runs in a pod of its own, so the dashboard must listen to other pods.
             "rayStartParams": {"num-cpus": "0", "num-gpus": "0", "dashboard-host": "0.0.0.0"},
             "template": {"spec": head},
         },
@@ -124,7 +168,7 @@ def _cluster(settings: KubeRay, files: str, names: dict[str, str]) -> dict[str, 
                 "minReplicas": settings.min_workers,
                 "replicas": settings.min_workers,
                 "maxReplicas": settings.workers,
-                "rayStartParams": {"object-store-memory": "134217728"},  # little passes through it
+                "rayStartParams": {"object-store-memory": "134217728"},  # few bytes pass through it
                 "template": {"spec": worker},
             }
         ],
@@ -141,11 +185,12 @@ def _pod(
         "image": settings.image,
         "resources": {"requests": resources, "limits": dict(resources)},
         "env": [{"name": key, "value": value} for key, value in environment.items()],
-        "envFrom": [{"secretRef": {"name": secret}} for secret in settings.secrets],
         "lifecycle": {"preStop": {"exec": {"command": _pre_stop(settings.grace_seconds)}}},
     }
+    if settings.secrets:
+        container["envFrom"] = [{"secretRef": {"name": secret}} for secret in settings.secrets]
     pod: dict[str, Any] = {
-        "restartPolicy": "Never",  # as the autoscaler wants it: a lost pod is replaced
+        "restartPolicy": "Never",  # the autoscaler replaces a pod that is lost
         "terminationGracePeriodSeconds": settings.grace_seconds,
         "containers": [container],
     }
@@ -155,15 +200,16 @@ def _pod(
 
 
 def _pre_stop(grace_seconds: int) -> list[str]:
-    """Before SIGTERM, which ends Ray at once: time for packs to be saved and the run to stop."""
+    """The command that lets packs save themselves before SIGTERM, which ends Ray at once."""
     return ["/bin/sh", "-c", f"touch {_LEAVING} && sleep {grace_seconds - 5}"]
 
 
 def check(settings: KubeRay, job: Job) -> None:
-    """Looks for what a submission needs.
+    """Checks that the job can be submitted.
 
     Raises:
-        SubmitError: If the manifests cannot be made, there is no kubectl, or no right to submit.
+        SubmitError: If the manifests cannot be made, if there is no kubectl, or if you may not
+            submit.
     """
     manifests(settings, job)
     if not shutil.which("kubectl"):
@@ -205,8 +251,7 @@ def submit(settings: KubeRay, job: Job) -> str:
 
 def _create(settings: KubeRay, objects: list[dict[str, Any]], *options: str) -> str:
     command = ["kubectl", "create", *options, "-n", settings.namespace, "-f", "-"]
-    text = yaml.safe_dump_all(objects, sort_keys=False)
-    run = subprocess.run(command, input=text, capture_output=True, text=True)
+    run = subprocess.run(command, input=_write(objects), capture_output=True, text=True)
     if run.returncode:
         raise SubmitError(f"kubectl refuses: {run.stderr.strip()}")
     return run.stdout

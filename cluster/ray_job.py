@@ -1,4 +1,4 @@
-"""A running Ray cluster: a job of it, which brings its grids and, if asked, Teasel along."""
+"""A job on a running Ray cluster. It carries its grids, and Teasel itself if asked."""
 
 import json
 import logging
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
 
 GRACE_SECONDS = 60
-"""How long the workers may take to save themselves."""
+"""The time that workers get to save themselves."""
 
 ENVIRONMENT = {
-    # How long a job that is stopped may take to save itself; Ray's own default is 3.
+    # The time that a job gets to save itself when it is stopped. Ray's default is 3.
     "RAY_JOB_STOP_WAIT_TIME_S": str(2 * GRACE_SECONDS),
-    # The run gives its tasks an environment too: let what both name be no conflict.
+    # The run sets variables for its tasks as well. Ray would refuse a name that both set.
     "RAY_OVERRIDE_JOB_RUNTIME_ENV": "1",
 }
-"""What every job of Ray's gets."""
+"""Environment variables of every job."""
 
 
 def render(settings: RayJob, job: Job) -> str:
-    """The shell commands that submit the job, with the grids it brings along."""
+    """The shell commands that submit the job together with its grids."""
     submission, files = _submission(settings, job), job.files_to_ship()
     lines = ["folder=$(mktemp -d)"] if files else []
     for name, text in files.items():
@@ -54,20 +54,22 @@ def _submission(settings: RayJob, job: Job) -> dict[str, Any]:
 
 
 def check(settings: RayJob, job: Job) -> None:
-    """Looks for what a submission needs.
+    """Checks that the job can be submitted.
 
     Raises:
-        SubmitError: If there is no wheel, or no cluster at the address.
+        SubmitError: If the wheel does not exist, or no cluster answers at the address.
     """
     job.files_to_ship()
     if settings.wheel and not Path(settings.wheel).is_file():
-        raise SubmitError(f"no wheel {settings.wheel}: `python -m build --wheel` makes one in dist")
+        raise SubmitError(f"no wheel {settings.wheel}: `pyproject-build --wheel` makes one in dist")
     _client(settings)
 
 
 def rehearse(settings: RayJob, job: Job) -> str:
-    """Says that the cluster answers: Ray has no rehearsal of its own."""
-    return f"{settings.address} answers, and would be given:\n{render(settings, job)}"
+    """The commands that would submit the job. Ray cannot check a job without running it."""
+    return (
+        f"{settings.address} answers. These commands would submit the job:\n{render(settings, job)}"
+    )
 
 
 def submit(settings: RayJob, job: Job) -> str:
@@ -95,7 +97,7 @@ def _client(settings: RayJob) -> "JobSubmissionClient":
     from ray.exceptions import RayError
     from ray.job_submission import JobSubmissionClient
 
-    # What it would log is said by the error, or by us.
+    # The error says what Ray would log.
     logging.getLogger("ray.dashboard.modules.dashboard_sdk").setLevel(logging.ERROR)
     try:
         return JobSubmissionClient(settings.address)

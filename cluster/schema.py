@@ -1,4 +1,4 @@
-"""The shape of a cluster file: which keys it may have for each kind of cluster."""
+"""The keys that a cluster file may have, for each kind of cluster."""
 
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -12,7 +12,7 @@ from .secrecy import is_secret, shows_secret
 
 
 def _no_secret(instead: str) -> AfterValidator:
-    """Refuses a line, or variables by name, that would show a secret; `instead` is what to do."""
+    """A check that refuses secrets, in a line or in variables; `instead` says what to do."""
 
     def check(value: Any) -> Any:
         for name, text in value.items() if isinstance(value, dict) else [("", value)]:
@@ -29,13 +29,13 @@ def _no_secret(instead: str) -> AfterValidator:
 Line = Annotated[str, Field(pattern=r"^[^\n]+$")]
 Memory = Annotated[str, Field(pattern=r"^\d+(Mi|Gi|Ti)$")]
 Inherited = _no_secret("set it in the shell that submits, whose environment the job inherits")
-OnNodes = _no_secret("give it to the machines by the environment they are started with")
+OnNodes = _no_secret("set it in the environment in which the machines are started")
 ByName = _no_secret("put it into a Kubernetes Secret, and name that under 'secrets'")
 Option = Annotated[str, Field(pattern=r"^--[a-z][^\n]*$"), Inherited]
 
 
 class Cluster(Strict):
-    """What every kind of cluster may say: where results go, unless the command line does."""
+    """The keys of every kind of cluster: the results folder, unless the command line names it."""
 
     results: Annotated[str, Field(pattern=r"^(/|~/|[a-z0-9]+://)[^\n]+$"), OnNodes] | None = None
 
@@ -47,7 +47,7 @@ def _check_nodes(array: int | None, info: ValidationInfo) -> int | None:
 
 
 def _check_warning(seconds: int, info: ValidationInfo) -> int:
-    if seconds + 300 > 3600 * info.data.get("hours", 1e9):  # else it would do nothing but restart
+    if seconds + 300 > 3600 * info.data.get("hours", 1e9):  # else the job would only restart
         what = "the warning must come five minutes after the start or later: raise 'hours'"
         raise PydanticCustomError("late", what)
     return seconds
@@ -116,7 +116,7 @@ def load_cluster(path: str, shape: type[Shape]) -> Shape:
     """The settings of a cluster file.
 
     Raises:
-        ConfigError: With every fault of the file, each as ``file:line:column: what``.
+        ConfigError: If the file has mistakes; names each as ``file:line:column: what``.
     """
     source = read_yaml_file(path)
     try:

@@ -1,4 +1,4 @@
-"""What must not stand in a script, a manifest or a log: too many people read those."""
+"""Recognises secrets, which scripts, manifests and logs would show to others."""
 
 import re
 
@@ -7,12 +7,12 @@ _WORDS = re.compile(
 )
 _ELSEWHERE = re.compile(r"(?i)_(file|path|dir)$")
 _GIVEN = re.compile(r"([\w-]+)=(?![\"']?[$`])(?=[\"']?[^\s\"'&;])")
-# A secret may have slashes in it, what follows a port is a path; and tokens go as long users.
+# A secret may contain slashes. A path follows a port. A long user name is a token.
 _USER = re.compile(r"://[^/\s@]*:(?!\d{2,5}/)[^\s@]*@|https?://[^/\s@]{20,}@")
 
 
 def is_secret(name: str) -> bool:
-    """Whether a variable of this name holds a secret, word by word; where one lies is none.
+    """Whether a variable of this name holds a secret; the path of one does not count.
 
     >>> [is_secret(name) for name in ("AWS_SECRET_ACCESS_KEY", "MONKEY_PATCH", "RAY_TOKEN_PATH")]
     [True, False, False]
@@ -21,7 +21,7 @@ def is_secret(name: str) -> bool:
 
 
 def shows_secret(text: str) -> bool:
-    """Whether a URI or a line of a shell has a secret in it; one it looks up elsewhere is none.
+    """Whether a URI or a shell command contains a secret; one that it looks up does not count.
 
     >>> [shows_secret(text) for text in ("s3://key:secret@bucket", "s3://bucket/a@b")]
     [True, False]

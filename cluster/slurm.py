@@ -1,4 +1,4 @@
-"""Slurm: one job with a Ray of its own, or an array of them; back in the queue until done."""
+"""Slurm: a job that starts a Ray of its own, or an array of such jobs."""
 
 import logging
 import math
@@ -18,14 +18,14 @@ logger = logging.getLogger("teasel")
 
 
 def render(settings: Slurm, job: Job) -> str:
-    """The sbatch script: what it asks for, what it runs, then the fixed part, ``slurm.sh``."""
+    """The script for sbatch: options, variables, and the fixed part, ``slurm.sh``."""
     command = ["teasel", *job.arguments(), "--grace", str(settings.warning_seconds - 30)]
     shard = '"$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT"'
     container = ["apptainer", "exec", "--nv", settings.container] if settings.container else []
     lines = [
         "#!/bin/bash",
         *(f"#SBATCH {option}" for option in _options(settings, job)),
-        # Where teasel and ray are; a line of the setup or a container may know better.
+        # The folder of teasel and ray. A line of the setup, or a container, may choose another.
         f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH",
         "warned=",
         "trap warned=yes TERM",
@@ -68,10 +68,10 @@ def _options(settings: Slurm, job: Job) -> list[str]:
 
 
 def check(settings: Slurm, job: Job) -> None:
-    """Looks for what a submission needs.
+    """Checks that the job can be submitted.
 
     Raises:
-        SubmitError: If there is no Slurm here, or no such partition, or none for so many hours.
+        SubmitError: If Slurm is not installed, or has no such partition, or limits its hours more.
     """
     if not shutil.which("sbatch"):
         raise SubmitError("no sbatch on the path: submit on a login node, or use --print")
@@ -86,17 +86,17 @@ def check(settings: Slurm, job: Job) -> None:
     longest = max(limits[partition] for partition in named)
     if settings.hours > longest:
         raise SubmitError(
-            f"hours: {settings.hours:g}, but a job in partition {settings.partition} may take "
-            f"{longest:g} at most; a shorter job goes back into the queue until the study is done"
+            f"hours: {settings.hours:g}, but partition {settings.partition} allows {longest:g} at "
+            "most: ask for fewer; the job goes back into the queue until the study is done"
         )
     if re.match(r"/(tmp|var/tmp|dev/shm)/", job.results):
         logger.warning(
-            "%s is probably this machine's own: every node must see the results", job.results
+            "%s is probably local to this machine, but every node must see the results", job.results
         )
 
 
 def _hours(limit: str) -> float:
-    """A time limit of Slurm's in hours; one that is not known counts as none.
+    """A time limit of Slurm in hours; infinite if the text is not a time.
 
     >>> _hours("1-12:30:00"), _hours("30:00"), _hours("infinite")
     (36.5, 0.5, inf)
@@ -109,7 +109,7 @@ def _hours(limit: str) -> float:
 
 
 def rehearse(settings: Slurm, job: Job) -> str:
-    """What Slurm would do with the job, without submitting it.
+    """What Slurm says about the job, without submitting it.
 
     Raises:
         SubmitError: If Slurm would refuse it.

@@ -1,7 +1,7 @@
-# A Ray of this job's own by srun, its head on the first node and the driver beside it.
+# Starts a Ray of this job's own with srun. The head and the driver run on the first node.
 set -u
 
-# The address of this node, as the other nodes reach it.
+# The address at which other nodes reach this node.
 address() {
     local found
     if [[ -n $interface ]]; then
@@ -9,7 +9,7 @@ address() {
     else
         found=$(scontrol show --oneliner node "$SLURMD_NODENAME" | grep -o 'NodeAddr=[^ ]*')
         found=$(getent ahostsv4 "${found#*=}" | awk 'NR == 1 {print $1}')
-        # Debian's /etc/hosts names the machine itself so: nobody else reaches that.
+        # Debian's /etc/hosts gives a machine this address, which no other machine reaches.
         [[ $found == 127.0.1.1 ]] && found=$(hostname -I | awk '{print $1}')
     fi
     echo "$found"
@@ -17,12 +17,12 @@ address() {
 
 listening() { (exec 3<>"/dev/tcp/$head/$port") 2>/dev/null; }
 
-# What srun runs on every node. The temporary folder is short: a socket's path ends at 107 characters.
+# Runs on every node. The folder's path is short, for a socket's path has 107 characters at most.
 ray_node() {
     local options
     folder=$(mktemp -d "/tmp/teasel-$SLURM_JOB_ID-XXXXXX")
     trap 'rm -rf "$folder"' EXIT
-    trap : TERM # Ray ends first
+    trap : TERM # Ray gets the signal too, and ends first.
     options=(
         --temp-dir "$folder" --node-ip-address "$(address)" --dashboard-agent-listen-port 0
         --num-cpus "$SLURM_CPUS_ON_NODE" --num-gpus "${SLURM_GPUS_ON_NODE:-0}"
@@ -47,14 +47,14 @@ fi
 port=$((20000 + SLURM_JOB_ID % 4000 * 3))
 while listening; do port=$((port + 3)); done
 
-# The token lives in the environment of this job's processes and nowhere else.
+# Only the environment of this job's processes contains the token.
 RAY_AUTH_TOKEN=$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN interface head port
-# When Ray is asked to end there is nothing left to wait for.
+# Ray need not wait when it is asked to end: nothing runs then.
 export RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S=0
 
-# Where Ray ends on one node, the others go on. If the node itself is lost, Slurm takes the whole job
-# back into the queue: told to keep it (--no-kill), it would keep it without this script, too.
+# If Ray ends on one node, the other nodes continue. If a node is lost, Slurm puts the whole job back
+# into the queue. With --no-kill it would keep the job even after the node of this script is lost.
 srun --export=ALL --kill-on-bad-exit=0 --cpu-bind=none \
     --nodes="$SLURM_JOB_NUM_NODES" --ntasks-per-node=1 --cpus-per-task="$SLURM_CPUS_PER_TASK" \
     bash -c "$(declare -p container); $(declare -f address listening ray_node); ray_node" &
@@ -65,35 +65,35 @@ drive() {
 }
 drive &
 driver=$!
-# Once: warned again, the driver would stop without saving.
+# The driver gets one warning only: at the second one it would stop without saving.
 trap 'warned=yes; kill -TERM "$driver" 2>/dev/null; trap : TERM' TERM
 [[ -n $warned ]] && kill -TERM "$driver"
 while kill -0 "$driver" 2>/dev/null && kill -0 "$ray" 2>/dev/null; do
     sleep 1 &
-    wait $! # which a warning interrupts
+    wait $! # A warning interrupts this, but not a sleep in the foreground.
 done
 kill -KILL "$driver" 2>/dev/null
 wait "$driver"
 code=$?
-# A driver that has lost the head of its Ray ends with 1 or 3, one that was killed here with 137.
+# The driver ends with 1 or 3 if it has lost Ray's head, and with 137 if it was killed above.
 if ((code == 1 || code == 3 || code == 137)) && [[ -z $warned ]] && ! listening; then
     echo "teasel: Ray has ended before the study" >&2
-    # In the first ten minutes, before anything is saved, it would only do so again.
+    # In the first ten minutes nothing is saved yet, and the same would probably happen again.
     code=$((SECONDS > 600 ? 3 : 1))
 fi
 
-# Of an array, the last job has the number of the whole.
+# The last job of an array has the number of the array, so each is named by array and task.
 job=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}
 job=${job:-$SLURM_JOB_ID}
 
-# This asks the nodes' Ray to end; what srun sends when it is killed leaves no time for that.
+# Asks Ray to end on all nodes. If srun were killed at once, Ray would have no time for that.
 scancel --quiet --signal=TERM "$job"
 timeout 20 tail --pid="$ray" --follow /dev/null
 kill "$ray" 2>/dev/null
 wait "$ray"
 
-# Interrupted, with work left; 143 if it was too early to say so. A job that somebody cancels is no
-# longer RUNNING, and stays away.
+# The run was interrupted and has work left (3), or was ended before it could say so (143). A job that
+# somebody has cancelled is not RUNNING, and does not go back.
 if ((code == 3 || code == 143)) && [[ $(squeue --noheader --jobs "$job" --format %T) == RUNNING ]]; then
     echo "teasel: back into the queue"
     scontrol requeue "$job"

@@ -1,4 +1,4 @@
-"""A study, checked here, to be run by a cluster."""
+"""Submits a study to a cluster, once it has been checked here."""
 
 from collections.abc import Sequence
 from importlib import resources
@@ -11,7 +11,7 @@ from .schema import Cluster, KubeRay, RayJob, Slurm, load_cluster
 
 
 class Target(NamedTuple):
-    """A kind of cluster: what its file says, and the module that renders, checks and submits."""
+    """A kind of cluster: the keys of its file, and the module that submits to it."""
 
     shape: type[Cluster]
     module: ModuleType
@@ -34,23 +34,23 @@ def submit(
     dry_run: bool = False,
     changes: Sequence[str] = (),
 ) -> str:
-    """Submits a study, or only renders or checks it, and returns what there is to say.
+    """Submits a study, or only renders or checks it, and returns the text to show.
 
     Args:
         target: A key of `TARGETS`.
         names: Packaged grids, or YAML files, of one study.
         cluster: The file that describes the cluster.
-        results: Folder or URI; by default that of the cluster's file, else ``results/<study>``
-            below the current folder.
+        results: Folder or URI; by default the one in the cluster's file, else ``results/<study>``
+            in the current folder.
         select: Only the trials that meet these conditions.
-        show: Render what would be submitted, and no more.
-        dry_run: Check it, here and by the cluster, and no more.
+        show: Only render what would be submitted.
+        dry_run: Only check it, here and on the cluster.
         changes: Other values in the grids, each as in ``training.steps=1000``.
 
     Raises:
         ConfigError: If a grid or the cluster's file is wrong.
         SelectionError: If the selection is wrong.
-        SubmitError: If something is missing here, or the cluster refuses.
+        SubmitError: If something is missing here, or the cluster refuses the study.
     """
     shape, module = TARGETS[target]
     settings = load_cluster(cluster, shape)

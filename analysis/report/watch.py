@@ -166,7 +166,7 @@ class Watched:
         facts: dict[str, Any] = to_json(status)
         return facts | {
             "line": f"{summarise(status)}{left}.",
-            "trouble": " ".join(status.damaged),
+            "trouble": " ".join([*status.damaged, *(f"Set aside: {it}." for it in status.aside)]),
             "share": ended / max(1, status.num_trials),
             "labels": {name: names.label(name) for name in known},
             "drivers": [str(driver) for driver in status.drivers],

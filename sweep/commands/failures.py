@@ -1,6 +1,7 @@
 """`teasel failures`: lists what failed, grouped by exception, from a folder's files alone."""
 
 import argparse
+from collections import Counter
 
 from ..store.results import Results
 from ..study.remaining import undefined_scores
@@ -9,6 +10,7 @@ from ..work.attempt import describe, without_attempt
 from .command_line import DONE, Report, add_json, add_results
 from .status import describe_undefined
 
+_MOST_PLACES = 5
 _OF_LAST = ("at", "trial_ids", "log", "traceback")
 
 
@@ -50,6 +52,12 @@ def print_failures(uri: str, as_json: bool = False) -> None:
         report.add(f"{len(rows)} x {kind}, {cause}: {exception}")
         log = f", {last['log']}" if last["log"] else ""
         report.add(f"  last at {last['at']}, trials {', '.join(last['trial_ids'])}{log}")
+        places = Counter(row["place"] for row in rows if row["place"])
+        attempts[-1]["places"] = dict(places.most_common())
+        if places:
+            most = [f"{place} ({num})" for place, num in places.most_common(_MOST_PLACES)]
+            more = f" and {len(places) - len(most)} more" if len(places) > len(most) else ""
+            report.add(f"  on {'; '.join(most)}{more}")
         for line in last["traceback"].splitlines():
             report.add(f"  | {line}")
     trials = results.table("trials", ["trial_id", "status", "error", "dataset", "method", "seed"])

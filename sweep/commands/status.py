@@ -117,6 +117,7 @@ def summarise(status: Status) -> str:
         words.append(f"{training:,} training, {scoring:,} being scored")
     if status.num_failed_attempts:
         words.append(format_count(status.num_failed_attempts, "failed attempt"))
+    words += [f"set aside: {'; '.join(status.aside)}"] if status.aside else []
     words += [] if status.drivers or status.is_done else ["no driver is at work"]
     return ", ".join(words)
 
@@ -141,6 +142,7 @@ def describe_status(status: Status) -> list[str]:
     for host, attempts in groupby(sorted(status.attempts, key=_host), _host):
         lines += [f"  on {host}:"] if host else []
         lines += [f"  {'  ' if host else ''}{attempt}" for attempt in attempts]
+    lines += [f"  set aside: {line}" for line in status.aside]
     if status.time_left:
         lines.append(f"  {describe_time_left(status.time_left)}")
     if status.num_failed_attempts:

@@ -82,8 +82,8 @@ def _spread(value: Any) -> Any:
         forms = "{log: [1, 100], num: 5} or {linear: [0, 1], num: 3}"
         raise _fault(
             "axis",
-            f"expected a value, a list, or a mapping such as {forms} (the ends of log are above "
-            f"0), got {value!r}",
+            f"expected a value, a list, or a mapping such as {forms} (with log, both ends "
+            f"above 0), got {value!r}",
         )
     spread = np.geomspace if kind == "log" else np.linspace
     places = spread(numbers[0], numbers[1], cast(int, num))

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from ..store.store import Store
 from ..work.attempt import Outcome, not_shared
-from ..work.tasks import Demand, Task
+from ..work.tasks import Demand, Place, Task
 
 
 class Executor(Protocol):
@@ -27,8 +27,15 @@ class Executor(Protocol):
         """Tells a cluster that can grow how many trials wait for a machine."""
         ...
 
-    def avoid(self, node: str) -> bool:
-        """Stops giving work to a machine; returns whether there are others."""
+    def avoid(self, place: Place, demand: Demand) -> bool:
+        """Gives no more work to a place, and returns True; False if there is no other.
+
+        `demand` is that of the attempt that has failed there.
+        """
+        ...
+
+    def readmit(self, place: Place) -> None:
+        """Gives work to a place again."""
         ...
 
     def submit(self, task: Task) -> None:

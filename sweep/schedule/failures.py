@@ -16,7 +16,7 @@ from ..study.packing import PackedTrials
 from ..trials.trial import Trial
 from ..work.attempt import Failure, without_attempt
 from ..work.machine import ClusterError
-from ..work.tasks import Task, TrainPack
+from ..work.tasks import NOWHERE, Place, Task, TrainPack
 from .retries import Decision, Retries
 from .states import TrialStates
 
@@ -44,10 +44,10 @@ class Failures:
         self._clock = clock
         self._said: set[str] = set()
 
-    def take(self, task: Task, failure: Failure, others: bool = False) -> None:
-        """Records the failure, and queues the unfinished work of the attempt.
+    def take(self, task: Task, failure: Failure, place: Place, is_places: bool = False) -> None:
+        """Writes down what went wrong, and queues what the attempt left undone.
 
-        If the machine is at fault, `others` says whether there are other machines.
+        `is_places` says that the place is to blame, and that there are others.
 
         Raises:
             StoreError: If the results folder cannot be written, so that later attempts would fail.
@@ -56,15 +56,17 @@ class Failures:
         if failure.cause in ("cluster", "machine"):
             check_writable(self._results)  # else the folder has gone, and that is all
         self._say_once(task, failure)
-        if failure.cause == "cluster" or (failure.cause == "machine" and not others):
-            self._write(task, failure)
+        if failure.cause == "cluster" or (failure.cause == "machine" and not is_places):
+            self._write(task, failure, place)
             raise ClusterError(failure.message)
         if failure.cause == "full" or (failure.cause == "store" and self._store_refuses(task)):
-            self._write(task, failure)
+            self._write(task, failure, place)
             raise StoreError(failure.message)
         left = self._take_committed(task)
         known = failure
-        if failure.cause == "store":  # for a moment, or only there
+        if is_places:
+            known = replace(failure, cause="machine")
+        elif failure.cause == "store":  # for a moment, or only there
             known = replace(failure, cause="lost")
         decision = Decision([], [])
         if left and isinstance(task, TrainPack):
@@ -72,11 +74,11 @@ class Failures:
         elif left:
             decision = self._score_again(task, left, known)
         self._states.give_up(decision.failed)
-        self._write(task, failure, decision.failed)
+        self._write(task, failure, place, decision.failed)
         stopped = self._states.give_up_program(task.kind, task.program) if decision.stop else []
         if stopped:
             reason = Failure("stopped", f"its program raised too often: {failure}")
-            self._write(replace(task, trials=tuple(stopped)), reason, stopped)
+            self._write(replace(task, trials=tuple(stopped)), reason, NOWHERE, stopped)
 
     def _say_once(self, task: Task, failure: Failure) -> None:
         """Logs the first failure of each kind at once; numbers do not distinguish kinds."""
@@ -142,7 +144,9 @@ class Failures:
         self._states.queue_scoring(trial for pack in decision.packs for trial in pack.trials)
         return decision
 
-    def _write(self, task: Task, failure: Failure, given_up: Sequence[Trial] = ()) -> None:
+    def _write(
+        self, task: Task, failure: Failure, place: Place, given_up: Sequence[Trial] = ()
+    ) -> None:
         log = f"logs/{task.attempt_id}.log"
         row = FailureRow(
             pack_id=task.pack_id,
@@ -153,6 +157,7 @@ class Failures:
             **vars(failure),
             log=log if self._results.store.exists(log) else None,
             at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            place=str(place) or None,
             given_up=[trial.trial_id for trial in given_up],
         )
         self._results.add("failures", task.attempt_id, [row])

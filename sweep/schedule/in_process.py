@@ -5,7 +5,7 @@ from collections import deque
 
 from ..store.store import Store
 from ..work.attempt import Outcome, carry_out
-from ..work.tasks import Demand, Task
+from ..work.tasks import Demand, Place, Task
 
 
 class InProcess:
@@ -29,9 +29,12 @@ class InProcess:
     def grow(self, num_waiting: int) -> None:
         """Does nothing, because one process cannot grow."""
 
-    def avoid(self, node: str) -> bool:
-        """Returns that there is no other machine."""
+    def avoid(self, place: Place, demand: Demand) -> bool:
+        """There is no other machine."""
         return False
+
+    def readmit(self, place: Place) -> None:
+        """Does nothing: the only machine is never avoided."""
 
     def submit(self, task: Task) -> None:
         """Adds the task to the end of the queue."""

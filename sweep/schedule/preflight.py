@@ -1,4 +1,4 @@
-"""Where the look before a run is taken: here, in a child process, or on a cluster's nodes."""
+"""Checks methods and data sets before a run: here, in a child process, or on a cluster's nodes."""
 
 import json
 import os
@@ -19,15 +19,15 @@ _CHILD = (
 def look_before(
     left: Remaining, find: Callable[[Look], list[str]] | None = None, open_data: bool = True
 ) -> None:
-    """Makes sure that the methods and the data sets that are left can be used at all.
+    """Makes sure that the methods and the data sets that are left can be used.
 
     Args:
-        left: What is to be done.
-        find: Who looks; by default a process of its own, which can take no accelerator.
-        open_data: Whether data sets of the user's own are opened, which may prepare them.
+        left: What is left to do.
+        find: The function that looks; by default one in a process that uses no accelerator.
+        open_data: Whether to open data sets of the user's own, which may prepare them.
 
     Raises:
-        PreflightError: If something cannot be used; names all of it.
+        PreflightError: If something cannot be used; names everything that cannot.
     """
     untrained, unscored = ([t for t, _ in group] for group in (left.untrained, left.unscored))
     look = what_to_look_at(untrained, unscored, open_data)
@@ -41,7 +41,7 @@ def look_before(
 
 
 def find_faults_in_a_child(look: Look) -> list[str]:
-    """What `find_faults` says in a process that can take no accelerator."""
+    """What `find_faults` says in a process that uses no accelerator."""
     run = subprocess.run(
         [sys.executable, "-P", "-c", _CHILD],
         input=pickle.dumps(sys.path) + pickle.dumps(look),
@@ -52,5 +52,5 @@ def find_faults_in_a_child(look: Look) -> list[str]:
         return json.loads(run.stdout)
     except ValueError:
         tail = run.stderr.decode(errors="replace").strip()[-2000:]
-        what = f"the process that looks at methods and data sets ended with {run.returncode}"
+        what = f"the process that checks methods and data sets ended with {run.returncode}"
         return [f"{what}:\n{tail}"]

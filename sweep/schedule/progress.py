@@ -25,6 +25,7 @@ class Snapshot(NamedTuple):
         scoring: Trials being scored.
         progress: Trials finished, counting unfinished ones by the share of their work that is done,
             and without failed ones.
+        aside: The machines and accelerators that get no more work.
         saving: Whether running attempts have been requested to save and stop.
         stranded: Whether there is no machine to work on.
     """
@@ -35,6 +36,7 @@ class Snapshot(NamedTuple):
     training: int
     scoring: int
     progress: float
+    aside: tuple[str, ...] = ()
     saving: bool = False
     stranded: bool = False
 
@@ -102,6 +104,9 @@ class Progress:
         elif snapshot.stranded:
             words.append("waiting for a machine")
         words.append(f"{snapshot.failed} failed")
+        if snapshot.aside:
+            more = f" and {len(snapshot.aside) - 2} more" if len(snapshot.aside) > 2 else ""
+            words.append(f"set aside: {' and '.join(snapshot.aside[:2])}{more}")
         elapsed = time.monotonic() - self._began
         gained = snapshot.progress - (self._first or 0.0)
         words.append(f"{duration(elapsed)} gone")

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import pickle
+import platform
 import re
 import secrets
 import shutil
@@ -31,7 +32,7 @@ from ..work.machine import (
     release_cpus,
     shared_environment,
 )
-from ..work.tasks import Demand, Task
+from ..work.tasks import Demand, Place, Task
 from .drivers import process_namespace
 from .guarded import guard
 
@@ -43,18 +44,19 @@ _LOG = logging.getLogger("teasel")
 _PATIENCE_SECONDS = 5.0  # for an address to answer
 _SILENT_SECONDS = 30.0  # less than the minute after which Ray ends the process
 _OWNER = "teasel"
-"""The file of a folder of Ray's that says which process it is of."""
+"""The file in a folder of Ray that names the process to which the folder belongs."""
 
-_STARTS = 3  # of a Ray of our own, before it is given up
+_STARTS = 3  # tries to start a Ray of our own
 _SLOW = re.compile(r"timed out|took too long|failed to (?:start|connect)|no leader", re.IGNORECASE)
-"""What Ray says where its own processes were slower than it waits."""
+"""Messages of Ray that say that its own processes started too slowly."""
 
+_HOLD_SECONDS = 30.0  # for a process of Ray to start on an accelerator that is free
 _START_SECONDS = 180.0  # for JAX to start on an accelerator, from a slow file system
-_OBJECT_STORE_BYTES = 128 * 2**20  # what passes through it is small: rows go to the results folder
+_OBJECT_STORE_BYTES = 128 * 2**20  # enough for tasks: rows go to the results folder
 
 
-# A fresh process each time (JAX keeps its memory, and its affinity must be set before it is
-# imported), and no retries by Ray: it keeps no record of attempts. `max_calls` counts only here.
+# Each attempt gets a fresh process: JAX keeps its memory, and needs its affinity before it is
+# imported. Ray does not retry, for it keeps no record of attempts. It reads `max_calls` only here.
 @ray.remote(max_calls=1, max_retries=0)
 def _attempt(task: Task) -> Outcome:
     try:
@@ -66,7 +68,24 @@ def _attempt(task: Task) -> Outcome:
         outcome = Outcome(task, failure=Failure.of("machine", error))
     finally:
         release_cpus()
-    return replace(outcome, node=ray.get_runtime_context().get_node_id())
+    return replace(outcome, place=_here(task.demand.gpus))
+
+
+def _here(gpus: float) -> Place:
+    """The node of this process, and the accelerator that it got if it asked for one."""
+    context = ray.get_runtime_context()
+    given = context.get_accelerator_ids() if gpus else {}
+    names = [f"{kind} {number}" for kind, numbers in given.items() for number in numbers]
+    return Place(context.get_node_id(), platform.node(), ", ".join(names))
+
+
+@ray.remote
+class _Holder:
+    """Keeps an accelerator busy. Ray cannot be asked to leave out a certain one."""
+
+    def place(self, gpus: float) -> Place:
+        """The accelerator that it got."""
+        return _here(gpus)
 
 
 @ray.remote(max_calls=1, max_retries=0)
@@ -86,7 +105,7 @@ def _sees(store: Store, name: str) -> bool:
 @ray.remote(max_calls=1, max_retries=3)
 def _faults(look: bytes) -> list[str]:
     prepare(cpus=1, gpus=0)
-    from ..work.preflight import find_faults  # imports JAX, as what is pickled does
+    from ..work.preflight import find_faults  # imports JAX, and so does unpickling
 
     return find_faults(pickle.loads(look))
 
@@ -115,11 +134,11 @@ class RayExecutor:
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         options: dict[str, Any] = {} if address else {"object_store_memory": _OBJECT_STORE_BYTES}
         self._folder: Path | None = None
-        # Ray's processes would end by a signal to all of a terminal, with what is to be saved.
+        # A signal to all processes of a terminal would end Ray's, before anything is saved.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGQUIT})
         try:
             context = self._start(address, options, _STARTS)
-        except (Exception, SystemExit) as error:  # whatever it is, there is no Ray
+        except (Exception, SystemExit) as error:  # there is no Ray, for whatever reason
             self._remove_folder()
             where = f"at {address}" if address else "on this machine"
             raise ClusterError(f"no Ray {where}: {error}{_advise(str(error))}") from error
@@ -133,10 +152,11 @@ class RayExecutor:
             threading.Thread(target=_watch, args=(gcs, self._left), daemon=True).start()
         self._running: dict[ray.ObjectRef, Task] = {}
         self._avoided: set[str] = set()
+        self._holders: dict[Place, list[tuple[Any, float]]] = {}  # with the share of each
         self._asked_for = 0
 
     def _start(self, address: str | None, options: dict[str, Any], tries: int) -> Any:
-        """Connects to Ray, or starts one, again where a busy machine was too slow for it."""
+        """Connects to Ray, or starts it; tries again if a busy machine was too slow."""
         if not address:
             _keep_token()
             self._folder = _make_folder()
@@ -171,24 +191,32 @@ class RayExecutor:
         kind = self._accelerator
         return [Demand(each.get("CPU", 0), each.get(kind, 0)) for each in self._resources()]
 
-    def _resources(self) -> list[dict[str, float]]:
+    def _nodes(self) -> list[dict[str, Any]]:
         nodes = [node for node in ray.nodes() if node["Alive"]]
-        return [node["Resources"] for node in nodes if node["NodeID"] not in self._avoided]
+        return [node for node in nodes if node["NodeID"] not in self._avoided]
+
+    def _resources(self) -> list[dict[str, float]]:
+        """The resources of each living node, without held accelerators."""
+        found = {node["NodeID"]: dict(node["Resources"]) for node in self._nodes()}
+        for place, holders in self._holders.items():
+            if place.node in found:
+                found[place.node][self._accelerator] -= sum(share for _, share in holders)
+        return list(found.values())
 
     @property
     def _accelerator(self) -> str:
-        """What Ray calls the accelerators here: TPU where there are some and no GPUs."""
-        offered = {name for each in self._resources() for name in each}
+        """Ray's name for the accelerators here: TPU if there are TPUs and no GPUs."""
+        offered = {name for node in self._nodes() for name in node["Resources"]}
         return "TPU" if "TPU" in offered and "GPU" not in offered else "GPU"
 
     def accelerator_bytes(self, share: float) -> int | None:
         """The memory of a share of one accelerator, as JAX sees it on some node that has one.
 
-        Waits for as long as all are at others' work.
+        Waits while all accelerators are busy with the work of others.
 
         Raises:
-            ClusterError: If none can say, or one that is free not in a few minutes; or if the
-                accelerators cannot be shared.
+            ClusterError: If no node answers within a few minutes, or if the accelerators cannot be
+                shared.
         """
         while any(machine.gpus for machine in self.machines()):
             if self._accelerator == "TPU" and share < 1:
@@ -209,15 +237,15 @@ class RayExecutor:
             raise ClusterError(f"no node tells the memory of its accelerator: {why}") from error
 
     def request(self, demand: Demand) -> dict[str, Any]:
-        """The options of Ray that ask for what a task needs."""
+        """Ray's options that ask for the resources a task needs."""
         if demand.gpus and self._accelerator == "TPU":
             return {"num_cpus": demand.cpus, "resources": {"TPU": demand.gpus}}
         return {"num_cpus": demand.cpus, "num_gpus": demand.gpus}
 
     def grow(self, num_waiting: int) -> None:
-        """Asks the autoscaler, where there is one, for twice the slots while trials wait.
+        """Asks the autoscaler, if there is one, for twice the slots while trials wait.
 
-        It sees only what was submitted, and no more is than fits; so it must be told.
+        The autoscaler sees only submitted tasks, and no more are submitted than fit.
         """
         machines = self.machines()
         accelerated = any(machine.gpus for machine in machines)
@@ -229,7 +257,7 @@ class RayExecutor:
             self._asked_for = wanted
 
     def blind_to(self, store: Store, name: str) -> list[str]:
-        """The nodes, by name, that do not see a file of a store; an object store all see."""
+        """The names of nodes that do not see a file of a store. All see an object store."""
         nodes = [node for node in ray.nodes() if node["Alive"]]
         if not store.local or len(nodes) == 1:
             return []
@@ -246,7 +274,7 @@ class RayExecutor:
         return blind
 
     def find_faults(self, look: "Look") -> list[str]:
-        """What `find_faults` says on each node that computes, or on the first that comes."""
+        """What `find_faults` says on each node with CPUs, or on the first that comes."""
         nodes = [
             node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1
         ]
@@ -255,7 +283,7 @@ class RayExecutor:
             (
                 f" (on {node['NodeManagerHostname']})",
                 _faults.options(
-                    num_cpus=0,  # beside what runs there
+                    num_cpus=0,  # it need not wait for tasks that run there
                     scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False),
                 ).remote(pickled),
             )
@@ -271,10 +299,48 @@ class RayExecutor:
             for fault, where in places.items()
         ]
 
-    def avoid(self, node: str) -> bool:
-        """Gives no more work to a node; returns whether there are others that compute."""
-        self._avoided.add(node)
-        return any(each.get("CPU", 0) >= 1 for each in self._resources())
+    def avoid(self, place: Place, demand: Demand) -> bool:
+        """Gives no more work to a node, or to an accelerator; False if there is no other.
+
+        The node's other accelerators go on. If another attempt uses a share of the accelerator,
+        only the free share is held. Call this again when that attempt has ended.
+        """
+        if place.accelerator:
+            held = sum(share for _, share in self._holders.get(place, ()))
+            offered = sum(each.get(self._accelerator, 0) for each in self._resources())
+            return offered + held - 1 >= demand.gpus and self._hold(place, demand.gpus)
+        rest = [node["Resources"] for node in self._nodes() if node["NodeID"] != place.node]
+        kind = self._accelerator
+        offers = [Demand(each.get("CPU", 0), each.get(kind, 0)) for each in rest]
+        others = any(offer.holds(demand) for offer in offers)
+        if others:
+            self._avoided.add(place.node)
+        return others
+
+    def readmit(self, place: Place) -> None:
+        """Gives work to a node, or to an accelerator, again."""
+        if not place.accelerator:
+            self._avoided.discard(place.node)
+        for holder, _ in self._holders.pop(place, ()):
+            ray.kill(holder)
+
+    def _hold(self, place: Place, share: float) -> bool:
+        """Waits for a share of an accelerator and keeps it; returns whether that succeeded."""
+        options = self.request(Demand(0, share))
+        options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(place.node, soft=False)
+        others = []
+        try:
+            while True:  # Ray gives any free accelerator: each of the others once at most
+                others.append(_Holder.options(**options).remote())
+                found: Any = ray.get(others[-1].place.remote(share), timeout=_HOLD_SECONDS)
+                if found.accelerator == place.accelerator:
+                    self._holders.setdefault(place, []).append((others.pop(), share))
+                    return True
+        except RayError:  # another task has the accelerator by now, or the node has gone
+            return False
+        finally:
+            for holder in others:
+                ray.kill(holder)
 
     def submit(self, task: Task) -> None:
         """Hands the task to Ray."""
@@ -296,7 +362,7 @@ class RayExecutor:
         return [_outcome(reference, self._running.pop(reference)) for reference in ended]
 
     def shutdown(self) -> None:
-        """Leaves Ray, which ends what still runs; a second time it does nothing."""
+        """Leaves Ray, which ends what still runs. A second call does nothing."""
         if self._asked_for and not self._left.is_set():
             with contextlib.suppress(RayError, OSError):  # Ray may be gone before us
                 request_resources(bundles=[])
@@ -310,7 +376,7 @@ class RayExecutor:
 
 
 def _watch(address: str, left: threading.Event) -> None:
-    """Leaves when nobody answers at an address, before Ray's own code ends the process silently."""
+    """Ends the process when an address stops answering, before Ray does so without a word."""
     answered = time.monotonic()
     while time.monotonic() - answered < _SILENT_SECONDS:
         if left.wait(_PATIENCE_SECONDS):
@@ -323,7 +389,7 @@ def _watch(address: str, left: threading.Event) -> None:
 
 
 def _keep_token() -> None:
-    """Makes Ray's token, or the one that is there, readable to this user alone."""
+    """Makes a token for Ray if there is none. Only this user may read it."""
     given = os.environ.get("RAY_AUTH_TOKEN_PATH")
     path = Path(given) if given else Path.home() / ".ray" / "auth_token"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -336,9 +402,9 @@ def _keep_token() -> None:
 
 
 def _make_folder() -> Path:
-    """A folder for the files of a Ray of our own, once those of killed drivers are removed.
+    """Makes a folder for a Ray of our own, and removes those that killed drivers have left.
 
-    Nobody else can enter it: Ray opens what lies in it to everybody.
+    Only this user can enter the folder, because Ray lets everybody read the files in it.
     """
     root = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
     for owner in Path(root).glob(f"ray-*/{_OWNER}"):
@@ -356,7 +422,7 @@ def _make_folder() -> Path:
 
 
 def _check_reachable(address: str) -> None:
-    """Knocks at the address, as Ray itself would for minutes.
+    """Connects to the address, which Ray itself would try for minutes.
 
     Raises:
         ClusterError: If nobody answers.
@@ -376,7 +442,7 @@ def _knock(address: str) -> None:
 
 
 def _advise(error: str) -> str:
-    """The way out of what keeps Ray from starting on this machine, if it is known."""
+    """Advice for an error that keeps Ray from starting on this machine, if there is any."""
     home = os.environ.get("HOME", "")
     if "AF_UNIX path length" in error:
         return ". Ray's sockets lie below TMPDIR: set a shorter one, as in TMPDIR=/tmp"

@@ -1,4 +1,4 @@
-"""What a failed attempt means for its trials: once more, in smaller packs, or no more."""
+"""Decides what follows from a failed attempt: another try, smaller packs, or none."""
 
 from collections import Counter
 from typing import Any, NamedTuple
@@ -9,23 +9,23 @@ from ..work.attempt import Failure, without_attempt
 from ..work.tasks import Task
 
 MAX_LOST = 5
-"""Attempts in a row whose worker or node vanished, before a trial that was alone has failed."""
+"""Lost attempts in a row after which a trial that was alone in them has failed."""
 
 MAX_EXCEPTIONS = 3
-"""Attempts in a row that raised, before a trial that was alone has failed; and equal exceptions
-in a row of one program, before the program is stopped."""
+"""Exceptions in a row after which a trial that was alone has failed; and equal exceptions in a row
+after which a whole program is stopped."""
 
 HICCUP_SECONDS = 60.0
-"""For how long a store may refuse every attempt, and be all right again."""
+"""The time for which a store may refuse every attempt before the run ends."""
 
 
 class Decision(NamedTuple):
-    """What becomes of the trials that a failed attempt left undone.
+    """What happens to the trials that a failed attempt left undone.
 
     Attributes:
-        packs: To be tried again, each by itself.
-        failed: Tried often enough.
-        most: The largest pack of this program from now on, if it must be smaller.
+        packs: The packs to try again, each by itself.
+        failed: The trials that have been tried often enough.
+        most: The size of this program's largest pack from now on, if packs must be smaller.
         stop: Whether the whole program is given up.
     """
 
@@ -36,25 +36,25 @@ class Decision(NamedTuple):
 
 
 class Retries:
-    """Remembers failures, and decides what is worth another attempt.
+    """Remembers failures, and decides what to try again.
 
-    A pack that raises is cut in two, so that one bad trial ends up alone and fails alone. A worker
-    or a node that vanishes is nobody's fault at first; a pack that it happens to again and again,
-    without a checkpoint in between, is cut in two as well. A program is stopped when the same
-    exception comes again and again and no one trial can be to blame.
+    A pack that raises an exception is cut in two, so that a bad trial ends up and fails alone.
+    A pack that is lost with its worker or node is tried again as a whole. If it is lost again and
+    again without a checkpoint in between, it is cut in two as well. A program is stopped when the
+    same exception is raised again and again and no single trial can be the reason.
 
     Args:
-        fail_fast: Whether what raises has failed at once.
+        fail_fast: Whether a trial that raises an exception has failed at once.
     """
 
     def __init__(self, fail_fast: bool = False) -> None:
         self._fail_fast = fail_fast
         self._strikes: Counter[tuple[str, str]] = Counter()
         self._raised: dict[tuple[Any, ...], list[set[str]]] = {}
-        self._refused: dict[str, list[float]] = {}  # when the store did so, in a row, by kind
+        self._refused: dict[str, list[float]] = {}  # times at which the store did, by kind
 
     def note_success(self, task: Task) -> None:
-        """Remembers that an attempt has ended well: its program works, and so does the store."""
+        """Remembers that an attempt has succeeded, so its program and the store work."""
         self._refused.pop(task.kind, None)
         for key in [key for key in self._raised if key[:2] == (task.kind, task.program)]:
             del self._raised[key]
@@ -69,21 +69,21 @@ class Retries:
         return self._strikes[kind, trial.trial_id] > 0
 
     def store_keeps_refusing(self, task: Task, now: float) -> bool:
-        """Whether the store has now refused too many attempts of this kind for it to be a hiccup.
+        """Whether the store has refused attempts of this kind too often and for too long.
 
-        It has a damaged file then that all need, or a folder that nobody may write to.
+        A file that all need is damaged then, or nobody may write to a folder.
         """
         times = self._refused.setdefault(task.kind, [])
         times.append(now)
         return len(times) >= MAX_LOST and now - times[0] > HICCUP_SECONDS
 
     def decide(self, task: Task, left: PackedTrials, failure: Failure) -> Decision:
-        """Says what becomes of the trials that `task` has left undone."""
+        """What happens to the trials that `task` has left undone."""
         size = len(task.trials)
-        if failure.cause == "machine":  # another will do it
+        if failure.cause == "machine":  # another machine tries the same
             return Decision([left], [])
         if failure.cause == "out_of_memory" and size > 1:
-            if task.kind == "score":  # a group that would form again: alone from now on
+            if task.kind == "score":  # else the same group would form again
                 self._strike(task, left)
             most = (size + 1) // 2
             return Decision(left.cut(most), [], most=most)

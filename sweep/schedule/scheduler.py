@@ -15,14 +15,14 @@ from ..study.packing import Backlog, PackedTrials, Slots
 from ..study.remaining import Remaining
 from ..trials.references import REFERENCES
 from ..trials.trial import Trial, seeds_first
-from ..work.attempt import Outcome
+from ..work.attempt import Failure, Outcome
 from ..work.control import Control, Listener
 from ..work.machine import ClusterError
-from ..work.tasks import Demand, ScoreTrials, Task, TrainPack
+from ..work.tasks import Demand, Place, ScoreTrials, Task, TrainPack
 from .executor import Executor
 from .failures import Failures
 from .folding import Folding
-from .nodes import MOST_PROVEN, Nodes
+from .places import Places
 from .progress import Snapshot
 from .retries import Retries
 from .states import TrialStates
@@ -31,6 +31,8 @@ _LOG = logging.getLogger("teasel")
 
 _MAX_TRIALS_PER_SCORING = 8
 _MAX_WAITING_PER_CPU = 8
+_PERHAPS_THE_PLACES = ("exception", "lost", "store")
+"""Causes of failures that may lie in the machine or the accelerator; the others never do."""
 _SHARE_OF_TRAINING = 0.8  # of the work on a trial; only the displayed progress depends on it
 
 
@@ -129,7 +131,7 @@ class Scheduler:
         backlog = Backlog(_in_order(left), checkpoints.furthest_by_trial(results), options.pack)
         self._states = TrialStates(left, backlog)
         self._retries = Retries(options.fail_fast)
-        self._nodes = Nodes()
+        self._places = Places(executor)
         self._failures = Failures(results, self._states, self._retries, clock)
         self._folding = Folding(results, run_id, clock)
         self._running: dict[str, Task] = {}
@@ -224,6 +226,7 @@ class Scheduler:
             scoring,
             progress=done + _SHARE_OF_TRAINING * trained,
             saving=self._asked_at is not None,
+            aside=tuple(map(str, self._places.aside)),
             stranded=not any(machine.holds(needed) for machine in self._machines),
         )
 
@@ -357,36 +360,41 @@ class Scheduler:
 
     # What happens when something ends
 
-    def _set_aside(self, nodes: list[str]) -> None:
-        for node in nodes:
-            self._executor.avoid(node)
-            _LOG.warning(
-                "node %s gets no more work: %d of its attempts failed, but succeeded elsewhere",
-                *(node, MOST_PROVEN),
-            )
-
     def _take(self, outcome: Outcome) -> None:
         task = outcome.task
         del self._running[task.attempt_id]
         self._packs.pop(task.attempt_id, None)
         self._used -= task.demand
         self._control.forget(task.attempt_id)
+        aside = dict(self._places.aside)
         if outcome.failure is not None:
-            self._nodes.note_failure(outcome.node, task)
             if outcome.at and isinstance(task, ScoreTrials):
                 self._states.put_last(*outcome.at, is_kept=task.attempt > 1)
             try:
-                others = outcome.failure.cause == "machine" and self._executor.avoid(outcome.node)
-                self._failures.take(task, outcome.failure, others)
+                self._take_failure(task, outcome.failure, outcome.place)
             except ClusterError as error:  # raised when the others have saved themselves
                 self._misfit = error
         elif outcome.value is not None and outcome.value["interrupted"]:
             self._states.failed |= set(outcome.value.get("failed", ()))
         elif outcome.value is not None:
             self._retries.note_success(task)
-            self._set_aside(self._nodes.note_success(outcome.node, task))
+            self._places.note_success(outcome.place)
             if isinstance(task, TrainPack):
                 self._warm.add(task.program)
                 self._states.mark_trained(task.trials, outcome.value["failed"])
             else:
                 self._states.mark_scored(task.trials)
+        if aside != self._places.aside:
+            self._control.tell_aside(f"{place}: {why}" for place, why in self._places.aside.items())
+
+    def _take_failure(self, task: Task, failure: Failure, place: Place) -> None:
+        """Finds out whether the place is to blame or the trials, and queues what is left."""
+        is_places = False
+        if failure.cause == "machine":
+            why = "it lacks space, rights or data"
+            is_places = self._places.set_aside(place.whole, task.demand, why)
+        elif failure.cause in _PERHAPS_THE_PLACES:
+            is_places = self._places.note_failure(place, task)
+        failed = set(self._states.failed)
+        self._failures.take(task, failure, place, is_places)
+        self._places.note_given_up(self._states.failed - failed)

@@ -1,4 +1,4 @@
-"""Where every trial of a run stands: it waits to be trained or scored, is done, or has failed."""
+"""The state of every trial of a run: waiting to be trained or scored, done, or failed."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -10,18 +10,18 @@ from ..trials.trial import Trial
 
 
 class TrialStates:
-    """The trials of a run, but for those in an attempt, which the scheduler knows.
+    """The trials of a run, except those in an attempt: the scheduler knows these.
 
     Args:
         left: What the results folder lacks.
-        backlog: Those that wait to be trained.
+        backlog: The trials that wait to be trained.
 
     Attributes:
-        total: How many there are.
-        backlog: Those that wait to be trained.
-        scorable: Those that wait to be scored, with the scores that are missing.
-        done: The ids of those trained and scored.
-        failed: The ids of those given up.
+        total: The number of trials.
+        backlog: The trials that wait to be trained.
+        scorable: The trials that wait to be scored, with the scores that are missing.
+        done: The ids of the trials that are trained and scored.
+        failed: The ids of the trials that are given up.
     """
 
     def __init__(self, left: Remaining, backlog: Backlog) -> None:
@@ -35,11 +35,11 @@ class TrialStates:
 
     @property
     def waiting(self) -> bool:
-        """Whether something is queued: with nothing running, for a machine to come back."""
+        """Whether trials are queued. If nothing runs, they wait for a machine to come back."""
         return bool(len(self.backlog) or self.scorable)
 
     def mark_trained(self, trials: Iterable[Trial], failed: Iterable[str]) -> None:
-        """Takes in that trials have their rows; those named turned out to be no usable model."""
+        """Notes that trials have their rows. The models of those in `failed` are not usable."""
         self.failed |= set(failed)
         usable = [trial for trial in trials if trial.trial_id not in self.failed]
         self.mark_scored(trial for trial in usable if not self._requests[trial.trial_id])
@@ -50,21 +50,24 @@ class TrialStates:
         self.scorable += [WantedTrial(trial, self._requests[trial.trial_id]) for trial in trials]
 
     def put_last(self, trial_id: str, place: int, is_kept: bool) -> None:
-        """Puts the score that ended a process behind the trial's others; drops those kept."""
+        """Puts the score that ended a process behind the trial's others.
+
+        `is_kept` says that the scores before it are stored already: they are dropped.
+        """
         wanted = self._requests[trial_id]
         before = () if is_kept else wanted[:place]
         self._requests[trial_id] = (*before, *wanted[place + 1 :], *wanted[place : place + 1])
 
     def mark_scored(self, trials: Iterable[Trial]) -> None:
-        """Takes in that trials have all they need."""
+        """Notes that trials have all their scores."""
         self.done |= {trial.trial_id for trial in trials}
 
     def give_up(self, trials: Iterable[Trial]) -> None:
-        """Takes in that trials have been tried often enough."""
+        """Notes that trials have been tried often enough."""
         self.failed |= {trial.trial_id for trial in trials}
 
     def give_up_program(self, kind: str, program: Any) -> list[Trial]:
-        """Gives up what waits of a program to be trained, or to be scored; returns it."""
+        """Gives up and returns the trials of a program that wait to be trained, or to be scored."""
         if kind == "train":
             trials = self.backlog.give_up(program)
         else:

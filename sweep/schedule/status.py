@@ -116,6 +116,7 @@ class Status(NamedTuple):
         cells: The trials of each method on each data set.
         drivers: The drivers at work.
         attempts: The running attempts.
+        aside: The machines and accelerators that get no more work, and the reasons.
         num_failed_attempts: The number of failed attempts.
         failures: The failures, latest first.
         time_left: The time left; None if nothing runs or nothing has been measured yet.
@@ -131,6 +132,7 @@ class Status(NamedTuple):
     cells: list[Cell]
     drivers: list[Driver]
     attempts: list[Attempt]
+    aside: list[str]
     num_failed_attempts: int
     failures: list[Failure]
     time_left: TimeLeft | None
@@ -205,6 +207,7 @@ class StatusReader:
             read.cells,
             drivers,
             attempts,
+            Control(store, "").aside() if drivers else [],
             read.num_failed_attempts,
             read.failures,
             self._time_left(read, attempts) if drivers else None,

@@ -280,6 +280,7 @@ class FailureRow(NamedTuple):
         traceback: The end of its traceback.
         log: The file with what the attempt printed.
         at: When it ended, in ISO 8601, UTC.
+        place: The machine, and the accelerator if it had one, as in "n1, GPU 3".
         given_up: The trials that failed because of it, until a run tries them again.
     """
 
@@ -294,6 +295,7 @@ class FailureRow(NamedTuple):
     traceback: str | None = None
     log: str | None = None
     at: str | None = None
+    place: str | None = None
     given_up: list[str] | None = None
 
 

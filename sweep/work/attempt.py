@@ -14,7 +14,7 @@ from typing import Any
 from ..store.checkpoints import CheckpointError
 from ..store.store import MissingFileError, Store, StoreError
 from .machine import ClusterError
-from .tasks import ScoreTrials, Task, TrainPack
+from .tasks import NOWHERE, Place, ScoreTrials, Task, TrainPack
 
 _PATIENCE_SECONDS = 5.0  # for a network file system to show a new file
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -79,14 +79,14 @@ class Outcome:
         value: The result for the scheduler.
         failure: Why there is no value.
         at: The trial ID, and the index of its score, at which the process ended.
-        node: The machine.
+        place: Where it ran.
     """
 
     task: Task
     value: dict[str, Any] | None = None
     failure: Failure | None = None
     at: tuple[str, int] | None = None
-    node: str = ""
+    place: Place = NOWHERE
 
 
 def carry_out(task: Task) -> Outcome:

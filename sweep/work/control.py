@@ -9,6 +9,7 @@ from typing import Any
 
 from ..store.store import Store, StoreError
 
+_ASIDE = "running/aside-"
 _SHARE_OF_TIME = 0.02  # that the driver listens, however slow the store is
 
 
@@ -26,6 +27,7 @@ class Control:
     def __init__(self, store: Store, run_id: str) -> None:
         self._store = store
         self._flag = f"running/drain-{run_id}"
+        self._aside = f"{_ASIDE}{run_id}"
 
     def drain(self) -> None:
         """Requests all workers of this run to save and stop."""
@@ -56,9 +58,24 @@ class Control:
         """Removes the report of an attempt that has ended."""
         self._store.remove(f"running/{attempt_id}.json")
 
+    def tell_aside(self, lines: Iterable[str]) -> None:
+        """Says which machines and accelerators get no more work, and why."""
+        with contextlib.suppress(StoreError):
+            self._store.write(self._aside, "\n".join(lines).encode())
+
+    def aside(self) -> list[str]:
+        """What all runs have said of machines and accelerators that get no more work."""
+        lines: list[str] = []
+        for name in self._store.files("running"):
+            if name.startswith(_ASIDE):
+                with contextlib.suppress(StoreError):  # its run has ended meanwhile
+                    lines += self._store.read(name).decode(errors="replace").splitlines()
+        return lines
+
     def close(self) -> None:
-        """Removes the drain flag at the end of the run."""
+        """Removes the messages of this run when it ends."""
         self._store.remove(self._flag)
+        self._store.remove(self._aside)
 
 
 class Listener:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..trials.trial import Trial, short_hash
 
@@ -33,6 +33,35 @@ class Demand:
         counts = [int((self.cpus + 1e-6) // demand.cpus)] if demand.cpus else []
         counts += [int((self.gpus + 1e-6) // demand.gpus)] if demand.gpus else []
         return max(0, min(counts, default=0))
+
+
+class Place(NamedTuple):
+    """Where an attempt runs: on a node, and perhaps on one of its accelerators.
+
+    Attributes:
+        node: What the executor calls the node; empty if nobody knows.
+        host: The node's name.
+        accelerator: Its kind and number, as in "GPU 3"; empty for a CPU, or the node as a whole.
+
+    >>> str(Place("5f21", "n1", "GPU 3"))
+    'n1, GPU 3'
+    """
+
+    node: str = ""
+    host: str = ""
+    accelerator: str = ""
+
+    @property
+    def whole(self) -> "Place":
+        """The node."""
+        return self._replace(accelerator="")
+
+    def __str__(self) -> str:
+        return ", ".join(filter(None, (self.host, self.accelerator)))
+
+
+NOWHERE = Place()
+"""Where an attempt was whose place nobody knows."""
 
 
 @dataclass(frozen=True)

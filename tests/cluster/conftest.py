@@ -233,11 +233,12 @@ def _assert_whole(folder: Path) -> None:
     for table, identity, rows in (
         ("trials", ["trial_id"], 4),
         ("scores", ["trial_id", "representation", "metric", "score"], 4),
-        ("curves", ["trial_id", "step"], 400),
     ):
         files = (folder / "tables" / table).glob("*.parquet")
         written = pd.concat(pd.read_parquet(file) for file in files)
         assert len(written) == rows, f"{table}: {len(written)} rows"
         assert not written.duplicated(identity).any()
+    # On disk they stand twice if a short training was interrupted after its last step.
+    assert results.table("curves").num_rows == 400
     trials = results.table("trials").to_pandas()
     assert sorted(zip(trials.beta, trials.seed, strict=True)) == [(1, 0), (1, 1), (4, 0), (4, 1)]

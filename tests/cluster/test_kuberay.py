@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from teasel.__main__ import main
-from teasel.cluster import example
+from teasel.cluster import example, kuberay
 
 RESULTS = "s3://bucket/the study's $results"
 
@@ -89,6 +89,21 @@ def test_the_manifest_follows_kuberays_schema(
     assert ["maxReplica" in error.message for error in validator.iter_errors(job)] == [True]
 
 
+def test_the_printed_manifest_is_short_and_says_what_its_parts_are_for(
+    submit: Callable[..., int], grid_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = grid_file.read_text().replace("noise.npz", str(grid_file.with_name("noise.npz")))
+    grid_file.write_text(text)
+    assert submit(str(grid_file), "--print", secrets=["keys"], node_selector={"a": "b"}) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert f"    {text.splitlines()[0]}" in lines  # the grid as it was written
+    assert not [line for line in lines if "\\n" in line]
+    comments = [n for n, line in enumerate(lines) if line.lstrip().startswith("# ")]
+    keys = [lines[n + 1].split(":")[0].strip() for n in comments]
+    assert [key for key in keys if key in kuberay._COMMENTS] == list(kuberay._COMMENTS)
+    assert len(lines) < 140
+
+
 def test_the_head_computes_nothing_and_never_sits_on_a_spot_machine(
     rendered: Callable[..., list[dict[str, Any]]],
 ) -> None:
@@ -164,8 +179,8 @@ def test_a_grid_may_have_any_name(
     ("code", "ends", "said"),
     [
         (0, 0, ""),
-        (1, 0, "teasel: some trials failed, and would again: not begun again\n"),
-        (2, 0, "teasel: the run was refused, and would be again: not begun again\n"),
+        (1, 0, "teasel: some trials failed; a new cluster would not help, so the job ends\n"),
+        (2, 0, "teasel: the run was refused; a new cluster would not help, so the job ends\n"),
         (3, 3, ""),
         (137, 137, ""),
     ],

@@ -296,7 +296,7 @@ def test_without_sbatch_or_with_an_unknown_partition_nothing_is_submitted(
     for partition, hours, longest in (("cpu", 1, "0.5"), ("cpu,gpu", 40, "36.5")):
         file.write_text(f"partition: '{partition}'\nhours: {hours}\ncpus_per_node: 1\n")
         assert main(command) == 2
-        said = f"hours: {hours}, but a job in partition {partition} may take {longest} at most"
+        said = f"hours: {hours}, but partition {partition} allows {longest} at most"
         assert said in capsys.readouterr().err
     file.write_text("partition: cpu,gpu\nhours: 36\ncpus_per_node: 1\n")
     assert main(command) == 0

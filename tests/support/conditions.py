@@ -54,6 +54,9 @@ class Faults:
         clock_jumps: Seconds, a standard deviation, by which the driver's clock is off.
         fails: How an attempt at a task fails for a reason of its own, if it does; asked once, when
             the attempt begins.
+        broken: Places at which every attempt on an accelerator raises within a second, as "n0" or
+            "n0, GPU 3".
+        broken_since: Seconds from the beginning until they break, with what runs on them.
         diverges: Whether the loss of a trained model is no number.
     """
 
@@ -66,6 +69,8 @@ class Faults:
     orphans: float = 0.5
     clock_jumps: float = 0.0
     fails: Callable[[Task], Failure | None] = lambda task: None
+    broken: frozenset[str] = frozenset()
+    broken_since: float = 0.0
     diverges: Callable[[Trial], bool] = lambda trial: False
 
 

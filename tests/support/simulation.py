@@ -19,8 +19,10 @@ from ...sweep.store.store import Store
 from ...sweep.store.tables import ScoreRow, TrialRow
 from ...sweep.work.attempt import Failure, Outcome
 from ...sweep.work.control import Control
-from ...sweep.work.tasks import Demand, ScoreTrials, Task, TrainPack
+from ...sweep.work.tasks import NOWHERE, Demand, Place, ScoreTrials, Task, TrainPack
 from .conditions import CALM, INSTANT, Durations, Faults
+
+_BROKEN = Failure("exception", "uncorrectable ECC error", "RuntimeError")
 
 
 class DriverKilledError(BaseException):
@@ -31,11 +33,19 @@ class DriverKilledError(BaseException):
 class Node:
     """A machine, what is left of it, what runs on it, and how slow it is."""
 
+    name: str
     offers: Demand
     free: Demand
     slowness: float = 1.0
     alive: bool = True
+    avoided: bool = False
+    held: set[str] = field(default_factory=set)
     attempts: "dict[Attempt, None]" = field(default_factory=dict)
+
+    def free_accelerator(self) -> str:
+        """The first accelerator that no attempt has and nobody holds; attempts have whole ones."""
+        taken = self.held | {attempt.place.accelerator for attempt in self.attempts}
+        return next(name for n in itertools.count() if (name := f"GPU {n}") not in taken)
 
 
 @dataclass(eq=False)
@@ -45,6 +55,7 @@ class Attempt:
     task: Task
     node: Node
     began: float
+    place: Place
     training_from: float = 0.0
     step_seconds: float = 0.0
     first_step: int = 0
@@ -132,8 +143,8 @@ class Simulation:
         self._outcomes: list[Outcome] = []
         share, times = faults.slow
         self.nodes = [
-            Node(offers, offers, times if self._rng.random() < share else 1.0)
-            for offers in machines
+            Node(f"n{number}", offers, offers, times if self._rng.random() < share else 1.0)
+            for number, offers in enumerate(machines)
         ]
         for node in self.nodes:
             self._let_live(node)
@@ -146,7 +157,11 @@ class Simulation:
 
     def machines(self) -> list[Demand]:
         """What the nodes that are there offer."""
-        return [node.offers for node in self.nodes if node.alive]
+        return [
+            node.offers - Demand(0, len(node.held))
+            for node in self.nodes
+            if node.alive and not node.avoided
+        ]
 
     def accelerator_bytes(self, share: float) -> int | None:
         """The memory of a share of one accelerator, if there is one."""
@@ -160,9 +175,28 @@ class Simulation:
         """None: all nodes see everything."""
         return []
 
-    def avoid(self, node: str) -> bool:
-        """All nodes are alike."""
-        return False
+    def avoid(self, place: Place, demand: Demand) -> bool:
+        """Gives no more work to a node, or holds its accelerator, which must be free."""
+        node = next(node for node in self.nodes if node.name == place.node)
+        if place.accelerator:
+            gpus = sum(machine.gpus for machine in self.machines())
+            if place.accelerator not in node.held and gpus > 1:
+                node.held.add(place.accelerator)
+                node.free -= Demand(0, 1)
+            return place.accelerator in node.held
+        others = [each for each in self.nodes if each.alive and not each.avoided and each != node]
+        if any(each.offers.holds(demand) for each in others):
+            node.avoided = True
+        return node.avoided
+
+    def readmit(self, place: Place) -> None:
+        """Takes back what `avoid` did."""
+        node = next(node for node in self.nodes if node.name == place.node)
+        if not place.accelerator:
+            node.avoided = False
+        elif place.accelerator in node.held:
+            node.held.remove(place.accelerator)
+            node.free += Demand(0, 1)
 
     def submit(self, task: Task) -> None:
         """Begins the task on the first node with room, or as soon as there is one."""
@@ -238,13 +272,15 @@ class Simulation:
 
     def _place(self) -> None:
         for task in list(self._pending):
-            node = next((n for n in self.nodes if n.alive and n.free.holds(task.demand)), None)
+            fits = (n for n in self.nodes if n.alive and n.free.holds(task.demand))
+            node = next((n for n in fits if not n.avoided), None)
             if node is not None:
                 self._pending.remove(task)
                 self._begin(task, node)
 
     def _begin(self, task: Task, node: Node) -> None:
-        attempt = Attempt(task, node, self.now)
+        accelerator = node.free_accelerator() if task.demand.gpus else ""
+        attempt = Attempt(task, node, self.now, Place(node.name, node.name, accelerator))
         node.attempts[attempt] = None
         node.free -= task.demand
         self._training_gpus += task.demand.gpus
@@ -257,7 +293,11 @@ class Simulation:
             takes += self._durations.score(task)
         end = self.now + takes * node.slowness
         failure, share = self._fate(task)
-        if failure is not None and share < 1:
+        breaks_at = max(self.now + 1, self._faults.broken_since)
+        is_broken = accelerator and {node.name, str(attempt.place)} & self._faults.broken
+        if is_broken and breaks_at < end:
+            self._at(breaks_at, lambda: self._fail(attempt, _BROKEN))
+        elif failure is not None and share < 1:
             when = self.now + share * (end - self.now)
             self._at(when, lambda: self._fail(attempt, failure))
         else:
@@ -320,13 +360,15 @@ class Simulation:
         if attempt.task.kind == "train":
             self.account.trained_at = self.now
             failed = [t.trial_id for t in attempt.task.trials if self._faults.diverges(t)]
-        self._end(attempt, Outcome(attempt.task, value={"interrupted": False, "failed": failed}))
+        value = {"interrupted": False, "failed": failed}
+        self._end(attempt, Outcome(attempt.task, value=value, place=attempt.place))
 
     def _fail(self, attempt: Attempt, failure: Failure) -> None:
         if not attempt.over:
             lost = attempt.step(self.now) - attempt.saved_step
             self.account.lost_steps += max(0, lost) * len(attempt.task.trials)
-            self._end(attempt, Outcome(attempt.task, failure=failure))
+            place = NOWHERE if failure.exception_type == "NodeDiedError" else attempt.place
+            self._end(attempt, Outcome(attempt.task, failure=failure, place=place))
 
     def _end(self, attempt: Attempt, outcome: Outcome | None = None) -> None:
         attempt.over = True

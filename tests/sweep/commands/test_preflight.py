@@ -106,7 +106,7 @@ def test_a_child_says_what_is_wrong_even_if_it_ends(monkeypatch: pytest.MonkeyPa
         "teasel.sweep.schedule.preflight._CHILD", "import os; os.write(2, b'gone'); os._exit(7)"
     )
     assert find_faults_in_a_child(look) == [
-        "the process that looks at methods and data sets ended with 7:\ngone"
+        "the process that checks methods and data sets ended with 7:\ngone"
     ]
 
 

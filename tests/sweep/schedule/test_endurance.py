@@ -1,6 +1,7 @@
 """Hundreds of real trainings on a real Ray, while workers, drivers and nodes are taken away."""
 
 import os
+import platform
 import random
 import signal
 import subprocess
@@ -45,6 +46,22 @@ representations: mean
 metrics: {mig: {num_train: 60}}
 save_models: false
 resources: {pack: 1}
+"""
+
+FRAGILE = """\
+import os
+
+from teasel.models import MethodEntry
+from teasel.models.beta_vae import Weight, beta_vae
+
+
+def fragile(beta: Weight):
+    if os.environ.get("CUDA_VISIBLE_DEVICES") == "1":
+        raise RuntimeError("uncorrectable ECC error")
+    return beta_vae(beta)
+
+
+FRAGILE = MethodEntry(fragile, label="Fragile", reference="none", example={"beta": 1.0})
 """
 
 TRIAL = ["trial_id", "dataset", "method", "seed", "steps", "batch_size", "learning_rate"]
@@ -250,3 +267,32 @@ def test_a_node_with_a_fault_of_its_own_is_set_aside_and_the_study_is_complete(
     assert [(row["cause"], row["given_up"]) for row in failures] == [("machine", [])]
     assert "can't make the cache folder" in failures[0]["message"]
     assert list(results.statuses().values()) == 4 * ["done"]
+
+
+def test_an_accelerator_with_a_fault_of_its_own_is_set_aside_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ray.cluster_utils import Cluster
+
+    grid, results = tmp_path / "aside.yaml", Results(tmp_path / "results")
+    grid.write_text(ASIDE.replace("beta_vae", "fragile"))
+    (tmp_path / "fragile.py").write_text(FRAGILE)
+    about = tmp_path / "fragile-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Name: fragile\nVersion: 1\n")
+    (about / "entry_points.txt").write_text("[teasel.methods]\nfragile = fragile:FRAGILE\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")  # the accelerators are Ray's alone
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 4, "num_gpus": 2})
+    try:
+        command = teasel("run", str(grid), "--results", results.uri, "--address", cluster.address)
+        output = command.communicate()[0]
+        assert command.returncode == 0, output
+    finally:
+        cluster.shutdown()
+    assert list(results.statuses().values()) == 4 * ["done"], output
+    failures = results.table("failures").to_pylist()
+    place = f"{platform.node()}, GPU 1"
+    assert [(row["place"], row["given_up"]) for row in failures] == 2 * [(place, [])]
+    assert f"{place} gets no more work: 2 attempts in a row failed there" in output
+    assert f"set aside: {place}" in output

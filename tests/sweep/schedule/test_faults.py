@@ -200,3 +200,49 @@ def test_the_drivers_memory_and_files_stay_the_same_over_a_thousand_packs(
     print(f"{before:.1f} MB after 200 packs, {after:.1f} MB after 1,000")
     assert after - before < 20
     assert files_after == files_before
+
+
+@pytest.mark.parametrize(
+    ("machines", "broken", "aside"),
+    [
+        ([Demand(8, 4)], {"n0, GPU 1"}, {"n0, GPU 1"}),
+        ([Demand(8, 4)] * 2, {"n0, GPU 3", "n1, GPU 0"}, {"n0, GPU 3", "n1, GPU 0"}),
+        ([Demand(8, 4)] * 2, {"n1"}, {"n1"}),
+        ([Demand(8)] * 3, set(), set()),
+    ],
+)
+@pytest.mark.parametrize("since", [0.0, HOUR / 2])
+def test_what_is_broken_costs_a_few_attempts_and_no_trial(
+    results: Results, machines: list[Demand], broken: set[str], aside: set[str], since: float
+) -> None:
+    faults = Faults(broken=frozenset(broken), broken_since=since)
+    simulation = Simulation(results, machines, DURATIONS, faults)
+    trials = [trial for trial in study(num_seeds=30) if trial.method == "tc"]  # one program
+    snapshots: list[Snapshot] = []
+
+    left = remaining(results, [WantedTrial(trial, REQUESTS) for trial in trials])
+    options = Options(pack=PACK, checkpoint_seconds=300.0)
+    summary = Scheduler(
+        results, "s", left, simulation, options, "r", show=snapshots.append, clock=simulation.clock
+    ).run()
+    assert summary == Summary(len(trials), 0, 0, interrupted=False)
+    failures = results.table("failures").to_pylist()
+    assert all(row["place"].startswith(tuple(broken)) for row in failures)
+    assert len(failures) <= 8
+    assert set(snapshots[-1].aside) == aside
+
+
+@pytest.mark.parametrize("machines", [[Demand(8, 4)] * 2, [Demand(4)] * 3])
+def test_no_place_is_blamed_for_long_for_what_fails_everywhere(
+    results: Results, machines: list[Demand]
+) -> None:
+    simulation = Simulation(results, machines, DURATIONS, Faults(fails=fails))
+    trials = [trial for trial in study(num_seeds=3) if trial.method in ("tc", "broken")]
+    snapshots: list[Snapshot] = []
+    left = remaining(results, [WantedTrial(trial, REQUESTS) for trial in trials])
+    summary = Scheduler(
+        results, "s", left, simulation, Options(pack=PACK), "r", show=snapshots.append
+    ).run()
+    assert summary == Summary(17, 19, 0, interrupted=False)
+    assert snapshots[-1].aside == ()
+    assert len(results.table("failures")) < 40

@@ -33,6 +33,15 @@ def test_without_a_terminal_each_change_is_one_plain_line() -> None:
     assert "\x1b" not in stream.getvalue()
 
 
+def test_what_is_set_aside_is_named_and_counted() -> None:
+    places = ("n1, GPU 3", "n2", "n3", "n4")
+    progress = Progress("mine", io.StringIO())
+    assert "set aside: n1, GPU 3, " in progress.line(RUNNING._replace(aside=places[:1]))
+    assert "set aside: n1, GPU 3 and n2 and 2 more, " in progress.line(
+        RUNNING._replace(aside=places)
+    )
+
+
 def test_on_a_terminal_a_panel_is_redrawn() -> None:
     stream = Terminal()
     with Progress("mine", stream) as progress:

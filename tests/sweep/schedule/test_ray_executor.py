@@ -9,13 +9,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from ray.exceptions import GetTimeoutError
 
 from teasel.models import Settings
 from teasel.sweep.schedule import ray as ray_executor
 from teasel.sweep.schedule.ray import RayExecutor
 from teasel.sweep.trials.trial import Trial
 from teasel.sweep.work.machine import ClusterError
-from teasel.sweep.work.tasks import Demand, ScoreTrials, TrainPack
+from teasel.sweep.work.tasks import Demand, Place, ScoreTrials, TrainPack
 
 
 def test_a_worker_is_prepared_before_jax_is_imported() -> None:
@@ -29,7 +30,9 @@ from types import SimpleNamespace
 
 from teasel.sweep.schedule import guarded, ray
 
-ray.ray.get_runtime_context = lambda: SimpleNamespace(get_node_id=lambda: "n")
+ray.ray.get_runtime_context = lambda: SimpleNamespace(
+    get_node_id=lambda: "n", get_accelerator_ids=lambda: {"GPU": ["3"], "TPU": []}
+)
 
 
 def look(task):  # in the child, in place of the work
@@ -39,9 +42,9 @@ def look(task):  # in the child, in place of the work
 
 guarded.carry_out = look
 task = pickle.load(sys.stdin.buffer)
-found = ray._attempt._function(task).value
-found["parent"] = "jax" in sys.modules
-print(found)
+outcome = ray._attempt._function(task)
+assert outcome.place[::2] == ("n", "GPU 3")
+print(outcome.value | {"parent": "jax" in sys.modules})
 """
 
 
@@ -119,10 +122,61 @@ def test_a_cluster_that_was_asked_to_grow_is_left_once(monkeypatch: pytest.Monke
 def tpus(monkeypatch: pytest.MonkeyPatch) -> RayExecutor:
     """An executor that sees a node with four chips of a TPU."""
     executor = RayExecutor.__new__(RayExecutor)
-    executor._own, executor._avoided = False, set()
+    executor._own, executor._avoided, executor._holders = False, set(), {}
     node = {"Alive": True, "NodeID": "n", "Resources": {"CPU": 8.0, "TPU": 4.0}}
     monkeypatch.setattr(ray_executor.ray, "nodes", lambda: [node])
     return executor
+
+
+class FreeAccelerators:
+    """In place of a holder of Ray's: gets the next that is free, until there is none."""
+
+    def __init__(self, *free: str) -> None:
+        self.free, self.held = list(free), set()
+
+    def options(self, **asked: object) -> "FreeAccelerators":
+        assert asked["resources"] == {"TPU": 1}
+        return self
+
+    def remote(self) -> SimpleNamespace:
+        here = self.free.pop(0) if self.free else None
+        self.held.add(here)
+        return SimpleNamespace(here=here, place=SimpleNamespace(remote=lambda gpus: here))
+
+    def get(self, here: str | None, timeout: float) -> Place:
+        if here is None:
+            raise GetTimeoutError
+        return Place("n", "host", here)
+
+    def kill(self, holder: SimpleNamespace) -> None:
+        self.held.remove(holder.here)
+
+
+@pytest.mark.parametrize(
+    ("free", "is_held"),
+    [(["TPU 2"], True), (["TPU 0", "TPU 2", "TPU 1"], True), (["TPU 0"], False)],
+)
+def test_an_accelerator_is_held_whichever_ray_gives_first_and_let_go(
+    tpus: RayExecutor, monkeypatch: pytest.MonkeyPatch, free: list[str], is_held: bool
+) -> None:
+    fake = FreeAccelerators(*free)
+    monkeypatch.setattr(ray_executor, "_Holder", fake)
+    monkeypatch.setattr(ray_executor, "NodeAffinitySchedulingStrategy", lambda *at, soft: at)
+    monkeypatch.setattr(ray_executor.ray, "get", fake.get)
+    monkeypatch.setattr(ray_executor.ray, "kill", fake.kill)
+    place = Place("n", "host", "TPU 2")
+    assert tpus.avoid(place, Demand(1, 1)) == is_held
+    assert fake.held == ({"TPU 2"} if is_held else set())
+    assert tpus.machines() == [Demand(8, 3 if is_held else 4)]
+    tpus.readmit(place)
+    assert (fake.held, tpus.machines()) == (set(), [Demand(8, 4)])
+
+
+def test_the_last_accelerator_and_the_last_node_are_not_avoided(tpus: RayExecutor) -> None:
+    tpus._holders = {Place("n", "host", f"TPU {n}"): [(None, 1.0)] for n in range(3)}
+    assert not tpus.avoid(Place("n", "host", "TPU 3"), Demand(1, 1))
+    assert not tpus.avoid(Place("n", "host"), Demand(1, 1))
+    assert tpus.machines() == [Demand(8, 1)]
 
 
 def test_a_share_of_a_tpu_is_refused_before_anything_begins(tpus: RayExecutor) -> None:
@@ -145,10 +199,10 @@ def test_a_node_on_which_no_attempt_can_begin_is_to_blame_and_no_trial(
         assert deterministic
         raise error
 
-    here = SimpleNamespace(get_node_id=lambda: "n1")
+    here = SimpleNamespace(get_node_id=lambda: "n1", get_accelerator_ids=dict)
     monkeypatch.setattr(ray_executor, "prepare", refuse)
     monkeypatch.setattr(ray_executor.ray, "get_runtime_context", lambda: here)
     task = ScoreTrials(str(tmp_path), "s", "r", (), 1, Demand(1, 0.5), deterministic=True)
     outcome = ray_executor._attempt._function(task)
     assert (outcome.failure.cause, outcome.failure.message) == (cause, str(error))
-    assert outcome.node == "n1"
+    assert outcome.place.node == "n1"

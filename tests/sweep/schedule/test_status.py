@@ -1,9 +1,11 @@
 """How far a study is: what is counted, what was seen, and the time left."""
 
+import json
 import math
 import os
 import shutil
 import statistics
+import time
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +59,41 @@ def test_a_trial_that_ends_is_counted_and_so_is_one_that_is_forgotten(
     fewer = reader.read()
     assert 0 < fewer.trials.done < 6
     assert fewer == StatusReader(results).read()
+
+
+def test_what_is_set_aside_is_told_as_long_as_the_run_goes_on(
+    results: Results, capsys: pytest.CaptureFixture[str]
+) -> None:
+    control = Control(results.store, "run")
+    control.tell_aside(["n1, GPU 3: 2 attempts in a row failed there"])
+    assert StatusReader(results).read().aside == []  # left by a killed driver
+    driver = Driver("here", os.getppid(), "now", None, 1, time.time(), process_namespace())
+    results.store.write_json("running/drivers/run.json", driver._asdict())
+    assert main(["status", results.uri]) == 0
+    said = capsys.readouterr().out
+    assert "  set aside: n1, GPU 3: 2 attempts in a row failed there\n" in said
+    control.close()
+    assert Control(results.store, "").aside() == []
+
+
+def test_failures_say_where_they_happened(
+    results: Results, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = FailureRow(
+        "0a", "train", ["t"], 1, "0a-run-train-1", "exception", "ValueError", "bad", ""
+    )
+    rows = [
+        row._replace(at=f"2026-01-0{n}", place=place)
+        for n, place in enumerate(["n1, GPU 3", "n1, GPU 3", "n2", None])
+    ]
+    results.add("failures", "one", rows)
+    assert main(["failures", results.uri]) == 0
+    said = capsys.readouterr().out
+    assert "4 x train, exception: ValueError: bad\n" in said
+    assert "  on n1, GPU 3 (2); n2 (1)\n" in said
+    assert main(["failures", results.uri, "--json"]) == 0
+    (attempts,) = json.loads(capsys.readouterr().out)["failed_attempts"]
+    assert attempts["places"] == {"n1, GPU 3": 2, "n2": 1}
 
 
 def test_machines_and_failures_are_told_with_the_first_line(
