@@ -39,7 +39,7 @@ class Report:
         self._as_json = as_json
         self._facts: dict[str, Any] = {}
 
-    def add(self, line: str = "", **facts: Any) -> None:
+    def add(self, line: str = "", /, **facts: Any) -> None:
         """Prints the line now, or keeps the facts for the JSON object."""
         self._facts |= facts
         if line and not self._as_json:
