@@ -182,7 +182,7 @@ def test_a_folder_without_a_table_has_its_images_by_name(tmp_path: Path) -> None
     for place in range(9, -1, -1):
         size = (40 + place, 50)  # each its own: `resize` makes them one
         Image.new("L", size, 10 * place).save(tmp_path / "mine" / f"{place}.png")
-    with pytest.raises(DataError, match=r"not square with 16, .*; `resize: 64` makes them so"):
+    with pytest.raises(DataError, match=r"not square with 16, .*; `resize: 64` resizes them"):
         from_file("mine", tmp_path / "mine")
     dataset = from_file("mine", tmp_path / "mine", resize=16)()
     np.testing.assert_array_equal(dataset.store[:, 3, 3, 0], np.arange(10) * 10)
@@ -209,7 +209,9 @@ def test_a_folder_of_another_form_is_refused(tmp_path: Path, content: str, messa
     with pytest.raises(DataError, match=message):
         from_file("mine", tmp_path)()
     (tmp_path / "more.csv").write_text("file,a\nsmall.png,1\n")
-    with pytest.raises(DataError, match=r"several CSV files, labels.csv, more.csv: say which by"):
+    with pytest.raises(
+        DataError, match=r"several CSV files, labels.csv, more.csv: choose one with"
+    ):
         from_file("mine", tmp_path)
     assert len(from_file("mine", tmp_path, factors="more.csv")()) == 1
 
