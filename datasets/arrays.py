@@ -178,7 +178,9 @@ def _read_csv(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
         if len(row) != len(header):
             raise DataError(f"{path}: line {place} has {len(row)} cells, expected {len(header)}")
         if PurePath(row[0]).is_absolute() or ".." in PurePath(row[0]).parts:
-            raise DataError(f"{path}: line {place}: {row[0]} is no file in the folder of the CSV")
+            raise DataError(
+                f"{path}: line {place}: {row[0]} is not a file in the folder of the CSV"
+            )
     files, *columns = zip(*rows, strict=True)
     named = zip(header[1:], map(_parse, columns), strict=True)
     return list(files), dict(named)

@@ -231,7 +231,7 @@ def _write_json(path: Path, info: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[bool]:
-    """Lets in one process at a time; False if the file system has no locks and several may enter."""
+    """Lets in one process at a time; gives False if the file system has no locks."""
     try:
         import fcntl
     except ModuleNotFoundError as error:

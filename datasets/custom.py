@@ -191,8 +191,8 @@ def _open_arrays(
     found = images or next((key for key in IMAGES if key in arrays), None)
     if found is None:
         raise DataError(
-            f"{path} has the arrays {', '.join(arrays)}, none of {', '.join(IMAGES)}: say which "
-            f"holds the images by `images: NAME`"
+            f"{path} has the arrays {', '.join(arrays)}, none of {', '.join(IMAGES)}: name "
+            f"the array of images with `images: NAME`"
         )
     pixels = arrays[found]()
     factors = factors or next((key for key in FACTORS if key in arrays and key != found), None)

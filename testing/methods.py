@@ -201,7 +201,7 @@ class _Loss:
             loss, info, gradient = self._run(self._params, values)
         except jax.errors.ConcretizationTypeError as error:
             raise AssertionError(
-                f"{name} looks at the value of a hyper-parameter, a key or the step, which are "
+                f"{name} reads the value of a hyper-parameter, a key or the step, which are "
                 f"traced when models train together: use jnp.where instead of `if`, and jnp "
                 f"instead of math. JAX says: {str(error).splitlines()[0]}"
             ) from error

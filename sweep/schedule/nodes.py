@@ -1,16 +1,15 @@
-"""Which machines fail attempts that succeed elsewhere."""
+"""Finds machines that fail attempts which succeed elsewhere."""
 
 from ..work.tasks import Task
 
 MOST_PROVEN = 2
-"""Failed attempts of a machine that another machine carries out, before it is set aside."""
+"""Failed attempts of a machine that succeed on another, after which it gets no more work."""
 
 
 class Nodes:
-    """Remembers where attempts failed, and whom a later success elsewhere blames.
+    """Records where attempts failed, to find machines at fault after a success elsewhere.
 
-    A trial that fails everywhere blames no machine, and a machine on which something succeeds
-    begins anew.
+    A trial that fails everywhere blames no machine, and a success on a machine clears its record.
     """
 
     def __init__(self) -> None:
@@ -18,13 +17,13 @@ class Nodes:
         self._proven: dict[str, int] = {}
 
     def note_failure(self, node: str, task: Task) -> None:
-        """Remembers what failed on a node; nothing of an attempt whose node nobody knows."""
+        """Records the trials that failed on a node, if the node is known."""
         if node:
             trials = {trial.trial_id for trial in task.trials}
             self._failed.setdefault(node, []).append(trials)
 
     def note_success(self, node: str, task: Task) -> list[str]:
-        """The nodes that are to be set aside, now that this has succeeded on another."""
+        """The nodes that should get no more work, now that the task has succeeded on another."""
         for known in (self._failed, self._proven):
             known.pop(node, None)
         trials, found = {trial.trial_id for trial in task.trials}, []

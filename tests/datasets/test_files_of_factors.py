@@ -192,10 +192,10 @@ def test_a_folder_without_a_table_has_its_images_by_name(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("file,a\nx.png,1,2\n", "line 2 has 3 cells, not 2"),
+        ("file,a\nx.png,1,2\n", "line 2 has 3 cells, expected 2"),
         ("file,a,a\nx.png,1,2\n", "expected a line of distinct names"),
         ("", "expected a line of distinct names"),
-        ("file,a\n../x.png,1\n", "no file in the folder of the CSV"),
+        ("file,a\n../x.png,1\n", "not a file in the folder of the CSV"),
         ("file,a\nx.png,1\n", r"cannot read the image .*x.png"),
         ("file,a\ndeep.png,1\n", "has pixels of kind I;16; expected 8 bits"),
         ("file,a\nsmall.png,1\nlarge.png,2\n", r"large.png is \(64, 64, 3\), and small.png"),
