@@ -1,4 +1,4 @@
-"""Size and speed of the explorer for a synthetic study: 12,600 models, 30 scores, 2 representations.
+"""Size and speed of the explorer of a synthetic study: 12,600 models, 30 scores, two kinds of codes.
 
 python benchmarks/explorer.py     # needs a Chromium, as tests/support/browser.py finds one
 """

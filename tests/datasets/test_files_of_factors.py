@@ -71,7 +71,7 @@ def test_a_table_keeps_the_images_as_they_come_with_the_ranks_of_their_factors(
     assert dataset.sample_indices(np.array([[2, 4]]), RNG) in (14, 29)
     with pytest.raises(ValueError, match=r"mine: no image has the factors .* 0, .* 0$"):
         dataset.sample_indices(np.array([[1, 1], [0, 0]]), RNG)
-    with pytest.raises(ValueError, match="give rng"):
+    with pytest.raises(ValueError, match="as rng"):
         dataset.sample_indices(np.array([[1, 0]]))
 
 

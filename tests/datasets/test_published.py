@@ -108,7 +108,7 @@ def test_a_hidden_instance_is_drawn_uniformly(folder: Path) -> None:
     values, counts = np.unique(drawn, return_counts=True)
     np.testing.assert_array_equal(values, [17, 23])  # (1, 0 or 1, 0, 2, 1), row-major
     assert abs(counts[0] - 500) < 80  # 5 standard deviations
-    with pytest.raises(ValueError, match="give rng"):
+    with pytest.raises(ValueError, match="as rng"):
         dataset.sample_indices(factors)
 
 

@@ -92,10 +92,10 @@ def test_one_channel_needs_no_axis() -> None:
         (DATA * 1.5, r"images are float32 from 0 to 1\.5; expected uint8"),
         (LEVELS.astype(np.int32), r"images are int32 from 0 to 255; expected uint8"),
         (np.full_like(DATA, np.nan), r"images are float32 from nan to nan"),
-        (DATA[..., 0], r"of shape \(10, 16, 16\); expected \(B, 16, 16, 3\), B of at least 1"),
+        (DATA[..., 0], r"have shape \(10, 16, 16\); expected \(B, 16, 16, 3\), B of at least 1"),
         (DATA[0], r"images have shape \(16, 16, 3\); expected"),
-        (DATA[:, :8], r"images are of shape \(10, 8, 16, 3\); expected"),
-        (DATA[:0], r"images are of shape \(0, 16, 16, 3\); expected"),
+        (DATA[:, :8], r"images have shape \(10, 8, 16, 3\); expected"),
+        (DATA[:0], r"images have shape \(0, 16, 16, 3\); expected"),
     ],
 )
 def test_other_images_are_refused(images, message) -> None:
@@ -186,7 +186,7 @@ def test_what_is_no_saved_model_is_refused(tmp_path) -> None:
     for name in ("text", "empty", "half", "others"):
         with pytest.raises(ValueError, match=f"{name} is not a model written by TrainedModel.save"):
             TrainedModel.load(tmp_path / name, METHODS)
-    with pytest.raises(ValueError, match="of the method beta_vae, which is not installed"):
+    with pytest.raises(ValueError, match="needs the method beta_vae, which is not installed"):
         TrainedModel.load(tmp_path / "it", {})
 
 
@@ -195,5 +195,5 @@ def test_a_saved_model_that_was_damaged_is_refused(tmp_path) -> None:
     content = bytearray((tmp_path / "it").read_bytes())
     content[-5] ^= 1
     (tmp_path / "it").write_bytes(content)
-    with pytest.raises(ValueError, match=r"it is not a model that TrainedModel\.save wrote"):
+    with pytest.raises(ValueError, match=r"it is not a model written by TrainedModel\.save"):
         TrainedModel.load(tmp_path / "it", METHODS)
