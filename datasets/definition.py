@@ -140,10 +140,10 @@ class Definition:
         info, missing = self._description(), self._list_missing(data_dir)
         if missing:
             num_bytes = sum(file.num_bytes for file in missing)
-            amount = f" {num_bytes / 1e6:,.0f} MB" if num_bytes else ""
+            amount = f"{num_bytes / 1e6:,.0f} MB" if num_bytes else "it"
             state = "missing " + ", ".join(file.name for file in missing)
             advice = (
-                f"`teasel data prepare {self.name}` downloads{amount} where still served. "
+                f"`teasel data prepare {self.name}` downloads {amount} if still available. "
                 f"{where_to_put(missing)}"
             )
         elif info:
@@ -151,7 +151,7 @@ class Definition:
         elif self._find_files(data_dir):
             state, advice = "files found", "prepared at first use"
         else:
-            state, advice = "to be drawn", "drawn at first use"
+            state, advice = "to be rendered", "rendered at first use"
         return Status(
             name=self.name,
             ready=bool(info) and not missing,
