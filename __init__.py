@@ -1,9 +1,9 @@
 """Teasel: large disentanglement studies from one YAML grid.
 
-Training packs of small JAX models, scoring their representations, keeping the results in Parquet
-and turning them into the tables and figures of Locatello et al. (2019).
+Teasel trains packs of small JAX models, scores their representations, stores the results in Parquet
+and makes the tables and figures of Locatello et al. (2019) from them.
 
-The command line does all of it; so does this, from a program or a notebook::
+The command line does all of this, and so does this package from a program or a notebook::
 
     from teasel import run, scores
 
@@ -11,8 +11,8 @@ The command line does all of it; so does this, from a program or a notebook::
     table = scores("results/quickstart", wide=True)  # a row per model
     table.groupby(["method", "setting"])["mig"].mean()
 
-What a run has to say goes to ``logging.getLogger("teasel")``. Importing this loads nothing heavy: a
-name is looked up where it lives when it is used.
+Messages go to ``logging.getLogger("teasel")``. Importing the package loads nothing heavy: a name is
+imported from its module when it is first used.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""What `pack_memory` says of packs, and what an accelerator's compiler makes of them.
+"""Compares the memory estimated by `pack_memory` with that of an accelerator's compiler.
 
     make test-accelerators   # once, for the environment
     .venv-accelerators/bin/python benchmarks/accelerator_memory.py --minutes 30 --kept rows.jsonl

@@ -1,4 +1,4 @@
-"""Speed of the analysis, and coverage of its intervals, on made studies.
+"""Speed of the analysis, and coverage of its intervals, on synthetic studies.
 
 python benchmarks/analysis.py speed      # the report and one matrix, 12,600 trials
 python benchmarks/analysis.py coverage   # every kind of interval at 10, 20 and 50 seeds

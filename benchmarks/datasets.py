@@ -1,4 +1,4 @@
-"""What data costs: drawing dSprites, opening prepared sets, and a batch as a share of a step.
+"""The cost of data: rendering dSprites, opening prepared sets, and a batch's share of a step.
 
     .venv/bin/python benchmarks/datasets.py [--replicas 2] [--steps 10] [--only NAMES] [--draw]
 

@@ -1,4 +1,4 @@
-"""Size and speed of the explorer of a made study: 12,600 models, 30 scores of both representations.
+"""Size and speed of the explorer for a synthetic study of 12,600 models, with 30 scores of each.
 
 python benchmarks/explorer.py     # needs a Chromium, as tests/support/browser.py finds one
 """

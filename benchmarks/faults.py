@@ -1,4 +1,4 @@
-"""What a fault costs a study: `python -m teasel.benchmarks.faults`, for docs/reliability.md.
+"""The cost of faults to a study: `python -m teasel.benchmarks.faults`, for docs/reliability.md.
 
 Each fault happens to the real command line on a real Ray, once training (or the metric) has begun,
 `--tries` times; bad metrics take minutes, and happen once. What is harmed next is a run that the

@@ -1,4 +1,4 @@
-"""CPU seconds of every metric at the paper's size, and ratios to scikit-learn's where it has one.
+"""CPU seconds of every metric at the paper's size, with ratios to scikit-learn if it has one.
 
     .venv/bin/python benchmarks/metrics.py [--layout cars3d] [--only mig,dci] [--compare trees]
 

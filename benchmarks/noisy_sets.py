@@ -1,4 +1,4 @@
-"""Does the noise of few levels change a score? Ours against the original's, on the same images.
+"""Does noise with few levels change a score? Compares it with the original's on the same images.
 
     taskset -c 0 .venv/bin/python benchmarks/noisy_sets.py
 

@@ -1,4 +1,4 @@
-"""Does one observation of each image change a score? A table of codes against fresh observations.
+"""Does one observation per image change a score? Compares a table of codes with fresh ones.
 
     TEASEL_DATA_DIR=FOLDER .venv/bin/python benchmarks/observations.py --folder models
 

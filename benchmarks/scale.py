@@ -1,4 +1,4 @@
-"""The whole paper on 1 to 512 accelerators, on paper: the real scheduler in virtual time.
+"""Simulates the whole paper on 1 to 512 accelerators: the real scheduler in virtual time.
 
 python benchmarks/scale.py                      # the table and docs/images/scale.png
 python benchmarks/scale.py --rates rates.json   # with rates of your own (see Rates)

@@ -1,4 +1,4 @@
-"""Speed of a results folder at the paper's size: 12,600 made trials, as a driver leaves them.
+"""Speed of a results folder at the paper's size: 12,600 synthetic trials, as left by a driver.
 
 python benchmarks/store.py              # makes the study (2 GB) as a driver does; reads it as it is
                                         # shortly before the end, and after it

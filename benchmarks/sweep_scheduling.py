@@ -1,4 +1,4 @@
-"""What the scheduler itself costs, at the paper's size: CPU seconds a pack, and peak memory.
+"""The cost of the scheduler at the paper's size: CPU seconds per pack, and peak memory.
 
 python benchmarks/sweep_scheduling.py
 """

@@ -1,4 +1,4 @@
-"""How fast packs train, beside PyTorch and the hardware's limit.
+"""The speed of training packs, compared with PyTorch and the hardware's limit.
 
     taskset -c 0 .venv/bin/python benchmarks/training.py    # CPU: one core
     .venv/bin/python benchmarks/training.py                 # GPU, where JAX finds one: minutes a

@@ -1,4 +1,4 @@
-"""How fast packs train on an accelerator, case by case, and how near that is to its limits.
+"""The speed of training packs on an accelerator, by case, relative to its limits.
 
 Called by `training.py`. What tells most is measured first. Every case is kept as a line of JSON
 once it is measured, so the same command goes on where time ran out; the table is made of all lines

@@ -1,4 +1,4 @@
-"""What timing on a CPU and on an accelerator share: models, a product's rate, tables."""
+"""Shared parts of timing on a CPU and on an accelerator: models, a product's rate, tables."""
 
 import re
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""What following a study costs: CPU-seconds of a look at 12,600 made trials, folded by a driver.
+"""The cost of following a study: CPU seconds per reading of 12,600 synthetic trials, folded.
 
 python benchmarks/watch.py              # makes the study (120 MB), and looks at it
 python benchmarks/watch.py --keep DIR   # the same of a study that is at DIR, or is left there

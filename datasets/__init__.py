@@ -1,8 +1,8 @@
-"""Images and the factors that made them.
+"""Data sets: images and the factors that generated them.
 
-A data set is a grid or a table of factors over one memory-mapped file of images. The same few lines
-observe it in NumPy and inside a jitted step, where batches are drawn from a key. `DATASETS` names
-what there is, `load` opens it, preparing it first if need be.
+A data set is a grid or a table of factors over one memory-mapped file of images. The same code
+observes it in NumPy and inside a jitted step, where batches are sampled from a key. `DATASETS` is
+the catalogue; `load` opens a data set, and prepares it first if needed.
 """
 
 from collections.abc import Callable
@@ -86,7 +86,7 @@ DATASETS: Catalogue[Definition] = Catalogue(
 
 
 def load(name: str, data_dir: Path | str | None = None) -> Dataset:
-    """The data set `name` of the catalogue, prepared first if the cache hasn't got it.
+    """The data set `name` of the catalogue, prepared first if it isn't in the cache.
 
     Args:
         name: A key of `DATASETS`.
@@ -94,7 +94,7 @@ def load(name: str, data_dir: Path | str | None = None) -> Dataset:
 
     Raises:
         UnknownNameError: If the catalogue has no such name.
-        DataError: If its files can't be had or the cache can't be written.
+        DataError: If its files can't be obtained or the cache can't be written.
 
     >>> load("dsprites_mini").factor_sizes
     (3, 6, 10, 16, 16)

@@ -1,4 +1,4 @@
-"""What the variants of dSprites in the paper add to its white sprites."""
+"""The appearance of the paper's dSprites variants, added to white sprites."""
 
 import hashlib
 from pathlib import Path
@@ -15,7 +15,7 @@ SCREAM = PublishedFile(
 
 
 def color(data_dir: Path | None) -> Appearance:
-    """Sprites of a colour drawn from [.5, 1)^3, on black."""
+    """Sprites with a colour sampled from [.5, 1)^3, on black."""
     del data_dir
 
     def paint(images: Any, words: Any) -> Any:
@@ -25,10 +25,10 @@ def color(data_dir: Path | None) -> Appearance:
 
 
 def noise(data_dir: Path | None) -> Appearance:
-    """White sprites on noise drawn from [0, 1) for every pixel and channel.
+    """White sprites on noise sampled from [0, 1) for every pixel and channel.
 
     Differs from the original: noise has 1,024 levels, so that one random word serves the three
-    channels of a pixel; drawing 12,288 words an image would cost 7 % of a training step.
+    channels of a pixel. Sampling 12,288 words per image would cost 7 % of a training step.
     """
     del data_dir
 
@@ -42,10 +42,10 @@ def noise(data_dir: Path | None) -> Appearance:
 
 
 def scream(data_dir: Path | None) -> Appearance:
-    """A patch of The Scream in shifted colours, inverted where the sprite is.
+    """A patch of The Scream in shifted colours, inverted at the sprite.
 
     Raises:
-        DataError: If the painting isn't there or isn't an image.
+        DataError: If the painting is missing or isn't an image.
     """
     painting = _painting(data_dir)
     height, width, _ = painting.shape

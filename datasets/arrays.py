@@ -1,4 +1,4 @@
-"""Arrays in files: an .npz, an .h5, or a folder of images with a CSV, each read in pieces."""
+"""Arrays in files: an .npz, an .h5, or a folder of images with a CSV, all read in pieces."""
 
 import csv
 import math
@@ -15,19 +15,19 @@ import numpy as np
 from .dataset import DataError, Example, Factor
 
 UNREADABLE = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error)
-"""What reading a broken file raises."""
+"""Errors of reading a broken file."""
 
 _PIECE_BYTES = 4 << 20
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
 class StoredArray(NamedTuple):
-    """An array in a file; nothing but its form is in memory.
+    """An array in a file; only its shape and type are in memory.
 
     Attributes:
         shape: Its shape.
         dtype: Its type.
-        pieces: Starts reading: runs of consecutive rows, some megabytes each.
+        pieces: Starts reading in runs of consecutive rows, some megabytes each.
     """
 
     shape: tuple[int, ...]
@@ -35,20 +35,20 @@ class StoredArray(NamedTuple):
     pieces: Callable[[], Iterator[np.ndarray]]
 
     def read(self) -> np.ndarray:
-        """All of it."""
+        """The whole array."""
         return np.concatenate([np.empty((0, *self.shape[1:]), self.dtype), *self.pieces()])
 
 
 Arrays = Mapping[str, Callable[[], StoredArray]]
-"""The arrays of a file, by name, each to be opened."""
+"""Functions that open the arrays of a file, by name."""
 
 
 def open_npz(path: Path) -> Arrays:
     """The arrays of an .npz file.
 
     Raises:
-        OSError, ValueError, zipfile.BadZipFile and others of `UNREADABLE`: If it is broken; so do
-            the arrays.
+        OSError, ValueError, zipfile.BadZipFile and others of `UNREADABLE`: If it is broken; also
+            from opening or reading the arrays.
     """
     with zipfile.ZipFile(path) as archive:
         names = [name for name in archive.namelist() if name.endswith(".npy")]
@@ -83,7 +83,7 @@ def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
 
 
 def _step(shape: tuple[int, ...], dtype: np.dtype) -> tuple[int, int]:
-    """How many rows a piece has, and the bytes of a row."""
+    """The number of rows in a piece, and the bytes of a row."""
     row_bytes = int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize
     return max(1, _PIECE_BYTES // max(1, row_bytes)), row_bytes
 
@@ -118,7 +118,7 @@ def read_grid(
 
 
 def open_h5(path: Path) -> Arrays:
-    """The arrays of an HDF5 file, by their paths in it; raises as `open_npz`."""
+    """The arrays of an HDF5 file, by their paths in it; errors are as in `open_npz`."""
     import h5py
 
     names: list[str] = []
@@ -162,19 +162,19 @@ def open_folder(
     """The images of a folder (N, H, W, C), and the columns (N,) of its CSV.
 
     Args:
-        folder: With images in it, or in folders in it.
-        table: The CSV in the folder: a line of names, then a line for each image, the first cell
-            its file, the others its factors. By default the only one there is. If there is none,
-            the images come by name.
-        resize: The side that each image gets.
+        folder: A folder with images, possibly in subfolders.
+        table: The CSV in the folder: a line of names, then a line for each image with its file in
+            the first cell and its factors in the others. By default the only CSV. Without one, the
+            images are ordered by name.
+        resize: The new side of each image.
 
     Raises:
-        DataError: If the CSV, or an image, is not of this form.
+        DataError: If the CSV or an image is not of this form.
     """
     tables = [folder / table] if table else sorted(folder.glob("*.csv"))
     if len(tables) > 1:
         names = ", ".join(path.name for path in tables)
-        raise DataError(f"{folder} has several CSV files, {names}: say which by `factors: NAME`")
+        raise DataError(f"{folder} has several CSV files, {names}: choose one with `factors: NAME`")
     columns: dict[str, np.ndarray] = {}
     files = image_files(folder)
     if tables:
@@ -207,9 +207,11 @@ def _read_csv(path: Path) -> tuple[list[str], dict[str, np.ndarray]]:
         raise DataError(f"{path}: expected a line of distinct names, and a line for each image")
     for place, row in enumerate(rows, 2):
         if len(row) != len(header):
-            raise DataError(f"{path}: line {place} has {len(row)} cells, not {len(header)}")
+            raise DataError(f"{path}: line {place} has {len(row)} cells, expected {len(header)}")
         if PurePath(row[0]).is_absolute() or ".." in PurePath(row[0]).parts:
-            raise DataError(f"{path}: line {place}: {row[0]} is no file in the folder of the CSV")
+            raise DataError(
+                f"{path}: line {place}: {row[0]} is not a file in the folder of the CSV"
+            )
     files, *columns = zip(*rows, strict=True)
     named = zip(header[1:], map(_parse, columns), strict=True)
     return list(files), dict(named)
@@ -225,7 +227,7 @@ def _parse(cells: tuple[str, ...]) -> np.ndarray:
 
 
 def _read_image(path: Path, resize: int | None) -> np.ndarray:
-    """An image (H, W, C), uint8: C is 1 of a grey one, 4 of one with transparency, else 3.
+    """An image (H, W, C), uint8; C is 1 for grey, 4 with transparency, and otherwise 3.
 
     Raises:
         DataError: If it cannot be read, or has more than 8 bits.
@@ -247,7 +249,7 @@ def _read_image(path: Path, resize: int | None) -> np.ndarray:
 
 
 def shrink(images: np.ndarray, side: int) -> np.ndarray:
-    """Images (N, H, W, C), uint8, as (N, side, side, C): each pixel the mean of what it covers."""
+    """Images (N, H, W, C), uint8, as (N, side, side, C); each pixel is the mean of its area."""
     from PIL import Image
 
     small = np.empty((len(images), side, side, images.shape[3]), np.uint8)

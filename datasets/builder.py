@@ -1,4 +1,4 @@
-"""The builder on tensorflow-datasets' API: imported only to read publishers' files."""
+"""The builder for tensorflow-datasets, imported only to read publishers' files."""
 
 import errno
 import math
@@ -21,7 +21,7 @@ _SPLIT_BYTES = 400e6
 
 
 class PublishedImages(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Rows of the cache, as bytes, with their factors: array_record without TensorFlow."""
+    """Rows of the cache, as bytes, with their factors; uses array_record without TensorFlow."""
 
     VERSION = tfds.core.Version("1.0.0")
     # The files come checked, and looking for a table of checksums wants one more package.
@@ -72,11 +72,11 @@ def parse(
     num_factors: int,
     read: Callable[[], Iterable[Example]],
 ) -> Iterator[Example]:
-    """What `read` gives, written to `folder` once and read back from there.
+    """The result of `read`, written to `folder` once and read back from there.
 
     Raises:
         DataError: If `read` fails.
-        OSError: If the folder has no room.
+        OSError: If the folder has no space left.
     """
     try:
         with redirect_stdout(StringIO()):  # it tells of a folder that will not stay

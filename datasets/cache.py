@@ -25,7 +25,7 @@ PUBLISHED = "published file"
 
 
 def cache_dir() -> Path:
-    """The folder of everything that can be made again: TEASEL_CACHE_DIR or the user's cache."""
+    """The folder for everything that can be made again: TEASEL_CACHE_DIR or the user's cache."""
     given = os.environ.get("TEASEL_CACHE_DIR")
     if given:
         return Path(given).expanduser()
@@ -34,18 +34,18 @@ def cache_dir() -> Path:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a data set's stored images are made.
+    """How to make a data set's stored images.
 
     Attributes:
         name: The file's name in the cache.
-        grid: All factors; the images come in row-major order, last factor fastest.
-        row_shape: The shape of one stored image: (512,) as bits, else (H, W, C).
-        source: Where the images come from. What was made from the publisher's file (`PUBLISHED`)
-            is kept even when only another source is left; anything else is made again.
-        chunks: Starts making: runs of consecutive images, (n, *row_shape) uint8.
-        version: To be raised when the same source gives other images.
-        table: The factors (N, K) of each image, kept beside them, where they make no grid.
-        places: The place (N,) of each image as it comes; None if they come in order.
+        grid: All factors; the images are in row-major order, last factor fastest.
+        row_shape: The shape of one stored image: (512,) as bits, otherwise (H, W, C).
+        source: Where the images come from. Images made from the publisher's file (`PUBLISHED`) are
+            kept even if only another source is left; all others are made again.
+        chunks: Starts making images in runs of consecutive ones, (n, *row_shape) uint8.
+        version: Raise it when the same source gives different images.
+        table: The factors (N, K) of each image, stored beside them, if they do not form a grid.
+        places: The position (N,) of each image in the order of making; None if unchanged.
     """
 
     name: str
@@ -65,13 +65,13 @@ class Recipe:
 
 
 def open_prepared(recipe: Recipe) -> tuple[np.ndarray, dict[str, Any]]:
-    """The stored images, memory-mapped, and the JSON's content; made first if they aren't there.
+    """The stored images, memory-mapped, and the JSON's content; made first if missing.
 
-    Several processes may ask at once: one makes, the others wait for it. The JSON is written
-    last, so a file without it is not trusted, and what it says (size, time, hash) is compared.
+    Several processes may call it at once: one makes the images and the others wait. The JSON is
+    written last, so a file without it is not trusted. Its values (size, time, hash) are compared.
 
     Raises:
-        DataError: If the cache can't be written; nothing half made stays.
+        DataError: If the cache can't be written. Nothing half made stays.
     """
     folder = cache_dir() / "datasets"
     try:
@@ -91,7 +91,7 @@ def open_prepared(recipe: Recipe) -> tuple[np.ndarray, dict[str, Any]]:
                 _make(folder, recipe)
                 found = _open(folder, recipe)
     if found is None:
-        raise DataError(f"{folder / recipe.name}.npy changed while it was read; try again")
+        raise DataError(f"{folder / recipe.name}.npy changed while being read; try again")
     return found
 
 
@@ -107,7 +107,7 @@ def prepared_table(name: str) -> np.ndarray | None:
     """The table (N, K) of factors beside the prepared data set `name`; None if there is none.
 
     Raises:
-        DataError: If it is not what was written.
+        DataError: If its content was changed.
     """
     path, notes = cache_dir() / "datasets" / f"{name}.factors.npy", description(name) or {}
     if "factors_sha256" not in notes:
@@ -117,12 +117,12 @@ def prepared_table(name: str) -> np.ndarray | None:
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"cannot read {path}: {error}") from error
     if hashlib.sha256(table.tobytes()).hexdigest() != notes["factors_sha256"]:
-        raise DataError(f"{path} is corrupt: remove it, and open the data set from its file")
+        raise DataError(f"{path} is corrupt: remove it and open the data set from its file")
     return table
 
 
 def _hash_images(path: Path, start: int) -> str:
-    """The SHA-256 of what follows a file's header, read in pieces."""
+    """The SHA-256 of a file's content after its header, read in pieces."""
     with open(path, "rb") as file:
         file.seek(start)
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -131,7 +131,7 @@ def _hash_images(path: Path, start: int) -> str:
 def _open(
     folder: Path, recipe: Recipe, complain: bool = False
 ) -> tuple[np.ndarray, dict[str, Any]] | None:
-    """The prepared data set, or None if it isn't there, is of another recipe or is corrupt."""
+    """The prepared data set, or None if it is missing, has another recipe or is corrupt."""
     path, notes = folder / f"{recipe.name}.npy", folder / f"{recipe.name}.json"
     try:
         info = json.loads(notes.read_text())
@@ -159,7 +159,7 @@ def _open(
 
 
 def _sweep(folder: Path, name: str) -> None:
-    """Removes what a killed process left half made."""
+    """Removes half-made files of killed processes."""
     half = (f".{name}.npy.", f".{name}.json.", f".{name}.factors.npy.")
     for path in folder.iterdir():
         if path.name.startswith(half) and is_half_written(path.name):
@@ -170,7 +170,7 @@ def _sweep(folder: Path, name: str) -> None:
 
 
 def _make(folder: Path, recipe: Recipe) -> None:
-    """Writes the images beside their final name, then moves them there, then writes the JSON."""
+    """Writes the images under a temporary name, renames them, then writes the JSON."""
     path = folder / f"{recipe.name}.npy"
     size = math.prod(recipe.shape)
     digest = hashlib.sha256()
@@ -220,7 +220,7 @@ def _make(folder: Path, recipe: Recipe) -> None:
         raise DataError(
             f"can't write {path}: {error.strerror}. It takes {size / 1e6:,.0f} MB, up to "
             f"twice that while it is made; {folder} has {free / 1e6:,.0f} MB left. "
-            f"TEASEL_CACHE_DIR names another folder."
+            f"Set TEASEL_CACHE_DIR to use another folder."
         ) from error
 
 
@@ -231,7 +231,7 @@ def _write_json(path: Path, info: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[bool]:
-    """Lets one process in at a time; False where the file system has no locks, and several may."""
+    """Lets in one process at a time; gives False if the file system has no locks."""
     try:
         import fcntl
     except ModuleNotFoundError as error:

@@ -24,10 +24,10 @@ ARCHIVE = PublishedFile(
 
 
 def read(paths: list[Path]) -> Iterator[Example]:
-    """Every view of every car, 128 x 128, from the archive or from the folder in it.
+    """Every view of every car, 128 x 128, from the archive or its unpacked folder.
 
-    Differs from the original: cars are numbered by sorted file name, not in the order in which
-    the file system lists them.
+    Differs from the original: cars are numbered by sorted file name, not in the file system's
+    order.
     """
     from scipy.io import loadmat
 
@@ -68,7 +68,7 @@ def _archive(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def shrink(image: np.ndarray) -> np.ndarray:
-    """The 64 x 64 image, by Lanczos as in the paper."""
+    """The 64 x 64 image, resampled by Lanczos as in the paper."""
     from PIL import Image
 
     return np.asarray(Image.fromarray(image).resize((64, 64), Image.Resampling.LANCZOS))

@@ -1,4 +1,4 @@
-"""Factors that make no grid: a table with a row for each image, and what can be asked of it."""
+"""Factors that do not form a grid: a table with a row for each image, and look-ups in it."""
 
 import math
 from collections.abc import Sequence
@@ -7,15 +7,15 @@ import numpy as np
 
 
 class Combinations:
-    """Which images of a table of factors (N, K) have which factors: sorted once, then searched.
+    """An index of the images by their factors (N, K), sorted once and then searched.
 
-    Factor by factor, what came so far and the next value get a number: no number is larger than
-    N times the values of one factor, whatever the product of the sizes.
+    Factor by factor, the combination so far and the next value are numbered. No number is thus
+    larger than N times the values of one factor, whatever the product of the sizes.
 
     Attributes:
-        order: (N,) the images, those of one combination side by side, combinations ascending.
-        counts: (M,) the number of images of each combination that has one.
-        firsts: (M,) where in `order` each of them begins.
+        order: (N,) the images grouped by combination, with combinations ascending.
+        counts: (M,) the number of images of each combination that occurs.
+        firsts: (M,) the start of each combination in `order`.
     """
 
     def __init__(self, table: np.ndarray) -> None:
@@ -30,7 +30,7 @@ class Combinations:
         self.firsts = np.cumsum(self.counts) - self.counts
 
     def find(self, factors: np.ndarray) -> np.ndarray:
-        """The number (n,) of the combination in each row (n, K); -1 where no image has it."""
+        """The number (n,) of the combination in each row (n, K); -1 if no image has it."""
         numbers, found = np.zeros(len(factors), np.int64), np.ones(len(factors), bool)
         for column, (values, pairs) in zip(factors.T, self._steps, strict=True):
             ranks, known = _search(values, column)
@@ -44,13 +44,13 @@ class Combinations:
 
 
 def _search(values: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The rank of each wanted value among sorted ones, and whether it is there."""
+    """The rank of each wanted value among sorted ones, and whether it occurs."""
     ranks = np.searchsorted(values, wanted).clip(max=len(values) - 1)
     return ranks, values[ranks] == wanted
 
 
 def what_is_offered(sizes: Sequence[int], table: np.ndarray | None) -> str:
-    """What a metric can ask of a data set with such factors: a word of `teasel.metrics.NEEDS`.
+    """What a data set with such factors offers to metrics: a word of `teasel.metrics.NEEDS`.
 
     Args:
         sizes: The number of values of each reported factor.

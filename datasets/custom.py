@@ -1,4 +1,4 @@
-"""Data sets of the user's own: a file of images and factors, or a function of factors."""
+"""The user's data sets: a file of images and factors, or a function of factors."""
 
 import hashlib
 import logging
@@ -32,16 +32,16 @@ _LOG = logging.getLogger("teasel")
 
 IMAGES = ("images", "imgs", "image", "x", "data")
 FACTORS = ("factors", "labels", "latents_classes", "latents_values", "y", "targets")
-"""What publishers call the arrays; the first that is there is taken."""
+"""Common names of the arrays; the first that exists is used."""
 
 _MOST_VALUES = 1000
-"""Of a factor with fractions; more are a continuous factor's."""
+"""The most values of a discrete factor with fractions; more need a continuous factor."""
 
 
 def hash_file(path: Path | str) -> str:
     """The SHA-256 of a file, or of the images and CSV files of a folder with their names.
 
-    What was read is known to the process as long as sizes and times stay.
+    The process remembers hashes as long as sizes and times stay the same.
 
     Raises:
         OSError: if it can't be read.
@@ -76,25 +76,25 @@ def from_file(
     resize: int | None = None,
     channels_first: bool = False,
 ) -> Definition:
-    """The data set in an .npz or .h5 file or a folder; it is known by its content, not by its path.
+    """The data set in an .npz or .h5 file or a folder, identified by content and not by path.
 
-    Factors are numbers or texts, any values, which are ranked; a factor with one value is left out.
-    If all combinations come equally often, the data set is a grid; where more than once, which of
-    its images is meant is a hidden factor, drawn at random. Else it keeps a table of the factors,
-    and so it does if one is continuous.
+    Factors are numbers or texts of any values, which are ranked. A factor with one value is left
+    out. If all combinations occur equally often, the data set is a grid. If they occur more than
+    once, the choice among their images is a hidden factor, sampled at random. Otherwise, or if a
+    factor is continuous, it has a table of the factors.
 
     Args:
-        name: What to call it.
+        name: Its name.
         path: An .npz, an .h5 or .hdf5, or a folder of images with a CSV, whose first column names
             the file and whose others are factors.
         images: The array of the images (N, H, W) or (N, H, W, C), uint8, bool, or floats in [0, 1],
-            which are rounded to 256 levels; by default the first of `IMAGES` that is there.
+            which are rounded to 256 levels; by default the first of `IMAGES` that exists.
         factors: The array of the factors (N, K) or (N,), or the name of the CSV; by default the
-            first of `FACTORS` that is there. If there is none, the data set has no factors.
-        factor_names: (K,); by default the array `factor_names`, if there is one. Of a CSV: the
+            first of `FACTORS` that exists. If there is none, the data set has no factors.
+        factor_names: (K,); by default the array `factor_names`, if it exists. For a CSV, the
             columns that are factors; by default all.
-        continuous: Factors whose values stay as they are, as float64, or whether all are.
-        resize: The side that each image gets, in pixels.
+        continuous: The factors whose values are kept unchanged, as float64, or whether all are.
+        resize: The new side of each image, in pixels.
         channels_first: Whether images are (N, C, H, W).
 
     Raises:
@@ -136,7 +136,9 @@ def from_file(
     def rows() -> Iterator[np.ndarray]:
         try:
             if (now := hash_file(path)) != found:
-                raise DataError(f"{path} is another data set now, with the SHA-256 {now[:16]}...")
+                raise DataError(
+                    f"{path} now holds a different data set, with the SHA-256 {now[:16]}..."
+                )
             yield from _read_rows(path, pixels, row_shape, channels_first)
         except UNREADABLE as error:
             raise DataError(f"cannot read images of {path}: {error}") from error
@@ -158,7 +160,7 @@ from_npz = from_file
 
 
 def _stored_as(sha256: str, given: Mapping[str, Any]) -> str:
-    """The file's name in the cache: of its content, and of how it is read."""
+    """The file's name in the cache, made of its content and of how it is read."""
     chosen = {key: value for key, value in sorted(given.items()) if value}
     read = hashlib.sha256(repr(chosen).encode()).hexdigest()[:8]
     return f"npz_{sha256[:16]}" + (f"_{read}" if chosen else "")
@@ -182,15 +184,15 @@ def _open_arrays(
     factors: str | None,
     factor_names: Sequence[str],
 ) -> tuple[StoredArray, list[np.ndarray], list[str]]:
-    """The images of a file, its factors column by column, and their names."""
+    """The images of a file, its factors by column, and their names."""
     for key in (images, factors):
         if key is not None and key not in arrays:
             raise DataError(f"{path} has no array '{key}'{hint(key, list(arrays))}")
     found = images or next((key for key in IMAGES if key in arrays), None)
     if found is None:
         raise DataError(
-            f"{path} has the arrays {', '.join(arrays)}, none of {', '.join(IMAGES)}: say which "
-            f"holds the images by `images: NAME`"
+            f"{path} has the arrays {', '.join(arrays)}, none of {', '.join(IMAGES)}: name "
+            f"the array of images with `images: NAME`"
         )
     pixels = arrays[found]()
     factors = factors or next((key for key in FACTORS if key in arrays and key != found), None)
@@ -219,7 +221,7 @@ def _rank(
     columns: Sequence[np.ndarray],
     continuous: bool | Sequence[str],
 ) -> tuple[tuple[Factor, ...], np.ndarray]:
-    """The factors that have several values, and the table (N, K) of them."""
+    """The factors with several values, and their table (N, K)."""
     for name in () if isinstance(continuous, bool) else continuous:
         if name not in names:
             raise DataError(f"{path}: continuous: no factor '{name}'{hint(name, list(names))}")
@@ -234,7 +236,7 @@ def _rank(
             raise DataError(f"{path}: the factor {name} has values that are not finite")
         values, ranks = np.unique(column, return_inverse=True)
         if len(values) == 1:
-            _LOG.info("%s: the factor %s is left out, as it has one value only", path, name)
+            _LOG.info("%s: the factor %s is left out, because it has only one value", path, name)
             continue
         if kind == "f" and not as_is and len(values) > _MOST_VALUES:
             raise DataError(
@@ -252,7 +254,7 @@ def _check_form(
     """The shape (H, W, C) of a stored image.
 
     Raises:
-        DataError: If no data set can have such images.
+        DataError: If a data set cannot have such images.
     """
     shape = pixels.shape[1:]
     if len(shape) not in (2, 3) or 0 in pixels.shape:
@@ -260,7 +262,7 @@ def _check_form(
     if pixels.dtype not in (np.uint8, np.bool_) and pixels.dtype.kind != "f":
         raise DataError(
             f"{path}: images are {pixels.dtype}, not uint8, bool, or floats in [0, 1] "
-            f"(images.astype('uint8') makes levels from 0 to 255 so)"
+            f"(images.astype('uint8') converts levels from 0 to 255)"
         )
     shape = shape if len(shape) == 3 else (1, *shape) if channels_first else (*shape, 1)
     height, width, channels = (*shape[1:], shape[0]) if channels_first else shape
@@ -268,7 +270,7 @@ def _check_form(
     if resize is not None and not turned:
         height = width = resize
     if height != width or height not in SIDES:
-        mend = "say `channels_first: true`" if turned else "`resize: 64` makes them so"
+        mend = "set `channels_first: true`" if turned else "`resize: 64` resizes them"
         raise DataError(
             f"{path}: images are {height} x {width} with {channels} channels, not square with "
             f"{', '.join(map(str, SIDES))} pixels a side; {mend}"
@@ -277,7 +279,7 @@ def _check_form(
 
 
 def _to_levels(path: Path | str, images: np.ndarray, scale: int) -> np.ndarray:
-    """Images as uint8 from 0 to 255."""
+    """The images as uint8 from 0 to 255."""
     if images.dtype == np.bool_ or scale != 1:
         return images.astype(np.uint8) * np.uint8(255)
     if images.dtype == np.uint8:
@@ -294,7 +296,7 @@ def _to_levels(path: Path | str, images: np.ndarray, scale: int) -> np.ndarray:
 def _read_rows(
     path: Path, pixels: StoredArray, row_shape: tuple[int, int, int], channels_first: bool
 ) -> Iterator[np.ndarray]:
-    """The images as they are stored (n, H, W, C), uint8, a piece at a time."""
+    """The images as stored, (n, H, W, C), uint8, in pieces."""
     scale = 1
     if pixels.dtype == np.uint8 and all(piece.max() <= 1 for piece in pixels.pieces()):
         scale = 255  # black and white, as 0 and 1
@@ -310,16 +312,16 @@ def _read_rows(
 
 
 def find_file(name: str, paths: Sequence[str], sha256: str, **options: Any) -> Definition:
-    """The data set of a file whose content is known: from where it lies, else from the cache.
+    """The data set of a file with known content, from its path or else from the cache.
 
     Args:
-        name: What to call it.
-        paths: Where it may be; the first with this content is taken.
-        sha256: Of its content, as `hash_file` gives it.
-        **options: As `from_file` takes them.
+        name: Its name.
+        paths: Possible paths; the first with this content is used.
+        sha256: The SHA-256 of its content, as from `hash_file`.
+        **options: Options of `from_file`.
 
     Raises:
-        DataError: If it is at none of these places, and was never prepared on this machine.
+        DataError: If it is at none of these paths, and was never prepared on this machine.
     """
     seen = []
     for path in paths:
@@ -330,7 +332,7 @@ def find_file(name: str, paths: Sequence[str], sha256: str, **options: Any) -> D
             continue
         if found == sha256:
             return from_file(name, path, **options)
-        seen.append(f"{path} is another data set now, with the SHA-256 {found[:16]}...")
+        seen.append(f"{path} now holds a different data set, with the SHA-256 {found[:16]}...")
     stored_as = _stored_as(sha256, options)
     advice = (
         f"{name} is the file with the SHA-256 {sha256[:16]}...: {'; '.join(seen)}; and it is not "
@@ -362,18 +364,18 @@ def from_function(
     render: Callable[[np.ndarray], np.ndarray],
     label: str = "",
 ) -> Definition:
-    """The data set whose images are `render(factors)`; drawn into the cache once.
+    """The data set whose images are `render(factors)`, rendered into the cache once.
 
     Args:
-        name: What to call it, and its file in the cache.
+        name: Its name, and that of its file in the cache.
         factors: The number of values of each factor, the last one fastest.
         render: Factors (n, K), int64, from 0 -> images (n, H, H, C), uint8, H a power of two from
             16 to 256. The same factors must give the same image. If 64 images spread over the grid
-            come out otherwise than before, all are drawn again.
-        label: What to call it in tables and figures; by default its name.
+            differ from before, all are rendered again.
+        label: Its label in tables and figures; by default its name.
 
     Raises:
-        DataError: If `render` gives images of another form.
+        DataError: If `render` returns images of another form.
 
     >>> def grey(factors):
     ...     return np.tile(80 * factors[:, :, None, None], (1, 64, 64, 1)).astype(np.uint8)
@@ -382,7 +384,7 @@ def from_function(
     """
     sizes = tuple(factors.values())
     if not sizes or min(sizes) < 2:
-        raise DataError(f"{name}: every factor needs two values or more, not {dict(factors)}")
+        raise DataError(f"{name}: every factor needs at least two values, got {dict(factors)}")
     num_images = int(np.prod(sizes))
 
     def render_images(indices: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The one type of a ground-truth data set: stored images, and their factors."""
+"""The type of all ground-truth data sets: stored images with their factors."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from .sampling import Sampling
 
 
 class DataError(TeaselError):
-    """A data set that can't be had: a file is missing or broken, or the cache can't be written."""
+    """A data set can't be opened: a file is missing or broken, or the cache can't be written."""
 
 
 Example = tuple[np.ndarray, tuple[int, ...]]  # an image and all its factors
@@ -23,7 +23,7 @@ Rng = np.random.Generator | np.random.RandomState
 
 
 class Factor(NamedTuple):
-    """One axis of the grid; a hidden one is drawn like noise and never reported."""
+    """One axis of the grid. A hidden factor is sampled like noise and never reported."""
 
     name: str
     size: int
@@ -31,11 +31,11 @@ class Factor(NamedTuple):
 
 
 class Appearance(NamedTuple):
-    """What observing adds to a stored image.
+    """What an observation adds to a stored image.
 
     `paint(images, words)` maps stored images (B, H, W, 1) and random 32-bit words
-    (B, *noise_shape), uint32, to observations (B, H, W, 3). It takes NumPy and JAX arrays alike.
-    `identity` says for the fingerprint what is added.
+    (B, *noise_shape), uint32, to observations (B, H, W, 3). It accepts NumPy and JAX arrays.
+    `identity` describes the addition for the fingerprint.
     """
 
     identity: str
@@ -44,7 +44,7 @@ class Appearance(NamedTuple):
 
 
 class Window(NamedTuple):
-    """The part of the store that some batches need, for a device that can't hold all of it.
+    """The part of the store needed by some batches, for a device that can't hold all of it.
 
     Attributes:
         indices: (M,) image indices, ascending.
@@ -59,21 +59,21 @@ class Window(NamedTuple):
 class Dataset:
     """Images as a function of factors.
 
-    `store[index]` is an image: bits packed as `np.packbits` does if `store` has two axes, else
-    uint8 of shape (H, W, C). Without a table its index is the row-major position of its combination
-    in the grid, last factor fastest; with one, `table[index]` has its factors.
+    `store[index]` is an image: packed bits, as from `np.packbits`, if `store` has two axes,
+    otherwise uint8 of shape (H, W, C). Without a table, its index is the row-major position of its
+    combination in the grid, last factor fastest. With a table, `table[index]` has its factors.
 
     Attributes:
         name: The name in the catalogue.
-        grid: All factors, the hidden ones too. A table has a column for each, and none is hidden.
+        grid: All factors, including hidden ones. A table has a column for each, and none is hidden.
         store: (N, H * W / 8) or (N, H, W, C), uint8, usually memory-mapped.
         image_shape: (H, W, C) of an observation.
         source: Where the images come from, for the results.
         fingerprint: A hash of the content.
-        appearance: What observing adds; None if the stored image is the observation.
-        table: (N, K), K from 0, of images that do not fill a grid equally often: int64 ranks of
-            each factor's values, or float64 with a continuous factor's values as they are.
-        sampling: How batches are drawn, if not uniformly; of a data set with all combinations.
+        appearance: What an observation adds; None if the stored image is the observation.
+        table: (N, K), K from 0, for images that do not fill a grid equally often: int64 ranks of
+            each factor's values, or float64 with unchanged values of continuous factors.
+        sampling: How batches are sampled if not uniformly, for a data set with all combinations.
     """
 
     name: str
@@ -98,7 +98,7 @@ class Dataset:
 
     @property
     def stochastic(self) -> bool:
-        """Whether an observation is more than a function of its image index."""
+        """Whether an observation has noise besides its image index."""
         return self.appearance is not None
 
     @cached_property
@@ -108,7 +108,7 @@ class Dataset:
 
     @cached_property
     def uniform(self) -> "Dataset":
-        """The same images, all of them equally likely: what models are judged on."""
+        """The data set with all images equally likely, on which models are evaluated."""
         return replace(self, sampling=None) if self.sampling else self
 
     def __len__(self) -> int:
@@ -119,7 +119,7 @@ class Dataset:
         return f"<{self.name}: {len(self):,} images {self.image_shape}, {factors}; {self.source}>"
 
     def factors(self, indices: np.ndarray) -> np.ndarray:
-        """The reported factors (N, K) of images (N,): int64, float64 if one is continuous."""
+        """The reported factors (N, K) of images (N,): int64, or float64 if one is continuous."""
         indices = self._check_indices(indices)
         if self.table is not None:
             return self.table[indices]
@@ -128,16 +128,16 @@ class Dataset:
         return np.stack(shown, axis=-1).astype(np.int64)
 
     def sample_indices(self, factors: np.ndarray, rng: Rng | None = None) -> np.ndarray:
-        """Image indices (N,) with these factors; of several images one is drawn uniformly.
+        """Image indices (N,) with these factors; one of several images is sampled uniformly.
 
         Args:
-            factors: (N, K), as `factors` gives them: integers, factor k in [0, factor_sizes[k]).
-            rng: Needed if a combination has several images. From a RandomState the original's
+            factors: (N, K), as from `factors`: integers, factor k in [0, factor_sizes[k]).
+            rng: Required if a combination has several images. A RandomState gives the original's
                 draws.
 
         Raises:
-            ValueError: If `factors` has another shape or a value out of range, if no image has
-                them, or if there are several to choose from and no `rng`.
+            ValueError: If `factors` has a wrong shape or a value out of range, if no image has
+                them, or if several images have them and there is no `rng`.
         """
         factors = np.asarray(factors)
         sizes = self.factor_sizes
@@ -168,7 +168,8 @@ class Dataset:
 
         Args:
             indices: (N,) integers in [0, len(self)).
-            rng: Draws fresh noise. Without one an image shows its own, as in `observe`.
+            rng: A generator for fresh noise. Without it an image has its own noise, as in
+                `observe`.
         """
         indices = self._check_indices(indices)
         words, added = None, self.appearance
@@ -179,24 +180,24 @@ class Dataset:
         return self._show(self.store[indices], words)
 
     def device_data(self) -> np.ndarray:
-        """The compact array in which `observe` and `sample_batch` look images up, on a device."""
+        """The compact array on a device in which `observe` and `sample_batch` look up images."""
         return self.store
 
     def window(self, indices: np.ndarray) -> Window:
-        """What `observe` can read instead of `device_data()` for these images and no others."""
+        """A replacement for `device_data()` in `observe`, for these images only."""
         indices = np.sort(self._check_indices(np.ravel(indices))).astype(np.int32)
         return Window(indices, self.store[indices])
 
     def observe(self, data: Any, indices: jax.Array, key: jax.Array | None = None) -> jax.Array:
-        """Observations (B, H, W, C), float32 in [0, 1], of images (B,): pure, for a jitted step.
+        """Observations (B, H, W, C), float32 in [0, 1], of images (B,); pure, for a jitted step.
 
         Without noise they equal `images(indices)` to the last bit and `key` is unused.
 
         Args:
-            data: `device_data()`, or a `window` that holds the images.
+            data: `device_data()`, or a `window` with the images.
             indices: (B,) integers in [0, len(self)).
-            key: Draws fresh noise. Without one an image shows its own: the same at every visit, in
-                any batch and on any device.
+            key: The key for fresh noise. Without it an image has its own noise: the same at every
+                visit, in any batch and on any device.
         """
         words, added = None, self.appearance
         if added and key is not None:
@@ -210,12 +211,12 @@ class Dataset:
         return self._show(rows, words)
 
     def sample_batch(self, data: Any, key: jax.Array, batch_size: int) -> jax.Array:
-        """A batch (B, H, W, C) of observations of images drawn with replacement."""
+        """A batch (B, H, W, C) of observations of images sampled with replacement."""
         indices = self.sample_batch_indices(key, batch_size)
         return self.observe(data, indices, jax.random.fold_in(key, 1))
 
     def sample_batch_indices(self, key: jax.Array, batch_size: int) -> jax.Array:
-        """The image indices (B,) of the batch that `sample_batch` gives for this key."""
+        """The image indices (B,) of the batch from `sample_batch` with this key."""
         key = jax.random.fold_in(key, 0)
         if self.sampling is None:
             return jax.random.randint(key, (batch_size,), 0, len(self))
@@ -225,7 +226,7 @@ class Dataset:
         return jnp.minimum(found, last)
 
     def draw_indices(self, rng: np.random.Generator, num: int) -> np.ndarray:
-        """Image indices (num,) as `sample_batch_indices` draws them, on the host."""
+        """Image indices (num,) sampled as by `sample_batch_indices`, on the host."""
         if self.sampling is None:
             return rng.integers(len(self), size=num)
         bounds, last = self._bounds
@@ -236,9 +237,9 @@ class Dataset:
     ) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Two image indices (B,) each, and which of the K reported factors (B, K) they share.
 
-        The first are those of `sample_batch_indices`. From one to all but one of their factors are
-        drawn anew (Locatello et al. 2020, arXiv:2002.02886), and so are the hidden ones. Where
-        there is a `sampling`, they are drawn by it, given those that stay.
+        The first are those of `sample_batch_indices`. Between one and all but one of their factors
+        are sampled again (Locatello et al. 2020, arXiv:2002.02886), as are hidden factors. A
+        `sampling` applies to them, given the factors that stay.
         """
         first = self.sample_batch_indices(key, batch_size)
         number, order, fresh = jax.random.split(jax.random.fold_in(key, 2), 3)
@@ -266,12 +267,12 @@ class Dataset:
         return first, second, ~changed
 
     def labels(self, indices: jax.Array) -> jax.Array:
-        """The reported factors (B, K), int32, of images (B,): pure, for a jitted step."""
+        """The reported factors (B, K), int32, of images (B,); pure, for a jitted step."""
         columns = self._columns(indices)
         return jnp.stack([columns[name] for name in self.factor_names], axis=-1).astype(jnp.int32)
 
     def _columns(self, indices: jax.Array) -> dict[str, jax.Array]:
-        """The values (B,) of each factor, the hidden ones too."""
+        """The values (B,) of each factor, including hidden ones."""
         names = [factor.name for factor in self.grid]
         if self.table is not None:
             return dict(zip(names, jnp.asarray(self.table, jnp.int32)[indices].T, strict=True))
@@ -279,15 +280,15 @@ class Dataset:
 
     @cached_property
     def _weights(self) -> np.ndarray:
-        """What `sampling` says of each combination of the factors that it speaks of."""
+        """The weight that `sampling` gives each combination of its factors."""
         assert self.sampling is not None
         return self.sampling.weights(dict(zip(self.factor_names, self.factor_sizes, strict=True)))
 
     @cached_property
     def _bounds(self) -> tuple[np.ndarray, int]:
-        """Where in 32 random bits each image but the last ends (N - 1,), and the last to be drawn.
+        """The end of each image but the last in 32 random bits (N - 1,), and the last image.
 
-        A combination's share is right to 2^-32, and what is held out has none.
+        A combination's share is exact to 2^-32, and held-out combinations have none.
         """
         assert self.sampling is not None
         factors = self.factors(np.arange(len(self)))
@@ -302,7 +303,7 @@ class Dataset:
     def _draw_given(
         self, key: jax.Array, old: dict[str, jax.Array], changed: jax.Array
     ) -> dict[str, jax.Array]:
-        """Values (B,) of the factors that `sampling` speaks of, given those that do not change."""
+        """Values (B,) of the factors of `sampling`, given those that do not change."""
         assert self.sampling is not None
         names, weights = self.sampling.factors, self._weights
         kept = np.flatnonzero(weights)
@@ -339,7 +340,7 @@ class Dataset:
         return tuple(factor.size for factor in self.grid)
 
     def _show(self, rows: Any, words: Any) -> Any:
-        """Stored rows as observations, for NumPy and JAX arrays alike."""
+        """Stored rows as observations, for NumPy and JAX arrays."""
         xp = rows.__array_namespace__()
         height, width, _ = self.image_shape
         if rows.ndim == 2:
@@ -368,18 +369,18 @@ class Dataset:
         return self._draw(rng, high, size=shape, dtype=np.uint32 if high == 2**32 else np.int64)
 
     def _draw(self, rng: Rng | None, high: Any, **form: Any) -> np.ndarray:
-        """Integers drawn uniformly from [0, high)."""
+        """Integers sampled uniformly from [0, high)."""
         if rng is None:
-            raise ValueError(f"{self.name} draws at random here: give rng, a numpy Generator")
+            raise ValueError(f"{self.name} samples at random here: pass a numpy Generator as rng")
         integers = rng.randint if isinstance(rng, np.random.RandomState) else rng.integers
         return integers(high, **form)
 
 
 @partial(jax.jit, static_argnums=0)
 def _own_words(shape: tuple[int, ...], indices: jax.Array) -> jax.Array:
-    """The random words (B, *shape) by which each image shows its own noise.
+    """The random words (B, *shape) for each image's own noise.
 
-    Differs from the original: scores see this one observation of each image, and not a fresh one at
+    Differs from the original: scores use this one observation of each image, not a fresh one at
     every visit.
     """
     key = jax.random.key(0, impl="threefry2x32")
@@ -389,8 +390,8 @@ def _own_words(shape: tuple[int, ...], indices: jax.Array) -> jax.Array:
 def _unit_interval(levels: Any) -> Any:
     """`levels / 255` to the last bit, for whole float32 levels from 0 to 255.
 
-    XLA turns a division by a constant into a product with its reciprocal, which rounds otherwise
-    than NumPy's division. This sum, whose first term is exact, is the same everywhere, its terms
-    fused or not.
+    XLA turns a division by a constant into a product with its reciprocal, which rounds differently
+    from NumPy's division. This sum, whose first term is exact, is the same everywhere, with or
+    without fused terms.
     """
     return levels * np.float32(257 / 2**16) + levels * np.float32(1 / (255 * 2**16))

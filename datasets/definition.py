@@ -1,4 +1,4 @@
-"""What the catalogue holds: how a data set is made, opened, prepared and described."""
+"""Catalogue entries of data sets: how to make, open, prepare and describe them."""
 
 import hashlib
 import math
@@ -20,7 +20,7 @@ from .sampling import Sampling
 
 
 class Status(NamedTuple):
-    """What is there of a data set, and how to get the rest."""
+    """What is present of a data set, and how to get the rest."""
 
     name: str
     ready: bool
@@ -34,23 +34,23 @@ class Status(NamedTuple):
 
 @dataclass(frozen=True)
 class Definition:
-    """A data set of the catalogue; calling it opens the data set, made first if need be.
+    """A data set of the catalogue. Calling it opens the data set, and makes it first if needed.
 
     Attributes:
         name: The name in the catalogue.
         grid: All factors, the last one fastest.
-        row_shape: One stored image, square: (512,) as bits, else (H, W, C).
+        row_shape: The shape of one stored, square image: (512,) as bits, otherwise (H, W, C).
         publication: The publisher's files, preferred to rendering.
-        render: The images in the grid's order, in chunks, drawn by us.
-        appearance: Gives what observing adds, from the folder of publishers' files.
+        render: Renders the images in the grid's order, in chunks.
+        appearance: Returns what an observation adds, from the folder of publishers' files.
         painting: The file that `appearance` reads.
-        source: What to call the drawn images in the results.
-        stored_as: The cache file's name, where data sets share one.
-        version: Change it when rendering or reading gives other images.
-        label: What to call the data set in tables and figures; by default its name.
-        table: The factors of each image where they make no grid; see `Dataset`.
-        places: Where in the store the rendered images belong, (N,); None if they come in order.
-        sampling: How training draws from it, if not uniformly; see `drawn_by`.
+        source: The name of rendered images in the results.
+        stored_as: The cache file's name, if data sets share one.
+        version: Change it when rendering or reading gives different images.
+        label: Its label in tables and figures; by default its name.
+        table: The factors of each image if they do not form a grid; see `Dataset`.
+        places: The positions (N,) of rendered images in the store; None if unchanged.
+        sampling: How training samples from it if not uniformly; see `drawn_by`.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Definition:
         object.__setattr__(self, "label", self.label or readable(self.name))
 
     def __call__(self, data_dir: Path | None = None) -> Dataset:
-        """The data set, from the cache, from files that are there or drawn; never downloaded.
+        """The data set, from the cache, from existing files or rendered; never downloaded.
 
         Raises:
             DataError: If a file is missing or broken, or the cache can't be written.
@@ -95,10 +95,10 @@ class Definition:
         )
 
     def drawn_by(self, sampling: Sampling, name: str) -> "Definition":
-        """The data set of this name with the same images, of which training draws otherwise.
+        """The data set under this name, with the same images but another sampling in training.
 
         Raises:
-            DataError: If it lacks a combination of factors, or what `sampling` speaks of.
+            DataError: If it lacks a combination of factors, or a factor or value of `sampling`.
         """
         if self.offers != "all combinations":
             raise DataError(
@@ -115,35 +115,35 @@ class Definition:
         return replace(self, name=name, label=label, stored_as=stored_as, sampling=sampling)
 
     def prepare(self, data_dir: Path | None = None) -> Dataset:
-        """The same, with files that are missing downloaded first."""
+        """The data set, after downloading missing files."""
         for file in self._list_missing(data_dir):
             download(file)
         return self(data_dir)
 
     @property
     def needs_files(self) -> bool:
-        """Whether it cannot be opened without somebody's files, or without having been prepared."""
+        """Whether opening it needs publishers' or users' files, or an earlier preparation."""
         return self.painting is not None or self.render is None
 
     def check_files(self, data_dir: Path | None = None) -> None:
-        """Makes sure that the files that opening the data set needs are there.
+        """Checks that the files needed to open the data set exist.
 
         Raises:
-            DataError: If one is missing; says which, and how to get it.
+            DataError: If one is missing; the message says which, and how to get it.
         """
         if self._list_missing(data_dir):
             status = self.status(data_dir)
             raise DataError(f"{status.state}. {status.advice}")
 
     def status(self, data_dir: Path | None = None) -> Status:
-        """What is there, what is missing, how large it is, under which licence, how to get it."""
+        """What is present, what is missing, its size, its licence and how to get it."""
         info, missing = self._description(), self._list_missing(data_dir)
         if missing:
             num_bytes = sum(file.num_bytes for file in missing)
-            amount = f" {num_bytes / 1e6:,.0f} MB" if num_bytes else ""
+            amount = f"{num_bytes / 1e6:,.0f} MB" if num_bytes else "it"
             state = "missing " + ", ".join(file.name for file in missing)
             advice = (
-                f"`teasel data prepare {self.name}` downloads{amount} where still served. "
+                f"`teasel data prepare {self.name}` downloads {amount} if still available. "
                 f"{where_to_put(missing)}"
             )
         elif info:
@@ -151,7 +151,7 @@ class Definition:
         elif self._find_files(data_dir):
             state, advice = "files found", "prepared at first use"
         else:
-            state, advice = "to be drawn", "drawn at first use"
+            state, advice = "to be rendered", "rendered at first use"
         return Status(
             name=self.name,
             ready=bool(info) and not missing,
@@ -165,18 +165,18 @@ class Definition:
 
     @property
     def num_images(self) -> int:
-        """How many images there are, of hidden factors too."""
+        """The number of images, including those of hidden factors."""
         grid = math.prod(factor.size for factor in self.grid)
         return grid if self.table is None else len(self.table)
 
     @cached_property
     def offers(self) -> str:
-        """What a metric can ask of it: a word of `teasel.metrics.NEEDS`."""
+        """What it offers to metrics: a word of `teasel.metrics.NEEDS`."""
         return what_is_offered([f.size for f in self.grid if not f.hidden], self.table)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(H, W, C) of an observation; what is painted on an image has three channels."""
+        """The (H, W, C) of an observation; images with an added appearance have three channels."""
         packed = len(self.row_shape) == 1
         height = math.isqrt(8 * self.row_shape[0]) if packed else self.row_shape[0]
         stored = 1 if packed else self.row_shape[2]
@@ -198,7 +198,7 @@ class Definition:
         return self.publication.find_files(data_dir) if self.publication else []
 
     def _list_missing(self, data_dir: Path | None) -> list[PublishedFile]:
-        """The files that opening the data set needs and doesn't find."""
+        """The files that are needed to open the data set, but missing."""
         needed = [self.painting] if self.painting else []
         if self.publication and not self.render and not self._description():
             needed += self.publication.files

@@ -1,4 +1,4 @@
-"""dSprites (Matthey et al. 2017): drawn here, exactly as published but for about 100 pixels."""
+"""dSprites (Matthey et al. 2017): rendered exactly as published except for about 100 pixels."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -33,8 +33,9 @@ MINI: Axes = (*FULL[:2], FULL[2][::4], FULL[3][::2], FULL[4][::2])
 def render(axes: Axes) -> Iterator[np.ndarray]:
     """Packed images of the grid over `axes`, all positions of one pose at a time.
 
-    Differs from the original: it read the published file. This follows those images: a polygon per
-    shape, vertices rounded to 1/256 pixel, no anti-aliasing.
+    Differs from the original: it read the published file. This reproduces those images with a
+        polygon
+    per shape, vertices rounded to 1/256 pixel and no anti-aliasing.
     """
     from .polygons import fill
 

@@ -1,4 +1,4 @@
-"""Feeding a data set that a device can't hold: the host sends the images of the coming steps."""
+"""Feeds a data set that a device can't hold: the host sends the images of the next steps."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -15,13 +15,13 @@ _LOG = logging.getLogger("teasel")
 
 
 STEPS = 25
-"""Steps that an accelerator takes at a time; a window holds their images."""
+"""The number of steps per window of images on an accelerator."""
 
 
 def fits(data_bytes: int, device_bytes: int | None) -> bool:
-    """Whether a data set takes at most half of a device's memory, and so lies there whole.
+    """Whether a data set fits in half of a device's memory, and is thus stored there whole.
 
-    Where a device doesn't say how much it has (None), as a CPU, the answer is yes.
+    If a device doesn't report its memory (None), like a CPU, the answer is yes.
     """
     return device_bytes is None or data_bytes <= device_bytes / 2
 
@@ -34,16 +34,16 @@ def windows(
     *,
     pairs: bool = False,
 ) -> Iterator[Window]:
-    """For each array of keys, a window on the device: `device_data()` for the images of those keys.
+    """For each array of keys, a window on the device with the images of those keys.
 
     Logs that the images come from the host. While one window is in use the
     next is gathered, so that the device needn't wait.
 
     Args:
-        dataset: Which images are drawn from.
-        keys: Arrays of keys, of any shape: what `sample_batch` gets before the next window.
+        dataset: The data set to sample from.
+        keys: Arrays of keys, of any shape, that `sample_batch` uses with one window.
         batch_size: As given to `sample_batch`.
-        device: Where the windows go; it holds two at a time.
+        device: The device for the windows; it holds two at a time.
         pairs: Whether batches are pairs of images.
     """
     try:

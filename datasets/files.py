@@ -1,4 +1,4 @@
-"""The publishers' files: found where the user keeps them, or downloaded and checked."""
+"""Publishers' files: found in the user's folder, or downloaded and checked."""
 
 import hashlib
 import os
@@ -16,14 +16,14 @@ from .dataset import DataError
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """A file as its publisher calls it.
+    """A publisher's file.
 
     Attributes:
         name: The file's name.
-        urls: Where it is served; the first that answers is taken.
-        digest: "sha256:..." or "md5:..." of the file; empty where none is known.
-        unpacked: The name its content may lie under instead, which no digest is known of.
-        num_bytes: What has to be downloaded; 0 where it isn't known.
+        urls: Its addresses; the first that answers is used.
+        digest: "sha256:..." or "md5:..." of the file; empty if unknown.
+        unpacked: The name of its unpacked content, for which no digest is known.
+        num_bytes: The size of the download; 0 if unknown.
     """
 
     name: str
@@ -37,9 +37,9 @@ def find(file: PublishedFile, data_dir: Path | str | None = None) -> Path | None
     """The path of a publisher's file or of its unpacked content, or None.
 
     Args:
-        file: What to look for.
-        data_dir: The folder to look in, and one folder deeper; by default TEASEL_DATA_DIR, if
-            set. Then comes what was downloaded into the cache.
+        file: The file to look for.
+        data_dir: The folder to search, with its subfolders; by default TEASEL_DATA_DIR, if set.
+            Downloads in the cache are searched last.
 
     Raises:
         DataError: If the folder doesn't exist.
@@ -72,15 +72,15 @@ def check(file: PublishedFile, path: Path) -> None:
     if digest != expected:
         raise DataError(
             f"{path} is not the published file: its {algorithm} is {digest}, not {expected}. "
-            f"Get it again, or set TEASEL_ANY_CHECKSUM=1 to read it all the same."
+            f"Get it again, or set TEASEL_ANY_CHECKSUM=1 to read it anyway."
         )
 
 
 def download(file: PublishedFile) -> Path:
-    """Downloads a file into the cache, from the first place that serves it, and checks it.
+    """Downloads a file into the cache from the first address that serves it, and checks it.
 
     Raises:
-        DataError: If no place serves it or its digest is wrong; the message says where to put it.
+        DataError: If no address serves it or its digest is wrong; the message says where to put it.
     """
     failures = []
     for url in file.urls:
@@ -94,9 +94,9 @@ def download(file: PublishedFile) -> Path:
 
 
 def where_to_put(files: Sequence[PublishedFile]) -> str:
-    """One sentence: which files to put where."""
+    """A sentence that says which files to put where."""
     names = [f"{file.name} (or {file.unpacked})" if file.unpacked else file.name for file in files]
-    return f"Put {', '.join(names)} into a folder and name that folder by TEASEL_DATA_DIR."
+    return f"Put {', '.join(names)} into a folder and set TEASEL_DATA_DIR to that folder."
 
 
 def _downloads() -> Path:
@@ -126,7 +126,7 @@ def import_tfds():
         import tensorflow_datasets as tfds
     except ImportError as error:
         raise DataError(
-            "reading publishers' files takes tensorflow-datasets: pip install tensorflow-datasets"
+            "reading publishers' files needs tensorflow-datasets: pip install tensorflow-datasets"
         ) from error
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()

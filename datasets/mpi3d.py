@@ -1,4 +1,4 @@
-"""MPI3D (Gondal et al. 2019): a robot's arm holds an object, drawn in two ways and filmed."""
+"""MPI3D (Gondal et al. 2019): a robot arm holds an object, rendered in two ways and filmed."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -32,7 +32,7 @@ def define(kind: str, served_as: str, grid: tuple[Factor, ...] = GRID) -> Defini
 
     Args:
         kind: "toy", "realistic" or "real".
-        served_as: The name of the file where it is served.
+        served_as: The file's name on the server.
         grid: Its factors.
     """
     return Definition(

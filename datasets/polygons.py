@@ -1,4 +1,4 @@
-"""Filling polygons exactly, in integers: imported only by what draws (numba compiles it)."""
+"""Fills polygons exactly, in integers; imported only for rendering (numba compiles it)."""
 
 import numba
 import numpy as np
@@ -8,9 +8,9 @@ import numpy as np
 def fill(x: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
     """Fills one polygon at every position of a raster, 64 x 64 pixels as packed bits.
 
-    A pixel is set if its centre lies inside; on an edge, the left and the bottom one count.
-    Every edge toggles all pixels right of it in each row it crosses (even-odd rule), and the
-    arithmetic is exact: vertices are whole numbers of 1/256 pixel.
+    A pixel is set if its centre is inside; left and bottom edges count as inside. Every edge
+    toggles all pixels right of it in each row that it crosses (even-odd rule). The arithmetic is
+    exact, because vertices are multiples of 1/256 pixel.
 
     Args:
         x: (X, V) int64, the vertices' x for each position x.

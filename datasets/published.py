@@ -15,14 +15,14 @@ from .files import PublishedFile, check, find, import_tfds, where_to_put
 
 @dataclass(frozen=True)
 class Publication:
-    """What a publisher gives, and how to read it.
+    """A publisher's files, and how to read them.
 
     Attributes:
-        files: All of them are needed.
-        licence: In a few words.
-        homepage: Where it is described.
-        read: The images as published and their factors, from these paths, in any order.
-        convert: An image in the files -> a row of the cache.
+        files: The files, all of which are needed.
+        licence: The licence, in a few words.
+        homepage: The address of its description.
+        read: Reads the published images and their factors from these paths, in any order.
+        convert: Converts a published image to a row of the cache.
     """
 
     files: tuple[PublishedFile, ...]
@@ -32,14 +32,14 @@ class Publication:
     convert: Callable[[np.ndarray], np.ndarray] = lambda image: image
 
     def find_files(self, data_dir: Path | None) -> list[Path]:
-        """Where the files are; empty unless all of them are there."""
+        """The paths of the files; empty unless all of them exist."""
         paths = [find(file, data_dir) for file in self.files]
         return [path for path in paths if path] if all(paths) else []
 
     def rows(
         self, name: str, grid: tuple[Factor, ...], row_shape: tuple[int, ...], data_dir: Path | None
     ) -> Iterator[np.ndarray]:
-        """The cache's rows in the grid's order, from files that lie in `data_dir`.
+        """The cache's rows in the grid's order, from files in `data_dir`.
 
         Raises:
             DataError: If a file is missing or broken, or the images don't fill the grid.
@@ -48,8 +48,9 @@ class Publication:
         if not paths:
             missing = [file for file in self.files if not find(file, data_dir)]
             raise DataError(
-                f"{name} is not prepared and files of it are missing. `teasel data prepare {name}` "
-                f"downloads them where they are still served ({self.homepage}). "
+                f"{name} is not prepared, and some of its files are missing. "
+                f"`teasel data prepare {name}` downloads them where they are still served "
+                f"({self.homepage}). "
                 f"{where_to_put(missing)}"
             )
         for file, path in zip(self.files, paths, strict=True):
@@ -72,10 +73,10 @@ class Publication:
 def put_in_order(
     name: str, grid: tuple[Factor, ...], examples: Iterable[Example]
 ) -> Iterator[np.ndarray]:
-    """Rows in the grid's order, in chunks: streamed as far as they come in order already.
+    """Rows in the grid's order, in chunks, streamed as long as they are already in order.
 
     Raises:
-        DataError: Unless every combination of factors comes exactly once.
+        DataError: Unless every combination of factors occurs exactly once.
     """
     sizes = tuple(factor.size for factor in grid)
     num_rows = int(np.prod(sizes))

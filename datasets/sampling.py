@@ -1,4 +1,4 @@
-"""How training draws its images where not all are equally likely."""
+"""Non-uniform sampling of images in training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Sampling:
-    """Factors that are correlated in training, and combinations that never occur there.
+    """Factors that are correlated in training, and combinations that never occur in it.
 
     Each pair (c1, c2) of `correlated` multiplies the probability of a combination by
     exp(-(c1 - a c2)^2 / (2 s^2)) with a = m1 / m2 and s = strength * m1, for values counted from 0
     to m1 and m2 (Traeuble et al. 2021, arXiv:2006.07886): a small strength is a strong correlation.
-    All else is uniform and independent.
+    Everything else is uniform and independent.
 
     Attributes:
-        correlated: (a factor, another, the strength), any number of them.
-        held_out: Rules, each of factors with the values that a combination must have, in all of
-            them at once, to be left out.
+        correlated: Triples of two factors and a strength.
+        held_out: Rules, each with factors and values; a combination that has all values of a rule
+            is left out.
     """
 
     correlated: tuple[tuple[str, str, float], ...] = ()
@@ -26,12 +26,12 @@ class Sampling:
 
     @property
     def factors(self) -> tuple[str, ...]:
-        """The names of the factors that are spoken of, in alphabetical order."""
+        """The names of the factors involved, in alphabetical order."""
         ruled = {name for rule in self.held_out for name, _ in rule}
         return tuple(sorted(ruled.union(*(pair[:2] for pair in self.correlated))))
 
     def weights(self, sizes: Mapping[str, int]) -> np.ndarray:
-        """How likely each combination of `factors` is, up to one number: float64, an axis for each.
+        """The unnormalised probability of each combination of `factors`: float64, an axis for each.
 
         Args:
             sizes: The number of values of each factor of the data set.

@@ -1,6 +1,6 @@
-"""A stand-in for Shapes3D that needs no download: the same factors and a like look, drawn here.
+"""A stand-in for Shapes3D without a download: the same factors and a similar look, rendered here.
 
-Its images are NOT those of Shapes3D, and no score on them may be read as one on Shapes3D.
+Its images are NOT those of Shapes3D, and scores on them must not be read as scores on Shapes3D.
 """
 
 import colorsys
@@ -22,7 +22,7 @@ _NONE, _FLOOR, _WALL, _OBJECT = np.inf, 0, 1, 2
 
 
 def render() -> Iterator[np.ndarray]:
-    """All images in the grid's order: every pose under one choice of hues a chunk."""
+    """All images in the grid's order, with every pose under one choice of hues per chunk."""
     poses = product(*(range(factor.size) for factor in GRID[3:]))
     yield from tint(np.stack([weights(*pose) for pose in poses]))
 
@@ -30,8 +30,9 @@ def render() -> Iterator[np.ndarray]:
 def tint(scenes: np.ndarray) -> Iterator[np.ndarray]:
     """Images (S, 64, 64, 3) of the scenes (S, 64, 64, 4) for every choice of the three hues.
 
-    Hues only tint what the rays met, so 480 scenes make all 480,000 images. Weights are whole
-    256ths and hues whole 255ths: sums of their products are exact in float32, in any order.
+    Hues only tint what the rays hit, so 480 scenes make all 480,000 images. Weights are multiples
+    of 1/256 and hues multiples of 1/255, so sums of their products are exact in float32 in any
+    order.
     """
     hues = np.array([colorsys.hsv_to_rgb(hue / 10, 0.9, 1.0) for hue in range(10)])
     palette = np.rint(255 * hues).astype(np.float32)
@@ -42,12 +43,12 @@ def tint(scenes: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def weights(scale: int, shape: int, orientation: int) -> np.ndarray:
-    """How much light floor, wall, object and highlight send to each pixel, (64, 64, 4) float32.
+    """The light from floor, wall, object and highlight at each pixel, (64, 64, 4) float32.
 
     Args:
         scale: 0 to 7, from .75 to 1.25 times the size.
         shape: 0 cube, 1 cylinder, 2 sphere, 3 capsule.
-        orientation: 0 to 14, the room and all in it turned by -30 to 30 degrees.
+        orientation: 0 to 14, the room with its content turned by -30 to 30 degrees.
     """
     size = np.linspace(0.75, 1.25, 8)[scale]
     angle = np.radians(np.linspace(-30, 30, 15)[orientation])
@@ -82,7 +83,7 @@ def weights(scale: int, shape: int, orientation: int) -> np.ndarray:
 
 
 def _view() -> np.ndarray:
-    """Unit rays of all samples, row by row from the upper left, (samples, 3)."""
+    """Unit rays of all samples, (samples, 3), by row from the upper left."""
     side = 64 * _OVERSAMPLING
     across = (np.arange(side) + 0.5) / side * 2 - 1
     x, y = np.meshgrid(0.5 * across, -0.5 * across)
@@ -95,7 +96,7 @@ def _view() -> np.ndarray:
 
 
 def _room(eye: np.ndarray, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distance, normal and material of floor and walls, as seen from inside."""
+    """Distance, normal and material of floor and walls, seen from inside."""
     with np.errstate(divide="ignore"):
         floor = np.where(rays[:, 1] < 0, -eye[1] / rays[:, 1], _NONE)
         walls = (np.sign(rays[:, ::2]) * _HALF_ROOM - eye[::2]) / rays[:, ::2]

@@ -1,4 +1,4 @@
-"""SmallNORB (LeCun, Huang and Bottou 2004): 50 toys under 6 lights from 9 heights, all round."""
+"""SmallNORB (LeCun, Huang and Bottou 2004): 50 toys, 6 lights, 9 elevations, 18 azimuths."""
 
 import gzip
 from collections.abc import Iterator
@@ -60,7 +60,7 @@ FILES = (
 
 
 def read(paths: list[Path]) -> Iterator[Example]:
-    """The first camera's images of both parts, 96 x 96, as their files list them."""
+    """The first camera's images of both parts, 96 x 96, in the order of their files."""
     for dat, cat, info in (paths[:3], paths[3:]):
         pairs, categories, views = read_matrix(dat), read_matrix(cat), read_matrix(info)
         count = len(pairs)
@@ -90,7 +90,7 @@ def read_matrix(path: Path) -> np.ndarray:
     words = np.frombuffer(content[: len(content[:64]) // 4 * 4], "<i4")
     magic, num_axes = words[:2] if len(words) >= 5 else (0, 0)
     if magic not in _TYPES or not 1 <= num_axes <= 8:
-        raise DataError(f"{path} does not begin as a byte or integer matrix of SmallNORB does")
+        raise DataError(f"{path} does not start like a byte or integer matrix of SmallNORB")
     shape, start = tuple(words[2 : 2 + num_axes]), 4 * (2 + max(num_axes, 3))
     expected = start + int(np.prod(shape, dtype=np.int64)) * _TYPES[magic].itemsize
     if len(content) != expected:
@@ -101,7 +101,7 @@ def read_matrix(path: Path) -> np.ndarray:
 def shrink(image: np.ndarray) -> np.ndarray:
     """The 64 x 64 image, by Lanczos in 32-bit integers as in the paper.
 
-    Differs from the original: clipped to [0, 255]; there, ringing leaves the interval.
+    Differs from the original: clipped to [0, 255]; there, ringing exceeds the interval.
     """
     from PIL import Image
 

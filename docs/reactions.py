@@ -1,4 +1,4 @@
-"""What each score says of codes with known faults: the picture and the table of reactions.md.
+"""The reaction of each score to codes with known faults: the picture and table of reactions.md.
 
 .venv/bin/python docs/reactions.py [--folder docs/pictures]
 """

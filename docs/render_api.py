@@ -1,4 +1,4 @@
-"""Writes the API reference, a page for each room that others use, from the docstrings.
+"""Writes the API reference from the docstrings, a page for each public room.
 
 .venv/bin/python docs/render_api.py [--folder build/api]
 

@@ -1,4 +1,4 @@
-"""Writes docs/columns.md, every column of the tables, from what stands beside its declaration.
+"""Writes docs/columns.md, which lists every column of the tables, from the declarations.
 
 .venv/bin/python docs/render_columns.py [--path docs/columns.md]
 """
@@ -30,35 +30,35 @@ RECORDS = {
 OTHERS = {
     "SCORE_sd": "Standard deviation of a score over several metric seeds.",
     "METRIC_train_accuracy": "BetaVAE's and FactorVAE's accuracy on the points it was trained on.",
-    "METRIC_num_active_dims": "Latents that vary, of the FactorVAE score and IRS.",
-    "dci_informativeness_train, explicitness_train": "As of the test, on the points of training.",
-    "downstream_CLASSIFIER_SIZE_train": "As `downstream_CLASSIFIER_SIZE`, on training's points.",
+    "METRIC_num_active_dims": "The number of latents that vary, for the FactorVAE score and IRS.",
+    "dci_informativeness_train, explicitness_train": "The score on the training points.",
+    "downstream_CLASSIFIER_SIZE_train": "`downstream_CLASSIFIER_SIZE` on the training points.",
     "downstream_CLASSIFIER_SIZE_min_SET": "The accuracy of the factor that is predicted worst.",
     "downstream_CLASSIFIER_SIZE_SET_FACTOR": "The accuracy of one factor, by its name.",
-    "linear_r2_min": "Of the factor that is predicted worst.",
+    "linear_r2_min": "The R^2 of the factor that is predicted worst.",
 }
-"""Columns that a metric gives beside its labelled scores; capitals stand for a name."""
+"""Columns of a metric besides its labelled scores; capitals stand for a name."""
 
 BEGIN = """\
 # Every column
 
-Made by `.venv/bin/python docs/render_columns.py` from what stands beside the declarations; a test
-holds it to them. Where nothing is said, neither more nor less is better."""
+This page is made by `.venv/bin/python docs/render_columns.py` from the declarations, and a test
+compares them. If the last column is empty, neither more nor less is better."""
 
 WIDE = """\
-`scores(results, wide=True)` has a row per model: the columns of `trials` above but for `status` and
-`error`, those below, and a column for each hyper-parameter. A metric of your own has its columns
-likewise: `METRIC_SCORE`, or the score alone where it has the metric's name."""
+`scores(results, wide=True)` has a row per model, with the columns of `trials` above except
+`status` and `error`, the columns below, and a column for each hyper-parameter. Your own metrics
+have columns, too: `METRIC_SCORE`, or only the score's name if that is the metric's name."""
 
 DIRECTIONS = """\
-The direction is what selections and `exemplars` go by. Of the four unsupervised scores it is only a
-convention: less dependence between latents is not better by itself. A meaning begins with the label
-of figures; the rest is of all scores of the metric. [Newer scores](analysis.md#the-papers-figures)
-have their ranges."""
+Selections and `exemplars` use the direction. For the four unsupervised scores it is only a
+convention: less dependence between latents is not better in itself. A meaning begins with the
+label in figures; the rest describes all scores of the metric.
+[Newer scores](analysis.md#the-papers-figures) lists their ranges."""
 
 
 def render() -> str:
-    """The page."""
+    """The text of the page."""
     parts = [BEGIN]
     for name, (record, where) in RECORDS.items():
         intro = (record.__doc__ or "").partition("\n")[0]
@@ -71,7 +71,7 @@ def render() -> str:
 
 
 def attributes(record: type[Any]) -> dict[str, str]:
-    """What the docstring of a record says of each of its fields."""
+    """The description of each field in the docstring of a record."""
     _, _, listed = inspect.getdoc(record).partition("Attributes:\n")  # type: ignore[union-attr]
     found = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", listed, re.MULTILINE)
     return {name: re.sub(r"\s+", " ", text) for name, text in found}

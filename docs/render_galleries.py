@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/datasets.md: all data sets that are at hand, or those named.
+"""Renders the pictures of docs/datasets.md for all available data sets, or those named.
 
 .venv/bin/python docs/render_galleries.py [NAME ...] [--folder docs/pictures]
 """

@@ -1,4 +1,4 @@
-"""The rooms of the house, read from the code: what imports what, and a picture of it.
+"""Reads the imports between the rooms from the code, and draws a picture of them.
 
 .venv/bin/python docs/render_house.py [--path docs/pictures/house.svg]
 

@@ -1,4 +1,4 @@
-"""Renders the moving picture of the README: a grid, its best model's latents, what scores agree on.
+"""Renders the README's animation: a grid, its best model's latents, and the agreement of scores.
 
 .venv/bin/teasel run docs/readme_picture.yaml --results results/colours
 .venv/bin/python docs/render_readme_picture.py results/colours docs/images/teasel.webp

@@ -1,4 +1,4 @@
-"""Theorem 1 of Locatello et al. 2019 at work: the picture and the tables of theorem.md.
+"""An illustration of theorem 1 of Locatello et al. 2019: the picture and tables of theorem.md.
 
 .venv/bin/python docs/theorem.py [--folder docs/pictures]
 """

@@ -1,10 +1,10 @@
-"""Scores of codes against the factors that made the images.
+"""Metrics: scores of codes against the factors that generated the images.
 
-Each file holds one paper's metric twice: as arithmetic on arrays (`mig(codes, factors)`), and as
-an entry of `METRICS` that draws its points from a `Representation` as the paper did
-(`METRICS["mig"](representation, rng, num_train=10_000)`) and gives a dict of scores. Codes are
-(N, D) floats, factors (N, K) integers, or for some metrics any numbers: a factor that is not whole
-throughout is continuous. Nothing here knows of models or data sets.
+Each file holds one paper's metric twice: as arithmetic on arrays (`mig(codes, factors)`), and as an
+entry of `METRICS` that samples points from a `Representation` as in the paper
+(`METRICS["mig"](representation, rng, num_train=10_000)`) and returns a dict of scores. Codes are
+(N, D) floats. Factors are (N, K) integers, or for some metrics any numbers; a factor with
+non-integer values is continuous. This room knows no models or data sets.
 """
 
 from ..catalogue import Bounds, Catalogue
@@ -81,14 +81,14 @@ METRICS: Catalogue[Metric] = Catalogue(
 )
 
 COMPARISONS = {"udr": UDR}
-"""Metrics that compare a model with others, and are no part of a grid: `teasel rescore` has them.
+"""Metrics that compare a model with others. A grid cannot name them, but `teasel rescore` can.
 
-They take the codes of several models, where the others take a `Representation`.
+They take the codes of several models, while other metrics take a `Representation`.
 """
 
 
 def find_metric(name: str) -> Metric:
-    """The metric of a name, be it of one model or a comparison."""
+    """The metric with a name, of one model or a comparison."""
     return COMPARISONS[name] if name in COMPARISONS else METRICS[name]
 
 

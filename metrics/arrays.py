@@ -1,4 +1,4 @@
-"""Checks of the arrays that a metric is given."""
+"""Checks of a metric's input arrays."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from .undefined import UndefinedScoreError
 
 
 def check_codes(codes: np.ndarray) -> np.ndarray:
-    """The codes (N, D) as float64, so that no score depends on the precision they come in.
+    """The codes (N, D) as float64, so that scores do not depend on their precision.
 
     Raises:
         ValueError: If they are not two-dimensional, empty, or not real numbers.
@@ -33,7 +33,7 @@ def check_factors(factors: np.ndarray, continuous: bool = False) -> np.ndarray:
 
     Args:
         factors: (N, K).
-        continuous: Whether some may be no whole numbers; the array is then float64, if some are.
+        continuous: Whether non-integer values are allowed; the array is float64 if there are any.
 
     Raises:
         ValueError: If they are not two-dimensional, empty, not finite, or not all whole numbers.
@@ -58,13 +58,13 @@ def check_factors(factors: np.ndarray, continuous: bool = False) -> np.ndarray:
         return factors.astype(np.float64)
     number = next(value for value in factors[:, fractions].flat if not _is_whole(value))
     raise ValueError(
-        f"factors must be integers, got {number}: this score takes each value for a class; those "
+        f"factors must be integers, got {number}: this score treats each value as a class; those "
         'of METRICS whose needs are "factors" take continuous factors'
     )
 
 
 def are_continuous(*tables: np.ndarray) -> np.ndarray:
-    """Which of the factors (K,) are no whole numbers in some of the tables (N, K)."""
+    """Which of the factors (K,) have non-integer values in any of the tables (N, K)."""
     return np.any([~_is_whole(table).all(axis=0) for table in tables], axis=0)
 
 

@@ -16,14 +16,14 @@ def beta_vae_score(
     test_labels: np.ndarray,
     one_vs_rest: bool = False,
 ) -> tuple[float, float]:
-    """Accuracies in [0, 1] of telling the shared factor from a point, on test and training points.
+    """Accuracies in [0, 1] of predicting the shared factor, on test and training points.
 
     Args:
         train_points: (N, D), each the mean absolute difference of the codes of a batch of pairs.
         train_labels: Integers (N,), the factor that the two images of a pair share.
         test_points: (M, D).
         test_labels: Integers (M,).
-        one_vs_rest: Whether each factor has a classifier of its own, as in the paper's time.
+        one_vs_rest: Whether each factor has its own classifier, as at the time of the paper.
 
     Raises:
         UndefinedScoreError: If all training points have one label, or points are not finite.
@@ -53,17 +53,17 @@ def score_beta_vae(
     num_test: Count = 5_000,
     one_vs_rest: bool = False,
 ) -> dict[str, float]:
-    """`beta_vae_score` of points that are drawn (Higgins et al. 2017).
+    """`beta_vae_score` of sampled points (Higgins et al. 2017).
 
-    A point is the mean absolute difference of the codes of `batch_size` pairs, the two images of a
-    pair having one factor in common; its label is that factor. With `one_vs_rest` each factor has a
-    classifier of its own, as in the paper's time.
+    A point is the mean absolute difference of the codes of `batch_size` pairs. The two images of
+    each pair share one factor, which is the label. With `one_vs_rest` each factor has its own
+    classifier, as at the time of the paper.
 
     Raises:
         UndefinedScoreError: If there is one factor only, or the codes are not finite.
     """
     if len(representation.factor_sizes) < 2:
-        raise UndefinedScoreError("beta_vae_score needs two factors to tell apart, got one")
+        raise UndefinedScoreError("beta_vae_score needs two factors to distinguish, got one")
     train = _points(representation, rng, num_train, batch_size)
     test = _points(representation, rng, num_test, batch_size)
     names = ("beta_vae_score", "train_accuracy")
@@ -73,7 +73,7 @@ def score_beta_vae(
 def _points(
     representation: Representation, rng: Rng, num: int, batch_size: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean absolute differences (num, D) and the factors that were shared (num,)."""
+    """Mean absolute differences (num, D) and the shared factors (num,)."""
     sizes = representation.factor_sizes
     points, labels = [], np.empty(num, np.int64)
     for point in range(num):

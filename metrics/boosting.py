@@ -1,14 +1,14 @@
 """Gradient boosting of regression trees of depth 3 (Friedman 2001), compiled.
 
-Equal to scikit-learn's `GradientBoostingClassifier` and `GradientBoostingRegressor` with their
-defaults. Between splits that are equally good it chooses by the same rule and the same rounding,
-with random numbers of its own.
+The results equal those of scikit-learn's `GradientBoostingClassifier` and
+`GradientBoostingRegressor` with their defaults. Equally good splits are chosen by the same rule and
+with the same rounding, but with other random numbers.
 
-The best split of a node is found exactly without looking at every sample. The samples of each
-feature are sorted once and cut into bins of equal population. A node needs the sum of the residuals
-in each bin; from these follow the gain of a split at every edge between bins, and an upper bound of
-the gain of any split inside a bin. Only bins whose bound exceeds the best gain seen so far are
-walked sample by sample, so the result is that of trying every split.
+The best split of a node is found exactly without visiting every sample. The samples of each feature
+are sorted once and cut into bins of equal population. A node sums the residuals in each bin. The
+sums give the gain of a split at every edge between bins, and an upper bound of the gain of any
+split inside a bin. Only bins whose bound exceeds the best gain so far are searched sample by
+sample, so the result is the same as trying every split.
 """
 
 import numpy as np
@@ -42,10 +42,10 @@ _SLACK = 1 + 1e-9  # keeps rounding from making a bound too small
 def boost(data, work, labels, scores, learning_rate, num_rounds, seed, squared):
     """Grows `num_rounds` trees for each row of `scores` (T, N), and adds them to it.
 
-    T is the number of classes, or 1 for two classes. If `squared`, the labels are numbers whose
-    squared error is lowered, and T is 1. Returns the feature and the threshold of each
-    inner node (rounds, T, 7), the value of each leaf (rounds, T, 8), and the sum of the gains of
-    each feature (D,). A node that does not split sends everything left: its threshold is infinite.
+    T is the number of classes, or 1 for two classes. If `squared`, the labels are numbers, the loss
+    is the squared error, and T is 1. Returns the feature and the threshold of each inner node
+    (rounds, T, 7), the value of each leaf (rounds, T, 8), and the sum of the gains of each feature
+    (D,). A node without a split sends everything left: its threshold is infinite.
     """
     num_trees, num_samples = scores.shape
     size = work.sums_below.size
@@ -85,10 +85,10 @@ def boost(data, work, labels, scores, learning_rate, num_rounds, seed, squared):
 
 @compiled
 def grow(data, residuals, histograms, ups, node_of, work, features, thresholds, importance, random):
-    """One tree, level by level: fills `features` and `thresholds` (7,) and each sample's leaf.
+    """Grows one tree level by level: fills `features` and `thresholds` (7,) and each sample's leaf.
 
-    The first histogram is given; of two children, the smaller's is counted and the larger's is
-    what remains of their parent's.
+    The first histogram is given. Of two children, the smaller one's histogram is counted, and the
+    larger one's is the parent's minus the smaller one's.
     """
     num_samples = len(residuals)
     counts, totals = np.zeros(INNER + LEAVES, np.int64), np.zeros(INNER + LEAVES)
@@ -160,7 +160,7 @@ def variance(residuals, node_of, node):
 def newton_steps(residuals, node_of, num_trees, values, squared):
     """Mean of r over mean of p (1 - p) of each leaf's samples: one Newton step of the log loss.
 
-    Of the squared error it is the mean of r.
+    For the squared error it is the mean of r.
     """
     ends = np.zeros(LEAVES + 1, np.int64)
     for node in node_of:
@@ -234,9 +234,10 @@ def find_split(node, count, total, residuals, node_of, data, histograms, ups, la
     """The largest gain of a split of `node`, or -1 if it has none; details by feature in `work`.
 
     The gain is the decrease of the sum of squared errors, t^2 n / (k (n - k)), where k of the
-    node's n samples go left and t is their sum of residuals less the node's mean. Inside a bin, t
-    stays between its value at the lower edge less all negative and plus all positive residuals;
-    and as no residual is further than `largest` from the mean, |t| <= largest min(k, n - k).
+    node's n samples go left and t is the sum of their residuals minus the node's mean. Inside a
+    bin, t stays between its value at the lower edge plus all negative residuals and that value plus
+    all positive ones. Because no residual is further than `largest` from the mean, |t| <= largest
+    min(k, n - k).
     """
     num_bins, starts = data.num_bins, data.starts
     most_bins = starts.shape[1] - 1
@@ -322,11 +323,11 @@ def threshold(node, feature, cut, node_of, data):
 
 @compiled
 def choose_feature(best, node, count, residuals, node_of, data, work, random):
-    """A feature whose split is as good as the best, chosen as scikit-learn does among all such.
+    """A feature with an equally good best split, chosen as scikit-learn does.
 
-    It visits the features in a random order, and takes a split that is better than those before,
-    be it in the last bit. That follows from the order in which it adds the residuals up: it sorts
-    the node's samples in place, by one feature after the other.
+    scikit-learn visits the features in random order, and takes a split that is better than earlier
+    ones, even in the last bit only. The last bit depends on the order in which it sums residuals:
+    it sorts the node's samples in place by one feature after another.
     """
     tied = work.gain >= best * (1 - _TIE)
     chosen = np.argmax(tied)
@@ -357,10 +358,10 @@ def choose_feature(best, node, count, residuals, node_of, data, work, random):
 
 @compiled
 def members_in_order(node, order, node_of):
-    """The samples of a node as parting its parent's leaves them, which were in the given order.
+    """The samples of a node in the order left by splitting its parent, whose order is given.
 
-    From the first one on, those that go right change places with those at the end. The root's
-    samples are in no order but their own.
+    From the first on, samples that go right are swapped with samples at the end. The root's samples
+    are in their original order.
     """
     if node == 0:
         return np.arange(len(order)).astype(np.int32)
@@ -385,7 +386,7 @@ def members_in_order(node, order, node_of):
 
 @compiled
 def add_trees(inputs, features, thresholds, leaves, learning_rate, scores):
-    """Adds what the trees give for `inputs` (D, N) float32 to `scores` (T, N)."""
+    """Adds the trees' predictions for `inputs` (D, N) float32 to `scores` (T, N)."""
     for step in range(len(features)):
         for tree in range(len(scores)):
             for i in range(inputs.shape[1]):

@@ -1,6 +1,6 @@
-"""The bound of a trained model, taken apart, and a tighter one; in nats.
+"""Components of a trained model's bound, and a tighter bound; in nats.
 
-Unlike the other metrics, these are of a model with its decoder and prior, not of codes alone.
+Unlike other metrics, these evaluate a model with its decoder and prior, not only codes.
 """
 
 from typing import NamedTuple, Protocol
@@ -12,25 +12,25 @@ from .representation import Rng, sample_seed
 from .undefined import UndefinedScoreError
 
 ACTIVE = 0.01
-"""Variance of a latent's posterior mean over the images, above which it is active."""
+"""The variance of a latent's posterior mean over the images above which the latent is active."""
 
 _BLOCK = 4_000_000  # densities at a time
 
 
 class BoundedModel(Protocol):
-    """What these metrics see of a trained model and its data set.
+    """A trained model and its data set, for these metrics.
 
-    Each method raises an UndefinedScoreError where there is no such thing.
+    Each method raises an UndefinedScoreError if its result does not exist.
     """
 
     @property
     def num_images(self) -> int:
-        """N, the images of the data set."""
+        """N, the number of images in the data set."""
         ...
 
     @property
     def has_analytic_kl(self) -> bool:
-        """Whether the KL to the prior is that of diagonal normals to the standard normal."""
+        """Whether the KL is from diagonal normals to the standard normal."""
         ...
 
     def posteriors(self) -> tuple[np.ndarray, np.ndarray]:
@@ -40,25 +40,25 @@ class BoundedModel(Protocol):
     def log_terms(
         self, indices: np.ndarray, num: int, seed: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Codes z (M, K, D) of the images of some indices, and log densities (M, K) there.
+        """Codes z (M, K, D) of the images at some indices, and three log densities (M, K).
 
-        These are log p(x | z), log p(z) and log q(z | x).
+        The densities are log p(x | z), log p(z) and log q(z | x).
         """
         ...
 
 
 class Surgery(NamedTuple):
-    """The parts of the mean bound over N images, estimated from M of them.
+    """The components of the mean bound over N images, estimated from M of them.
 
-    Each has the standard error of its estimate, 0 where all images are seen. The mean KL is that of
-    all images, so it is the sum of the two parts only up to these errors.
+    Each has the standard error of its estimate, which is 0 if all images are used. The mean KL is
+    over all images, so it is the sum of its two parts only up to these errors.
 
     Attributes:
-        reconstruction: Minus the mean log likelihood.
-        kl: From each image's posterior to the prior.
-        mutual_information: Of an image's index and its code: at most log N.
-        marginal_kl: From the aggregate posterior to the prior.
-        active_units: How many latents' posterior means vary by more than `ACTIVE`.
+        reconstruction: The negative mean log likelihood.
+        kl: The KL from each image's posterior to the prior.
+        mutual_information: The mutual information of an image's index and its code, at most log N.
+        marginal_kl: The KL from the aggregate posterior to the prior.
+        active_units: The number of latents whose posterior means vary by more than `ACTIVE`.
     """
 
     reconstruction: float
@@ -78,8 +78,8 @@ def log_aggregate_posterior(
 
     Args:
         codes: (M, D).
-        mean: (N, D), of diagonal normals.
-        log_variance: (N, D).
+        mean: The means (N, D) of diagonal normals.
+        log_variance: Their log variances (N, D).
     """
     codes, mean, log_variance = (np.asarray(a, float) for a in (codes, mean, log_variance))
     largest = np.full(len(codes), -np.inf)
@@ -108,18 +108,18 @@ def surgery(
     log_posterior: np.ndarray,
     kl: float | None = None,
 ) -> Surgery:
-    """The parts of the bound (Hoffman and Johnson 2016), from a code of each of M of N images.
+    """The components of the bound (Hoffman and Johnson 2016), from one code of each of M images.
 
-    The aggregate posterior is that of all N images, so the estimates have no bias.
+    The aggregate posterior is that of all N images, so the estimates are unbiased.
 
     Args:
-        mean: (N, D), of the posteriors of all images.
-        log_variance: (N, D).
-        codes: (M, D), a sample of each of M images' posteriors.
+        mean: The means (N, D) of the posteriors of all images.
+        log_variance: Their log variances (N, D).
+        codes: A sample (M, D) from each of M images' posteriors.
         log_likelihood: Log p(x | z), (M,).
         log_prior: Log p(z), (M,).
         log_posterior: Log q(z | x), (M,).
-        kl: Of all images, where there is a formula; else it is estimated, too.
+        kl: The mean KL over all images, if there is a formula; otherwise it is estimated.
     """
     aggregate = log_aggregate_posterior(codes, mean, log_variance)
     parts = {
@@ -135,9 +135,9 @@ def surgery(
 
 
 def importance_bound(log_weights: np.ndarray) -> np.ndarray:
-    """The bound (M,) of K log weights log p(x, z) - log q(z | x) of each image, (M, K).
+    """The bound (M,) from K log weights log p(x, z) - log q(z | x) of each image, (M, K).
 
-    It rises with K to the log likelihood (Burda et al. 2016, theorem 1).
+    It increases with K towards the log likelihood (Burda et al. 2016, theorem 1).
     """
     from scipy.special import logsumexp
 
@@ -151,10 +151,10 @@ def kl_to_standard(mean: np.ndarray, log_variance: np.ndarray) -> float:
 
 
 def score_surgery(model: BoundedModel, rng: Rng, *, num_images: Count = 2_000) -> dict[str, float]:
-    """The parts of the bound of a model, from `num_images` of the images of its data set.
+    """The components of a model's bound, from `num_images` images of its data set.
 
     Raises:
-        UndefinedScoreError: If the model has no bound, or its posteriors are no diagonal normals.
+        UndefinedScoreError: If the model has no bound, or its posteriors are not diagonal normals.
     """
     mean, log_variance = model.posteriors()
     which = _some(rng, model.num_images, num_images)
@@ -168,7 +168,7 @@ def score_surgery(model: BoundedModel, rng: Rng, *, num_images: Count = 2_000) -
 def score_importance_bound(
     model: BoundedModel, rng: Rng, *, num_images: Count = 200, num_samples: Count = 100
 ) -> dict[str, float]:
-    """The bound of `num_samples` codes of each of `num_images` images, and that of single codes.
+    """The bound with `num_samples` codes of each of `num_images` images, and with single codes.
 
     Raises:
         UndefinedScoreError: If the model has no bound.
@@ -183,7 +183,7 @@ def score_importance_bound(
 
 
 def _some(rng: Rng, num_images: int, num: int) -> np.ndarray:
-    """Indices of all images, or of `num` of them drawn without replacement, in order."""
+    """Indices of all images, or of `num` sampled without replacement, in order."""
     if num >= num_images:
         return np.arange(num_images)
     return np.sort(rng.choice(num_images, num, replace=False))

@@ -1,4 +1,4 @@
-"""How the compiled loops of this folder are compiled."""
+"""Compilation of the loops of this room."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,9 +7,9 @@ from numba import njit
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` compiled for one core, its machine code kept on disk where that can be written.
+    """`function` compiled for one core, with its machine code cached on disk if that is writable.
 
-    Scoring runs one task per core, so nothing here starts threads.
+    Scoring runs one task per core, so compiled functions start no threads.
     """
     # A fused multiply and add rounds once instead of twice.
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}

@@ -14,8 +14,8 @@ from .trees import boosted_regression, boosted_trees
 class DCI(NamedTuple):
     """Scores in [0, 1] and the importance (D, K) of each latent for each factor.
 
-    A factor's importances add up to 1, or are all 0 if no latent helps. Informativeness is
-    accuracy, mean over factors; of a factor that is no whole number R^2, at most 1.
+    A factor's importances sum to 1, or are all 0 if no latent helps. Informativeness is the mean
+    over factors of the accuracy, or of R^2, at most 1, for a non-integer factor.
     """
 
     disentanglement: float
@@ -36,10 +36,10 @@ def dci(
 
     Args:
         train_codes: (N, D).
-        train_factors: (N, K); one that is no whole number is predicted by regression trees.
+        train_factors: (N, K); a non-integer factor is predicted by regression trees.
         test_codes: (M, D).
         test_factors: (M, K).
-        seed: Decides between splits that are equally good; matters for discrete or duplicated
+        seed: Decides between equally good splits; matters for discrete or duplicated
             codes.
 
     Raises:
@@ -82,7 +82,7 @@ def dci(
 
 
 def disentanglement(importance: np.ndarray) -> float:
-    """How nearly each latent serves one factor: 1 - entropy of its row, weighted by its share.
+    """How far each latent depends on one factor: 1 - entropy of its row, weighted by its share.
 
     >>> disentanglement(np.eye(2)) > 0.999999
     True
@@ -91,12 +91,12 @@ def disentanglement(importance: np.ndarray) -> float:
 
 
 def completeness(importance: np.ndarray) -> float:
-    """How nearly each factor is served by one latent: 1 - entropy of its column, weighted."""
+    """How far each factor is captured by one latent: 1 - entropy of its column, weighted."""
     return _concentration(np.asarray(importance).T)
 
 
 def _concentration(importance: np.ndarray) -> float:
-    """Mean over rows, weighted by their sums, of 1 - the row's entropy in units of its maximum."""
+    """The mean over rows, weighted by their sums, of 1 - entropy relative to its maximum."""
     share = importance + 1e-11
     share = share / share.sum(axis=1, keepdims=True)
     # Differs from the original: with one column, 0/0 there, a row's entropy is 0.

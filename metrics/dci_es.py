@@ -13,7 +13,7 @@ from .undefined import UndefinedScoreError
 
 
 class DCIES(NamedTuple):
-    """Explicitness in [-1, 1], size above 0, informativeness at most 1: more is better of each."""
+    """Explicitness in [-1, 1], size above 0, informativeness at most 1; more is better for each."""
 
     explicitness: float
     size: float
@@ -31,24 +31,26 @@ def dci_es(
 ) -> DCIES:
     """Explicitness E and size S of the DCI-ES framework (Eastwood et al. 2023).
 
-    Probes of growing capacity predict a factor: forests whose trees choose among all latents and
-    end at depth 1, 2 to T. Their loss on the test points, the error rate or, of a factor that is no
-    whole number, the squared error, falls with depth; a rise does not count, for less capacity did
-    better. E is 1 less the area between that curve and its lowest value, over the triangle below a
-    straight fall from the loss of a constant to 0 at depth T: 1 if the least capacity does what can
-    be done, 0 for the straight fall. E says nothing of how low the loss is, which informativeness
-    does: 1 less the lowest loss over that of a constant. Codes that tell nothing have an E of about
-    1. S is K over D.
+    Probes of increasing capacity predict a factor: forests whose trees choose among all latents and
+        end at depths 1 to T. Their loss on the test points is the error rate, or the squared error
+        for a
+    non-integer factor. It falls with depth; a rise is ignored, because less capacity did better. E
+    is 1 minus the area between that curve and its lowest value, divided by the triangle below a
+    straight line from the loss of a constant to 0 at depth T. It is 1 if the least capacity reaches
+    the lowest loss, and 0 for the straight line. E does not measure how low the loss is.
+    Informativeness does: it is 1 minus the lowest loss divided by that of a constant. Uninformative
+    codes have an E of about 1. S is K / D.
 
-    Depths of one forest share their trees: a tree that ends at depth t is the top of a deeper one.
+    The depths of a forest share their trees: a tree that ends at depth t is the top of a deeper
+        one.
 
     Args:
         train_codes: (N, D).
         train_factors: (N, K).
         test_codes: (M, D).
         test_factors: (M, K).
-        seed: Of the forests' bootstrap samples, and of their choice between equal splits.
-        num_trees: Of each forest.
+        seed: The seed of the forests' bootstrap samples and choices between equal splits.
+        num_trees: The number of trees in each forest.
         max_depth: T, the largest capacity, at least 2.
 
     Raises:

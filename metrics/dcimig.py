@@ -1,4 +1,4 @@
-"""DCIMIG (Sepliarskaia et al. 2019, arXiv:1910.05587): a latent of its own for each factor."""
+"""DCIMIG (Sepliarskaia et al. 2019, arXiv:1910.05587): a separate latent for each factor."""
 
 import numpy as np
 
@@ -10,15 +10,16 @@ from .representation import Representation, Rng
 
 
 def dcimig(codes: np.ndarray, factors: np.ndarray, num_bins: int = 20) -> float:
-    """How nearly each factor has a latent that tells about it alone, in [0, 1], 1 the best.
+    """How far each factor has a latent with information about it alone, in [0, 1]; 1 is best.
 
-    A latent belongs to the factor that it tells most about. Its gap is that mutual information less
-    the second largest. The largest gaps of all factors add up to a share of the factors' entropies.
+    A latent belongs to the factor with which its mutual information is largest. Its gap is this
+    mutual information minus the second largest. The score is the sum of each factor's largest gap
+    divided by the sum of the factors' entropies.
 
     Args:
         codes: (N, D).
         factors: (N, K).
-        num_bins: Equal-width bins of each latent, and of each factor that is no whole number.
+        num_bins: The number of bins, of equal width, for each latent and each non-integer factor.
 
     Raises:
         UndefinedScoreError: If no factor takes two values, or the codes are not finite.

@@ -1,6 +1,6 @@
 """Accuracy of predicting factors from codes, by training size (Locatello et al. 2019, section 5.4).
 
-Statistical efficiency, the accuracy at 100 points over that at 10,000, is left to the analysis.
+The analysis computes statistical efficiency, the accuracy at 100 points over that at 10,000.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,7 +19,7 @@ Predictor = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.
 
 
 class Accuracies(NamedTuple):
-    """The share of right predictions of each factor, (K,) in [0, 1], on both sets of points."""
+    """The share of correct predictions of each factor, (K,) in [0, 1], on both sets of points."""
 
     train: np.ndarray
     test: np.ndarray
@@ -32,14 +32,14 @@ def downstream_lr(
     test_factors: np.ndarray,
     one_vs_rest: bool = False,
 ) -> Accuracies:
-    """Accuracies of logistic regressions whose strength is cross-validated.
+    """Accuracies of logistic regressions with cross-validated regularization strength.
 
     Args:
         train_codes: (N, D).
         train_factors: Integers (N, K).
         test_codes: (M, D).
         test_factors: Integers (M, K).
-        one_vs_rest: Whether each value has a classifier of its own, as in the paper's time.
+        one_vs_rest: Whether each value has its own classifier, as at the time of the paper.
 
     Raises:
         UndefinedScoreError: If the codes are not finite.
@@ -60,9 +60,9 @@ def downstream_gbt(
     test_factors: np.ndarray,
     seed: int = 0,
 ) -> Accuracies:
-    """Accuracies of boosted trees; arrays and errors as `downstream_lr`'s.
+    """Accuracies of boosted trees; arguments and errors are as in `downstream_lr`.
 
-    `seed` decides between splits that are equally good.
+    `seed` decides between equally good splits.
     """
 
     def predict(codes: np.ndarray, labels: np.ndarray, test_codes: np.ndarray):
@@ -82,9 +82,9 @@ def score_downstream_lr(
 ) -> dict[str, float]:
     """`downstream_lr` for each training size.
 
-    "1000" is the test accuracy at 1,000 training points, mean over factors; the other names say
-    how they differ: "1000_train", "1000_min_test", "1000_test_factor_0". With `one_vs_rest` each
-    value has a classifier of its own, as in the paper's time.
+    "1000" is the test accuracy at 1,000 training points, mean over factors. The other names are
+    "1000_train", "1000_min_test" and "1000_test_factor_0". With `one_vs_rest` each value has its
+    own classifier, as at the time of the paper.
     """
     drawn = _sample(representation, rng, num_train, num_test)
     return _named((len(points[0]), downstream_lr(*points, one_vs_rest)) for points in drawn)
@@ -97,7 +97,7 @@ def score_downstream_gbt(
     num_train: tuple[Count, ...] = (10, 100, 1_000, 10_000),
     num_test: Count = 5_000,
 ) -> dict[str, float]:
-    """`downstream_gbt` for each training size; named as `score_downstream_lr`'s."""
+    """`downstream_gbt` for each training size; names are as in `score_downstream_lr`."""
     drawn = _sample(representation, rng, num_train, num_test)
     # Differs from the original: the trees' seed follows `rng`; there it followed no seed at all.
     seed = sample_seed(rng)
@@ -107,7 +107,7 @@ def score_downstream_gbt(
 def _sample(
     representation: Representation, rng: Rng, sizes: tuple[int, ...], num_test: int
 ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-    """Training codes and factors of each size, each with test codes and factors of its own."""
+    """Training codes and factors of each size, each with separate test codes and factors."""
     return [
         (*representation.sample(rng, size), *representation.sample(rng, num_test)) for size in sizes
     ]

@@ -25,18 +25,18 @@ def explicitness(
     test_factors: np.ndarray,
     one_vs_rest: bool = False,
 ) -> Explicitness:
-    """How well a linear classifier reads each factor from the codes (Ridgeway and Mozer 2018).
+    """How well a linear classifier predicts each factor from the codes (Ridgeway and Mozer 2018).
 
-    The area under the ROC curve of each value against the rest, mean over values, then over
-    factors; chance is 0.5 and is not rescaled to 0.
+    It is the area under the ROC curve of each value against the rest, averaged over values and then
+    over factors. Chance is 0.5 and is not rescaled to 0.
 
     Args:
         train_codes: (N, D).
         train_factors: Integers (N, K).
         test_codes: (M, D).
         test_factors: Integers (M, K).
-        one_vs_rest: A classifier for each value, as in the paper's time, instead of one for all;
-            lowers the score. Published values are of this kind.
+        one_vs_rest: Whether to use a classifier for each value, as at the time of the paper,
+            instead of one for all. This lowers the score; published values use it.
 
     Raises:
         UndefinedScoreError: If no factor takes two values in training and testing, or the codes
@@ -73,7 +73,7 @@ def explicitness(
 def _mean_roc_area(scores: np.ndarray, labels: np.ndarray, classes: np.ndarray) -> float:
     """The area under the ROC curve of each class against the rest, mean over classes.
 
-    By ranks (Mann and Whitney 1947), ties counting one half.
+    It is computed by ranks (Mann and Whitney 1947); ties count one half.
     """
     from scipy.stats import rankdata
 

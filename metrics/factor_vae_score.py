@@ -17,14 +17,14 @@ def factor_vae_score(
     test_points: np.ndarray,
     test_labels: np.ndarray,
 ) -> tuple[float, float]:
-    """Accuracies in [0, 1] of telling the fixed factor by the latent that varies least.
+    """Accuracies in [0, 1] of predicting the fixed factor from the latent that varies least.
 
-    Each latent stands for the factor that it most often went with in training. The first number is
-    of the test points, the second of the training points.
+    Each latent predicts the factor with which it occurred most often in training. The first number
+    is for the test points, the second for the training points.
 
     Args:
         train_points: (N, D), the variances of active latents in a batch with one factor fixed, each
-            over the latent's variance in all data.
+            divided by the latent's variance in all data.
         train_labels: Integers (N,) from 0, the fixed factor of each batch.
         test_points: (M, D).
         test_labels: Integers (M,) from 0.
@@ -59,7 +59,7 @@ def score_factor_vae(
     num_test: Count = 5_000,
     num_variance: Count = 10_000,
 ) -> dict[str, float]:
-    """`factor_vae_score` of batches that are drawn, and the number of active latents (Kim 2018).
+    """`factor_vae_score` of sampled batches, and the number of active latents (Kim 2018).
 
     Raises:
         UndefinedScoreError: If the codes are not finite, or `batch_size` or `num_variance` is 1.

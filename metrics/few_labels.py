@@ -1,4 +1,4 @@
-"""Scores of a few labelled points, to choose models by (Locatello et al. 2020)."""
+"""Scores from a few labelled points, for choosing models (Locatello et al. 2020)."""
 
 from .dci import dci
 from .metric import Count, Metric
@@ -11,10 +11,10 @@ from .sap import sap
 def score_few_labels(
     representation: Representation, rng: Rng, *, num_train: Count = 100
 ) -> dict[str, float]:
-    """MIG, DCI, SAP and Modularity of `num_train` points, which are all that has labels.
+    """MIG, DCI, SAP and Modularity of `num_train` points, the only ones with labels.
 
-    What needs other points to be tested on gets the same. Each is in [0, 1], and more is better;
-    from so few points they rank models, and are no estimates of the scores of many.
+    Metrics that need test points get the same points. Each score is in [0, 1], and more is better.
+    With so few points they can rank models, but do not estimate the scores of many points.
     """
     codes, factors = representation.sample(rng, num_train)
     seed = sample_seed(rng)

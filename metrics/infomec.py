@@ -1,4 +1,4 @@
-"""InfoMEC: modularity, explicitness and compactness by information (Hsu et al. 2023).
+"""InfoMEC: modularity, explicitness and compactness from information (Hsu et al. 2023).
 
 "Disentanglement via latent quantization", arXiv:2305.18378, section 5.
 """
@@ -20,7 +20,7 @@ _Share = Annotated[float, Bounds(ge=0, le=1)]
 
 
 class InfoMEC(NamedTuple):
-    """Scores in [0, 1], 1 the best."""
+    """Scores in [0, 1]; 1 is best."""
 
     modularity: float
     compactness: float
@@ -32,20 +32,20 @@ def infomec(
 ) -> InfoMEC:
     """InfoModularity, InfoCompactness and InfoExplicitness (Hsu et al. 2023).
 
-    Mutual information is in units of the factors' entropies. A latent's modularity is the share of
-    its largest in the sum over factors, a factor's compactness that of its largest in the sum over
-    active latents, each rescaled so that an even share is 0; where all are 0, it is an even share.
-    Explicitness is the information that a logistic regression on all latents, in 100 steps and
-    without a penalty, gains on the points it is fitted to, over that of a guess: the empirical
-    V-information of linear models. All values of a factor weigh the same in its fit. The defaults
-    are those of the authors' code; the paper's text does not give them.
+    Mutual information is in units of the factors' entropies. A latent's modularity is its largest
+    mutual information divided by the sum over factors. A factor's compactness is its largest
+    divided by the sum over active latents. Both are rescaled so that an even share is 0, which is
+    also used if all are 0. Explicitness is the empirical V-information of linear models: the
+    information that a logistic regression on all latents, with 100 steps and no penalty, gains over
+    a guess on the points it is fitted to. All values of a factor have equal weight in the fit. The
+    defaults are those of the authors' code; the paper does not state them.
 
     Args:
         codes: (N, D).
-        factors: Integers (N, K); one with one value is left out.
-        num_neighbors: Of `latent_information`.
-        least_range: A latent whose range is less than this share of the largest is inactive, and
-            no part of modularity and compactness: so those two depend on the scales of latents.
+        factors: Integers (N, K); a factor with one value is left out.
+        num_neighbors: As in `latent_information`.
+        least_range: A latent whose range is below this fraction of the largest is inactive and
+            excluded from modularity and compactness, which thus depend on the scales of latents.
 
     Raises:
         UndefinedScoreError: If no factor takes two values, or the codes are not finite.
@@ -76,9 +76,10 @@ def latent_information(
 ) -> np.ndarray:
     """Mutual information (D, K) of continuous latents with discrete factors, in nats.
 
-    The estimator of Ross 2014, as scikit-learn's `mutual_info_classif`, from the distance of each
-    point to its k-th neighbour with the factor's same value; it adds no noise. Where that distance
-    is 0, as for quantized latents, a point counts as in the plug-in estimate (Gao et al. 2017).
+    This is the estimator of Ross 2014, as in scikit-learn's `mutual_info_classif` but without added
+    noise. It uses the distance of each point to its k-th neighbour with the same value of the
+    factor. If that distance is 0, as for quantized latents, the point counts as in the plug-in
+    estimate (Gao et al. 2017).
 
     Args:
         codes: (N, D).
@@ -97,7 +98,7 @@ def latent_information(
 
 
 def _information(values: np.ndarray, labels: np.ndarray, num_neighbors: int) -> float:
-    """In nats, of sorted values (N,) and labels (N,); a label of one point is left out."""
+    """The information in nats of sorted values and labels (N,), ignoring labels of one point."""
     from scipy.special import digamma
 
     labels = np.unique(labels, return_inverse=True)[1]
@@ -125,13 +126,13 @@ def _information(values: np.ndarray, labels: np.ndarray, num_neighbors: int) -> 
 
 
 def _count(values: np.ndarray, centers: np.ndarray, radius: np.ndarray | float) -> np.ndarray:
-    """How many of sorted values are no further than a radius from each centre."""
+    """The number of sorted values within a radius of each centre."""
     above = np.searchsorted(values, centers + radius, side="right")
     return above - np.searchsorted(values, centers - radius, side="left")
 
 
 def _largest_share(information: np.ndarray) -> float:
-    """The mean over rows of the largest share of the row's sum: 0 if it is even, 1 if it is all."""
+    """The mean over rows of the largest share of the row's sum: 0 for an even share, 1 for all."""
     num = information.shape[1]
     if num == 1:
         return 1.0
@@ -142,7 +143,7 @@ def _largest_share(information: np.ndarray) -> float:
 
 
 def _explicitness(inputs: np.ndarray, factors: np.ndarray) -> float:
-    """1 less the log loss of balanced logistic regressions over a guess's, mean over factors."""
+    """1 - the log loss of balanced logistic regressions divided by a guess's, mean over factors."""
     deviations = inputs.std(axis=0)
     inputs = (inputs - inputs.mean(axis=0))[:, deviations > 0] / deviations[deviations > 0]
     gained = []

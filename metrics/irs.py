@@ -12,16 +12,16 @@ from .representation import Representation, Rng
 
 
 def irs(codes: np.ndarray, factors: np.ndarray, quantile: float = 0.99) -> float:
-    """How still each latent stays while one factor is fixed, at most 1 (Suter et al. 2019).
+    """How little each latent changes while one factor is fixed, at most 1 (Suter et al. 2019).
 
-    The mean over latents, weighted by their largest deviation, of `irs_matrix`'s best factor;
-    0 if every latent is constant. Below 0, and above -1, where latents stray further from the means
-    of their groups than from the overall one.
+    It is the mean over latents, weighted by their largest deviation, of the best factor in
+    `irs_matrix`; 0 if every latent is constant. It is between -1 and 0 if latents deviate more from
+    the means of their groups than from the overall mean.
 
     Args:
         codes: (N, D).
         factors: Integers (N, K).
-        quantile: Of the deviations within a group; 1 would be their maximum.
+        quantile: The quantile of deviations within a group; 1 is their maximum.
     """
     codes, factors = check_points(codes, factors)
     matrix, deviations = irs_matrix(codes, factors, quantile), _largest_deviations(codes)
@@ -31,7 +31,7 @@ def irs(codes: np.ndarray, factors: np.ndarray, quantile: float = 0.99) -> float
 
 
 def irs_matrix(codes: np.ndarray, factors: np.ndarray, quantile: float = 0.99) -> np.ndarray:
-    """1 less the deviation (D, K) of each latent from its mean among points that share a factor.
+    """1 - the deviation (D, K) of each latent from its mean among points that share a factor.
 
     A deviation is the given quantile of a group, mean over groups, in units of the latent's largest
     deviation from its overall mean. Factors are grouped into at most 20 bins of equal width, as in
@@ -52,7 +52,7 @@ def irs_matrix(codes: np.ndarray, factors: np.ndarray, quantile: float = 0.99) -
 
 
 def _largest_deviations(codes: np.ndarray) -> np.ndarray:
-    """The largest distance (D,) of each latent from its mean; exactly 0 for a constant one."""
+    """The largest distance (D,) of each latent from its mean; exactly 0 for a constant latent."""
     deviations = np.abs(codes - codes.mean(axis=0)).max(axis=0)
     return np.where(codes.min(axis=0) < codes.max(axis=0), deviations, 0)
 

@@ -1,4 +1,4 @@
-"""Logistic regression as the paper's metrics use it."""
+"""Logistic regression as used by the paper's metrics."""
 
 import warnings
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ class LinearClassifier(NamedTuple):
 
 @contextmanager
 def _paper_settings() -> Iterator[None]:
-    """Scores whatever a hundred iterations give, as the paper does, on one core, no warning."""
+    """Allows unconverged fits of a hundred iterations, as in the paper, on one core, unwarned."""
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
@@ -59,9 +59,9 @@ def logistic_regression(
 
     Args:
         inputs: (N, D).
-        labels: Integers (N,), two different ones at least.
-        one_vs_rest: One classifier for each class, by liblinear, as scikit-learn's default was
-            before version 0.22 and in the paper; else one softmax.
+        labels: Integers (N,), at least two different ones.
+        one_vs_rest: Whether to fit one classifier per class with liblinear, scikit-learn's default
+            before version 0.22 and in the paper, instead of one softmax.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -78,11 +78,11 @@ def logistic_regression(
 
 
 def balanced_logistic_regression(inputs: np.ndarray, labels: np.ndarray) -> LinearClassifier:
-    """One softmax without a penalty, at most 100 iterations; all classes weigh the same.
+    """One softmax without a penalty, with at most 100 iterations and equal weights of classes.
 
     Args:
         inputs: (N, D).
-        labels: Integers (N,), two different ones at least.
+        labels: Integers (N,), at least two different ones.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -96,15 +96,15 @@ def cross_validated_logistic_regression(
 ) -> LinearClassifier:
     """scikit-learn's `LogisticRegressionCV(Cs=10, cv=KFold(5))`: C has the best mean accuracy.
 
-    A softmax's path of solutions is followed with the same optimizer from the same starts, but with
-    a loss that is several times faster. With few points the last solutions depend on rounding, and
-    scikit-learn itself costs little: it does those, and those of two classes.
+    A softmax's path of solutions is computed with the same optimizer from the same starts, but with
+    a loss that is several times faster. With few points the last solutions depend on rounding and
+    scikit-learn itself costs little, so it computes those, and those of two classes.
 
     Args:
         inputs: (N, D), N >= 5.
-        labels: Integers (N,), two different ones at least.
-        one_vs_rest: One classifier for each class, which chooses its own C, as was scikit-learn's
-            default before version 0.22; here by L-BFGS, as it was there.
+        labels: Integers (N,), at least two different ones.
+        one_vs_rest: Whether to fit one classifier per class with its own C, scikit-learn's default
+            before version 0.22; by L-BFGS, as there.
     """
     from sklearn.linear_model import LogisticRegressionCV
     from sklearn.model_selection import KFold
@@ -128,7 +128,7 @@ def cross_validated_logistic_regression(
 
 
 def _gather(classes: np.ndarray, fits: list[Any]) -> LinearClassifier:
-    """One multinomial, one binary or several one-against-the-rest classifiers of scikit-learn."""
+    """The classifier from one multinomial, one binary or several one-vs-rest classifiers."""
     weights = np.concatenate(
         [np.column_stack([fit.coef_, fit.intercept_]) for fit in fits], dtype=np.float64
     )
@@ -140,7 +140,7 @@ def _gather(classes: np.ndarray, fits: list[Any]) -> LinearClassifier:
 def _cross_validated_softmax(
     inputs: np.ndarray, labels: np.ndarray, classes: np.ndarray
 ) -> np.ndarray:
-    """Weights (C, D + 1): the strength with the best mean accuracy, fitted again to all points."""
+    """Weights (C, D + 1) at the strength with the best mean accuracy, refitted to all points."""
     indices = np.searchsorted(classes, labels)
     shape = (len(classes), inputs.shape[1] + 1)
     paths, accuracies = [], []
@@ -166,9 +166,9 @@ def fit_softmax(
 
     Args:
         inputs: (N, D).
-        indices: Of the classes (N,).
+        indices: The class indices (N,).
         strength: C, infinite for no penalty.
-        start: Weights (C, D + 1).
+        start: The initial weights (C, D + 1).
     """
     from scipy.optimize import minimize
 

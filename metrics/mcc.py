@@ -18,16 +18,16 @@ class MCC(NamedTuple):
 
 
 def mcc(codes: np.ndarray, factors: np.ndarray) -> MCC:
-    """How nearly each factor is a latent of its own (Hyvarinen and Morioka 2016).
+    """How far each factor corresponds to its own latent (Hyvarinen and Morioka 2016).
 
-    Each factor is assigned a latent and each latent at most one factor, such that the absolute
-    correlations add up to the most; the mean runs over factors. A factor that is left without a
-    latent counts 0. The order, sign and scale of latents do not matter; by ranks no monotonic
-    function of a latent does.
+    Each factor is assigned a latent and each latent at most one factor, such that the sum of
+    absolute correlations is largest. The mean is over factors; a factor without a latent counts as
+    0. The order, sign and scale of latents do not matter. With ranks, monotonic functions of
+    latents do not matter either.
 
     Args:
         codes: (N, D).
-        factors: (N, K), any numbers; one with one value is left out.
+        factors: (N, K), any numbers; a factor with one value is left out.
 
     Raises:
         UndefinedScoreError: If no factor takes two values, or the codes are not finite.
@@ -46,7 +46,7 @@ def mcc(codes: np.ndarray, factors: np.ndarray) -> MCC:
 
 
 def _matched(matrix: np.ndarray) -> float:
-    """The mean over columns of the absolute values (D, K) that the best assignment chooses."""
+    """The mean over columns of the absolute values (D, K) chosen by the best assignment."""
     from scipy.optimize import linear_sum_assignment
 
     matrix = np.abs(matrix)

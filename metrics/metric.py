@@ -1,4 +1,4 @@
-"""What a catalogue entry says about a metric."""
+"""Catalogue entries of metrics."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,39 +13,39 @@ Count = Annotated[int, Bounds(ge=1)]
 
 
 NEEDS = ("nothing", "factors", "discrete factors", "all combinations")
-"""What a metric may need of a data set beside its images, each more than the one before.
+"""What a metric may need from a data set besides its images, each more than the one before.
 
-"factors" may be any numbers, of "discrete factors" each value is a class, and of "all combinations"
-of their values there is an image.
+"factors" may be any numbers. For "discrete factors" each value is a class. For "all combinations"
+each combination of their values has an image.
 """
 
 
 def is_enough(offered: str, needs: str) -> bool:
-    """Whether a data set that offers a word of `NEEDS` has what another says."""
+    """Whether what a data set offers, a word of `NEEDS`, is enough for what is needed."""
     return NEEDS.index(needs) <= NEEDS.index(offered)
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A function from a representation to named scores, and what tables and figures say of them.
+    """A function from a representation to named scores, with facts for tables and figures.
 
     Args:
         function: `(representation, rng, *, parameters) -> {score: value}`; its keyword arguments
             are the metric's parameters, their annotations the accepted types and `Bounds`.
-        reference: Who defined it, and where.
-        version: Raised whenever the same parameters would give another score.
-        lower_is_better: The scores of which less is better; of the others more is.
-        samples_points: Whether it gets points drawn for it. If not, it can only `sample`, and gets
-            the points that are kept of every model, in order: 10,000 and then 5,000 more. A
-            finished study is then scored by it without encoding an image.
-        of_model: Whether it is of a model with its decoder and prior, and gets a `BoundedModel`: it
-            asks for the model's bound, and for parameters that were kept.
-        needs: What it needs of a data set, of `NEEDS`: all combinations if it asks for images by
-            their factors (`encode`). It is not computed where a data set offers less.
-        label: What to call the metric; by default its name.
-        labels: What to call its scores in tables and figures, by score. Where there are none, the
-            score of the metric's own name has the metric's label.
-        units: Of its scores that have one, as in "nats", by score.
+        reference: The publication that defined it.
+        version: Raised whenever the same parameters give a different score.
+        lower_is_better: The scores for which less is better; for the others more is better.
+        samples_points: Whether points are sampled for it. If not, it can only call `sample`, and
+            gets the points saved for every model, in order: 10,000 and then 5,000 more. It can then
+            score a finished study without encoding an image.
+        of_model: Whether it evaluates a model with its decoder and prior. It then gets a
+            `BoundedModel`, and needs saved parameters.
+        needs: What it needs from a data set, one of `NEEDS`: "all combinations" if it requests
+            images by their factors (`encode`). It is not computed if a data set offers less.
+        label: The metric's label; by default its name.
+        labels: Labels of its scores in tables and figures, by score. Without any, the score with
+            the metric's name has the metric's label.
+        units: Units of its scores, such as "nats", by score.
     """
 
     function: Callable[..., dict[str, float]]
@@ -65,7 +65,7 @@ class Metric:
         """The scores of `representation`.
 
         Raises:
-            UndefinedScoreError: Where they are not defined.
+            UndefinedScoreError: If they are not defined.
         """
         return self.function(representation, rng, **parameters)
 
@@ -76,15 +76,15 @@ class Metric:
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """The defaults of the parameters: the paper's, where it has the metric."""
+        """The defaults of the parameters: the paper's, if it has the metric."""
         return {name: parameter.default for name, parameter in self.parameters.items()}
 
 
 def adopt_metric(name: str, offered: object) -> Metric:
-    """The metric that is offered under a name, with a label.
+    """The metric for an offered object, with a label.
 
     Raises:
-        TypeError: If something is no metric, or a parameter of it has no annotation.
+        TypeError: If it is not a metric, or one of its parameters has no annotation.
     """
     if not isinstance(offered, Metric):
         raise TypeError(f"a {type(offered).__name__}; expected a teasel.metrics.Metric")
@@ -93,7 +93,7 @@ def adopt_metric(name: str, offered: object) -> Metric:
     for parameter in offered.parameters.values():
         if parameter.kind is None:
             raise TypeError(
-                f"the parameter {parameter.name} has no annotation, as in '{parameter.name}: int'"
+                f"the parameter {parameter.name} has no annotation such as '{parameter.name}: int'"
             )
     label = offered.label or readable(name)
     return replace(offered, label=label, labels=offered.labels or {name: label})

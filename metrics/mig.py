@@ -11,13 +11,13 @@ from .representation import Representation, Rng
 def mig(codes: np.ndarray, factors: np.ndarray, num_bins: int = 20) -> float:
     """The Mutual Information Gap in [0, 1] (Chen et al. 2018, equation 6).
 
-    For each factor, the mutual information with its best latent less that with the second best,
-    over the factor's entropy; the mean over factors.
+    It is the mean over factors of the mutual information with the best latent minus that with the
+    second best, divided by the factor's entropy.
 
     Args:
         codes: (N, D).
         factors: (N, K).
-        num_bins: Equal-width bins of each latent, and of each factor that is no whole number.
+        num_bins: The number of bins, of equal width, for each latent and each non-integer factor.
 
     Raises:
         UndefinedScoreError: If no factor takes two values, or the codes are not finite.
@@ -38,7 +38,7 @@ def mig(codes: np.ndarray, factors: np.ndarray, num_bins: int = 20) -> float:
 
 
 def top_two_gap(matrix: np.ndarray) -> np.ndarray:
-    """The largest less the second largest entry of each column of (D, K), shape (K,)."""
+    """The largest minus the second largest entry of each column of (D, K), shape (K,)."""
     ordered = np.sort(matrix, axis=0)
     # Differs from the original: with one latent, an error there, nothing competes with it.
     second = ordered[-2] if len(ordered) > 1 else 0.0

@@ -15,16 +15,16 @@ from .representation import Representation, Rng
 def mig_sup(
     codes: np.ndarray, factors: np.ndarray, num_bins: int = 20, least_variance: float = 0.01
 ) -> float:
-    """How nearly each latent tells about one factor only, in [0, 1], 1 the best (Li et al. 2020).
+    """How far each latent has information about one factor only, in [0, 1] (Li et al. 2020).
 
-    For each latent, the mutual information with its best factor less that with the second best,
-    each over the factor's entropy; the mean over active latents, 0 if there are none.
+    It is the mean over active latents of the mutual information with the best factor minus that
+    with the second best, each divided by the factor's entropy; 0 if there are no active latents.
 
     Args:
         codes: (N, D).
-        factors: (N, K); one with one value is left out.
-        num_bins: Equal-width bins of each latent, and of each factor that is no whole number.
-        least_variance: A latent that varies by no more is inactive. The default is that of the
+        factors: (N, K); a factor with one value is left out.
+        num_bins: The number of bins, of equal width, for each latent and each non-integer factor.
+        least_variance: A latent whose variance is not larger is inactive. The default is from the
             authors' code, for the means of a VAE whose prior has a variance of 1.
 
     Raises:

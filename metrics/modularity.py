@@ -8,15 +8,15 @@ from .representation import Representation, Rng
 
 
 def modularity(codes: np.ndarray, factors: np.ndarray, num_bins: int = 20) -> float:
-    """How nearly each latent tells about one factor only, in [0, 1] (Ridgeway and Mozer 2018).
+    """How far each latent informs about one factor only, in [0, 1] (Ridgeway and Mozer 2018).
 
-    The mean runs over all latents, so a dead but noisy latent counts as fully as a used one, and
-    the bias of counting (larger for factors with many values) makes it look modular.
+    The mean is over all latents. A dead but noisy latent thus counts as much as a used one, and the
+    bias of counting, which is larger for factors with many values, makes it look modular.
 
     Args:
         codes: (N, D).
         factors: (N, K).
-        num_bins: Equal-width bins of each latent, and of each factor that is no whole number.
+        num_bins: The number of bins, of equal width, for each latent and each non-integer factor.
     """
     return modularity_of_information(mutual_information_matrix(codes, factors, num_bins))
 

@@ -6,11 +6,11 @@ from .arrays import are_continuous, check_codes, check_factors, check_points
 
 
 def discretize(codes: np.ndarray, num_bins: int = 20) -> np.ndarray:
-    """Bin numbers 0 .. num_bins - 1 of each code (N, D), equal widths between a latent's extremes.
+    """Bin numbers 0 .. num_bins - 1 of each code (N, D), with equal widths between extremes.
 
-    The edges are NumPy's, and a value on an edge belongs to the bin above: discrete codes lie
+    The edges are NumPy's, and a value on an edge belongs to the bin above. Discrete codes lie
     exactly on edges, so a formula such as `floor((x - min) / width)` would move whole classes to
-    another bin. A constant latent falls into one bin.
+    another bin. A constant latent is in one bin.
 
     >>> discretize(np.array([[0.0], [0.5], [1.0]]), num_bins=2).ravel()
     array([0, 1, 1])
@@ -24,7 +24,7 @@ def discretize(codes: np.ndarray, num_bins: int = 20) -> np.ndarray:
 
 
 def classes_of(factors: np.ndarray, num_bins: int = 20) -> np.ndarray:
-    """Factors (N, K) as int64 classes: those that are no whole numbers fall into bins as codes do.
+    """Factors (N, K) as int64 classes; non-integer factors are binned like codes.
 
     >>> classes_of(np.array([[7.0, 0.5], [9.0, 2.5]]), num_bins=2)
     array([[7, 0],
@@ -97,7 +97,7 @@ def mutual_information_matrix(
 
     Args:
         codes: (N, D).
-        factors: (N, K); those that are no whole numbers are binned, too.
+        factors: (N, K); non-integer factors are binned, too.
         num_bins: Equal-width bins of each latent.
     """
     codes, factors = check_points(codes, factors, continuous=True)

@@ -33,4 +33,4 @@ PAPER_SEEDS: dict[str, dict[str, int]] = {
 PAPER_PARAMETERS: dict[str, dict[str, bool]] = {name: {} for name in PAPER_SEEDS["mean"]} | {
     name: {"one_vs_rest": True} for name in ("beta_vae_score", "downstream_lr", "explicitness")
 }
-"""The parameters of each of the paper's metrics that are not the defaults."""
+"""The parameters of each of the paper's metrics that differ from the defaults."""

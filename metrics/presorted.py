@@ -1,4 +1,4 @@
-"""Inputs sorted once by feature, as the trees of `boosting` need them."""
+"""Inputs sorted once by feature, for the trees of `boosting`."""
 
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ class Presorted(NamedTuple):
 
 
 def presort(inputs: np.ndarray) -> Presorted:
-    """The samples (N, D), cast to float32, by feature. Bins part only values that may be split.
+    """The samples (N, D), cast to float32, by feature. Bins separate only values that can be split.
 
     Raises:
         UndefinedScoreError: If they are not finite in float32.
@@ -59,7 +59,7 @@ def presort(inputs: np.ndarray) -> Presorted:
 
 
 class Workspace(NamedTuple):
-    """What `find_split` notes by feature and bin, and its best split of each feature."""
+    """Working memory of `find_split` by feature and bin, with its best split of each feature."""
 
     sums_below: np.ndarray  # (D, B) of the residuals of the node in the bins below each bin
     counts_below: np.ndarray  # (D, B) of its samples there
@@ -73,7 +73,7 @@ class Workspace(NamedTuple):
 
 
 def workspace(num_features: int, most_bins: int) -> Workspace:
-    """Room for `find_split`."""
+    """A new workspace for `find_split`."""
     return Workspace(
         sums_below=np.empty((num_features, most_bins)),
         counts_below=np.empty((num_features, most_bins)),

@@ -12,7 +12,7 @@ from .representation import Representation, Rng, sample_seed, sample_split
 
 
 class ReducedDownstream(NamedTuple):
-    """Test accuracy in [0, 1] without the latents, and what it lost by them; means over factors."""
+    """Test accuracy in [0, 1] without the latents, and the loss of accuracy; means over factors."""
 
     accuracy: float
     lost: float
@@ -26,10 +26,10 @@ def reduced_downstream(
     num_dropped: int = 1,
     seed: int = 0,
 ) -> ReducedDownstream:
-    """Boosted trees predict each factor from all but the latents that matter most for it.
+    """Accuracy of boosted trees that predict each factor without its most important latents.
 
-    Those are the `num_dropped` latents of the highest importance in DCI's matrix for the factor.
-    All are dropped at once; the original drops one at a time, with a new matrix after each, and
+    These are the `num_dropped` latents with the highest importance for the factor in DCI's matrix.
+    All are dropped at once. The original drops one at a time, with a new matrix after each, and
     predicts the other factors too.
 
     Args:
@@ -37,8 +37,8 @@ def reduced_downstream(
         train_factors: Integers (N, K).
         test_codes: (M, D).
         test_factors: Integers (M, K).
-        num_dropped: At least 1; with D or more the most frequent value is the only guess.
-        seed: Of the trees' draws between splits that are equally good.
+        num_dropped: At least 1; with D or more the most frequent value is predicted.
+        seed: The seed for choosing between equally good splits.
 
     Raises:
         UndefinedScoreError: If the codes are not finite.

@@ -1,4 +1,4 @@
-"""How linearly codes and factors are related: R^2 of a linear regression, and correlations."""
+"""Linear relations of codes and factors: R^2 of a linear regression, and correlations."""
 
 import numpy as np
 
@@ -13,10 +13,10 @@ def linear_r2(
     test_codes: np.ndarray,
     test_factors: np.ndarray,
 ) -> np.ndarray:
-    """R^2 on the test points of a linear regression of each factor on all latents (K,), at most 1.
+    """R^2 (K,) on the test points of a linear regression of each factor on all latents, at most 1.
 
-    More is better; 0 is that of the mean. It is negative where the regression is worse than that.
-    NaN for a factor with one value in training or testing.
+    More is better. The mean as prediction has 0, and a worse regression is negative. It is NaN for
+    a factor with one value in training or testing.
 
     Args:
         train_codes: (N, D).
@@ -44,9 +44,9 @@ def linear_r2(
 
 
 def in_units_of(train: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """A table (M, A) about the means of another (N, A), in units of its ranges; 0 of constants.
+    """A table (M, A) minus the means of another (N, A), divided by its ranges; constants are 0.
 
-    Ranges, since the squares of very small or large numbers are beyond float64.
+    It uses ranges, because the squares of very small or large numbers exceed float64.
     """
     ranges = np.ptp(train, axis=0)
     unit = np.where(ranges > 0, ranges, np.inf)
@@ -54,9 +54,9 @@ def in_units_of(train: np.ndarray, table: np.ndarray) -> np.ndarray:
 
 
 def r_squared(predicted: np.ndarray, truth: np.ndarray) -> float:
-    """1 less the squared error of predictions (N,) over that of the truth's mean.
+    """1 - the squared error of predictions (N,) divided by that of the truth's mean.
 
-    Of a truth with one value: 1 if it is predicted exactly, else 0.
+    If the truth has one value, it is 1 for exact predictions and otherwise 0.
     """
     error = np.sum((truth - predicted) ** 2)
     if truth.min() == truth.max():
@@ -65,12 +65,12 @@ def r_squared(predicted: np.ndarray, truth: np.ndarray) -> float:
 
 
 def correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Pearson's correlations (A, B) of the columns of (N, A) and (N, B); 0 of a constant."""
+    """Pearson's correlations (A, B) of the columns of (N, A) and (N, B); 0 for a constant."""
     return np.clip(_unit_columns(first).T @ _unit_columns(second), -1, 1)
 
 
 def _unit_columns(table: np.ndarray) -> np.ndarray:
-    """The columns (N, A) about their means, of length 1; zeros where a column is constant."""
+    """The columns (N, A) minus their means, scaled to length 1; zeros for a constant column."""
     away = in_units_of(table, table)
     length = np.linalg.norm(away, axis=0)
     return away / np.where(length > 0, length, 1)
@@ -79,7 +79,7 @@ def _unit_columns(table: np.ndarray) -> np.ndarray:
 def score_linear_r2(
     representation: Representation, rng: Rng, *, num_train: Count = 10_000, num_test: Count = 5_000
 ) -> dict[str, float]:
-    """The mean of `linear_r2` over factors that vary, and its lowest."""
+    """The mean of `linear_r2` over factors that vary, and the lowest value."""
     scores = linear_r2(*sample_split(representation, rng, num_train, num_test))
     scores = scores[np.isfinite(scores)]
     check_varied("linear_r2", len(scores))

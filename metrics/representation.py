@@ -1,4 +1,4 @@
-"""What a metric sees of a model: codes of images with given factors."""
+"""Representations: the input of metrics, which gives codes of images with given factors."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
@@ -9,14 +9,14 @@ Rng = np.random.RandomState | np.random.Generator
 
 
 def sample_integers(rng: Rng, high: int, size: int | None = None) -> np.ndarray:
-    """Integers drawn uniformly from [0, high), from either kind of NumPy generator."""
+    """Integers sampled uniformly from [0, high), with either kind of NumPy generator."""
     if isinstance(rng, np.random.RandomState):
         return np.asarray(rng.randint(high, size=size))
     return np.asarray(rng.integers(high, size=size))
 
 
 def sample_factors(rng: Rng, factor_sizes: Sequence[int], num: int) -> np.ndarray:
-    """Factors (num, K) int64, uniform and independent, drawn one column at a time as in the paper.
+    """Factors (num, K) int64, uniform and independent, sampled by column as in the paper.
 
     >>> sample_factors(np.random.RandomState(0), (2, 3), 4)
     array([[0, 1],
@@ -30,9 +30,9 @@ def sample_factors(rng: Rng, factor_sizes: Sequence[int], num: int) -> np.ndarra
 
 
 def sample_in_turns(rng: Rng, factor_sizes: Sequence[int], num: int) -> Iterator[np.ndarray]:
-    """The factors of `num` points, sixteen points at a time, as the paper's evaluation drew them.
+    """The factors of `num` points, sampled sixteen points at a time as in the paper's evaluation.
 
-    Who takes them also draws the observations from `rng`, in turns: sixteen is part of the
+    The caller also samples the observations from `rng` in turns, so sixteen is part of the
     definition.
     """
     for start in range(0, num, 16):
@@ -42,8 +42,8 @@ def sample_in_turns(rng: Rng, factor_sizes: Sequence[int], num: int) -> Iterator
 class Representation(Protocol):
     """Codes (N, D) of observations with known factors (N, K).
 
-    `rng` decides the factors that are drawn and whatever else is random: hidden factors, the noise
-    of an observation, the noise of a sampled code.
+    `rng` determines the sampled factors and everything else that is random: hidden factors, the
+    noise of an observation, and the noise of a sampled code.
     """
 
     @property
@@ -52,7 +52,7 @@ class Representation(Protocol):
         ...
 
     def sample(self, rng: Rng, num: int) -> tuple[np.ndarray, np.ndarray]:
-        """Codes (num, D) and factors (num, K) of observations drawn uniformly over the factors."""
+        """Codes (num, D) and factors (num, K) of observations sampled uniformly by factor."""
         ...
 
     def encode(self, factors: np.ndarray, rng: Rng) -> np.ndarray:
@@ -63,20 +63,21 @@ class Representation(Protocol):
 def sample_split(
     representation: Representation, rng: Rng, num_train: int, num_test: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Codes and factors of points to train on, then those of points to test on."""
+    """Codes and factors of points for training, then of points for testing."""
     train = representation.sample(rng, num_train)
     return *train, *representation.sample(rng, num_test)
 
 
 def sample_seed(rng: Rng) -> int:
-    """A seed for what is trained on the points."""
+    """A seed for training on the points."""
     return int(sample_integers(rng, 2**31 - 1))
 
 
 class DrawnInTurns:
-    """What representations share that draw sixteen points at a time, as the paper's were drawn.
+    """A base of representations that sample sixteen points at a time, as in the paper.
 
-    `_observe(factors, rng)` gives what is seen of each point, `_codes(seen, rng)` the codes of it.
+    `_observe(factors, rng)` returns the observation of each point, and `_codes(seen, rng)` its
+    codes.
     """
 
     factor_sizes: tuple[int, ...]
@@ -101,8 +102,8 @@ class TableRepresentation(DrawnInTurns):
 
     Args:
         means: Posterior means of every image, (images, D).
-        log_variances: Posterior log variances, same shape: the codes are then samples of the
-            posterior, with fresh noise at every visit. `None`: the codes are the means.
+        log_variances: Posterior log variances of the same shape, with which the codes are samples
+            of the posterior with fresh noise at every visit. If None, the codes are the means.
         factor_sizes: The number of values of each factor.
         indices_of: `(factors (N, K), rng) -> (N,)` rows of the table.
     """
@@ -136,7 +137,7 @@ class TableRepresentation(DrawnInTurns):
 def sample_codes(means: np.ndarray, log_variances: np.ndarray, rng: Rng) -> np.ndarray:
     """One sample (N, D) of each posterior.
 
-    Differs from the original: the noise follows `rng`; there it followed no seed at all.
+    Differs from the original: the noise is from `rng`; in the original it had no seed.
     """
     noise = rng.standard_normal(means.shape).astype(means.dtype)
     return means + np.exp(log_variances / 2) * noise

@@ -1,6 +1,6 @@
-"""The order in which scikit-learn adds and sorts, compiled.
+"""Sums and sorts in the same order as scikit-learn, compiled.
 
-Gains of equally good splits differ in their last bits only, which that order decides.
+Gains of equally good splits differ only in their last bits, which depend on this order.
 """
 
 import numpy as np
@@ -11,9 +11,9 @@ from .presorted import SAME_VALUE
 
 @compiled
 def find_residuals(scores, labels, residuals):
-    """Fills `residuals` (T, N): 1 or 0 less the probability of each class, or of the second of two.
+    """Fills `residuals` (T, N): 1 or 0 minus the probability of each class, or the second of two.
 
-    Division, not multiplication by a reciprocal, and the C library's exponential.
+    It uses division, not multiplication by a reciprocal, and the C library's exponential.
     """
     num_trees, num_samples = scores.shape
     if num_trees == 1:
@@ -37,7 +37,7 @@ def find_residuals(scores, labels, residuals):
 
 @compiled
 def pairwise_sum(numbers):
-    """The sum as NumPy adds up, in eights and halves."""
+    """The sum in NumPy's order, by eights and halves."""
     num = len(numbers)
     if num > 128:
         half = num // 2 - num // 2 % 8
@@ -58,10 +58,10 @@ def pairwise_sum(numbers):
 
 @compiled
 def best_split(keys, members, total, residuals):
-    """The gain but for a constant, the place and the left sum of the first best split of a node.
+    """The gain up to a constant, the position and the left sum of the first best split of a node.
 
-    The samples `members` are sorted by `keys`. Sums go on from each place where keys may be parted
-    to the next, or begin at the end where that is nearer.
+    The samples `members` are sorted by `keys`. Sums continue from each position where keys can be
+    split to the next, or start at the end if that is nearer.
     """
     best, place, best_sum = -1.0, 0, 0.0
     begin, left, count = 0, 0.0, len(keys)
@@ -84,7 +84,7 @@ def best_split(keys, members, total, residuals):
 
 @compiled
 def sort(keys, members):
-    """Sorts both by `keys`: a quicksort in three parts, which leaves equal keys in an own order."""
+    """Sorts both by `keys` with a three-way quicksort, which orders equal keys in its own way."""
     parts = [(0, len(keys))]
     while parts:
         begin, end = parts.pop()
@@ -114,6 +114,6 @@ def sort(keys, members):
 
 @compiled
 def swap(keys, members, one, other):
-    """Exchanges two places of both."""
+    """Swaps two positions in both arrays."""
     keys[one], keys[other] = keys[other], keys[one]
     members[one], members[other] = members[other], members[one]

@@ -17,7 +17,7 @@ def sap(
     test_codes: np.ndarray,
     test_factors: np.ndarray,
 ) -> float:
-    """The SAP score in [0, 1] (Kumar et al. 2018): best less second best latent, mean over factors.
+    """The SAP score in [0, 1] (Kumar et al. 2018): best minus second best latent, averaged.
 
     Args:
         train_codes: (N, D).
@@ -45,10 +45,10 @@ def sap_matrix(
 ) -> np.ndarray:
     """Test accuracy (D, K) of predicting each factor from each latent alone, by a linear SVM.
 
-    The machine is the paper's: squared hinge, C = 0.01, balanced classes, one against the rest,
-    on the latent as it is. Its intercept is penalised, so the score depends on the latent's scale.
-    A factor with one training value gets zeros. Of a factor that is no whole number it is the
-    squared correlation with each latent on the training points, as in the paper.
+    The SVM is the paper's: squared hinge, C = 0.01, balanced classes, one-vs-rest, on the unscaled
+    latent. Its intercept is penalised, so the score depends on the latent's scale. A factor with
+    one training value gets zeros. For a non-integer factor it is the squared correlation with each
+    latent on the training points, as in the paper.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import LinearSVC

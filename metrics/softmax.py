@@ -7,7 +7,7 @@ from .compiled import compiled
 
 @compiled
 def softmax(scores, probabilities):
-    """The log of each normalizer (N,) of `scores` (C, N); fills `probabilities` (C, N)."""
+    """The log normalizers (N,) of `scores` (C, N); fills `probabilities` (C, N)."""
     num_classes, num_samples = scores.shape
     highest, totals = np.full(num_samples, -np.inf), np.zeros(num_samples)
     powers = np.empty(num_samples, np.int64)

@@ -1,4 +1,4 @@
-"""Accuracy at values that training lacks (Locatello et al. 2020, arXiv:2002.02886)."""
+"""Accuracy at values missing from training (Locatello et al. 2020, arXiv:2002.02886)."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from .undefined import UndefinedScoreError
 
 
 class StrongGeneralization(NamedTuple):
-    """Test accuracy in [0, 1] at values not trained on, and what it lost; means over factors."""
+    """Test accuracy in [0, 1] at untrained values, and the loss of accuracy; means over factors."""
 
     accuracy: float
     lost: float
@@ -26,19 +26,19 @@ def strong_generalization(
     num_draws: int = 1,
     seed: int = 0,
 ) -> StrongGeneralization:
-    """Boosted trees predict each factor where another one has a value that training left out.
+    """Accuracy of boosted trees for each factor where another factor has a value not trained on.
 
-    For each factor another one and a value of it are drawn. Trees are trained on the points without
-    the value and tested on the points with it. What they lost is by trees that are trained on all
-    points. The original trains on the points of one value and tests on all others.
+    For each factor, another one and a value of it are drawn. Trees are trained on points without
+    the value and tested on points with it. The loss is relative to trees trained on all points. The
+    original trains on the points of one value and tests on all others.
 
     Args:
         train_codes: (N, D).
         train_factors: Integers (N, K).
         test_codes: (M, D).
         test_factors: Integers (M, K).
-        num_draws: How often another factor and value are drawn; with few, scores differ by them.
-        seed: Of these draws, and of the trees' between splits that are equally good.
+        num_draws: The number of draws of another factor and value; scores vary if there are few.
+        seed: The seed of these draws and of the choices between equally good splits.
 
     Raises:
         UndefinedScoreError: If there is no other factor with two values in training, one of them

@@ -1,4 +1,4 @@
-"""Boosted trees as DCI and the downstream task use them."""
+"""Boosted trees as used by DCI and the downstream task."""
 
 from typing import NamedTuple
 
@@ -10,9 +10,9 @@ _LEARNING_RATE = 0.1
 
 
 class BoostedTrees(NamedTuple):
-    """A fitted classifier of C classes: T trees a round, T = C, or T = 1 for two classes.
+    """A fitted classifier of C classes with T trees per round; T = C, or T = 1 for two classes.
 
-    A regression has no classes, one tree a round, and numbers for labels.
+    A regression has no classes, one tree per round, and numbers as labels.
     """
 
     classes: np.ndarray  # (C,) labels
@@ -43,9 +43,9 @@ class BoostedTrees(NamedTuple):
 def boosted_trees(
     inputs: np.ndarray, labels: np.ndarray, seed: int = 0, num_rounds: int = 100
 ) -> BoostedTrees:
-    """Trees of depth 3 boosted at a rate of 0.1 (Friedman 2001), as scikit-learn's by default.
+    """Trees of depth 3 boosted at a rate of 0.1 (Friedman 2001), scikit-learn's defaults.
 
-    Splits, leaves and importances are those of its `GradientBoostingClassifier`; where several
+    Splits, leaves and importances are those of its `GradientBoostingClassifier`. If several
     features split a node equally well, one is drawn, as there.
 
     Args:
@@ -71,9 +71,9 @@ def boosted_trees(
 def boosted_regression(
     inputs: np.ndarray, targets: np.ndarray, seed: int = 0, num_rounds: int = 100
 ) -> BoostedTrees:
-    """Trees of depth 3 boosted at a rate of 0.1 on the squared error, as scikit-learn's by default.
+    """Trees of depth 3 boosted at a rate of 0.1 on the squared error, scikit-learn's defaults.
 
-    They are those of its `GradientBoostingRegressor`, as `boosted_trees` are of its classifier.
+    They equal those of its `GradientBoostingRegressor`, as `boosted_trees` equal its classifier's.
 
     Args:
         inputs: (N, D); cast to float32, as there.
@@ -94,7 +94,7 @@ def _boost(
     seed: int,
     num_rounds: int,
 ) -> BoostedTrees:
-    """Trees grown from the scores `start` (T,) on: of a regression if there are no classes."""
+    """Trees grown from the scores `start` (T,), for a regression if there are no classes."""
     from .boosting import boost
     from .presorted import presort, workspace
 
@@ -110,9 +110,9 @@ def _boost(
 
 
 def _decide(scores: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """The label of the highest of the scores (T, N), or for T = 1 whether they are positive.
+    """The label with the highest of the scores (T, N), or for T = 1 whether they are positive.
 
-    Without classes, the scores.
+    Without classes, it is the scores.
     """
     if not len(classes):
         return scores[0]

@@ -16,11 +16,11 @@ Model = tuple[np.ndarray, np.ndarray]
 
 
 class Cell(NamedTuple):
-    """What the catalogue entry takes in place of a representation: a model among its like.
+    """A model with its partners, which the catalogue entry takes in place of a representation.
 
     Attributes:
-        model: The one to score.
-        partners: Those to compare it with, which differ from it in their seed.
+        model: The model to score.
+        partners: The models to compare it with, which differ from it in seed.
     """
 
     model: Model
@@ -33,25 +33,25 @@ def udr(
     similarity: Literal["lasso", "spearman"] = "lasso",
     smallest_kl: float = 0.01,
 ) -> np.ndarray:
-    """The ranking score (R,) in [0, 1] of models that differ in their seed (Duan et al. 2020).
+    """The ranking score (R,) in [0, 1] of models that differ in seed (Duan et al. 2020).
 
-    A model's score is the median of its similarity to the others: how nearly each informative
-    latent of the one corresponds to a single one of the other. Duan et al. use at least 5 models.
+    A model's score is the median of its similarities to the others: how far each informative latent
+    of one corresponds to a single latent of the other. Duan et al. use at least 5 models.
 
     Args:
         codes: For each of the R models, the mean codes (N, D) of the same N images.
         kl_per_latent: For each model, the mean divergence (D,) of each latent from its prior, in
             nats.
-        similarity: Of two latents: the size of a lasso's coefficient, or of Spearman's rank
-            correlation.
-        smallest_kl: A latent that tells no more than this, in nats, takes no part.
+        similarity: The similarity of two latents: the size of a lasso's coefficient, or of
+            Spearman's rank correlation.
+        smallest_kl: A latent whose divergence, in nats, is not larger is left out.
 
     Raises:
         ValueError: If there are fewer than two models, or their shapes do not match.
     """
     if len(codes) < 2 or len(codes) != len(kl_per_latent):
         raise ValueError(
-            f"udr compares two models or more, got {len(codes)} codes, {len(kl_per_latent)} KLs"
+            f"udr compares at least two models, got {len(codes)} codes, {len(kl_per_latent)} KLs"
         )
     models = list(zip(codes, kl_per_latent, strict=True))
     return np.array(
@@ -68,13 +68,13 @@ def compare_models(
     similarity: Literal["lasso", "spearman"] = "lasso",
     smallest_kl: float = 0.01,
 ) -> float:
-    """The ranking score in [0, 1] of one model against some others; as in `udr`.
+    """The ranking score in [0, 1] of one model against others, as in `udr`.
 
     Args:
         model: Its codes (N, D) and its divergence per latent (D,).
-        others: Theirs, of one model at least.
-        similarity: Of two latents.
-        smallest_kl: Of a latent that takes part.
+        others: The same for at least one other model.
+        similarity: As in `udr`.
+        smallest_kl: As in `udr`.
     """
     size = len(model[0])
     compare = {"lasso": _lasso_sizes, "spearman": _rank_correlations}[similarity]
@@ -92,7 +92,7 @@ def compare_models(
 def _keep_informative(
     codes: np.ndarray, kl: np.ndarray, size: int, smallest_kl: float
 ) -> np.ndarray:
-    """The standardised codes of the latents that tell something."""
+    """The standardised codes of the informative latents."""
     codes, kl = check_codes(codes), np.asarray(kl)
     if kl.shape != codes.shape[1:] or len(codes) != size:
         raise ValueError(f"got codes {codes.shape} and KL {kl.shape}: expected ({size}, D), (D,)")
@@ -103,7 +103,7 @@ def _keep_informative(
 
 
 def _one_to_one(sizes: np.ndarray) -> float:
-    """Mean over rows and over columns of max^2 / sum, 1 for a permutation matrix; (A, B) >= 0."""
+    """The mean over rows and columns of max^2 / sum of (A, B) >= 0; 1 for a permutation matrix."""
 
     def concentration(rows: np.ndarray) -> float:
         total = rows.sum(axis=1)
@@ -116,7 +116,7 @@ def _one_to_one(sizes: np.ndarray) -> float:
 
 
 def _lasso_sizes(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Sizes (A, B) of the coefficients that predict codes (N, B) from codes (N, A)."""
+    """The sizes (A, B) of coefficients that predict codes (N, B) from codes (N, A)."""
     from sklearn.linear_model import Lasso
 
     if 0 in (first.shape[1], second.shape[1]):
@@ -126,7 +126,7 @@ def _lasso_sizes(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _rank_correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Sizes (A, B) of Spearman's correlation of each latent of one with each of the other."""
+    """The sizes (A, B) of Spearman's correlation of each latent of one with each of the other."""
     from scipy.stats import rankdata
 
     return np.abs(correlations(*(rankdata(model, axis=0) for model in (first, second))))
@@ -136,10 +136,10 @@ def score_udr(cell: Cell, rng: Rng, *, partners: tuple[int, ...] = ()) -> dict[s
     """`compare_models` of a model and its partners, which `partners` names by their seeds.
 
     Raises:
-        UndefinedScoreError: If a model has no KL of each latent, as with a learned prior.
+        UndefinedScoreError: If a model has no KL per latent, as with a learned prior.
     """
     if any(np.isnan(model[1]).any() for model in (cell.model, *cell.partners)):
-        raise UndefinedScoreError("udr needs the KL of each latent, and a model has none")
+        raise UndefinedScoreError("udr needs the KL of each latent, but a model has none")
     return {"udr": compare_models(cell.model, cell.partners)}
 
 

@@ -1,9 +1,9 @@
-"""What a metric raises where it has no value."""
+"""The error that a metric raises if it has no value."""
 
 
 class UndefinedScoreError(ValueError):
-    """A score is not defined for these points; says why.
+    """A score is not defined for these points; the message says why.
 
-    A metric raises it on purpose, and it alone stands in the results as the reason why there is no
-    score. Every other exception is a mistake: the attempt has failed, and is made again.
+    A metric raises it deliberately, and only its message is stored as the reason for a missing
+    score. Any other exception is a bug: the attempt fails and is tried again.
     """

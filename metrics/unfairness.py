@@ -12,7 +12,7 @@ from .undefined import UndefinedScoreError
 
 
 class Unfairness(NamedTuple):
-    """Total variation in [0, 1], less is better: the mean and the largest over pairs of factors."""
+    """Total variation in [0, 1]: the mean and the largest over pairs of factors; less is better."""
 
     mean: float
     max: float
@@ -32,7 +32,7 @@ def unfairness(
         train_factors: Integers (N, K).
         test_codes: (M, D).
         test_factors: Integers (M, K).
-        seed: Of the trees' draws between splits that are equally good.
+        seed: The seed for choosing between equally good splits.
 
     Raises:
         UndefinedScoreError: If fewer than two factors take two values in training and testing, or
@@ -55,12 +55,12 @@ def unfairness_matrix(
     test_factors: np.ndarray,
     seed: int = 0,
 ) -> np.ndarray:
-    """How far predictions of each target depend on each sensitive factor, (K, K); NaN of itself.
+    """How far predictions of each target depend on each sensitive factor, (K, K); NaN for itself.
 
-    Boosted trees predict a target from all latents, whatever the sensitive factor, as in the paper.
+    As in the paper, boosted trees predict a target from all latents, whatever the sensitive factor.
     An entry is the total variation between all predictions of the test points and those where the
-    sensitive factor has one value, mean over its values. Few points of a value alone make it larger
-    than 0.
+    sensitive factor has one value, averaged over its values. If a value has few points, this alone
+    makes it larger than 0.
     """
     train_codes, train_factors, test_codes, test_factors = check_split(
         train_codes, train_factors, test_codes, test_factors

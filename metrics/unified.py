@@ -1,4 +1,4 @@
-"""Every score of a matrix, of every matrix: what a score owes to either (Locatello et al. 2020)."""
+"""Every aggregation of every matrix, to separate their effects (Locatello et al. 2020)."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ AGGREGATES = {
     "disentanglement": disentanglement,
     "completeness": completeness,
 }
-"""By name: from a matrix (D, K) to a score."""
+"""Functions from a matrix (D, K) to a score, by name."""
 
 
 def unified(
@@ -27,15 +27,16 @@ def unified(
     test_factors: np.ndarray,
     seed: int = 0,
 ) -> dict[str, float]:
-    """The scores of each of `AGGREGATES` of three matrices of latents and factors, in [0, 1].
+    """Each of `AGGREGATES` of three matrices of latents and factors, in [0, 1].
 
-    The matrices are the mutual information over the factor's entropy, SAP's errors, and DCI's
-    importances. So `information_gap` is the MIG, `information_modularity` the Modularity of such
-    a matrix, `errors_gap` the SAP and `importance_disentanglement` DCI's. More is better.
+    The matrices are the mutual information divided by the factor's entropy, SAP's errors, and DCI's
+    importances. For example, `information_gap` is the MIG, `information_modularity` the Modularity
+    of such a matrix, `errors_gap` the SAP and `importance_disentanglement` DCI's score. More is
+    better.
 
     Args:
         train_codes: (N, D).
-        train_factors: Integers (N, K); one with one value is left out.
+        train_factors: Integers (N, K); a factor with one value is left out.
         test_codes: (M, D).
         test_factors: Integers (M, K).
         seed: As in `dci`.

@@ -12,7 +12,7 @@ from .undefined import UndefinedScoreError
 
 
 class UnsupervisedScores(NamedTuple):
-    """Dependence between latents: 0 where they are independent, in nats where not normalised."""
+    """Dependence between latents: 0 if they are independent; in nats if not normalised."""
 
     gaussian_total_correlation: float
     gaussian_wasserstein_correlation: float
@@ -21,7 +21,7 @@ class UnsupervisedScores(NamedTuple):
 
 
 def unsupervised_scores(codes: np.ndarray, num_bins: int = 20) -> UnsupervisedScores:
-    """Total correlation and Wasserstein correlation of a Gaussian fit, and mean mutual information.
+    """Total and Wasserstein correlation of a Gaussian fit, and mean mutual information.
 
     Args:
         codes: (N, D), N >= 2.
@@ -49,8 +49,8 @@ def unsupervised_scores(codes: np.ndarray, num_bins: int = 20) -> UnsupervisedSc
 def total_correlation(covariance: np.ndarray) -> float:
     """Total correlation in nats of a Gaussian with this covariance (D, D): -1/2 log det of R.
 
-    R is the correlation matrix. Exactly dependent latents have an infinite total correlation; the
-    eigenvalues of R are taken no smaller than its rounding, so it comes out as a large number.
+    R is the correlation matrix. Exactly dependent latents have an infinite total correlation, but
+    the eigenvalues of R are limited from below by its rounding, so the result is a large number.
 
     >>> round(total_correlation(np.array([[2.0, 1.0], [1.0, 2.0]])), 6)
     0.143841
@@ -81,7 +81,7 @@ def wasserstein_correlation(covariance: np.ndarray) -> float:
 
 
 def _mean_information(bins: np.ndarray) -> float:
-    """Mutual information of two different columns of labels (N, D), mean over pairs."""
+    """The mutual information of two different columns of labels (N, D), mean over pairs."""
     num_latents = bins.shape[1]
     if num_latents == 1:
         return 0.0

@@ -2,9 +2,8 @@
 
 A method is a factory: its named arguments are its hyper-parameters, and it returns pure functions
 (`Method`). An entry of `METHODS` is a factory with its label, reference, colour and cost. `Trainer`
-trains many models of one method together; a `TrainedModel` is what it leaves. Networks and
-likelihoods have names (`NETWORKS`, `LIKELIHOODS`). Nothing here knows a data set: images come from
-a function.
+trains many models of one method together; a `TrainedModel` is the result. Networks and likelihoods
+have names (`NETWORKS`, `LIKELIHOODS`). This room knows no data set: images come from a function.
 """
 
 from ..catalogue import Bounds, Catalogue

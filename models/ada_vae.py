@@ -1,6 +1,6 @@
-"""Pairs of images that share factors: Ada-GVAE and Ada-ML-VAE (Locatello et al. 2020), and others.
+"""Methods for pairs of images that share factors, such as Ada-GVAE (Locatello et al. 2020).
 
-Both images of a pair get the same posterior of a latent that they are taken to share.
+Both images of a pair get the same posterior for a latent that they are assumed to share.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def ada_gvae(beta: Weight = 1.0) -> Method:
 
 
 def ada_ml_vae(beta: Weight = 1.0) -> Method:
-    """The same with the averages of an ML-VAE (Bouchacourt et al. 2018): products of densities.
+    """The same method with an ML-VAE's averages (Bouchacourt et al. 2018): products of densities.
 
     Args:
         beta: Weight of the KL to the prior.
@@ -38,10 +38,10 @@ def ada_ml_vae(beta: Weight = 1.0) -> Method:
 
 
 def gvae(beta: Weight = 1.0) -> Method:
-    """A GVAE (Hosoya 2019) that is told which factors the images of a pair share.
+    """A GVAE (Hosoya 2019) that is given the factors which the images of a pair share.
 
-    Latent k stands for factor k, and is averaged where that is shared; latents beyond the factors
-    always are, and factors beyond the latents count for nothing.
+    Latent k represents factor k, and is averaged if that factor is shared. Latents beyond the
+    number of factors are always averaged, and factors beyond the number of latents are ignored.
 
     Args:
         beta: Weight of the KL to the prior.
@@ -50,7 +50,7 @@ def gvae(beta: Weight = 1.0) -> Method:
 
 
 def ml_vae(beta: Weight = 1.0) -> Method:
-    """An ML-VAE (Bouchacourt et al. 2018) that is told which factors a pair shares, as `gvae` is.
+    """An ML-VAE (Bouchacourt et al. 2018) that is given the factors a pair shares, like `gvae`.
 
     Args:
         beta: Weight of the KL to the prior.
@@ -67,7 +67,7 @@ def average_of_moments(first: Posterior, second: Posterior) -> Posterior:
 def average_of_products(first: Posterior, second: Posterior) -> Posterior:
     """The geometric mean of both densities: the rule of an ML-VAE.
 
-    Its precision is the mean of both precisions, so that alike posteriors stay as they are.
+    Its precision is the mean of both precisions, so that equal posteriors stay unchanged.
     """
     precisions = jnp.exp(-first.log_variance), jnp.exp(-second.log_variance)
     total = precisions[0] + precisions[1]
@@ -83,7 +83,7 @@ def divergence(first: Posterior, second: Posterior) -> jax.Array:
 
 
 def _alike(first: Posterior, second: Posterior, shared: Any) -> jax.Array:
-    """Which latents (B, D) of a pair differ by less than half way from least to most."""
+    """Which latents (B, D) of a pair differ by less than the midpoint of the least and most."""
     del shared
     found = divergence(first, second)
     least, most = (jnp.min(found, 1, keepdims=True), jnp.max(found, 1, keepdims=True))
@@ -91,7 +91,7 @@ def _alike(first: Posterior, second: Posterior, shared: Any) -> jax.Array:
 
 
 def _told(first: Posterior, second: Posterior, shared: Any) -> jax.Array:
-    """Which latents (B, D) stand for a factor that is shared, or for none."""
+    """Which latents (B, D) represent a shared factor, or no factor."""
     del second
     num_latents = first.mean.shape[1]
     told = shared[:, :num_latents].astype(bool)

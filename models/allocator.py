@@ -1,4 +1,4 @@
-"""Memory that a step frees stays with the process, so the next step need not fault it in again."""
+"""Keeps memory freed by a step in the process, so that the next step need not fault it in again."""
 
 import ctypes
 import functools
@@ -8,14 +8,14 @@ M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # glibc's malloc.h
 
 @functools.cache
 def keep_freed_memory() -> bool:
-    """Whether the C library was told to keep what is freed; only glibc can be.
+    """Makes the C library keep freed memory, if it is glibc; returns whether it is.
 
-    XLA takes the temporary memory of a CPU program anew at every call. glibc gives blocks of that
-    size back to the system when they are freed, and faulting 63 MB in again costs a quarter of a
-    beta-VAE's step (benchmarks/RESULTS.md, "Training on a CPU").
+    XLA allocates the temporary memory of a CPU program anew at every call. glibc returns freed
+    blocks of that size to the system, and faulting 63 MB in again costs a quarter of a beta-VAE's
+    step (benchmarks/RESULTS.md, "Training on a CPU").
 
     Call it before JAX starts its threads, as `Trainer` does if it comes first: the arenas of
-    threads that exist already keep no block above 64 MB.
+    existing threads keep no block above 64 MB.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -31,12 +31,12 @@ def beta_tc_vae(beta: Weight) -> Method:
 def total_correlation(codes: jax.Array, posterior: Posterior) -> jax.Array:
     """The batch's estimate of KL(q(z) || product of q(z_l)), up to a constant, in nats.
 
-    The mixtures over the batch carry neither its size nor the data set's, as in the paper, so the
-    value is off by (D - 1) * log(B * N) and may be negative; its gradient is not affected.
+    As in the paper, the mixtures over the batch are not normalised by its size or the data set's.
+    The value is thus off by (D - 1) * log(B * N) and can be negative; its gradient is not affected.
 
     Args:
-        codes: (B, D) samples.
-        posterior: What they are samples of.
+        codes: Samples (B, D).
+        posterior: The posterior of the samples.
     """
     mean, log_variance = posterior
     # (B, B, D): the density of code j under the posterior of image i, latent by latent.

@@ -1,4 +1,4 @@
-"""Packs and parameters as safetensors files, in memory: who writes them where is not said here."""
+"""Packs and parameters as safetensors files, in memory; other modules write them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -19,9 +19,9 @@ def to_bytes(
     """A safetensors file of the states of a pack's models.
 
     Args:
-        training: What they all have in common, as JSON values: method and settings.
-        members: What says which model each state belongs to, as JSON values.
-        step: How many steps all of them have taken.
+        training: The shared method and settings, as JSON values.
+        members: The identity of the model of each state, as JSON values.
+        step: The number of steps that all models have taken.
         states: One pytree of arrays per member.
     """
     tensors = {
@@ -38,10 +38,10 @@ def header(data: bytes) -> tuple[dict[str, Any], list[dict[str, Any]], int]:
     """Training, members and step of a checkpoint, without reading its arrays.
 
     Args:
-        data: The file, or its beginning as far as the header goes.
+        data: The file, or at least its header.
 
     Raises:
-        ValueError: If `data` is no checkpoint.
+        ValueError: If `data` is not a checkpoint.
     """
     try:
         metadata = read_tensors_header(lambda num: data[:num], len(data)).metadata
@@ -59,12 +59,12 @@ def from_bytes(
     """The members, the step and the states (NumPy arrays) of a checkpoint.
 
     Args:
-        data: What `to_bytes` gave.
-        training: What it should be of, as `to_bytes` was given it.
+        data: The result of `to_bytes`.
+        training: The expected training, as given to `to_bytes`.
         example: A pytree with the structure, shapes and types of one state.
 
     Raises:
-        ValueError: If `data` is no checkpoint, is of another training, or its states are unlike
+        ValueError: If `data` is not a checkpoint, is of a different training, or has states unlike
             `example`.
     """
     found, members, step = header(data)
@@ -72,7 +72,7 @@ def from_bytes(
     for name in {**training, **found}:
         if found.get(name) != training.get(name):
             raise ValueError(
-                f"the checkpoint is of another training: {name} is {found.get(name)!r}, "
+                f"the checkpoint is of a different training: {name} is {found.get(name)!r}, "
                 f"expected {training.get(name)!r}"
             )
     tensors = _load(data)
@@ -85,7 +85,7 @@ def from_bytes(
             if found is None or found.shape != leaf.shape or found.dtype != leaf.dtype:
                 had = "nothing" if found is None else f"{found.dtype}{list(found.shape)}"
                 raise ValueError(
-                    "the checkpoint is of another method or other networks: "
+                    "the checkpoint is of a different method or network: "
                     f"{path} is {had}, expected {leaf.dtype}{list(leaf.shape)}"
                 )
             leaves.append(found)
@@ -94,37 +94,37 @@ def from_bytes(
 
 
 def parameters_to_bytes(models: Mapping[str, Parameters], image_shape: Sequence[int]) -> bytes:
-    """One safetensors file of the parameters of several models, by trial id.
+    """One safetensors file of the parameters of several models, by trial ID.
 
     Args:
         models: The parameters.
-        image_shape: (H, W, C) of the images that they are for.
+        image_shape: The (H, W, C) of their images.
     """
     about = {"digest": UNSEALED, "image_shape": json.dumps([*image_shape])}
     return save(flatten(models), about)
 
 
 def image_shape_of(data: bytes) -> tuple[int, ...] | None:
-    """The (H, W, C) that `parameters_to_bytes` was given; None of a file of before there was one.
+    """The (H, W, C) given to `parameters_to_bytes`; None for an older file without it.
 
     Raises:
-        ValueError: If `data` is no safetensors file.
+        ValueError: If `data` is not a safetensors file.
     """
     metadata = read_tensors_header(lambda num: data[:num], len(data)).metadata
     return tuple(json.loads(metadata["image_shape"])) if "image_shape" in metadata else None
 
 
 def parameters_from_bytes(data: bytes) -> dict[str, Parameters]:
-    """The parameters by trial id of what `parameters_to_bytes` gave.
+    """The parameters by trial ID, from the result of `parameters_to_bytes`.
 
     Raises:
-        ValueError: If `data` is no safetensors file.
+        ValueError: If `data` is not a safetensors file.
     """
     return unflatten(_load(data))
 
 
 def flatten(tree: Mapping[str, Any], above: str = "") -> dict[str, np.ndarray]:
-    """The leaves of nested dicts, by their names with "/" between them."""
+    """The leaves of nested dicts, by their names joined with "/"."""
     leaves: dict[str, np.ndarray] = {}
     for name, value in tree.items():
         if isinstance(value, Mapping):
@@ -135,7 +135,7 @@ def flatten(tree: Mapping[str, Any], above: str = "") -> dict[str, np.ndarray]:
 
 
 def unflatten(leaves: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """The nested dicts that `flatten` took apart."""
+    """The nested dicts that `flatten` has flattened."""
     tree: dict[str, Any] = {}
     for name, leaf in leaves.items():
         *folders, last = name.split("/")

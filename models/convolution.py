@@ -1,4 +1,4 @@
-"""Layers of stride-2 convolutions: the one place where their form is chosen."""
+"""Layers of stride-2 convolutions, and the choice of their form."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,13 +26,13 @@ def convolutions(
     *,
     transposed: bool = False,
 ) -> jax.Array:
-    """Stride-2 layers with SAME padding, in the arithmetic in force.
+    """Applies stride-2 layers with SAME padding, in the current arithmetic.
 
     Args:
         inputs: (B, H, W, C).
         layers: Kernel (k, k, C, features), with k = 2 or 4, and bias (features,) of each.
-        activation: Between two layers.
-        transposed: Whether they double the sides, as TensorFlow defines it, or halve them. The
+        activation: The activation between two layers.
+        transposed: Whether they double the sides, as in TensorFlow, or halve them. The
             transpose is the gradient of the convolution: input i reaches outputs 2i + a - 1
             through kernel row a (k = 4). Flax's `ConvTranspose` has the same geometry with the
             kernel's rows and columns reversed.
@@ -56,14 +56,14 @@ def convolutions(
 
 @contextmanager
 def arithmetic(form: str | None = None, precision: str = "float32") -> Iterator[None]:
-    """Sets the arithmetic of what is traced inside.
+    """Sets the arithmetic for code traced inside the context.
 
     Args:
-        form: Of convolutions: a key of `FORMS`, or None for the backend's own.
+        form: The form of convolutions: a key of `FORMS`, or None for the backend's best.
         precision: As in `Settings`.
 
     Raises:
-        ValueError: If one is unknown.
+        ValueError: If one of them is unknown.
     """
     check_arithmetic(form, precision)
     token = _ARITHMETIC.set((form, precision))
@@ -97,7 +97,7 @@ def backend_form() -> str:
 
 
 def activation_dtype() -> jnp.dtype:
-    """The type of activations in force."""
+    """The current type of activations."""
     return jnp.dtype("bfloat16" if _ARITHMETIC.get()[1] == "bfloat16" else "float32")
 
 

@@ -10,7 +10,7 @@ from .objective import forward, regularized
 
 
 def dip_vae_i(lambda_od: Weight, lambda_d_factor: Weight = 10.0) -> Method:
-    """The method that draws the covariance of the means to identity (Kumar 2018, eq. 6).
+    """The method that pulls the covariance of the means to identity (Kumar 2018, eq. 6).
 
     Args:
         lambda_od: Weight of the squared off-diagonal entries; (i, j) and (j, i) both count.
@@ -20,7 +20,7 @@ def dip_vae_i(lambda_od: Weight, lambda_d_factor: Weight = 10.0) -> Method:
 
 
 def dip_vae_ii(lambda_od: Weight, lambda_d_factor: Weight = 1.0) -> Method:
-    """The method that draws the covariance of the codes to identity (Kumar 2018, eq. 7).
+    """The method that pulls the covariance of the codes to identity (Kumar 2018, eq. 7).
 
     Args:
         lambda_od: Weight of the squared off-diagonal entries; (i, j) and (j, i) both count.

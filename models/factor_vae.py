@@ -1,4 +1,4 @@
-"""FactorVAE: an adversary measures the total correlation (Kim & Mnih 2018)."""
+"""FactorVAE: an adversary estimates the total correlation (Kim & Mnih 2018)."""
 
 from typing import Any
 
@@ -30,10 +30,10 @@ class Adversary(nn.Module):
 def factor_vae(gamma: Weight) -> Method:
     """The method with a weight on the density-ratio estimate of the total correlation.
 
-    The networks minimise reconstruction + KL + gamma * TC, and the adversary its cross entropy
-    between codes and permuted codes (Kim & Mnih 2018, algorithm 2), both from the same forward pass
-    and at the same parameters. Codes are permuted within their own batch, as in Locatello et
-    al. 2019; Kim and Mnih take a second batch. Adam's moments decay by .5 and .9 for the adversary.
+    The networks minimise reconstruction + KL + gamma * TC. The adversary minimises its cross
+    entropy between codes and permuted codes (Kim & Mnih 2018, algorithm 2). Both use the same
+    forward pass and the same parameters. Codes are permuted within their own batch, as in Locatello
+    et al. 2019; Kim and Mnih use a second batch. The adversary's Adam has decay rates .5 and .9.
 
     Args:
         gamma: Weight of the total correlation.
@@ -61,16 +61,15 @@ def factor_vae(gamma: Weight) -> Method:
 
 
 def total_correlation(adversary: Parameters, codes: jax.Array) -> jax.Array:
-    """The mean log ratio of joint to permuted that the adversary sees in (B, D) codes."""
+    """The adversary's mean log ratio of joint to permuted density for codes (B, D)."""
     logits = _logits(adversary, codes)
     return jnp.mean(logits[:, 0] - logits[:, 1])
 
 
 def adversary_loss(adversary: Parameters, codes: jax.Array, permuted: jax.Array) -> jax.Array:
-    """The adversary's cross entropy, nats: half of it on codes, half on permuted ones.
+    """The adversary's cross entropy in nats, half on codes and half on permuted codes.
 
-    Probabilities are clipped to [1e-6, 1 - 1e-6] as in the paper, outside of which there is no
-    gradient.
+    Probabilities are clipped to [1e-6, 1 - 1e-6] as in the paper, and have no gradient outside.
     """
     joint = jnp.log(_probabilities(_logits(adversary, codes))[:, 0])
     product = jnp.log(_probabilities(_logits(adversary, permuted))[:, 1])
@@ -78,7 +77,7 @@ def adversary_loss(adversary: Parameters, codes: jax.Array, permuted: jax.Array)
 
 
 def permute_latents(codes: jax.Array, key: jax.Array) -> jax.Array:
-    """The codes (B, D) with every latent shuffled over the batch by itself."""
+    """The codes (B, D) with every latent shuffled independently over the batch."""
     return jax.random.permutation(key, codes, axis=0, independent=True)
 
 

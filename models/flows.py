@@ -1,8 +1,8 @@
 """Affine flows of codes: autoregressive ones (Kingma et al. 2016) and couplings (Dinh et al. 2017).
 
-A layer shifts and scales each latent by what a masked dense network makes of the latents before it
-(Germain et al. 2015). In an autoregressive flow every latent comes after another; a coupling is the
-same with two groups of latents, so that its inverse takes two passes instead of D.
+A layer shifts and scales each latent by the outputs of a masked dense network for the latents
+before it (Germain et al. 2015). In an autoregressive flow latents follow one another; a coupling is
+the same with two groups of latents, so that its inverse takes two passes instead of D.
 """
 
 import jax
@@ -12,10 +12,10 @@ import numpy as np
 from .networks import Parameters, glorot_uniform
 
 UNITS = 100
-"""Of a layer's hidden units; a flow of few latents needs no more."""
+"""The number of hidden units of a layer, sufficient for a flow of few latents."""
 
 _LARGEST = 3.0
-"""Of a layer's log scales, in size: one layer changes no latent by more than a factor of 20."""
+"""The largest absolute log scale of a layer, so that it scales no latent by more than 20."""
 
 
 def initial_flow(key: jax.Array, num_latents: int, num_layers: int, context: int = 0) -> Parameters:
@@ -24,8 +24,8 @@ def initial_flow(key: jax.Array, num_latents: int, num_layers: int, context: int
     Args:
         key: A JAX key.
         num_latents: D.
-        num_layers: How many layers.
-        context: Width of what else the layers see; 0 for nothing.
+        num_layers: The number of layers.
+        context: The width of further inputs of the layers; 0 for none.
     """
     shape = jax.ShapeDtypeStruct
 
@@ -50,10 +50,10 @@ def push(
     """Codes (N, D) through all layers, and the log determinants (N,) of the Jacobians.
 
     Args:
-        params: Of `initial_flow`.
-        codes: (N, D).
+        params: Parameters from `initial_flow`.
+        codes: Codes (N, D).
         groups: D for an autoregressive flow, 2 for couplings.
-        context: (N, C) what else the layers see.
+        context: Further inputs (N, C) of the layers.
     """
     log_determinant = jnp.zeros(len(codes), codes.dtype)
     for index in range(len(params)):
@@ -66,7 +66,7 @@ def push(
 def pull(
     params: Parameters, codes: jax.Array, groups: int, context: jax.Array | None = None
 ) -> jax.Array:
-    """The codes (N, D) that `push` sends to these."""
+    """The codes (N, D) that `push` maps to these."""
     for index in reversed(range(len(params))):
         pushed, codes = codes[:, ::-1], jnp.zeros_like(codes)
         for _ in range(groups):  # each pass finds one group more
@@ -78,7 +78,7 @@ def pull(
 def _affine(
     layer: Parameters, codes: jax.Array, groups: int, context: jax.Array | None
 ) -> tuple[jax.Array, jax.Array]:
-    """The shifts and the log scales (N, D), each of the latents in the groups before."""
+    """The shifts and the log scales (N, D), each a function of the latents in earlier groups."""
     num_latents = codes.shape[1]
     place = np.arange(num_latents) * groups // num_latents
     of_hidden = np.arange(UNITS) % groups - 1  # -1 sees no latent

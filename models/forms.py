@@ -1,6 +1,6 @@
-"""The forms of a stride-2 convolution and of its transpose: ways to compute the same three maps.
+"""The forms of a stride-2 convolution and its transpose: ways to compute the same three maps.
 
-Three linear maps, each the adjoint of the others, make up both layers and all their gradients:
+Both layers and all their gradients consist of three linear maps, each the adjoint of the others:
 ``down`` (a convolution), ``up`` (its adjoint in the images) and ``weights`` (its adjoint in the
 kernel). A `Form` is one way to compute the three; every form gives the same numbers, up to
 rounding, and differs only in speed. ``benchmarks/training.py`` times them.
@@ -18,8 +18,8 @@ from . import kernels
 from .kernels import wide
 
 FEW_CHANNELS = 4
-"""Up to this many channels on the large side its patches are smaller than what the small side
-spreads, and a CPU is faster with their product than with `lax`."""
+"""Up to this many channels, the patches of the large side are smaller than the spread small side,
+and a CPU is faster with their product than with `lax`."""
 
 
 class Form(NamedTuple):
@@ -28,8 +28,8 @@ class Form(NamedTuple):
     Attributes:
         down: (inputs, kernel) -> (B, H, W, O).
         up: ((B, H, W, O) outputs, kernel) -> (B, 2H, 2W, I).
-        weights: (inputs, outputs, k) -> (k, k, I, O), float32 whatever the activations are.
-        packs: Whether a CPU, too, computes it inside a loop, mapped over replicas.
+        weights: (inputs, outputs, k) -> (k, k, I, O), in float32 for all types of activations.
+        packs: Whether a CPU can also compute it inside a loop, mapped over replicas.
     """
 
     down: Callable[[jax.Array, jax.Array], jax.Array]
@@ -39,7 +39,7 @@ class Form(NamedTuple):
 
 
 def add_bias(outputs: jax.Array, bias: jax.Array) -> jax.Array:
-    """`outputs` + `bias` in float32 or wider, so that the bias's gradient is summed in that."""
+    """`outputs` + `bias` in float32 or wider, so that the bias's gradient is summed in it."""
     full = wide(outputs.dtype)
     row = jnp.expand_dims(bias, range(outputs.ndim - 1)).astype(full)
     return (outputs.astype(full) + row).astype(outputs.dtype)
@@ -70,13 +70,13 @@ def _from_blocks(blocks: jax.Array, q: int) -> jax.Array:
 
 
 def _windows(images: jax.Array, q: int) -> list[jax.Array]:
-    """The q * q shifted views of `images` that a q x q kernel meets, row by row."""
+    """The q * q shifted views of `images` under a q x q kernel, row by row."""
     h, w = images.shape[1] - q + 1, images.shape[2] - q + 1
     return [images[:, r : r + h, c : c + w] for r in range(q) for c in range(q)]
 
 
 def _spread(outputs: jax.Array, q: int) -> jax.Array:
-    """(B, H, W, O) -> (B, H + q - 1, W + q - 1, q * q * O), what each block takes part in."""
+    """(B, H, W, O) -> (B, H + q - 1, W + q - 1, q * q * O), the outputs that use each block."""
     return jnp.concatenate(_windows(_pad(outputs, q - 1), q)[::-1], axis=-1)
 
 
@@ -90,7 +90,7 @@ def _gather(products: jax.Array, q: int) -> jax.Array:
 
 
 def _matrix(kernel: jax.Array) -> jax.Array:
-    """(k, k, I, O) -> (4I, q * q * O), from blocks to what `_spread` gives."""
+    """(k, k, I, O) -> (4I, q * q * O), from blocks to the result of `_spread`."""
     k, _, i, o = kernel.shape
     q = k // 2
     split = kernel.reshape(q, 2, q, 2, i, o).transpose(1, 3, 4, 0, 2, 5)
@@ -113,7 +113,7 @@ def _product(left: jax.Array, right: jax.Array) -> jax.Array:
 
 
 def _flat_product(left: jax.Array, right: jax.Array) -> jax.Array:
-    """The same for a GPU, where XLA would write transposed copies of what has three axes."""
+    """The same for a GPU, where XLA would write transposed copies of arrays with three axes."""
     return _product(*(side.reshape(-1, side.shape[-1]) for side in (left, right)))
 
 
@@ -251,13 +251,13 @@ def _direct_weights(inputs: jax.Array, outputs: jax.Array, k: int) -> jax.Array:
 
 
 def _hold_in_memory(values: jax.Array) -> jax.Array:
-    """The `values`, which a CPU then writes to memory before anything reads them.
+    """The `values`, which a CPU writes to memory before they are read.
 
-    XLA on a CPU fuses what makes a value (a ReLU, a batch's colours) into what reads it. A
-    transposition or the patches of a convolution read each value several times, so they would
-    compute it several times: a transposition is then four times slower. No fusion crosses a
-    conditional, and this one always takes its first branch, unless the first value is NaN, when
-    nothing matters any more.
+    XLA on a CPU fuses the computation of a value (a ReLU, a batch's colours) into its readers. A
+    transposition or the patches of a convolution read each value several times, and would compute
+    it several times: a transposition is then four times slower. No fusion crosses a conditional.
+    This one always takes its first branch unless the first value is NaN, when the result no longer
+    matters.
     """
     return lax.cond(values[0, 0, 0, 0] <= jnp.inf, lambda v: v, lambda v: -v, values)
 
@@ -270,7 +270,7 @@ def kernels_up(
     relu: bool = False,
     gate: jax.Array | None = None,
 ) -> jax.Array:
-    """`kernels.up`, but where a matrix unit would be nearly empty."""
+    """`kernels.up`, except where a matrix unit would be nearly empty."""
     if kernel.shape[2] > FEW_CHANNELS:
         return kernels.up(outputs, kernel, bias, relu=relu, gate=gate)
     images = _patches_up(outputs, kernel.astype(outputs.dtype))

@@ -1,4 +1,4 @@
-"""InfoGAN: codes that a generator must show and a recognition network finds (Chen et al. 2016)."""
+"""InfoGAN: a recognition network recovers codes from generated images (Chen et al. 2016)."""
 
 import math
 from dataclasses import replace
@@ -15,28 +15,28 @@ from .networks import Parameters, Posterior
 from .optimizer import adam
 
 NUM_NOISE = 62
-"""Numbers that the generator gets besides the code, of the standard normal."""
+"""The number of standard normal inputs of the generator besides the code."""
 
 _LEAST_LOG_VARIANCE = -6.0
-"""Of a recognised code: a smaller one would let the bound grow without end."""
+"""The least log variance of a recognised code; without it the bound could grow without limit."""
 
 
 def infogan(continuous_weight: Weight = 0.1, categorical_weight: Weight = 1.0) -> Method:
     """The method of a generator, a critic and a recognition network (Chen et al. 2016, eq. 6).
 
-    The generator is the network's decoder, of codes and noise apart. Critic and recognition share
-    the network's encoder, whose last output is the critic's. The generator minimises
-    -log critic(generated) and, with the recognition network, minus a lower bound of the mutual
-    information of codes and images; the critic its cross entropy. All of them come from the same
-    pass and at the same parameters. Both learn by Adam with beta1 = .5, the encoder at a fifth of
-    the learning rate.
+    The generator is the network's decoder, applied to codes and noise. Critic and recognition
+    network share the network's encoder, whose last output is the critic's. The generator minimises
+    -log critic(generated). Together with the recognition network it also maximises a lower bound of
+    the mutual information of codes and images. The critic minimises its cross entropy. All losses
+    come from the same pass with the same parameters. Both parts learn by Adam with beta1 = .5, the
+    encoder at a fifth of the learning rate.
 
-    Codes are uniform in [-1, 1], but for the first `code_categories` of them: these are 0 but for
-    one, which is 1.
+    Codes are uniform in [-1, 1], except the first `code_categories`: one of them is 1, and the
+    others are 0.
 
     Args:
-        continuous_weight: Of the information of continuous codes.
-        categorical_weight: Of that of the categorical code.
+        continuous_weight: Weight of the information of continuous codes.
+        categorical_weight: Weight of the information of the categorical code.
     """
 
     def loss(
@@ -77,7 +77,7 @@ def infogan(continuous_weight: Weight = 0.1, categorical_weight: Weight = 1.0) -
 
 
 def draw(model: Model, key: jax.Array, num: int) -> tuple[jax.Array, jax.Array]:
-    """Codes (num, D) and noise (num, 62) of as many images."""
+    """Samples codes (num, D) and noise (num, 62) for `num` images."""
     keys, categories = jax.random.split(key, 3), model.code_categories
     which = jax.random.randint(keys[0], (num,), 0, max(1, categories))
     continuous = jax.random.uniform(
@@ -93,9 +93,10 @@ def information(
     """The lower bounds E[log q(c | x)] + H(c) of both kinds of codes, nats (Chen 2016, eq. 5).
 
     Args:
-        codes: (B, D) that images were generated from.
-        recognised: The logits of the categories, then means; and log variances, (B, D) each.
-        categories: How many of the D are categories.
+        codes: The codes (B, D) of generated images.
+        recognised: The logits of the categories followed by means, and the log variances, (B, D)
+            each.
+        categories: The number of categories among the D.
     """
     categorical = jnp.zeros((), codes.dtype)
     if categories:
@@ -115,14 +116,14 @@ def _generate(model: Model, params: Parameters, codes: jax.Array, noise: jax.Arr
 
 
 def _recognise(model: Model, params: Parameters, images: jax.Array) -> tuple[Posterior, jax.Array]:
-    """What is recognised (B, D), and the critic's logits (B,)."""
+    """The recognised codes (B, D), and the critic's logits (B,)."""
     outputs = _encoder_of(model).infer(params, images)
     log_variance = jnp.maximum(outputs.log_variance[:, :-1], _LEAST_LOG_VARIANCE)
     return Posterior(outputs.mean[:, :-1], log_variance), outputs.mean[:, -1]
 
 
 def _encode(model: Model, params: Parameters, images: jax.Array) -> Posterior:
-    """The recognised codes' means and log variances; of the categories, their probabilities'."""
+    """The means and log variances of recognised codes; for categories, of their probabilities."""
     recognised, _ = _recognise(model, params, images)
     logits = recognised.mean[:, : model.code_categories]
     log_shares = jax.nn.log_softmax(logits)

@@ -14,8 +14,8 @@ from .objective import log_terms, mean_kl_per_latent
 def iwae() -> Method:
     """The method that maximises the bound of K samples of an image's code (Burda 2016, eq. 8).
 
-    The bound is E[log (1/K) sum_k p(x, z_k) / q(z_k | x)]. It is the mean ELBO of the samples and
-    what it is tighter by, which is 0 for K = 1. K is the setting `importance_samples`.
+    The bound is E[log (1/K) sum_k p(x, z_k) / q(z_k | x)]. It is the mean ELBO of the samples plus
+    a gain, which is 0 for K = 1. K is the setting `importance_samples`.
     """
 
     def loss(
@@ -40,7 +40,7 @@ def iwae() -> Method:
 
 
 def tighter_by(log_weights: jax.Array) -> jax.Array:
-    """By how much (B,) the bound of K log weights (K, B) is above their mean: 0 if K is 1."""
+    """The gain (B,) of the bound with K log weights (K, B) over their mean; 0 if K is 1."""
     bound = jax.nn.logsumexp(log_weights, axis=0) - math.log(len(log_weights))
     return bound - jnp.mean(log_weights, axis=0)
 

@@ -1,10 +1,10 @@
-"""Stride-2 convolutions as GPU kernels of their own, which make no copy of any patch.
+"""Stride-2 convolutions as dedicated GPU kernels, which copy no patches.
 
-Three maps, as in `convolution`: `down`, `up` and `weights`. Each reads its operands where they lie,
-and adds the bias and applies a ReLU, or a ReLU's gradient, before it writes. Written for Triton
-through Pallas; a replica is one axis of the grid.
+There are three maps, as in `convolution`: `down`, `up` and `weights`. Each reads its operands in
+place, and adds the bias and applies a ReLU, or a ReLU's gradient, before it writes. They are
+written for Triton through Pallas; replicas are an axis of the grid.
 
-How many positions a program takes, in how many warps, was chosen by timing on an H200.
+The number of positions and warps of a program was chosen by timing on an H200.
 
 Sizes: the large side is (B, 2H, 2W, I), the small one (B, H, W, O), a kernel (k, k, I, O) with
 k = 2 or 4.
@@ -24,20 +24,20 @@ from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton
 
 FEWEST = 16
-"""A matrix unit's products have at least this many rows, columns and terms."""
+"""The least number of rows, columns and terms of a matrix unit's products."""
 
 WIDEST = 128
-"""The most columns of an operand that a program holds at once."""
+"""The most columns of an operand that a program holds at a time."""
 
 TILES = 16
-"""How many tiles of positions a program of `weights` sums over, at least."""
+"""The least number of tiles of positions that a program of `weights` sums over."""
 
 _INTERPRET: ContextVar[bool] = ContextVar("interpret", default=False)
 
 
 @contextmanager
 def interpreted() -> Iterator[None]:
-    """Lets what is traced inside compute on any backend, slowly."""
+    """Makes kernels traced in the context run on any backend, slowly."""
     token = _INTERPRET.set(True)
     try:
         yield
@@ -46,7 +46,7 @@ def interpreted() -> Iterator[None]:
 
 
 def run_on(device: Any) -> bool:
-    """Whether the device is a GPU that has the matrix units that these kernels use."""
+    """Whether the device is a GPU with the matrix units that these kernels use."""
     capability = getattr(device, "compute_capability", None)
     return capability is not None and float(capability) >= 8.0
 
@@ -66,7 +66,7 @@ def down(
         kernel: (k, k, I, O).
         bias: (O,), added to the sums.
         relu: Whether negative results become zero.
-        gate: (B, H, W, O); where it is not positive, the result is zero.
+        gate: (B, H, W, O); the result is zero where the gate is not positive.
     """
     batch, height, width, _ = large.shape
     k, outputs = kernel.shape[0], kernel.shape[-1]
@@ -110,7 +110,7 @@ def up(
         kernel: (k, k, I, O).
         bias: (I,), added to the sums.
         relu: Whether negative results become zero.
-        gate: (B, 2H, 2W, I); where it is not positive, the result is zero.
+        gate: (B, 2H, 2W, I); the result is zero where the gate is not positive.
     """
     batch, h, w, outputs = small.shape
     k, channels = kernel.shape[0], kernel.shape[2]
@@ -151,13 +151,13 @@ def up(
 def weights(
     large: jax.Array, small: jax.Array, k: int, *, bias_of: str
 ) -> tuple[jax.Array, jax.Array]:
-    """The gradients in the kernel, (k, k, I, O), and in the bias, float32 or wider.
+    """The gradients of the kernel, (k, k, I, O), and of the bias, in float32 or wider.
 
     Args:
         large: (B, 2H, 2W, I).
         small: (B, H, W, O).
         k: Size of the kernel.
-        bias_of: Which side is the gradient, "large" or "small"; the other one is the inputs.
+        bias_of: The side that is the gradient, "large" or "small"; the other is the inputs.
     """
     batch, height, width, channels = large.shape
     outputs = small.shape[-1]
@@ -246,21 +246,21 @@ class _Side(NamedTuple):
 
 
 class _Terms:
-    """The terms of a product, line by line: numbers that lie one after the other in memory.
+    """The terms of a product, line by line; a line is contiguous in memory.
 
-    A program holds a piece of a line at once. Short lines are taken together as one.
+    A program holds a piece of a line at a time. Short lines are merged.
 
     Args:
-        lines: How many.
-        length: Terms in a line.
+        lines: The number of lines.
+        length: The number of terms in a line.
 
     Attributes:
-        lines, length: What they are taken as.
-        merged: How many lines are taken as one.
-        width: Of a piece.
+        lines, length: The same after merging.
+        merged: The number of lines merged into one.
+        width: The width of a piece.
         wide: Whether a piece is read in long runs.
-        pieces: Of all lines.
-        padded: Of a line, in whole pieces.
+        pieces: The number of pieces of all lines.
+        padded: The length of a line in whole pieces.
     """
 
     def __init__(self, lines: int, length: int):
@@ -273,7 +273,7 @@ class _Terms:
         self.padded = self._a_line * self.width
 
     def piece(self, number) -> tuple[Any, jax.Array]:
-        """The line of a piece, and its terms' places in the line."""
+        """The line of a piece, and the positions of its terms in the line."""
         if isinstance(number, int):
             line, part = divmod(number, self._a_line)
         else:
@@ -281,7 +281,7 @@ class _Terms:
         return line, part * self.width + _range(self.width)
 
     def places(self, number) -> tuple[Any, jax.Array]:
-        """The same as a row, (1, width), with the lines as they lie in memory."""
+        """The positions as a row, (1, width), with the lines as in memory."""
         line, rest = self.piece(number)
         rest = rest[None]
         if self.merged == 1:
@@ -291,7 +291,7 @@ class _Terms:
 
 
 def _patches_at(place: _Place, terms: _Terms, piece, shape: tuple[int, ...], k: int):
-    """Addresses (rows, lanes) on the large side of each position's patch, and which exist."""
+    """The addresses (rows, lanes) of each position's patch on the large side, and which exist."""
     _, height, width, channels = shape
     margin = (k - 2) // 2
     tap, rest = terms.places(piece)
@@ -303,7 +303,7 @@ def _patches_at(place: _Place, terms: _Terms, piece, shape: tuple[int, ...], k: 
 
 
 def _neighbours_at(place: _Place, term: jax.Array, y: int, x: int, shape: tuple[int, ...]):
-    """Addresses (rows, terms) on the small side of the neighbours there, and which exist."""
+    """The addresses (rows, terms) of the neighbours on the small side, and which exist."""
     _, height, width, outputs = shape
     row, column = place.row + y, place.column + x
     at = (place.image * height + row) * width + column
@@ -312,7 +312,7 @@ def _neighbours_at(place: _Place, term: jax.Array, y: int, x: int, shape: tuple[
 
 
 def _taps(k: int, parity: int) -> dict[int, int]:
-    """By shift of a position, the kernel's row that takes it to a pixel of this parity."""
+    """The kernel's row that maps a position to a pixel of this parity, by the position's shift."""
     margin = (k - 2) // 2
     found = ((shift, parity + margin - 2 * shift) for shift in (-1, 0, 1))
     return {shift: tap for shift, tap in found if 0 <= tap < k}
@@ -331,7 +331,7 @@ def _remainder(number: jax.Array, by: int) -> jax.Array:
 
 
 def _below(lane: jax.Array, limit: int) -> jax.Array:
-    """Which lanes are under the limit; the compiler sees it where the padding has none above."""
+    """Which lanes are below the limit; a constant if padding adds none above."""
     full = limit % lane.size == 0
     return jnp.full(lane.shape, True) if full else lane < limit
 
@@ -350,15 +350,15 @@ def wide(dtype: jnp.dtype) -> jnp.dtype:
 
 
 def _exact() -> bool:
-    """Whether products are to be in full float32."""
+    """Whether products must be in full float32."""
     in_force: Any = jax.config
     return in_force.jax_default_matmul_precision in ("float32", "highest")
 
 
 def _dot(left: jax.Array, right: jax.Array) -> jax.Array:
-    """The product in the precision in force, summed in float32.
+    """The product in the current precision, summed in float32.
 
-    A matrix unit has no float32: three products in TF32 are as exact.
+    A matrix unit has no float32, but three products in TF32 are as exact.
     """
     precision = None
     if left.dtype == jnp.float32:
@@ -370,7 +370,7 @@ def _dot(left: jax.Array, right: jax.Array) -> jax.Array:
 
 
 def _finish(total, at, place: _Place, num, relu, bias_ref, gate_ref, out_ref) -> None:
-    """Adds the bias, applies ReLU and gate, and writes the `num` columns that there are."""
+    """Adds the bias, applies ReLU and gate, and writes the `num` existing columns."""
     column = _range(at.shape[1])[None]
     known = _below(column, num)
     if bias_ref is not None:
@@ -392,7 +392,7 @@ def _call(
     warps: int,
     stages: int = 2,
 ) -> list[jax.Array]:
-    """Runs `body` over the grid, on flat operands; those that are None are left out."""
+    """Runs `body` over the grid on flat operands, leaving out those that are None."""
     flat = pl.pallas_call(
         body,
         out_shape=[jax.ShapeDtypeStruct((math.prod(shape),), dtype) for shape, dtype in results],
@@ -405,7 +405,7 @@ def _call(
 
 
 def _present(refs: Sequence, *operands: jax.Array | None) -> list:
-    """The references of the operands, None for one that is not there, and of the results."""
+    """The references of the operands, None for a missing one, and of the results."""
     left = iter(refs)
     found = [None if operand is None else next(left) for operand in operands]
     return [*found, *left]

@@ -1,4 +1,4 @@
-"""What a decoder's outputs say of the pixels: likelihoods by name."""
+"""Likelihoods by name: the distribution of pixels given a decoder's outputs."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from jax import lax
 from ..catalogue import Catalogue, expect
 
 NUM_LEVELS = 256
-"""Of a stored pixel: level k stands for k / 255."""
+"""The number of levels of a stored pixel; level k means k / 255."""
 
 Parameters = Mapping[str, jax.Array]
 
@@ -22,15 +22,15 @@ class Likelihood:
     """A distribution of images, given the decoder's outputs; both (B, H, W, C).
 
     Args:
-        function: (outputs, images, own parameters) -> (B,) minus the log likelihood of each image,
+        function: (outputs, images, own parameters) -> (B,) negative log likelihood of each image,
             summed over pixels and channels, in nats.
-        mean: The images that outputs stand for, in [0, 1].
-        learned: Whether it learns its scale: "log_scale" is then the one parameter of its own, and
-            begins at the setting `likelihood_scale`; elsewhere that is constant.
-        scaled: Whether the setting `likelihood_scale` means something.
-        levels: Whether pixels must be the 256 levels of stored images.
-        density: Whether the function is a log likelihood, and the bound therefore one.
-        reference: Who defined it.
+        mean: Returns the mean images for outputs, in [0, 1].
+        learned: Whether it learns its scale. If so, its only parameter "log_scale" starts at the
+            setting `likelihood_scale`; otherwise that setting is a constant scale.
+        scaled: Whether it uses the setting `likelihood_scale`.
+        levels: Whether pixels must have the 256 levels of stored images.
+        density: Whether the function is a log likelihood, so that the bound is a true bound.
+        reference: The publication that defined it.
     """
 
     function: Callable[[jax.Array, jax.Array, Parameters], jax.Array]
@@ -43,26 +43,26 @@ class Likelihood:
 
 
 def bernoulli(logits: jax.Array, images: jax.Array, own: Parameters) -> jax.Array:
-    """Of pixels as coins, whose logits are the outputs: the paper's.
+    """Bernoulli pixels whose logits are the outputs, as in the paper.
 
-    The constant that makes it zero for a perfect reconstruction of grey pixels is not subtracted,
-    as in the paper. Pixels may be any real number.
+    As in the paper, the constant that makes it zero for a perfect reconstruction of grey pixels is
+    not subtracted. Pixels may be any real number.
     """
     del own
     return _sum(jnp.maximum(logits, 0) - logits * images + jnp.log1p(jnp.exp(-jnp.abs(logits))))
 
 
 def gaussian(outputs: jax.Array, images: jax.Array, own: Parameters) -> jax.Array:
-    """Of a normal density around the sigmoid of the outputs, with one scale for all pixels."""
+    """A normal density around the sigmoid of the outputs, with one scale for all pixels."""
     log_scale = own["log_scale"].astype(outputs.dtype)
     deviations = (images - jax.nn.sigmoid(outputs)) * jnp.exp(-log_scale)
     return _sum(0.5 * jnp.square(deviations) + log_scale + 0.5 * math.log(2 * math.pi))
 
 
 def discretized_logistic(outputs: jax.Array, images: jax.Array, own: Parameters) -> jax.Array:
-    """Of the 256 levels: the logistic mass within half a level (Kingma et al. 2016, appendix A).
+    """The logistic mass within half of each of 256 levels (Kingma et al. 2016, appendix A).
 
-    The lowest level has all that lies below it too, the highest all above (Salimans et al. 2017).
+    The lowest level includes all mass below it, the highest all above (Salimans et al. 2017).
     """
     log_scale = own["log_scale"].astype(outputs.dtype)
     centred, half = images - jax.nn.sigmoid(outputs), 0.5 / (NUM_LEVELS - 1)

@@ -1,6 +1,6 @@
-"""What a pack needs of a device's memory, and how many models to train together.
+"""The memory that a pack needs on a device, and the number of models to train together.
 
-`pack_memory` is arithmetic: it starts no backend, so a study can be planned on any machine.
+`pack_memory` only calculates and starts no backend, so a study can be planned on any machine.
 """
 
 import math
@@ -18,24 +18,24 @@ from .priors import PRIORS
 from .program import RATE, Program, draw_blanks
 
 COPIES = {"direct": (2.4, 11.5, 1.0), "kernels": (1.2, 2.8, 1.2), "lax": (1.85, 1.0, 2.0)}
-"""Bytes that a step needs at once, by form: how often those of all layers' outputs, of the batch's
-images, and of the parameters, for gradients and for operands in another order.
+"""The bytes that a step needs at once, by form, as multiples of three sizes: all layers' outputs,
+the batch's images, and the parameters, for gradients and reordered operands.
 
-From the programs as compiled (jax 0.10.2) for a CPU, an H100 and a TPU v5e, for one and three
+They are from the programs compiled (jax 0.10.2) for a CPU, an H100 and a TPU v5e, for one and three
 channels (`benchmarks/accelerator_memory.py`). A slow test and `make test-accelerators` compile some
 of them again.
 """
 
 MOVES = {"kernels": (6.0, 17.0), "lax": (14.5, 17.0)}
-"""How often a step reads or writes the bytes of all layers' outputs and the images, and of the
-parameters, from the same programs."""
+"""How often a step reads or writes all layers' outputs and the images, and the parameters, from the
+same programs."""
 
 PACK_SIZES = (64, 32, 16, 8, 4, 2, 1)
-"""Pack sizes to choose from, best first. On an H200 64 models are 60 % faster than 8 and
-128 another 6 %; more of them mostly postpone the first result."""
+"""Pack sizes to choose from, best first. On an H200, packs of 64 are 60 % faster than packs of 8,
+and 128 another 6 %; larger packs mostly delay the first result."""
 
 USABLE = 0.8
-"""Share of the device's memory that a pack may fill; the rest is fragments and the runtime."""
+"""The share of the device's memory for a pack; the rest is for fragments and the runtime."""
 
 
 class Memory(NamedTuple):
@@ -43,11 +43,11 @@ class Memory(NamedTuple):
 
     Attributes:
         data: The data set, once.
-        parameters: Of one model.
-        optimizer: Of one model.
-        activations: What a step of one model needs besides, gradients included.
-        num_replicas: How many models the pack has.
-        together: Whether they all take their step at the same time.
+        parameters: The parameters of one model.
+        optimizer: The optimizer's state of one model.
+        activations: Further memory for a step of one model, including gradients.
+        num_replicas: The number of models in the pack.
+        together: Whether all models take their step at the same time.
     """
 
     data: int
@@ -59,7 +59,7 @@ class Memory(NamedTuple):
 
     @property
     def total(self) -> int:
-        """All of the pack's bytes."""
+        """The bytes of the whole pack."""
         kept = self.num_replicas * (self.parameters + self.optimizer)
         at_once = self.num_replicas if self.together else 1
         return self.data + kept + at_once * self.activations
@@ -74,17 +74,17 @@ def pack_memory(
     *,
     platform: str,
 ) -> Memory:
-    """The bytes of a pack, with the convolutions' form of its backend.
+    """The bytes of a pack, with the form of convolutions of its backend.
 
-    On a CPU the models of a pack take their steps one after the other, elsewhere together.
+    On a CPU the models of a pack take their steps one after another, elsewhere together.
 
     Args:
         method: An entry of `METHODS`.
-        settings: Batch size and number of latents matter.
+        settings: The training settings, of which batch size and number of latents matter.
         image_shape: (H, W, C).
         data_bytes: Size of the data set on the device.
         num_replicas: R.
-        platform: Of the device, "cpu", "gpu" or "tpu".
+        platform: The platform of the device, "cpu", "gpu" or "tpu".
     """
     parameters, optimizer, outputs = _sizes(method, settings, image_shape)
     of_outputs, of_images, of_parameters = COPIES[form_for(platform)]
@@ -104,7 +104,7 @@ def pack_memory(
 def step_bytes(
     method: MethodEntry, settings: Settings, image_shape: tuple[int, int, int], *, platform: str
 ) -> float:
-    """The bytes that a model's step moves in a large pack on a "gpu" or "tpu", within a tenth."""
+    """The bytes moved by a model's step in a large pack on a "gpu" or "tpu", to within a tenth."""
     parameters, _, outputs = _sizes(method, settings, image_shape)
     of_numbers, of_parameters = MOVES[form_for(platform)]
     numbers = settings.batch_size * (outputs + math.prod(image_shape))
@@ -112,20 +112,20 @@ def step_bytes(
 
 
 def pack_size(num_trials: int, memory: Memory, device_bytes: int) -> int:
-    """How many of the trials that wait to train together, at least 1.
+    """The number of waiting trials to train together, at least 1.
 
-    The first of `PACK_SIZES` that fits in memory, and no more than there are trials.
+    It is the first of `PACK_SIZES` that fits in memory, and at most the number of trials.
 
     Args:
         num_trials: Trials waiting for this program.
-        memory: Of a pack of any size of these trials.
-        device_bytes: All of the device's memory.
+        memory: The memory of a pack of these trials, of any size.
+        device_bytes: The device's total memory.
 
     Raises:
-        ValueError: If no trial waits.
+        ValueError: If no trial is waiting.
     """
     if num_trials < 1:
-        raise ValueError(f"num_trials is {num_trials}; there must be a trial to pack")
+        raise ValueError(f"num_trials is {num_trials}; expected at least 1")
     for size in PACK_SIZES:
         needed = memory._replace(num_replicas=size).total
         if size <= num_trials and needed <= USABLE * device_bytes:
@@ -144,9 +144,9 @@ def device_memory() -> int:
 def _sizes(
     method: MethodEntry, settings: Settings, image_shape: tuple[int, int, int]
 ) -> tuple[int, int, int]:
-    """Bytes of the parameters and of the optimiser's state, and all outputs for one image.
+    """Bytes of the parameters and of the optimizer's state, and all outputs for one image.
 
-    For an image of a batch, that is: with those for what else the networks see in a step.
+    The outputs include those for further inputs of the networks in a step, per image of a batch.
     """
     program = Program(method, settings, image_shape, draw_blanks(image_shape), "direct")
     values = dict.fromkeys((*method.parameters, RATE), 1.0)
@@ -168,12 +168,12 @@ def _width(settings: Settings) -> int:
 def _outputs_per_image(
     parameters: Any, image_shape: tuple[int, int, int], seen: Mapping[str, float]
 ) -> float:
-    """Numbers that all layers put out for one image: every bias, at every place it is added.
+    """The number of outputs of all layers for one image: every bias, at every position.
 
-    `seen` says how many images or codes a network sees for each image of a batch.
+    `seen` is the number of images or codes that a network processes per image of a batch.
 
-    Layers of our own networks say by their names where they are; a convolution of somebody else's
-    counts as if its outputs had the side of the image.
+    The names of Teasel's layers tell their position. For another package's convolution, outputs are
+    assumed to have the side of the image.
     """
     total = 0.0
     for path, leaf in jax.tree_util.tree_leaves_with_path(parameters):

@@ -1,6 +1,6 @@
-"""What a method is: a factory whose named arguments are its hyper-parameters.
+"""Methods: a method is a factory whose named arguments are its hyper-parameters.
 
-The factory checks no values, since a packed training calls it with traced ones; bounds are
+The factory checks no values, because a packed training calls it with traced values. Bounds are
 annotations on its arguments, which `MethodEntry` reads and `check_hyperparameters` applies.
 """
 
@@ -25,15 +25,15 @@ Weight = Annotated[float, Bounds(ge=0)]
 
 
 class Info(NamedTuple):
-    """What one may want to know of a loss; nats, means over the batch.
+    """The parts of a loss, in nats, as means over the batch.
 
     Attributes:
-        reconstruction: Minus the log likelihood of the images.
+        reconstruction: Negative log likelihood of the images.
         kl: KL(q(z | x) || p(z)), without any weight.
-        regularizer: What the loss adds to the reconstruction, weights included.
-        kl_per_latent: (D,), summing to `kl`; NaN where it is no sum over the latents.
+        regularizer: The rest of the loss, including weights.
+        kl_per_latent: (D,), with sum `kl`; NaN if `kl` is not a sum over latents.
 
-    What a method does not have is NaN, such as a GAN's reconstruction and KL.
+    A part that a method lacks is NaN, such as a GAN's reconstruction and KL.
     """
 
     reconstruction: jax.Array
@@ -43,15 +43,15 @@ class Info(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What a loss sees of the data set.
+    """The data for a loss.
 
     Attributes:
-        images: (B, H, W, C).
-        views: For an entry whose `batch` is "pairs": other images (B, H, W, C), in which from one
-            to all but one of an image's factors are drawn anew.
-        shared: Which factors (B, K) those are that both images of a pair have alike.
+        images: Images (B, H, W, C).
+        views: For an entry whose `batch` is "pairs": other images (B, H, W, C), in which at least
+            one but not all of an image's factors are sampled again.
+        shared: Which factors (B, K) both images of a pair share.
         labels: For an entry whose `batch` is "labels": the factors (B, K), int32.
-        indices: The images' places (B,) in the data set: which labels are known may depend on them.
+        indices: The images' indices (B,) in the data set, on which known labels may depend.
     """
 
     images: jax.Array
@@ -71,8 +71,8 @@ def _networks_alone(
 class Method(NamedTuple):
     """A method with its hyper-parameters filled in: pure functions.
 
-    Each takes the `Model` first: the networks and the likelihood that the settings name. Where a
-    method has none of its own, the model's functions are the method's.
+    Each takes the `Model` first: the networks and the likelihood named in the settings. Functions
+    that a method lacks are the model's.
 
     Attributes:
         loss: (model, parameters, `Batch`, key, step) -> (scalar to minimise, `Info`).
@@ -81,10 +81,10 @@ class Method(NamedTuple):
         decode: (model, parameters, codes (B, D)) -> images (B, H, W, C) in [0, 1].
         sample: (model, parameters, key, num) -> images (num, H, W, C) in [0, 1].
         optimizer: (the settings' optimizer, the learning rate) -> the transformation of gradients.
-        only_in_training: Names of parameters that a trained model does without.
+        only_in_training: Names of parameters that a trained model does not need.
         trainable: False for a reference that keeps its initial weights.
-        version: Raise it when the same hyper-parameters would give another model. From 2 on it is
-            part of a trial's identity, so that older models are not taken for new ones.
+        version: Raise it when the same hyper-parameters give a different model. From 2 on it is
+            part of a trial's identity, so that older models are not mistaken for new ones.
     """
 
     loss: Callable[[Model, Parameters, Batch, jax.Array, jax.Array], tuple[jax.Array, Info]]
@@ -106,21 +106,21 @@ Factory = Callable[..., Method]
 
 @dataclass(frozen=True, eq=False)
 class MethodEntry:
-    """A factory, and what tables, figures and plans say about its method.
+    """A factory, with facts about its method for tables, figures and plans.
 
     Args:
         factory: A function whose arguments are the hyper-parameters: floats, with their bounds in
             the annotations.
-        label: What to call the method in tables and figures; by default its name.
-        reference: Who defined it, and where.
-        colour: Its colour in figures, "#rrggbb"; empty if any will do.
-        cost: How long a step of training takes, relative to one of beta-VAE.
-        passes: How often an image of the batch goes through the encoder, and one of its codes
+        label: Its label in tables and figures; by default its name.
+        reference: The publication that defined it.
+        colour: Its colour in figures, "#rrggbb"; empty for any colour.
+        cost: The duration of a training step, relative to one of beta-VAE.
+        passes: How often an image of the batch passes through the encoder, and one of its codes
             through the decoder, in a step.
         batch: What the loss needs: "images" alone, "pairs" (views that share factors), or "labels".
-        example: Values to try the method and to time it with; those without a default are needed.
-        reads: Training settings that mean something to this method, and to few others.
-        refuses: Training settings that it cannot have otherwise than by default.
+        example: Values for testing and timing the method; required for those without a default.
+        reads: Training settings that affect this method and few others.
+        refuses: Training settings that must have their default values.
     """
 
     factory: Factory
@@ -153,7 +153,7 @@ class MethodEntry:
         parameters = read_parameters(self.factory)
         for name, parameter in parameters.items():
             if name in Settings._fields:
-                raise TypeError(f"the argument {name} has the name of a training setting")
+                raise TypeError(f"the argument {name} has the same name as a training setting")
             if parameter.kind is not float:
                 raise TypeError(
                     f"the argument {name} is annotated as {parameter.kind}; a hyper-parameter is a "
@@ -163,7 +163,7 @@ class MethodEntry:
 
 
 def adopt_method(name: str, offered: object) -> MethodEntry:
-    """The entry for what is offered under a name: an entry, or a bare factory.
+    """The entry for an offered object: an entry, or a bare factory.
 
     Raises:
         TypeError: If it is neither, or one of its arguments is not annotated as a float.
@@ -182,7 +182,7 @@ def misfit(method: MethodEntry, settings: Settings) -> str:
         default = Settings._field_defaults[name]
         if getattr(settings, name) != default:
             return (
-                f"{method.name} cannot have {name}: {getattr(settings, name)}; its own is {default}"
+                f"{method.name} cannot have {name}: {getattr(settings, name)}; expected {default}"
             )
     if settings.code_categories == 1 or settings.code_categories > settings.num_latents:
         return (
@@ -199,11 +199,11 @@ READERS = {
     "importance_samples": "the method iwae",
     "code_categories": "the method infogan",
 }
-"""Settings that not all models read, and what does."""
+"""Settings that not all models read, and what reads them."""
 
 
 def unread(method: MethodEntry, settings: Settings) -> set[str]:
-    """The settings that mean nothing to such a model, whatever their values."""
+    """The settings that have no effect on such a model, whatever their values."""
     read = {*method.reads, *PRIORS[settings.prior].settings}
     if settings.posterior != "diagonal":
         read.add("flow_layers")

@@ -1,4 +1,4 @@
-"""A model's networks, likelihood and prior, as a training's settings name them: pure functions."""
+"""A model: pure functions of the networks, likelihood and prior named in the settings."""
 
 import math
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from .networks import (
 from .priors import PRIORS, Prior, log_normal
 
 _NUM_PAIRS = 16
-"""Of samples, of which a posterior that is no normal has its mean and its variances."""
+"""The number of samples for the mean and variances of a posterior that is not normal."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class Model:
         """The model of these settings.
 
         Raises:
-            ValueError: If images are not square, or their side is none of `SIDES`; or if
-                num_latents is under 1.
+            ValueError: If images are not square, their side is not in `SIDES`, or num_latents is
+                below 1.
         """
         square = len(image_shape) == 3 and image_shape[0] == image_shape[1]
         if not square or image_shape[0] not in SIDES or image_shape[2] < 1:
@@ -81,9 +81,9 @@ class Model:
         return cls((height, width, channels), **chosen)
 
     def initial_parameters(self, key: jax.Array) -> Parameters:
-        """Fresh {"encoder": ..., "decoder": ...}, and what else learns something.
+        """Initial {"encoder": ..., "decoder": ...}, and further learned parameters.
 
-        That may be the "likelihood", the "prior" and the "posterior".
+        These may belong to the "likelihood", the "prior" and the "posterior".
         """
         parameters = self._initial_networks(key)
         if self._likelihood.learned:
@@ -97,10 +97,10 @@ class Model:
         return parameters
 
     def encode(self, params: Parameters, images: jax.Array) -> Posterior:
-        """Mean and log variance of the posterior of (B, H, W, C) images, float32 or wider.
+        """The mean and log variance of the posterior of (B, H, W, C) images, float32 or wider.
 
-        Those of a posterior that is no diagonal normal are of 16 antithetic pairs of its samples,
-        with the same noise for every image.
+        For a posterior that is not a diagonal normal, they are estimated from 16 antithetic pairs
+        of samples, with the same noise for every image.
         """
         normal = self.infer(params, images)
         if self.posterior == "diagonal":
@@ -111,41 +111,41 @@ class Model:
         return Posterior(jnp.mean(codes, axis=0), jnp.log(jnp.var(codes, axis=0)))
 
     def infer(self, params: Parameters, images: jax.Array) -> Posterior:
-        """What the encoder puts out: the diagonal normal that the posterior is, or begins with.
+        """The encoder's output: the diagonal normal that is the posterior, or is its base.
 
         Raises:
-            ValueError: If the images have another shape, or are no floating-point numbers.
+            ValueError: If the images have a different shape or are not floating-point numbers.
         """
         _check("images", images, self.image_shape)
         posterior = self._encoder.apply({"params": params["encoder"]}, _activations(images))
         return Posterior(*(_full(part) for part in posterior))
 
     def outputs(self, params: Parameters, codes: jax.Array) -> jax.Array:
-        """What the decoder puts out for (B, D) codes: (B, H, W, C), float32 or wider.
+        """The decoder's output for (B, D) codes: (B, H, W, C), float32 or wider.
 
         Raises:
-            ValueError: If the codes have another D, or are no floating-point numbers.
+            ValueError: If the codes have a different D or are not floating-point numbers.
         """
         _check("codes", codes, (self.num_latents,))
         return _full(self._decoder.apply({"params": params["decoder"]}, _activations(codes)))
 
     def decode(self, params: Parameters, codes: jax.Array) -> jax.Array:
-        """The images (B, H, W, C) in [0, 1] of (B, D) codes: the likelihood's means."""
+        """The images (B, H, W, C) in [0, 1] for (B, D) codes: the likelihood's means."""
         return self._likelihood.mean(self.outputs(params, codes))
 
     def sample(self, params: Parameters, key: jax.Array, num: int) -> jax.Array:
-        """Images (num, H, W, C) in [0, 1] of codes drawn from the prior."""
+        """Images (num, H, W, C) in [0, 1] for codes sampled from the prior."""
         return self.decode(params, self._prior.sample(self, params, key, num))
 
     def draw(
         self, params: Parameters, normal: Posterior, noise: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        """Codes of the posterior (B, D), and their log densities (B,) there, nats.
+        """Samples codes (B, D) of the posterior; also returns their log densities (B,), in nats.
 
         Args:
-            params: Of the model.
-            normal: What `infer` gave.
-            noise: (B, D) of the standard normal.
+            params: The model's parameters.
+            normal: The result of `infer`.
+            noise: Standard normal noise (B, D).
         """
         codes = normal.mean + jnp.exp(normal.log_variance / 2) * noise
         log_density = log_normal(codes, normal)
@@ -156,22 +156,22 @@ class Model:
         return codes, log_density - log_determinant
 
     def log_prior(self, params: Parameters, codes: jax.Array) -> jax.Array:
-        """The log density (N,) of codes (N, D) under the prior, nats."""
+        """The log density (N,) of codes (N, D) under the prior, in nats."""
         return self._prior.log_density(self, params, codes)
 
     @property
     def has_analytic_kl(self) -> bool:
-        """Whether the KL is a formula, latent by latent: of a normal from the standard normal."""
+        """Whether the KL has a formula by latent: that of a normal from the standard normal."""
         return self.prior == "standard" and self.posterior == "diagonal"
 
     def reconstruction(self, params: Parameters, codes: jax.Array, images: jax.Array) -> jax.Array:
-        """Minus the log likelihood (B,) of each image, given its code, nats."""
+        """The negative log likelihood (B,) of each image given its code, in nats."""
         outputs = self.outputs(params, codes)
         own = params.get("likelihood") or own_parameters(self._likelihood, self.likelihood_scale)
         return self._likelihood.function(outputs, images, own)
 
     def bits_per_dimension(self, elbo: float) -> float | None:
-        """Minus the bound, in bits, for each pixel of each channel; None if it is no bound."""
+        """The negative bound in bits per pixel and channel; None if it is not a bound."""
         dimensions = math.prod(self.image_shape)
         return -elbo / (math.log(2) * dimensions) if self._likelihood.density else None
 

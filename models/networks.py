@@ -1,6 +1,6 @@
 """Encoders and decoders by name: the paper's (Locatello et al. 2019, appendix), and others.
 
-A network is a pair of flax modules made for a shape of images. `Model` calls them.
+A network is a pair of flax modules for one image shape. `Model` calls them.
 """
 
 import math
@@ -33,20 +33,20 @@ ZEROS = nn.initializers.zeros  # `glorot_uniform` below gives the kernels their 
 
 
 class Posterior(NamedTuple):
-    """Mean and log variance of q(z | x), a diagonal normal; (B, D) each."""
+    """The mean and log variance of q(z | x), a diagonal normal; (B, D) each."""
 
     mean: jax.Array
     log_variance: jax.Array
 
 
 class Sizes(NamedTuple):
-    """What a network is made for.
+    """The sizes of a network.
 
     Attributes:
         image_shape: (H, W, C); H and W are equal, one of `SIDES`.
         num_latents: D.
-        width: Every hidden layer has this many times the units of the paper's.
-        activation: Of hidden layers; None is the network's own.
+        width: The factor by which hidden layers are wider than the paper's.
+        activation: The activation of hidden layers; None for the network's own.
     """
 
     image_shape: tuple[int, int, int]
@@ -55,12 +55,12 @@ class Sizes(NamedTuple):
     activation: Activation | None = None
 
     def units(self, num: int) -> int:
-        """How many units a layer has where the paper's has `num`."""
+        """The number of units of a layer that has `num` in the paper."""
         return max(1, round(num * self.width))
 
     @property
     def num_convolutions(self) -> int:
-        """Layers that halve the side, down to 4."""
+        """The number of layers that halve the side, down to 4."""
         return self.image_shape[0].bit_length() - 3
 
 
@@ -71,10 +71,10 @@ class Network:
     Args:
         encoder: Makes the flax module from (B, H, W, C) images to mean and log variance, (B, D).
         decoder: Makes the flax module from (B, D) codes to (B, H, W, C) outputs.
-        glorot: Whether kernels begin Glorot uniform and biases at zero, as the paper's do; else
-            each module's own initialisers are used.
-        label: What it is.
-        cost: How long a step of training takes, relative to the paper's networks.
+        glorot: Whether kernels start Glorot uniform and biases at zero, as in the paper; otherwise
+            each module's initialisers are used.
+        label: A description.
+        cost: The duration of a training step, relative to the paper's networks.
     """
 
     encoder: Callable[[Sizes], nn.Module]
@@ -89,7 +89,7 @@ class Convolution(nn.Module):
 
     Attributes:
         features: The number of output channels.
-        size: Side of the kernel, 2 or 4.
+        size: The side of the kernel, 2 or 4.
     """
 
     features: int
@@ -116,7 +116,7 @@ class Dense(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Stride-2 convolutions down to 4 x 4, and a dense layer: four and one for the paper's 64."""
+    """Stride-2 convolutions down to 4 x 4, four for the paper's 64, and a dense layer."""
 
     sizes: Sizes
 
@@ -140,7 +140,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Two dense layers, and transposed convolutions from 4 x 4: four for the paper's 64."""
+    """Two dense layers, and transposed convolutions from 4 x 4; four of them for the paper's 64."""
 
     sizes: Sizes
 
@@ -215,12 +215,12 @@ def shapes_of(module: nn.Module, input_shape: tuple[int, ...]) -> Parameters:
 def glorot_uniform(key: jax.Array, shapes: Parameters) -> Parameters:
     """Kernels uniform in +-sqrt(6 / (fan in + fan out)) and zero biases (Glorot 2010).
 
-    A convolution's receptive field counts in both fans, as in TensorFlow. All kernels come from
-    one draw, since XLA takes seconds to compile a draw for each.
+    A convolution's receptive field counts in both fans, as in TensorFlow. All kernels come from one
+    draw, because XLA takes seconds to compile separate draws.
 
     Args:
         key: A JAX key.
-        shapes: A pytree of things with a shape; two axes or more are a kernel, one is a bias.
+        shapes: A pytree of objects with a shape; at least two axes mean a kernel, and one a bias.
     """
     leaves, structure = jax.tree.flatten(shapes)
     sizes = [math.prod(leaf.shape) if len(leaf.shape) > 1 else 0 for leaf in leaves]

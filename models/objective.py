@@ -1,4 +1,4 @@
-"""What the objectives of all methods share: the two terms of the evidence lower bound."""
+"""Shared parts of the methods' objectives: the two terms of the evidence lower bound."""
 
 from typing import NamedTuple
 
@@ -14,13 +14,13 @@ class Forward(NamedTuple):
     """One pass through encoder and decoder, with one sample of z per image.
 
     Attributes:
-        posterior: What the encoder put out: mean and log variance, (B, D) each.
+        posterior: The encoder's output: mean and log variance, (B, D) each.
         codes: (B, D) samples of the posterior.
-        reconstruction: Minus the log likelihood of the images, mean over the batch, nats.
-        kl: What an objective holds: KL to the prior, mean over the batch, with the settings'
-            annealing and free bits; nats.
-        plain_kl: The same without these, by formula where there is one.
-        kl_per_latent: (D,) KL to the standard normal, mean over the batch, nats; NaN where prior
+        reconstruction: Negative log likelihood of the images, mean over the batch, in nats.
+        kl: The KL to the prior as in the objective, mean over the batch, with the settings'
+            annealing and free bits; in nats.
+        plain_kl: The same without annealing and free bits, by formula if there is one.
+        kl_per_latent: (D,) KL to the standard normal, mean over the batch, in nats; NaN if prior
             and posterior have no such formula.
     """
 
@@ -39,10 +39,10 @@ def forward(
 
     Args:
         model: The networks and the likelihood.
-        params: With "encoder" and "decoder".
-        images: (B, H, W, C).
-        key: What the samples' noise is drawn from.
-        step: Steps taken before, which the KL's annealing follows.
+        params: Parameters with "encoder" and "decoder".
+        images: Images (B, H, W, C).
+        key: The key for the samples' noise.
+        step: The number of previous steps, for the KL's annealing.
     """
     return pass_on(model, params, images, model.infer(params, images), key, step)
 
@@ -55,7 +55,7 @@ def pass_on(
     key: jax.Array,
     step: jax.Array,
 ) -> Forward:
-    """`forward`, from a posterior on: the encoder's, or what a method makes of it."""
+    """The rest of `forward` from a posterior: the encoder's, or a method's version of it."""
     noise = jax.random.normal(key, posterior.mean.shape, posterior.mean.dtype)
     codes, log_density = model.draw(params, posterior, noise)
     per_latent = mean_kl_per_latent(model, posterior)
@@ -74,7 +74,7 @@ def pass_on(
 
 
 def regularized(passed: Forward, regularizer: jax.Array) -> tuple[jax.Array, Info]:
-    """The loss, reconstruction + regularizer, and what is logged of it."""
+    """The loss, reconstruction + regularizer, and its parts for logging."""
     info = Info(passed.reconstruction, passed.plain_kl, regularizer, passed.kl_per_latent)
     return passed.reconstruction + regularizer, info
 
@@ -82,14 +82,14 @@ def regularized(passed: Forward, regularizer: jax.Array) -> tuple[jax.Array, Inf
 def log_terms(
     model: Model, params: Parameters, images: jax.Array, noise: jax.Array, normal: Posterior
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """Several codes of each image, and the terms of the log likelihood that they stand for.
+    """Several codes of each image, with their terms of the log likelihood.
 
     Args:
         model: The networks, the likelihood and the prior.
         params: Its parameters.
-        images: (B, H, W, C).
-        noise: (K, B, D) of the standard normal.
-        normal: What `Model.infer` gave for the images.
+        images: Images (B, H, W, C).
+        noise: Standard normal noise (K, B, D).
+        normal: The result of `Model.infer` for the images.
 
     Returns:
         Codes z (K, B, D), log p(x | z), log p(z) and log q(z | x), (K, B) nats each.
@@ -104,7 +104,7 @@ def log_terms(
 
 
 def mean_kl_per_latent(model: Model, posterior: Posterior) -> jax.Array:
-    """The mean (D,) of `kl_per_latent`; NaN where the model's prior or posterior has no formula."""
+    """The mean (D,) of `kl_per_latent`; NaN if the model's prior or posterior has no formula."""
     if model.has_analytic_kl:
         return jnp.mean(kl_per_latent(posterior), axis=0)
     return jnp.full(model.num_latents, jnp.nan, posterior.mean.dtype)

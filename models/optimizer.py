@@ -1,4 +1,4 @@
-"""Optimizers and schedules; the first is Adam as TensorFlow 1 computes it, as the paper trained."""
+"""Optimizers and schedules; Adam is computed as in TensorFlow 1, which the paper used."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -24,9 +24,9 @@ def adam(
     """Adam in its "epsilon hat" form (Kingma & Ba 2015, end of section 2).
 
     The update is ``learning_rate * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + epsilon)``.
-    `optax.adam` adds epsilon to the bias-corrected ``sqrt(v / (1 - beta2^t))`` instead, which is
-    up to 1 / sqrt(1 - beta2) = 32 times less of it in the first steps; it matters only to
-    gradients that nearly vanish.
+    `optax.adam` adds epsilon to the bias-corrected ``sqrt(v / (1 - beta2^t))`` instead. In the
+    first steps its epsilon is effectively up to 1 / sqrt(1 - beta2) = 32 times smaller, which
+    matters only for gradients that nearly vanish.
     """
 
     def init(params: optax.Params) -> AdamState:
@@ -56,16 +56,16 @@ OPTIMIZERS: dict[str, Callable[[Any], optax.GradientTransformation]] = {
     "rmsprop": optax.rmsprop,
     "sgd": optax.sgd,
 }
-"""By name: from a learning rate, a number or a traced value, to the transformation of gradients."""
+"""By name, functions from a learning rate, a number or traced, to a transformation of gradients."""
 
 
 def learning_rate_at(settings: Settings, highest: Any, step: Any) -> Any:
-    """The learning rate of a step: it grows over the warm-up, then stays or falls as a cosine.
+    """The learning rate of a step: it grows during warm-up, then stays or decays as a cosine.
 
     Args:
         settings: `schedule`, `warmup_steps`, and the `steps` after which a cosine is at 0.
-        highest: The learning rate that the schedule reaches, a number or a traced value.
-        step: Steps taken before this one.
+        highest: The peak learning rate, a number or a traced value.
+        step: The number of previous steps.
     """
     if not settings.warmup_steps and settings.schedule == "constant":
         return highest

@@ -1,4 +1,4 @@
-"""What a model does to images, as PNG: reconstructions, latent traversals, interpolations."""
+"""PNG pictures of a model's outputs: reconstructions, latent traversals, interpolations."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -9,17 +9,17 @@ Decode = Callable[[np.ndarray], np.ndarray]
 """Codes (N, D) -> images (N, H, W, C) in [0, 1]."""
 
 TRAVERSAL = np.linspace(-2, 2, 9, dtype=np.float32)
-"""Of a latent, the others at their means. Differs from the original: 11 in [-1, 1], 10 images."""
+"""Values of a latent, others at means. Differs from the original: 11 in [-1, 1], 10 images."""
 
 BETWEEN = np.linspace(0, 1, 9, dtype=np.float32)
-"""How far an interpolation has come from one code to the other."""
+"""Positions of an interpolation between two codes."""
 
 _GAP = 2
 _PER_ROW = 4
 
 
 def reconstructions(images: np.ndarray, reconstructed: np.ndarray) -> bytes:
-    """A grid of pairs, the original on the left of its reconstruction.
+    """A grid of pairs, each original to the left of its reconstruction.
 
     Args:
         images: (N, H, W, C) in [0, 1].
@@ -31,10 +31,10 @@ def reconstructions(images: np.ndarray, reconstructed: np.ndarray) -> bytes:
 
 
 def traverse(code: np.ndarray, decode: Decode, values: np.ndarray = TRAVERSAL) -> np.ndarray:
-    """What the decoder makes of a code as each latent in turn takes some values.
+    """The decoder's outputs for a code as each latent in turn takes some values.
 
     Args:
-        code: (D,), the code the other latents keep.
+        code: (D,), the code whose other latents are kept.
         decode: The decoder.
         values: (V,).
 
@@ -49,15 +49,15 @@ def traverse(code: np.ndarray, decode: Decode, values: np.ndarray = TRAVERSAL) -
 
 
 def traversals(images: np.ndarray) -> bytes:
-    """One row per latent of what `traverse` gave."""
+    """A picture with one row per latent of the result of `traverse`."""
     return _png(list(images))
 
 
 def interpolations(codes: np.ndarray, decode: Decode) -> bytes:
-    """One row per pair of codes: what the decoder makes of the straight line between them.
+    """A picture with one row per pair of codes: decoded points on the line between them.
 
     Args:
-        codes: (N, D); the first goes to the second, the third to the fourth, ...
+        codes: (N, D); from the first to the second, from the third to the fourth, ...
         decode: The decoder.
     """
     starts, ends = codes[0::2, None], codes[1::2, None]
@@ -101,6 +101,6 @@ def _sheet(rows: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _levels(image: np.ndarray) -> np.ndarray:
-    """An image (H, W, C) in [0, 1] as bytes: grey, if it has neither one channel nor three."""
+    """An image (H, W, C) in [0, 1] as bytes; grey if it has neither one nor three channels."""
     grey = image if image.shape[2] == 3 else image.mean(axis=2)
     return np.round(255 * np.clip(grey, 0, 1)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""What codes come from: priors by name, and the diagonal normals that they are made of."""
+"""Priors of codes by name, and the diagonal normals that they consist of."""
 
 import math
 from collections.abc import Callable
@@ -25,16 +25,15 @@ def log_normal(codes: jax.Array, normal: Posterior) -> jax.Array:
 
 @dataclass(frozen=True, eq=False)
 class Prior:
-    """A distribution of codes; what it learns is the model's parameters "prior".
+    """A distribution of codes, whose learned parameters are the model's parameters "prior".
 
     Args:
         log_density: (model, parameters of the model, codes (N, D)) -> (N,) nats.
         sample: (model, parameters of the model, key, num) -> codes (num, D).
-        initial_parameters: (model, key) -> what it learns, by name.
-        settings: The training settings that mean something to it, of those that not all priors
-            read.
-        encoded: The one of them that says how many images the encoder sees for it in a step.
-        reference: Who defined it.
+        initial_parameters: (model, key) -> its learned parameters, by name.
+        settings: The training settings that it reads, of those that not all priors read.
+        encoded: The setting that is the number of images it passes to the encoder in a step.
+        reference: The publication that defined it.
     """
 
     log_density: Callable[["Model", Parameters, jax.Array], jax.Array]

@@ -1,7 +1,7 @@
-"""What is compiled: one step of one model, many steps of a pack, and their losses.
+"""The compiled program: one step of one model, many steps of a pack, and their losses.
 
-Pure functions of arrays. A model is known by its seed and its hyper-parameters, which are inputs,
-so one program serves them all.
+It consists of pure functions of arrays. A model's seed and hyper-parameters are inputs, so one
+program serves all models.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,24 +21,24 @@ from .optimizer import OPTIMIZERS, learning_rate_at
 from .randomness import Purpose, key_for
 
 SampleBatch = Callable[[Any, jax.Array, int], jax.Array | Batch]
-"""(data, key, batch_size) -> (B, H, W, C) images, or a `Batch`: pure, and fit for jit and vmap."""
+"""(data, key, batch_size) -> (B, H, W, C) images or a `Batch`; pure, for jit and vmap."""
 
 RATE = "learning_rate"
-"""Where the traced values of a model have it, among the hyper-parameters."""
+"""The key of the learning rate among a model's traced values."""
 
 CURVES: tuple[str, ...] = ("loss", "reconstruction", "kl", "regularizer")
-"""What is reported of every model."""
+"""The reported losses of every model."""
 
 
 class State(NamedTuple):
-    """What the next step of one model needs, besides the step's number."""
+    """The state of one model for its next step, besides the step's number."""
 
     parameters: Any
     optimizer: optax.OptState
 
 
 def draw_blanks(image_shape: tuple[int, ...], num_factors: int = 1) -> SampleBatch:
-    """Batches of black images: for whoever asks what a program is like, and runs none."""
+    """Batches of black images, for inspecting a program without running it."""
 
     def sample_batch(data: Any, key: jax.Array, batch_size: int) -> Batch:
         del data, key
@@ -55,10 +55,10 @@ class Program:
 
     Args:
         entry: The method.
-        settings: Shared by all models.
-        image_shape: (H, W, C) of what `sample_batch` returns.
-        sample_batch: Gives a batch.
-        form: Of the convolutions, a key of `FORMS`.
+        settings: The settings shared by all models.
+        image_shape: The (H, W, C) of images from `sample_batch`.
+        sample_batch: Returns a batch.
+        form: The form of convolutions, a key of `FORMS`.
     """
 
     entry: MethodEntry
@@ -73,7 +73,7 @@ class Program:
         return Model.of(self.settings, self.image_shape)
 
     def method(self, values: Mapping[str, Any]) -> Method:
-        """The method with these hyper-parameters; the learning rate is none."""
+        """The method with these hyper-parameters, without the learning rate."""
         return self.entry(**{name: value for name, value in values.items() if name != RATE})
 
     def start(self, seed, values) -> State:
@@ -84,12 +84,12 @@ class Program:
         return State(parameters, self._optimizer(method, values[RATE]).init(parameters))
 
     def advance(self, state, total, data, seed, values, step):
-        """A model one step on, and `total` (4,) with this step's `CURVES` added."""
+        """Advances a model by one step, and adds this step's `CURVES` to `total` (4,)."""
         state, row = self._step(state, data, seed, values, step)
         return state, total + row
 
     def advance_all(self, states, data, seeds, values, first, num_steps):
-        """R models `num_steps` on, and the sums (R, 4) of their `CURVES`."""
+        """Advances R models by `num_steps`; also returns the sums (R, 4) of their `CURVES`."""
         one_step = jax.vmap(self._step, in_axes=(0, None, 0, 0, None))
 
         def body(num, carry):
@@ -101,7 +101,7 @@ class Program:
         return jax.lax.fori_loop(0, num_steps, body, carry)
 
     def evaluate(self, parameters, data, seed, values, step, batch):
-        """A model's `CURVES` and KL of each latent (4 + D,) over one evaluation batch."""
+        """A model's `CURVES` and KL per latent (4 + D,) on one evaluation batch."""
         key = key_for(seed, Purpose.EVALUATION, batch)
         drawn = self.draw(data, key)
         noise = key_for(seed, Purpose.EVALUATION_NOISE, batch)

@@ -1,4 +1,4 @@
-"""Keys made of (seed, purpose, step): a model's numbers depend on its trial alone."""
+"""Keys from (seed, purpose, step), so that a model's numbers depend only on its trial."""
 
 from enum import IntEnum
 
@@ -6,7 +6,7 @@ import jax
 
 
 class Purpose(IntEnum):
-    """What a key is for. The numbers enter the keys: changing one changes every result."""
+    """The purpose of a key. The numbers are part of the keys: changing one changes every result."""
 
     WEIGHTS = 0
     BATCH = 1
@@ -18,7 +18,7 @@ class Purpose(IntEnum):
 def key_for(seed: int | jax.Array, purpose: Purpose, step: int | jax.Array = 0) -> jax.Array:
     """The threefry key of one step; `seed` and `step` may be traced.
 
-    Differs from the original: not TensorFlow's draws, but the same alone and mapped over replicas.
+    Differs from the original: not TensorFlow's draws, but equal alone and mapped over replicas.
     """
     key = jax.random.key(seed, impl="threefry2x32")
     return jax.random.fold_in(jax.random.fold_in(key, int(purpose)), step)

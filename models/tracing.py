@@ -1,4 +1,4 @@
-"""A method's program, traced without a device's work: whether it can be compiled at all."""
+"""Traces a method's program without running it, to check that it can be compiled."""
 
 import jax
 import jax.numpy as jnp
@@ -16,9 +16,9 @@ def trace(
 
     Args:
         entry: The method.
-        settings: Of the training.
+        settings: The training settings.
         image_shape: (H, W, C).
-        num_factors: Of the data set.
+        num_factors: The number of factors of the data set.
 
     Raises:
         Exception: Whatever the method raises.

@@ -1,4 +1,4 @@
-"""A trained model in the hand: images to codes and back, on any backend."""
+"""A trained model: images to codes and back, on any backend."""
 
 import itertools
 import json
@@ -25,13 +25,13 @@ from .objective import log_terms
 from .priors import PRIORS
 
 Observe = Callable[[Any, jax.Array], jax.Array]
-"""(data, indices (B,)) -> (B, H, W, C) images: pure, and fit for jit."""
+"""(data, indices (B,)) -> (B, H, W, C) images; pure, for jit."""
 
 _BATCH = 256
 
 
 class LogTerms(NamedTuple):
-    """What the likelihood of N images is estimated from, for K codes of each; nats.
+    """The terms for estimating the likelihood of N images, with K codes of each, in nats.
 
     Attributes:
         codes: (N, K, D), samples of the posteriors.
@@ -59,10 +59,10 @@ class TrainedModel:
 
     Attributes:
         entry: Its method.
-        hyperparameters: Of the method, by name.
+        hyperparameters: The method's hyper-parameters, by name.
         model: The networks and the likelihood.
-        parameters: What `Trainer.parameters` gave.
-        name: What it was called: its trial id.
+        parameters: The result of `Trainer.parameters`.
+        name: Its name: the trial ID.
     """
 
     entry: MethodEntry
@@ -75,58 +75,58 @@ class TrainedModel:
         """Mean and log variance, (B, D) float32 each, of images (B, H, W, C).
 
         Args:
-            images: uint8, or numbers in [0, 1]. Without its axis, one channel will do.
+            images: uint8, or numbers in [0, 1]. The axis of a single channel may be missing.
 
         Raises:
-            ValueError: If they are neither, or of another shape than the model's.
+            ValueError: If they are neither, or their shape is not the model's.
         """
         found = self._in_batches(_encode, _unit_interval(images, self.model.image_shape))
         means, log_variances = (np.concatenate(parts) for parts in zip(*found, strict=True))
         return Posterior(cast(Any, means), cast(Any, log_variances))
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
-        """The images (B, H, W, C), float32 in [0, 1], of codes (B, D).
+        """The images (B, H, W, C), float32 in [0, 1], for codes (B, D).
 
         Raises:
-            ValueError: If the codes have another D.
+            ValueError: If the codes have a different D.
         """
         codes = np.asarray(codes, np.float32)
         if codes.ndim != 2 or codes.shape[1] != self.model.num_latents or not len(codes):
             raise ValueError(
-                f"codes are of shape {codes.shape}; expected (B, {self.model.num_latents}), B of "
+                f"codes have shape {codes.shape}; expected (B, {self.model.num_latents}), B of "
                 "at least 1"
             )
         return np.concatenate(self._in_batches(_decode, codes))
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
-        """What the decoder makes of the means of images: (B, H, W, C), float32 in [0, 1]."""
+        """Images decoded from the mean codes of images: (B, H, W, C), float32 in [0, 1]."""
         return self.decode(np.asarray(self.encode(images).mean))
 
     def sample(self, num: int, seed: int = 0) -> np.ndarray:
-        """Images (num, H, W, C), float32 in [0, 1], of codes drawn from the prior."""
+        """Images (num, H, W, C), float32 in [0, 1], for codes sampled from the prior."""
         return np.asarray(_sample(*self._arguments(), num, jax.random.key(seed)))
 
     def traverse(
         self, image: np.ndarray, path: Path | str | None = None, *, span: float = 2.0, num: int = 9
     ) -> np.ndarray:
-        """What the decoder makes of an image's mean as each latent goes from -span to span.
+        """Images decoded from an image's mean code as each latent goes from -span to span.
 
         Args:
-            image: (H, W, C), or one of a batch, as for `encode`.
-            path: Where a picture goes: a .png with a row for each latent, or a .gif with all side
+            image: (H, W, C), or a batch of one, as for `encode`.
+            path: The file for a picture: a .png with a row for each latent, or a .gif with all side
                 by side.
-            span: How far.
-            num: Of steps.
+            span: The largest absolute value of the latent.
+            num: The number of steps.
 
         Returns:
             (D, num, H, W, C), float32 in [0, 1].
 
         Raises:
-            ValueError: If `path` ends otherwise, or as `encode` does.
+            ValueError: If `path` has another suffix, or as `encode`.
         """
         suffix = Path(path).suffix.lower() if path is not None else ""
         if path is not None and suffix not in (".png", ".gif"):
-            raise ValueError(f"the picture is {path}; expected a name that ends with .png or .gif")
+            raise ValueError(f"the picture is {path}; expected a name ending in .png or .gif")
         code = np.asarray(self.encode(np.asarray(image)[None]).mean)[0]
         values = np.linspace(-span, span, num, dtype=np.float32)
         images = pictures.traverse(code, self.decode, values)
@@ -153,10 +153,10 @@ class TrainedModel:
         Args:
             images: As for `encode`.
             num: K.
-            seed: Of the codes.
+            seed: The seed of the codes.
 
         Raises:
-            ValueError: If the model has no bound, or as `encode` does.
+            ValueError: If the model has no bound, or as `encode`.
         """
         if not self.has_bound:
             raise ValueError(f"{self.name or 'the model'}, of {self.entry.name}, has no bound")
@@ -170,7 +170,7 @@ class TrainedModel:
         return LogTerms(*map(np.concatenate, zip(*parts, strict=True)))
 
     def save(self, path: Path | str) -> None:
-        """Writes one safetensors file, whose header says all that it takes to rebuild the model."""
+        """Writes one safetensors file, whose header has everything needed to rebuild the model."""
         about = {
             "method": self.entry.name,
             "hyperparameters": dict(self.hyperparameters),
@@ -188,10 +188,11 @@ class TrainedModel:
 
         Args:
             path: The file.
-            methods: Where its method is looked up.
+            methods: The catalogue of its method.
 
         Raises:
-            ValueError: If the file is none of these or damaged, or what it names is not installed.
+            ValueError: If the file is not a saved model or is damaged, or needs something that is
+                not installed.
         """
         content = Path(path).read_bytes()
         try:
@@ -204,7 +205,7 @@ class TrainedModel:
             model = Model(**found)
             method, values = about["method"], about["hyperparameters"]
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path} is not a model that TrainedModel.save wrote") from error
+            raise ValueError(f"{path} is not a model written by TrainedModel.save") from error
         for kind, name, known in (
             ("method", method, methods),
             ("network", model.network, NETWORKS),
@@ -212,7 +213,7 @@ class TrainedModel:
             ("prior", model.prior, PRIORS),
         ):
             if name not in known:
-                raise ValueError(f"{path} is of the {kind} {name}, which is not installed")
+                raise ValueError(f"{path} needs the {kind} {name}, which is not installed")
         return cls(methods[method], values, model, unflatten(load(content)), about.get("name", ""))
 
     def encode_all(
@@ -221,13 +222,13 @@ class TrainedModel:
         """Mean and log variance, (N, D) float32 each, of images 0 to N - 1, each seen once.
 
         Args:
-            observe: Gives the images of some indices, whatever is beside them.
-            data: What `observe` reads, or a function that gives it for the indices of a batch.
+            observe: Returns the images at some indices, whatever the other indices of the batch.
+            data: The data for `observe`, or a function that returns it for the indices of a batch.
             num_images: N.
-            batch: How many images at a time; by default 256 on a CPU and 2,048 elsewhere.
+            batch: The number of images at a time; by default 256 on a CPU and 2,048 elsewhere.
 
         Raises:
-            ValueError: If num_images or batch is under 1.
+            ValueError: If num_images or batch is below 1.
         """
         if batch is None:
             batch = 256 if jax.default_backend() == "cpu" else 2048
@@ -249,7 +250,7 @@ class TrainedModel:
         return codes[0], codes[1]
 
     def _in_batches(self, function: Callable[..., Any], inputs: np.ndarray) -> list[Any]:
-        """What a compiled function makes of some inputs at a time."""
+        """The results of a compiled function, applied to some inputs at a time."""
         arguments = self._arguments()
         return [
             function(*arguments, inputs[first : first + _BATCH])
@@ -303,14 +304,14 @@ def _unit_interval(images: Any, shape: tuple[int, int, int]) -> np.ndarray:
     """Images (B, H, W, C) as float32 in [0, 1].
 
     Raises:
-        ValueError: If they are neither uint8 nor in [0, 1], or of another shape.
+        ValueError: If they are neither uint8 nor in [0, 1], or have a different shape.
     """
     images = np.asarray(images)
     if images.shape[1:] == shape[:2] and shape[2] == 1:
         images = images[..., None]
     if images.ndim != 4 or images.shape[1:] != shape or not len(images):
         raise ValueError(
-            f"images are of shape {images.shape}; expected (B, {', '.join(map(str, shape))}), B of "
+            f"images have shape {images.shape}; expected (B, {', '.join(map(str, shape))}), B of "
             "at least 1"
         )
     if images.dtype == np.uint8:

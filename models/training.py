@@ -1,7 +1,7 @@
 """Packed training: many models of one method in one compiled program.
 
-Hyper-parameters and seeds are inputs of the program, so it is compiled once whatever their values.
-On a CPU the program is one step of one model, called in a loop; elsewhere it is many steps of all
+Hyper-parameters and seeds are inputs of the program, so it is compiled only once for all values. On
+a CPU the program is one step of one model, called in a loop. Elsewhere it is many steps of all
 models, mapped over them.
 
 >>> from teasel.models import METHODS, Replica, Settings, Trainer
@@ -43,18 +43,18 @@ _SETTINGS = read_parameters(Settings)
 _NAMES: dict[str, Any] = {"network": NETWORKS, "likelihood": LIKELIHOODS, "prior": PRIORS}
 
 FEW = 8
-"""Models whose steps are so short that a GPU must not ask the host before each if it is the last:
-the number of steps is compiled into the program of such a pack."""
+"""Packs of up to this many models compile the number of steps into their program. Their steps are
+so short that a GPU must not ask the host before each whether it is the last."""
 
 
 class Replica(NamedTuple):
-    """One model of a pack: what sets it apart from its neighbours.
+    """One model of a pack, by what distinguishes it from the others.
 
     Attributes:
-        hyperparameters: Of the method, by name.
-        seed: Of weights, batches and noise.
-        trial_id: What to call it.
-        learning_rate: If not the settings'.
+        hyperparameters: The method's hyper-parameters, by name.
+        seed: The seed of weights, batches and noise.
+        trial_id: Its name.
+        learning_rate: The learning rate, if not the settings'.
     """
 
     hyperparameters: Mapping[str, float]
@@ -67,8 +67,8 @@ class Pack(NamedTuple):
     """Models that train together, all at the same step.
 
     Attributes:
-        replicas: Who they are, R of them.
-        step: How many steps they have taken.
+        replicas: The R replicas.
+        step: The number of steps taken.
         states: A list of R `State`, or one `State` with a leading axis R.
     """
 
@@ -82,19 +82,20 @@ class Trainer:
 
     Args:
         method: An entry of `METHODS`.
-        settings: Shared by all models.
-        image_shape: (H, W, C) of what `sample_batch` returns.
-        sample_batch: Gives a batch.
-        data: What `sample_batch` reads, a pytree of arrays.
-        form: How convolutions are computed, a key of `FORMS`; None is the backend's best.
+        settings: The settings shared by all models.
+        image_shape: The (H, W, C) of images from `sample_batch`.
+        sample_batch: Returns a batch.
+        data: The data for `sample_batch`, a pytree of arrays.
+        form: The form of convolutions, a key of `FORMS`; None for the backend's best.
 
     Attributes:
         steps: The steps to take: `settings.steps`, or 0 for a method that is never trained.
-        num_programs: How many programs `advance` has been compiled to. One serves all; where models
-            are mapped, each size of a pack has its own, and of up to `FEW` models each `num_steps`.
+        num_programs: The number of programs compiled for `advance`. One serves all packs; but if
+            models are mapped, each pack size has its own, and packs of up to `FEW` models have one
+            for each `num_steps`.
 
     Raises:
-        ValueError: If a setting is out of range or `sample_batch` gives other shapes.
+        ValueError: If a setting is out of range or `sample_batch` returns different shapes.
     """
 
     def __init__(
@@ -155,19 +156,19 @@ class Trainer:
     ) -> tuple[Pack, dict[str, np.ndarray]]:
         """The pack after `num_steps` more steps, and the means over these steps.
 
-        The given pack is used up: its memory goes to the new one.
+        The given pack cannot be used afterwards, because its memory goes to the new one.
 
         Args:
-            pack: What to train.
-            num_steps: How far.
-            data: What `sample_batch` reads for these steps, if not the trainer's own.
+            pack: The pack to train.
+            num_steps: The number of steps.
+            data: The data for `sample_batch` in these steps, if not the trainer's.
 
         Returns:
             The pack, and (R,) float64 arrays "loss", "reconstruction", "kl" and "regularizer", in
-            nats. A model that broke has NaN there and touches no other.
+            nats. A broken model has NaN there and does not affect the others.
 
         Raises:
-            ValueError: If num_steps is under 1.
+            ValueError: If num_steps is below 1.
         """
         if num_steps < 1:
             raise ValueError(f"num_steps is {num_steps}; it must be at least 1")
@@ -194,7 +195,7 @@ class Trainer:
     ) -> jax.Array:
         """The keys (R, num) of the steps, or evaluation batches, from `first`.
 
-        `sample_batch` gets them; for whoever sends the images from the host.
+        They are passed to `sample_batch`, and are for callers that send images from the host.
         """
         seeds = jnp.asarray([replica.seed for replica in pack.replicas], jnp.uint32)
         steps = jnp.arange(first, first + num)
@@ -203,21 +204,21 @@ class Trainer:
     def evaluate(
         self, pack: Pack, num_batches: int, first: int = 0, data: Any = None
     ) -> list[dict[str, Any]]:
-        """Each model's losses, means over `num_batches` batches drawn for evaluation.
+        """Each model's losses, as means over `num_batches` batches sampled for evaluation.
 
         Args:
-            pack: What to evaluate.
-            num_batches: How many batches.
+            pack: The pack to evaluate.
+            num_batches: The number of batches.
             first: The first batch's number.
-            data: What `sample_batch` reads for these batches, if not the trainer's own.
+            data: The data for `sample_batch` in these batches, if not the trainer's.
 
         Returns:
             For each model "loss", "reconstruction", "kl", "regularizer", "elbo" = -(reconstruction
-            + kl), in nats, "bits_per_dimension", and "kl_per_latent", a list of D; None for what
-            the model's loss is finite without.
+            + kl), in nats, "bits_per_dimension", and "kl_per_latent", a list of D. A value is None
+            if the method lacks it, although its loss is finite.
 
         Raises:
-            ValueError: If num_batches is under 1.
+            ValueError: If num_batches is below 1.
         """
         if num_batches < 1:
             raise ValueError(f"num_batches is {num_batches}; it must be at least 1")
@@ -252,7 +253,7 @@ class Trainer:
         return results
 
     def parameters(self, pack: Pack) -> list[Parameters]:
-        """What each model still needs, such as "encoder" and "decoder", as NumPy arrays."""
+        """The parameters that each trained model needs, such as "encoder", as NumPy arrays."""
 
         def networks(state: State) -> Parameters:
             return {
@@ -266,7 +267,7 @@ class Trainer:
         return jax.tree.map(np.asarray, [networks(state) for state in pack.states])
 
     def models(self, pack: Pack) -> list[TrainedModel]:
-        """The models as they are now, in the hand."""
+        """The current models as `TrainedModel`."""
         program = self._program
         return [
             TrainedModel(
@@ -281,11 +282,11 @@ class Trainer:
         return checkpoint.to_bytes(self._training, members, pack.step, self._states(pack))
 
     def restore(self, data: bytes, trial_ids: Sequence[str] | None = None) -> Pack:
-        """The pack of a checkpoint, or of some of its trials, in the order asked for.
+        """The pack of a checkpoint, or of some of its trials in the given order.
 
         Raises:
-            ValueError: If `data` is no checkpoint, is one of another method, other settings or
-                other networks, or lacks one of the trials.
+            ValueError: If `data` is not a checkpoint, is of a different method, settings or
+                networks, or lacks one of the trials.
         """
         members, step, states = checkpoint.from_bytes(data, self._training, self._example)
         replicas = [self._check_replica(Replica(**member)) for member in members]
@@ -299,7 +300,7 @@ class Trainer:
         return self._pack(tuple(replicas), step, states)
 
     def join(self, packs: Sequence[Pack]) -> Pack:
-        """One pack of the models of several.
+        """One pack with the models of several packs.
 
         Raises:
             ValueError: If they aren't all at the same step.
@@ -312,18 +313,18 @@ class Trainer:
         return self._pack(replicas, steps.pop(), states)
 
     def is_broken(self, pack: Pack, place: int) -> bool:
-        """Whether a parameter of the model at this place is NaN: no further step mends that."""
+        """Whether the model at this index has a NaN parameter, which no further step can repair."""
         if self._mapped:
             return bool(_have_nan(pack.states.parameters)[place])
         parameters = jax.device_get(pack.states[place].parameters)
         return any(np.isnan(leaf).any() for leaf in jax.tree.leaves(parameters))
 
     def shrink(self, pack: Pack, places: Sequence[int]) -> Pack:
-        """The pack without the models that are at none of these places, as far as that pays.
+        """The pack with only the models at these indices, if that is worthwhile.
 
-        Where models take their steps one by one, all others leave. A program that is mapped over
-        them is compiled for their number: there the pack shrinks to one of `PACK_SIZES`, and until
-        it can, the others stay.
+        If models take their steps one by one, all others are removed. A program that is mapped over
+        models is compiled for their number, so the pack shrinks to one of `PACK_SIZES`; until then
+        the others stay.
         """
         num, size = len(pack.replicas), len(places)
         if self._mapped:
@@ -338,7 +339,7 @@ class Trainer:
 
     @property
     def _training(self) -> dict[str, Any]:
-        """What a checkpoint must be of: all but how long it trains, and how it is evaluated."""
+        """The settings that a checkpoint must match: all but those of duration and evaluation."""
         settings = self._program.settings.identity()
         for name in ("steps", "evaluation_batches", RATE):
             del settings[name]
@@ -395,7 +396,7 @@ class Trainer:
 
 @jax.jit
 def _have_nan(stacked: Any) -> jax.Array:
-    """Which models (R,) of a pytree with a leading axis have a NaN."""
+    """Which models (R,) of a pytree with a leading axis contain a NaN."""
     nans = [
         jnp.isnan(leaf).any(axis=tuple(range(1, leaf.ndim))) for leaf in jax.tree.leaves(stacked)
     ]
@@ -403,7 +404,7 @@ def _have_nan(stacked: Any) -> jax.Array:
 
 
 def _by_model(stacked: Any, num: int) -> list[Any]:
-    """The pytrees of `num` models, in NumPy, of one with a leading axis."""
+    """The pytrees of `num` models, in NumPy, from one with a leading axis."""
     leaves, structure = jax.tree.flatten(jax.device_get(stacked))
     return [structure.unflatten(leaf[place] for leaf in leaves) for place in range(num)]
 
@@ -419,14 +420,14 @@ def _inputs(replica: Replica) -> tuple[jax.Array, dict[str, jax.Array]]:
 
 
 def _columns(replicas: Sequence[Replica]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """(R,) seeds and (R,) traced values by name; in NumPy, which no chunk has to wait for."""
+    """Seeds (R,) and traced values (R,) by name, in NumPy, so that no chunk waits for them."""
     seeds = np.array([replica.seed for replica in replicas], np.uint32)
     rows = [_values(replica) for replica in replicas]
     return seeds, {name: np.array([row[name] for row in rows], np.float32) for name in rows[0]}
 
 
 def _as_integer(value: Any) -> int | None:
-    """A whole number of any kind as an int; None if it is none."""
+    """A whole number of any type as an int; None if it is not one."""
     if isinstance(value, bool):
         return None
     try:
@@ -436,7 +437,7 @@ def _as_integer(value: Any) -> int | None:
 
 
 def _as_real(value: Any) -> float | None:
-    """A real number of any kind as a float; None if it is none."""
+    """A real number of any type as a float; None if it is not one."""
     return float(value) if isinstance(value, numbers.Real) else None
 
 

@@ -1,8 +1,8 @@
-"""What authors of plug-ins need, and no sweep does.
+"""Checks for authors of plug-ins, which no sweep uses.
 
 A package that adds a method, a metric or a data set calls `check_method`, `check_metric` or
-`check_dataset` in its own tests, a line each. They hold what Teasel's own entries hold, need no
-test framework, and raise an AssertionError that says what is wrong and how to mend it.
+`check_dataset` in its tests, one line for each. Teasel's own entries pass the same checks. They
+need no test framework, and raise an AssertionError that says what is wrong and how to fix it.
 """
 
 from .datasets import check_dataset

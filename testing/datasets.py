@@ -1,4 +1,4 @@
-"""What every data set promises, as a function that any test can call."""
+"""The checks that every data set must pass, as a function for tests."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +12,10 @@ from .require import require, require_pieces
 
 
 def check_dataset(dataset: str | Definition, data_dir: Path | None = None) -> None:
-    """Checks all that Teasel expects of a data set, which is made first if need be.
+    """Checks everything that Teasel expects of a data set, which is made first if needed.
 
-    That images are float32 in the unit interval and factors whole numbers below their sizes; that
-    a seed or a key decides what is seen, on a device as in NumPy; that what is out of range is
+    Images must be float32 in the unit interval and factors whole numbers below their sizes. A seed
+    or a key must determine the observations, on a device as in NumPy. Values out of range must be
     refused.
 
     Args:
@@ -23,8 +23,8 @@ def check_dataset(dataset: str | Definition, data_dir: Path | None = None) -> No
         data_dir: The folder of publishers' files; by default TEASEL_DATA_DIR, if set.
 
     Raises:
-        AssertionError: If something is missing or wrong; says what, and how to mend it.
-        DataError: If its files cannot be had.
+        AssertionError: If something is missing or wrong; the message says what, and how to fix it.
+        DataError: If its files cannot be obtained.
     """
     if isinstance(dataset, str):
         known = list(DATASETS)
@@ -32,7 +32,7 @@ def check_dataset(dataset: str | Definition, data_dir: Path | None = None) -> No
         definition = DATASETS[dataset]
         require(
             definition.name == dataset,
-            f"the data set {dataset} calls itself {definition.name}: give both the same name",
+            f"the data set {dataset} has the name {definition.name}: use one name",
         )
     else:
         definition = dataset
@@ -49,18 +49,18 @@ def check_dataset(dataset: str | Definition, data_dir: Path | None = None) -> No
 
 
 def missing_pieces(definition: Definition) -> list[str]:
-    """What the definition of a data set still lacks, each with how to give it."""
+    """What the definition of a data set still lacks, with how to add each."""
     missing = []
     publication = definition.publication
     if publication is None and definition.render is None:
-        missing.append("where its images come from: a publication, or render")
+        missing.append("the source of its images: a publication, or render")
     if publication and not publication.licence:
         missing.append("a licence: Publication(..., licence='Apache-2.0')")
     if publication and not publication.homepage:
         missing.append("a homepage: Publication(..., homepage='https://...')")
     names = [factor.name for factor in definition.grid]
     if len(set(names)) < len(names):
-        missing.append(f"a name of its own for each factor, not {', '.join(names)}")
+        missing.append(f"a different name for each factor, not {', '.join(names)}")
     return missing
 
 
@@ -102,7 +102,7 @@ def _check_factors(data: Dataset, indices: np.ndarray) -> None:
     sampled = data.sample_indices(factors, _rng())
     require(
         bool((data.factors(sampled) == factors).all()),
-        f"images of {data.name} sampled for given factors have others",
+        f"images of {data.name} sampled for given factors have different factors",
     )
     if data.table is None and len(data) == np.prod(sizes):
         require(
@@ -113,7 +113,7 @@ def _check_factors(data: Dataset, indices: np.ndarray) -> None:
 
 def _check_seeds(data: Dataset, indices: np.ndarray) -> None:
     first, second = (data.images(indices, _rng()) for _ in range(2))
-    require(bool((first == second).all()), f"{data.name} shows other images from the same seed")
+    require(bool((first == second).all()), f"{data.name} gives different images with the same seed")
     same = bool((first == data.images(indices, _rng(2))).all())
     require(
         same != data.stochastic,
@@ -122,7 +122,7 @@ def _check_seeds(data: Dataset, indices: np.ndarray) -> None:
     )
     require(
         bool((data.images(indices)[1:2] == data.images(indices[1:2])).all()),
-        f"an image of {data.name} without a seed depends on what is beside it, not on itself alone",
+        f"an image of {data.name} without a seed depends on the other images of its batch",
     )
 
 
@@ -136,7 +136,7 @@ def _check_device(data: Dataset, indices: np.ndarray) -> None:
     )
     require(
         bool(np.allclose(seen, expected, rtol=0, atol=1e-6 if data.stochastic else 0)),
-        f"a device sees other images of {data.name} than NumPy",
+        f"a device gives different images of {data.name} than NumPy",
     )
     fresh = observe(stored, indices, jax.random.key(0)), data.images(indices, _rng())
     found, wanted = (np.asarray(images).mean(axis=(0, 1, 2)) for images in fresh)
@@ -162,7 +162,7 @@ def _check_batches(data: Dataset) -> None:
     require(bool((batches[0] != batches[1]).any()), f"two keys give the same batch of {data.name}")
     require(
         bool((batches[2] == jax.jit(sample)(stored, keys[2])).all()),
-        f"a batch of {data.name} depends on what it is drawn beside, not on its key alone",
+        f"a batch of {data.name} depends on more than its key",
     )
 
 

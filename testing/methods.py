@@ -1,4 +1,4 @@
-"""What every method must do, as a function that any test can call."""
+"""The checks that every method must pass, as a function for tests."""
 
 import inspect
 import math
@@ -35,11 +35,11 @@ def check_method(
     plain: Mapping[str, float] | None = None,
     minimise: tuple[str, ...] = ("encoder", "decoder"),
 ) -> None:
-    """Checks all that Teasel expects of a method: some seconds of a CPU.
+    """Checks everything that Teasel expects of a method, in some seconds of CPU time.
 
-    That it has a reference, bounds and an example; that its loss is reconstruction + regularizer,
-    the same from traced hyper-parameters as from numbers, with the gradient of finite differences
-    in float64; that encoder and decoder start as those of every other method.
+    It must have a reference, bounds and an example. Its loss must be reconstruction + regularizer,
+    equal with traced and with constant hyper-parameters, and its gradient must match finite
+    differences in float64. Encoder and decoder must start like those of every other method.
 
     Args:
         method: A name in `METHODS`, an entry, or a factory.
@@ -48,7 +48,7 @@ def check_method(
         minimise: The networks whose gradient is that of the loss: not those of an adversary.
 
     Raises:
-        AssertionError: If something is missing or wrong; says what, and how to mend it.
+        AssertionError: If something is missing or wrong; the message says what, and how to fix it.
     """
     entry = _find(method)
     require_pieces(f"the method {entry.name}", missing_pieces(entry))
@@ -66,7 +66,7 @@ def check_method(
 
 
 def missing_pieces(entry: MethodEntry) -> list[str]:
-    """What a method still lacks, each with how to give it."""
+    """What a method still lacks, with how to add each."""
     missing = []
     if not entry.reference:
         missing.append(
@@ -89,7 +89,7 @@ def _find(method: str | MethodEntry | Factory) -> MethodEntry:
     entry = METHODS[method]
     require(
         entry.name == method,
-        f"the method {method} is the function {entry.name}: give both the same name",
+        f"the method {method} is the function {entry.name}: use one name",
     )
     return entry
 
@@ -153,7 +153,7 @@ def _check_shapes(entry: MethodEntry, made: Method, params: dict[str, Any]) -> N
 
 
 def _batch(entry: MethodEntry, images: np.ndarray) -> Batch:
-    """A batch of what the method asks for; its views are other images, its labels zeros."""
+    """A batch as the method needs it; its views are other images, and its labels are zeros."""
     found, factors = Batch(jnp.asarray(images)), jnp.zeros((len(images), 5), jnp.int32)
     if entry.batch == "pairs":
         return found._replace(views=jnp.asarray(images[::-1]), shared=factors == 0)
@@ -201,7 +201,7 @@ class _Loss:
             loss, info, gradient = self._run(self._params, values)
         except jax.errors.ConcretizationTypeError as error:
             raise AssertionError(
-                f"{name} looks at the value of a hyper-parameter, a key or the step, which are "
+                f"{name} reads the value of a hyper-parameter, a key or the step, which are "
                 f"traced when models train together: use jnp.where instead of `if`, and jnp "
                 f"instead of math. JAX says: {str(error).splitlines()[0]}"
             ) from error

@@ -1,4 +1,4 @@
-"""What every metric must do, whatever the codes, as a function that any test can call."""
+"""The checks that every metric must pass for any codes, as a function for tests."""
 
 import inspect
 from typing import Any, get_args, get_origin
@@ -34,17 +34,17 @@ _MOST_KEPT = 15_000
 
 
 def check_metric(metric: str | Metric) -> None:
-    """Checks all that Teasel expects of a metric: well under a second of a cheap one.
+    """Checks everything that Teasel expects of a metric, in well under a second if it is cheap.
 
-    That it has a reference, and parameters with types, bounds and defaults; that codes of any kind
-    have finite scores, that codes which are not finite are refused, and that a score follows its
-    seed alone.
+    It must have a reference, and parameters with types, bounds and defaults. Codes of any kind must
+    have finite scores, and codes that are not finite must be refused. A score must depend only on
+    its seed.
 
     Args:
         metric: A name in `METRICS`, or an entry.
 
     Raises:
-        AssertionError: If something is missing or wrong; says what, and how to mend it.
+        AssertionError: If something is missing or wrong; the message says what, and how to fix it.
     """
     name, entry = _find(metric)
     require_pieces(f"the metric {name}", missing_pieces(entry))
@@ -63,7 +63,7 @@ def check_metric(metric: str | Metric) -> None:
 
 
 def missing_pieces(metric: Metric) -> list[str]:
-    """What a metric still lacks, each with how to give it."""
+    """What a metric still lacks, with how to add each."""
     missing = []
     if not metric.reference:
         missing.append("a reference: Metric(function, 'Chen et al. 2018, arXiv:1802.04942')")
@@ -72,7 +72,7 @@ def missing_pieces(metric: Metric) -> list[str]:
     if metric.version < 1:
         missing.append(f"a version of at least 1, not {metric.version}")
     if "num_train" not in metric.parameters and not metric.of_model:
-        missing.append("the parameter num_train, how many points it looks at: 'num_train: Count'")
+        missing.append("the parameter num_train, the number of points it uses: 'num_train: Count'")
     for name, parameter in metric.parameters.items():
         kind = get_args(parameter.kind)[0] if get_origin(parameter.kind) else parameter.kind
         if parameter.required:
@@ -100,7 +100,7 @@ def _table(
 
 
 def _score(metric: Metric, representation: Representation, rng: Rng | None = None) -> Any:
-    """The scores, from few points."""
+    """The scores of a few points."""
     few = {
         name: tuple(min(size, _FEW) for size in value[:2])
         if isinstance(value, tuple)
@@ -175,7 +175,7 @@ def _check_seed(name: str, metric: Metric) -> None:
 
 
 class _OtherFactors(TableRepresentation):
-    """A representation of data that offers no more than a metric says it needs."""
+    """A representation of data that offers only what a metric says it needs."""
 
     def __init__(self, needs: str) -> None:
         super().__init__(_STANDARD, None, _SIZES, lambda which, rng: which)
@@ -191,11 +191,11 @@ class _OtherFactors(TableRepresentation):
         return _STANDARD[which], self._factors[which]
 
     def encode(self, factors: np.ndarray, rng: Rng) -> np.ndarray:
-        raise AssertionError("it calls encode, for which it needs all combinations")
+        raise AssertionError("it calls encode, which needs all combinations")
 
 
 def _check_needs(name: str, metric: Metric) -> None:
-    """That it can do with what it says it needs."""
+    """Checks that a metric works with only what it says it needs."""
     if metric.needs == "all combinations":
         return
     try:
@@ -209,7 +209,7 @@ def _check_needs(name: str, metric: Metric) -> None:
 
 
 class _KeptPoints:
-    """A representation of the points that are kept of a model: it can only sample."""
+    """A representation of a model's saved points, which can only sample."""
 
     def __init__(self, name: str) -> None:
         self._name, self._table, self._taken = name, _table(_STANDARD), 0
@@ -232,5 +232,5 @@ class _KeptPoints:
 
 
 def _check_kept_points(name: str, metric: Metric) -> None:
-    """At its defaults, since they say how many points it takes."""
+    """Checks a metric on saved points with its defaults, which set the number of points."""
     _check_scores(name, metric(_KeptPoints(name), np.random.default_rng(0)), "of kept points")

@@ -102,7 +102,7 @@ def test_its_entries_are_in_the_catalogues_and_do_what_they_say(folder: Path) ->
     assert re.search(
         r"active_units \(version 1\): .*\n  num_train=10000, threshold=0.01\n", printed
     )
-    assert "xy_squares: to be drawn; 4,096 images" in printed
+    assert "xy_squares: to be rendered; 4,096 images" in printed
     assert "40 trials, 20 settings" in printed
     assert "# 40 trials, and" in PAGE
 

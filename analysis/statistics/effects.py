@@ -180,7 +180,7 @@ def _decompose_method(method: str, design: _Factorial, scores: list[str]) -> lis
         if np.isnan(share[0]):
             note = "one value for all models"
         elif np.isnan(estimate[0]):
-            note = "one seed per setting: seeds cannot be told from settings"
+            note = "one seed per setting: seeds cannot be distinguished from settings"
         numbers = zip(parts, share, estimate, low, high, strict=True)
         rows = [(method, score, *each, values.size, left_out, note) for each in numbers]
         found += rows

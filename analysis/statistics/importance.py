@@ -125,7 +125,7 @@ def _explain_missing(shares: np.ndarray, num_models: int, num_seeds: int) -> str
     if np.isnan(shares[0]):
         return "one value for all models"
     if np.isnan(shares[1]):
-        return "one seed per setting: seeds cannot be told from settings"
+        return "one seed per setting: seeds cannot be distinguished from settings"
     return explain_no_interval(num_seeds)
 
 

@@ -17,7 +17,7 @@ EXIT_CODES = {
     DONE: "done",
     FAILED: "some trials failed, or `verify` has findings",
     BAD_INPUT: "something to fix first",
-    INTERRUPTED: "interrupted; the same command resumes",
+    INTERRUPTED: "interrupted (the same command resumes)",
     BUG: "a bug",
 }
 """The meaning of each exit code. docs/commands.md has the same table."""

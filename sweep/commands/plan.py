@@ -243,7 +243,7 @@ def _add_memory(report: Report, trials: Sequence[Trial]) -> None:
             f"memory on {where}: data {_mib(memory.data)}; a model "
             f"{_mib(memory.parameters + memory.optimizer)}, its step {_mib(memory.activations)}"
             f"{', one at a time' if platform == 'cpu' else ''}; "
-            f"a pack of {len(trials)} {_mib(memory.total)}",
+            f"a pack of {len(trials)}: {_mib(memory.total)}",
             **{f"memory_on_{platform}": memory._asdict() | {"total": memory.total}},
         )
 

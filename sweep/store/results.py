@@ -304,7 +304,7 @@ class Results:
             shape = DATASETS[row["dataset"]].image_shape
         if shape is None:
             raise ResultsError(
-                f"{self.uri}: nobody knows the images that trial {trial_id} is for: "
+                f"{self.uri}: the image shape of trial {trial_id} is unknown: "
                 f"{row['dataset']} is not installed"
             )
         model = Model.of(settings, shape)
@@ -322,11 +322,11 @@ class Results:
             pack, shape = _read_pack(self, self.attempt_id_of(trial_id))
         except MissingFileError as error:
             raise ParametersError(
-                f"{self.uri}: the parameters of trial {trial_id} were not kept (save_models is "
-                "false), so nothing more can be made of it"
+                f"{self.uri}: the parameters of trial {trial_id} were not saved (save_models is "
+                "false), so its model cannot be used"
             ) from error
         if trial_id not in pack:
-            raise ParametersError(f"{self.uri}: trial {trial_id} has failed, and has no parameters")
+            raise ParametersError(f"{self.uri}: trial {trial_id} has failed and has no parameters")
         return pack[trial_id], shape
 
 
@@ -404,5 +404,5 @@ def _misplaced(study: dict[str, Any]) -> str | None:
         for key in ("requests_of", "requests_on"):
             for places in grid.get(key, {}).values():
                 if any(not 0 <= place < len(grid["metrics"]) for place in places):
-                    return f"{key} has the place of no score"
+                    return f"{key} has an index that is not of a score"
     return None

@@ -84,7 +84,7 @@ def misfit(value: Any, shape: Any, place: str = "it") -> str | None:
     """The first place where a JSON value does not match a shape; None if it matches.
 
     >>> misfit({"a": [1, "b"]}, {"a": [int], "c?": str})
-    'it.a.1 is no int'
+    'it.a.1 is not int'
     """
     if isinstance(shape, tuple):
         found = [misfit(value, each, place) for each in shape]
@@ -96,12 +96,12 @@ def misfit(value: Any, shape: Any, place: str = "it") -> str | None:
         shapes |= dict.fromkeys(value, shape[str]) if str in shape else {}
         lacks = {key for key in shapes if key not in value and f"{key}?" not in shape}
         if wrong := sorted(lacks | (value.keys() - shapes if isinstance(shape, Only) else set())):
-            return f"{place} has no {wrong[0]}, or should have none"
+            return f"{place} lacks {wrong[0]}, or should not have it"
         shapes = {key: each for key, each in shapes.items() if key in value}
     else:
         kind: Any = type(shape) if isinstance(shape, list | dict) else shape or type(None)
         fits = isinstance(value, (int, float) if kind is float else kind)
         fits = fits and (kind in (bool, object) or not isinstance(value, bool))  # which is an int
-        return None if fits else f"{place} is no {kind.__name__}"
+        return None if fits else f"{place} is not {kind.__name__}"
     wrong = (misfit(value[key], each, f"{place}.{key}") for key, each in shapes.items())
     return next(filter(None, wrong), None)

@@ -119,7 +119,7 @@ class KeptPoints:
         which = np.arange(self._given, self._given + num)
         if which[-1] >= len(self._factors):
             raise ValueError(
-                f"asks for {which[-1] + 1:,} points, and {len(self._factors):,} are kept"
+                f"requests {which[-1] + 1:,} points, but {len(self._factors):,} are saved"
             )
         self._given += num
         return self._table.encode(which, rng), self._factors[which]
@@ -127,7 +127,7 @@ class KeptPoints:
     def encode(self, factors: np.ndarray, rng: Rng) -> np.ndarray:
         """Raises an error, because only the fixed points have codes here."""
         raise ValueError(
-            "asks for images of its own; its catalogue entry says samples_points=False"
+            "requests its own images, but its catalogue entry says samples_points=False"
         )
 
 

@@ -319,7 +319,7 @@ def test_studies_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> 
         Made(tmp_path / name).run(steps=steps)
     names = [str(tmp_path / name) for name in ("a", "b")]
     assert scores(names, wide=True)["study"].unique().tolist() == names
-    with pytest.raises(ResultsError, match="is given twice"):
+    with pytest.raises(ResultsError, match="was given twice"):
         scores([names[0], names[0]])
     with pytest.raises(ResultsError, match="hold the same models"):
         scores([names[0], tmp_path / "b" / ".." / "a"])

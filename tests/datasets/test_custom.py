@@ -92,7 +92,7 @@ def test_black_and_white_may_come_as_zeros_and_ones(save: Callable[..., Path], d
             {"images": IMAGES[:, :48, :48]},
             "images are 48 x 48 with 3 channels, not square with 16,",
         ),
-        ({"images": np.moveaxis(IMAGES, 3, 1)}, "say `channels_first: true`"),
+        ({"images": np.moveaxis(IMAGES, 3, 1)}, "set `channels_first: true`"),
         ({"images": IMAGES[:, 0, 0]}, r"images are \(6, 3\), not \(N, H, W\)"),
         ({"factors": COMBINATIONS[:4]}, r"\(4, 2\), not \(N, K\) for the N = 6 images"),
         ({"factors": COMBINATIONS[None]}, r"factors are int64 \(1, 6, 2\), not \(N, K\)"),
@@ -189,8 +189,8 @@ def test_a_function_that_changed_is_drawn_again() -> None:
 @pytest.mark.parametrize(
     ("factors", "render", "message"),
     [
-        ({"row": 8, "column": 1}, bars, "needs two values or more"),
-        ({}, bars, "needs two values or more"),
+        ({"row": 8, "column": 1}, bars, "needs at least two values"),
+        ({}, bars, "needs at least two values"),
         ({"row": 8, "column": 9}, lambda f: bars(f)[:3], r"64 factors gave images of shape \(3, "),
         ({"row": 8, "column": 9}, lambda f: bars(f) / 255, "images are float64, not uint8"),
         ({"row": 8, "column": 9}, lambda f: bars(f)[:, :9], "images are 9 x 64 with 1 channels"),

@@ -71,7 +71,7 @@ def test_a_table_keeps_the_images_as_they_come_with_the_ranks_of_their_factors(
     assert dataset.sample_indices(np.array([[2, 4]]), RNG) in (14, 29)
     with pytest.raises(ValueError, match=r"mine: no image has the factors .* 0, .* 0$"):
         dataset.sample_indices(np.array([[1, 1], [0, 0]]), RNG)
-    with pytest.raises(ValueError, match="give rng"):
+    with pytest.raises(ValueError, match="as rng"):
         dataset.sample_indices(np.array([[1, 0]]))
 
 
@@ -182,7 +182,7 @@ def test_a_folder_without_a_table_has_its_images_by_name(tmp_path: Path) -> None
     for place in range(9, -1, -1):
         size = (40 + place, 50)  # each its own: `resize` makes them one
         Image.new("L", size, 10 * place).save(tmp_path / "mine" / f"{place}.png")
-    with pytest.raises(DataError, match=r"not square with 16, .*; `resize: 64` makes them so"):
+    with pytest.raises(DataError, match=r"not square with 16, .*; `resize: 64` resizes them"):
         from_file("mine", tmp_path / "mine")
     dataset = from_file("mine", tmp_path / "mine", resize=16)()
     np.testing.assert_array_equal(dataset.store[:, 3, 3, 0], np.arange(10) * 10)
@@ -192,10 +192,10 @@ def test_a_folder_without_a_table_has_its_images_by_name(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("file,a\nx.png,1,2\n", "line 2 has 3 cells, not 2"),
+        ("file,a\nx.png,1,2\n", "line 2 has 3 cells, expected 2"),
         ("file,a,a\nx.png,1,2\n", "expected a line of distinct names"),
         ("", "expected a line of distinct names"),
-        ("file,a\n../x.png,1\n", "no file in the folder of the CSV"),
+        ("file,a\n../x.png,1\n", "not a file in the folder of the CSV"),
         ("file,a\nx.png,1\n", r"cannot read the image .*x.png"),
         ("file,a\ndeep.png,1\n", "has pixels of kind I;16; expected 8 bits"),
         ("file,a\nsmall.png,1\nlarge.png,2\n", r"large.png is \(64, 64, 3\), and small.png"),
@@ -209,7 +209,9 @@ def test_a_folder_of_another_form_is_refused(tmp_path: Path, content: str, messa
     with pytest.raises(DataError, match=message):
         from_file("mine", tmp_path)()
     (tmp_path / "more.csv").write_text("file,a\nsmall.png,1\n")
-    with pytest.raises(DataError, match=r"several CSV files, labels.csv, more.csv: say which by"):
+    with pytest.raises(
+        DataError, match=r"several CSV files, labels.csv, more.csv: choose one with"
+    ):
         from_file("mine", tmp_path)
     assert len(from_file("mine", tmp_path, factors="more.csv")()) == 1
 

@@ -108,7 +108,7 @@ def test_a_hidden_instance_is_drawn_uniformly(folder: Path) -> None:
     values, counts = np.unique(drawn, return_counts=True)
     np.testing.assert_array_equal(values, [17, 23])  # (1, 0 or 1, 0, 2, 1), row-major
     assert abs(counts[0] - 500) < 80  # 5 standard deviations
-    with pytest.raises(ValueError, match="give rng"):
+    with pytest.raises(ValueError, match="as rng"):
         dataset.sample_indices(factors)
 
 
@@ -126,10 +126,10 @@ def test_smallnorb_is_clipped_where_lanczos_rings() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "does not begin as"),
+        (b"", "does not start like"),
         (matrix(np.zeros((4, 4), "<i4"))[:30], "holds 30 bytes; its header says 84"),
         (matrix(np.zeros((4, 4), "<i4")) + b"x", "holds 85 bytes"),
-        (b"\0" * 100, "does not begin as"),
+        (b"\0" * 100, "does not start like"),
     ],
 )
 def test_a_broken_matrix_is_named(folder: Path, content: bytes, message: str) -> None:
@@ -349,7 +349,7 @@ def test_files_without_tensorflow_datasets_say_what_to_install(
 ) -> None:
     write_shapes(folder / "3dshapes.h5")
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
-    with pytest.raises(DataError, match="takes tensorflow-datasets: pip install"):
+    with pytest.raises(DataError, match="needs tensorflow-datasets: pip install"):
         load("shapes3d", folder)
     assert leaves_nothing(cache)
 

@@ -15,7 +15,7 @@ def _nothing_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_drawn_set_is_always_to_be_had() -> None:
     status = DATASETS["dsprites_mini"].status()
-    assert (status.ready, status.state) == (False, "to be drawn")
+    assert (status.ready, status.state) == (False, "to be rendered")
     assert status.num_images == 46_080
     assert status.num_bytes == 46_080 * 512
     DATASETS["dsprites_mini"].prepare()
@@ -27,7 +27,7 @@ def test_a_set_without_its_files_says_what_is_missing_how_large_and_how_to_get_i
     status = DATASETS["smallnorb"].status()
     assert not status.ready
     assert status.state.count(".mat.gz") == 6
-    assert "`teasel data prepare smallnorb` downloads 263 MB where still served" in status.advice
+    assert "`teasel data prepare smallnorb` downloads 263 MB if still available" in status.advice
     assert "TEASEL_DATA_DIR" in status.advice
     assert status.licence == "for research; must not be sold"
 

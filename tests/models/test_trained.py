@@ -92,10 +92,10 @@ def test_one_channel_needs_no_axis() -> None:
         (DATA * 1.5, r"images are float32 from 0 to 1\.5; expected uint8"),
         (LEVELS.astype(np.int32), r"images are int32 from 0 to 255; expected uint8"),
         (np.full_like(DATA, np.nan), r"images are float32 from nan to nan"),
-        (DATA[..., 0], r"of shape \(10, 16, 16\); expected \(B, 16, 16, 3\), B of at least 1"),
-        (DATA[0], r"images are of shape \(16, 16, 3\); expected"),
-        (DATA[:, :8], r"images are of shape \(10, 8, 16, 3\); expected"),
-        (DATA[:0], r"images are of shape \(0, 16, 16, 3\); expected"),
+        (DATA[..., 0], r"have shape \(10, 16, 16\); expected \(B, 16, 16, 3\), B of at least 1"),
+        (DATA[0], r"images have shape \(16, 16, 3\); expected"),
+        (DATA[:, :8], r"images have shape \(10, 8, 16, 3\); expected"),
+        (DATA[:0], r"images have shape \(0, 16, 16, 3\); expected"),
     ],
 )
 def test_other_images_are_refused(images, message) -> None:
@@ -105,7 +105,7 @@ def test_other_images_are_refused(images, message) -> None:
 
 def test_codes_of_another_width_are_refused() -> None:
     for shape in ((2, 4), (3,), (0, 3)):
-        with pytest.raises(ValueError, match=r"codes are of shape .*; expected \(B, 3\), B of at"):
+        with pytest.raises(ValueError, match=r"codes have shape .*; expected \(B, 3\), B of at"):
             TRAINED.decode(np.zeros(shape))
 
 
@@ -145,7 +145,7 @@ def test_a_traversal_is_drawn(tmp_path) -> None:
         assert picture.size == (3 * 18 - 2, 16)
         assert getattr(picture, "n_frames", 1) > 1
         picture.load()
-    with pytest.raises(ValueError, match=r"all\.jpg; expected a name that ends with \.png or \.gi"):
+    with pytest.raises(ValueError, match=r"all\.jpg; expected a name ending in \.png or \.gi"):
         TRAINED.traverse(LEVELS[0], tmp_path / "all.jpg")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["all.GIF", "all.png"]
 
@@ -184,9 +184,9 @@ def test_what_is_no_saved_model_is_refused(tmp_path) -> None:
     (tmp_path / "half").write_bytes(content[: len(content) // 2])
     (tmp_path / "others").write_bytes(parameters_to_bytes({"t1": PARAMETERS}, (16, 16, 3)))
     for name in ("text", "empty", "half", "others"):
-        with pytest.raises(ValueError, match=f"{name} is not a model that TrainedModel.save wrote"):
+        with pytest.raises(ValueError, match=f"{name} is not a model written by TrainedModel.save"):
             TrainedModel.load(tmp_path / name, METHODS)
-    with pytest.raises(ValueError, match="of the method beta_vae, which is not installed"):
+    with pytest.raises(ValueError, match="needs the method beta_vae, which is not installed"):
         TrainedModel.load(tmp_path / "it", {})
 
 
@@ -195,5 +195,5 @@ def test_a_saved_model_that_was_damaged_is_refused(tmp_path) -> None:
     content = bytearray((tmp_path / "it").read_bytes())
     content[-5] ^= 1
     (tmp_path / "it").write_bytes(content)
-    with pytest.raises(ValueError, match=r"it is not a model that TrainedModel\.save wrote"):
+    with pytest.raises(ValueError, match=r"it is not a model written by TrainedModel\.save"):
         TrainedModel.load(tmp_path / "it", METHODS)

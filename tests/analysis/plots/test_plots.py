@@ -68,10 +68,10 @@ def test_what_a_plot_shows_one_of_is_refused_in_the_plural_with_the_way_out(name
 
 def test_too_few_panels_are_refused() -> None:
     one = TWO[TWO["dataset"] == "dsprites"]
-    with pytest.raises(ValueError, match="this table takes 2 panels, got 1"):
+    with pytest.raises(ValueError, match="this table needs 2 panels, got 1"):
         plots.plot_violins(one, figure_3(one, ["mig", "sap"]), panels(1))
     shares = importance(TWO, ["mig"]).query("method == '' and dataset != 'average'")
-    with pytest.raises(ValueError, match="this table takes 2 panels, got 1"):
+    with pytest.raises(ValueError, match="this table needs 2 panels, got 1"):
         plots.plot_importance(shares, panels(1))
 
 

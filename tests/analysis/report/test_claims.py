@@ -92,7 +92,7 @@ def test_what_is_so_is_said_with_its_interval() -> None:
     alike, _, useful, *_, choice, _, _ = list_claims(table)
     number = r"\(\d+(\.\d)?, 95 % interval \d+(\.\d)? to \d+(\.\d)?\), of"
     assert re.search(f"Strongest agreement: MIG and SAP {number} 15 pairs of scores", alike)
-    assert re.search(f"most, averaged .*: Modularity {number} 6 scores", useful)
+    assert re.search(f"Highest .*averaged .*: Modularity {number} 6 scores", useful)
     assert re.search(f"and scores: ELBO {number} 4 choices", choice)
 
 

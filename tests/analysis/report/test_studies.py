@@ -83,7 +83,7 @@ def test_studies_that_cannot_be_read_as_one_are_refused(
 ) -> None:
     assert main(["report", folders[0].uri, str(tmp_path / "none")]) == 2
     assert "no results here" in capsys.readouterr().err
-    with pytest.raises(ResultsError, match="is given twice"):
+    with pytest.raises(ResultsError, match="was given twice"):
         read_report(folders[0], beside=folders[0])
 
 

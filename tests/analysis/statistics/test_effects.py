@@ -94,7 +94,9 @@ def test_what_cannot_be_decomposed_says_why() -> None:
     values = np.arange(4.0).reshape(1, 2, 2, 1)
     found = shares(study(values))
     assert found["corrected"].isna().all()
-    assert set(found["note"]) == {"one seed per setting: seeds cannot be told from settings"}
+    assert set(found["note"]) == {
+        "one seed per setting: seeds cannot be distinguished from settings"
+    }
     assert set(shares(study(np.ones((1, 2, 2, 3))))["note"]) == {"one value for all models"}
     diagonal = np.full((1, 2, 2, 2), np.nan)
     diagonal[0, 0, 0], diagonal[0, 1, 1] = 1, 2

@@ -482,7 +482,7 @@ def test_a_metric_that_draws_no_points_needs_the_kept_codes_alone(
             assert row["value"] == pytest.approx(irs(mean[:10_000], factors[:10_000]))
     assert len({row["value"] for row in rows if row["score"] == "irs"}) == 8
     messages = {row["message"] for row in results.table("failures").to_pylist()}
-    assert any("asks for images of its own; its catalogue entry says" in each for each in messages)
+    assert any("requests its own images, but its catalogue entry says" in each for each in messages)
 
 
 def test_scoring_reads_a_packs_parameters_once(

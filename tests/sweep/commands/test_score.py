@@ -329,7 +329,7 @@ def test_a_file_that_is_neither_is_a_sentence_and_exit_code_2(
             "a.txt: expected an .npz with codes and factors, or a .safeten",
         ),
         ([str(tmp_path / "gone.safetensors"), "--dataset", squares], "No such file"),
-        ([str(tmp_path / "broken.safetensors"), "--dataset", squares], "is not a model that"),
+        ([str(tmp_path / "broken.safetensors"), "--dataset", squares], "is not a model written by"),
         ([codes_file(), "--dataset", squares], "codes already have factors: expected no data set"),
     ):
         code, text, error = run(capsys, *words)

@@ -171,8 +171,8 @@ def test_a_model_that_is_not_there_is_told_why(tmp_path: Path) -> None:
     results.store.write(results.parameters_name("r"), parameters_to_bytes({}, (64, 64, 1)))
     for trial_id, why in (
         ("a", "trial a has no model: no method called pca is installed"),
-        ("b", r"the parameters of trial b were not kept \(save_models is false\)"),
-        ("c", "trial c has failed, and has no parameters"),
+        ("b", r"the parameters of trial b were not saved \(save_models is false\)"),
+        ("c", "trial c has failed and has no parameters"),
         ("d", "no trained trial 'd'"),
     ):
         with pytest.raises(ResultsError, match=why):

@@ -47,5 +47,7 @@ def test_a_file_that_is_another_one_now_is_refused(grid_file: Path) -> None:
     (trial,) = load_grid(grid_file)[0].trials()
     file = grid_file.with_name("mine.npz")
     file.write_bytes(file.read_bytes() + b"more")
-    with pytest.raises(DataError, match=r"mine\.npz is another data set now, with the SHA-256"):
+    with pytest.raises(
+        DataError, match=r"mine\.npz now holds a different data set, with the SHA-256"
+    ):
         definition(trial)()
