@@ -13,9 +13,10 @@ from .elements import Element
 from .parts import (
     NO_SCORES,
     Report,
-    empty_section,
+    Shown,
     keep_above_diagonal,
     plot_correlations,
+    section,
 )
 
 WORDS = (
@@ -25,17 +26,16 @@ WORDS = (
 )
 
 
-def make_section(report: Report) -> Element:
+@section("agreement", "Do the scores agree?")
+def make_section(report: Report) -> Shown:
     """Figure 2: do the scores agree?"""
-    name, title = "agreement", "Do the scores agree?"
     trained = report.trained
     if not report.scores:
-        return empty_section(name, title, NO_SCORES)
+        return NO_SCORES
     if len(report.scores) < 2:
         only = report.names.label(report.scores[0])
         why = f"{only} is the only score here: there is none for it to agree with. A grid's line "
-        why += "such as `metrics: [mig, sap]` asks for two."
-        return empty_section(name, title, why)
+        return why + "such as `metrics: [mig, sap]` asks for two."
     summary = figures.figure_2(trained, report.scores)
     known = published_numbers("figure_2", report.more)
     matrices, comparisons = [], []
@@ -47,15 +47,13 @@ def make_section(report: Report) -> Element:
             report, f"published-{dataset}", known[known["dataset"] == dataset]
         )
         comparisons += tabulate_comparison(report, pairs, "figure_2", table, "correlation", dataset)
-    return elements.section(
-        name,
-        title,
+    return [
         elements.text(WORDS, "reading"),
         *_name_extremes(report),
         elements.pair(*matrices),
         *comparisons,
         elements.data(figure_2=summary),
-    )
+    ]
 
 
 def _name_extremes(report: Report) -> Iterator[Element | None]:

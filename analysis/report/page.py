@@ -17,8 +17,7 @@ from ..names import Names
 from ..paper.published import published_numbers
 from ..paper_grid import LATER_RULES
 from ..plots.style import save_pdf
-from ..summary import sort_as_paper
-from ..tables import ResultsReader, list_other_scores, open_results, scores, trials
+from ..tables import ResultsReader, list_other_scores, open_results, scores
 from . import (
     agreement,
     beside_paper,
@@ -39,7 +38,7 @@ from . import (
 from .absent import find_remaining
 from .elements import Element
 from .explorer import explorer_path, write_explorer
-from .parts import Report, keep_present
+from .parts import Report, keep_present, read_both, read_done
 from .pictures import choose_pictures, ranking_score
 
 
@@ -110,15 +109,10 @@ def read_report(
     choice = (parameters, metric_seed)
     both = None if beside is None else scores([folder, beside], "mean", True, *choice)
     names = Names.of_study(folder.study)
-    models = sort_as_paper(trials(folder), names)
-    models = models[models["status"] == "done"]
+    models = read_done(folder, names)
     if models.empty:
         raise ResultsError("no model is done yet: there is nothing to report")
-    choices: list[tuple[Parameters, Seed]] = [choice, ("paper", None)]
-    shown, papers = (
-        [sort_as_paper(scores(folder, kind, True, *choice), names) for kind in ("mean", "sampled")]
-        for choice in choices
-    )
+    shown, papers = read_both(folder, names, *choice), read_both(folder, names, "paper")
     _ = published_numbers("table_1", more)  # raises if the reader's own file is faulty
     report = Report(folder, names, models, shown[0], shown[1], more, find_remaining(folder))
     own, others = (

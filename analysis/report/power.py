@@ -8,7 +8,7 @@ from ..statistics.power import seeds_needed
 from ..tables import split_by
 from . import elements
 from .elements import Element
-from .parts import Report, describe_models, empty_section
+from .parts import Report, Shown, describe_models, section
 
 WORDS = (
     "Seeds per setting to tell two settings whose true means differ by so much, with 80 % "
@@ -17,23 +17,21 @@ WORDS = (
 )
 
 
-def make_section(report: Report) -> Element:
+@section("power", "How many seeds does it take?")
+def make_section(report: Report) -> Shown:
     """How many seeds a comparison of two settings needs."""
-    name, title = "power", "How many seeds does it take?"
     summary = seeds_needed(report.trained, report.scores)
     known = summary[summary["num_seeds"].notna()]
     if known.empty:
         reasons = "; ".join(dict.fromkeys(summary["note"]))
         reasons = reasons or "no model has a disentanglement score yet (`metrics: [mig]`)"
-        return empty_section(name, title, f"It cannot be told: {reasons}.")
-    return elements.section(
-        name,
-        title,
+        return f"It cannot be told: {reasons}."
+    return [
         elements.text(WORDS, "reading"),
         _tabulate_seeds(report, known),
         elements.text(f"{describe_models(report.trained)}.", "note"),
         elements.data(power=summary),
-    )
+    ]
 
 
 def _tabulate_seeds(report: Report, known: DataFrame) -> Element:

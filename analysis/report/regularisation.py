@@ -9,7 +9,7 @@ from . import elements
 from .beside_paper import mark
 from .claims import tell_changes
 from .elements import Element
-from .parts import MOST_ABREAST, Report, describe_models, empty_section, panel_grid
+from .parts import MOST_ABREAST, Report, Shown, describe_models, panel_grid, section
 
 WORDS = (
     "Dependence between the latents at growing regularisation. The paper's claim: samples "
@@ -19,16 +19,15 @@ WORDS = (
 NOT_COMPARED = "Figure 1 is not compared with published numbers, neither the paper's nor yours."
 
 
-def make_section(report: Report) -> Element:
+@section("strength", "What does regularisation do?")
+def make_section(report: Report) -> Shown:
     """Figure 1: what stronger regularisation does to the dependence between latents."""
-    name, title = "strength", "What does regularisation do?"
     summary = figures.figure_1(report.trained, report.drop_references(report.sampled))
     if summary.empty:
-        why = (
+        return (
             "No model has its latents' dependence scored. The line `metrics: [unsupervised]` of a "
+            "grid asks for it."
         )
-        why += "grid asks for it."
-        return empty_section(name, title, why)
     several = summary.groupby(["dataset", "method"])["setting"].transform("nunique") > 1
     lacking = [
         elements.text(
@@ -42,9 +41,7 @@ def make_section(report: Report) -> Element:
         for dataset, of_dataset in split_by(summary[several], "dataset").items()
         for score, rows in split_by(of_dataset, "score").items()
     ]
-    return elements.section(
-        name,
-        title,
+    return [
         elements.text(WORDS, "reading"),
         tell_changes(
             "From the weakest to the strongest setting, pairs of method and data set in which "
@@ -55,7 +52,7 @@ def make_section(report: Report) -> Element:
         *plotted,
         *mark(elements.text(NOT_COMPARED, "note")),
         elements.data(figure_1=summary),
-    )
+    ]
 
 
 def _plot(report: Report, dataset: str, score: str, rows: DataFrame) -> Element:
