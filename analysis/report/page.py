@@ -37,7 +37,7 @@ from . import (
 )
 from .absent import find_remaining
 from .elements import Element
-from .explorer import explorer_path, write_explorer
+from .explorer import explorer_path, find_template, write_explorer
 from .parts import Report, keep_present, read_both, read_done
 from .pictures import choose_pictures, ranking_score
 
@@ -258,10 +258,7 @@ def render(
 
 
 def _template() -> jinja2.Template:
-    loader = jinja2.PackageLoader("teasel.analysis.report", "")
-    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
-    environment.filters["explain"] = glossary.Explainer()
-    return environment.get_template("report.html")
+    return find_template("report.html", explain=glossary.Explainer())
 
 
 def describe_study(report: Report) -> str:
@@ -317,13 +314,9 @@ def _write_gallery(report: Report, folder: Path) -> None:
     page = _template().render(
         title=f"{report.folder.study['study']}: gallery",
         lead=words if pictures else "No pictures are stored.",
-        facts=[],
-        notices=[],
         sections=sections,
         version=__version__,
         source="report.html",
-        files="",
-        explorer="",
     )
     (folder / "gallery.html").write_text(page, encoding="utf-8")
 
