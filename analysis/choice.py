@@ -143,14 +143,10 @@ def name_difference(one: Way, other: Way) -> str:
 
 def _list_ways(table: pa.Table) -> list[Way]:
     """Every way in which the scores of a metric were made, by its first row."""
-    facts = {"parameters": "min", "trial_ids": "distinct", "count": "count"}
-    groups = table.group_by([*METRIC, *WAY], use_threads=False).aggregate(
-        [
-            ("trial_id" if name != "parameters" else name, function)
-            for name, function in facts.items()
-        ]
-    )
-    return groups.rename_columns([*METRIC, *WAY, *facts]).to_pylist()
+    facts = [("parameters", "min"), ("trial_id", "distinct"), ("trial_id", "count")]
+    groups = table.group_by([*METRIC, *WAY], use_threads=False).aggregate(facts)
+    names = [*METRIC, *WAY, "parameters", "trial_ids", "count"]
+    return groups.rename_columns(names).to_pylist()
 
 
 def _check_wanted(ways: Iterable[Way], parameters: Mapping[str, Any], seed: Seed) -> None:
@@ -227,10 +223,8 @@ def _most_likely(ways: Sequence[Way], study: Mapping[str, Any]) -> Way:
 
 def _is(way: Way, key: RequestKey) -> bool:
     """Whether a way is that of a request."""
-    return (way["parameters_hash"], way["metric_seed"]) == (
-        key.parameters_hash,
-        key.metric_seed,
-    )
+    own = (key.parameters_hash, key.metric_seed)
+    return (way["parameters_hash"], way["metric_seed"]) == own
 
 
 def _rows_of(way: Way) -> pc.Expression:

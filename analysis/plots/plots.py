@@ -7,6 +7,7 @@ paper's.
 import textwrap
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -76,7 +77,7 @@ def plot_matrix(
     axes.set_xticks(np.arange(len(columns)) + 0.5, labels, rotation=35, ha="right")
     axes.set_yticks(np.arange(len(rows)) + 0.5, [_fold(names.label(name)) for name in rows])
     axes.tick_params(length=0)
-    _hide_edges(axes)
+    axes.spines[:].set_visible(False)
     return axes
 
 
@@ -301,20 +302,10 @@ def plot_importance(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_N
         left = np.zeros(len(shares))
         for part, color in PART_COLOURS.items():
             width = 100 * shares[part].fillna(0).to_numpy(float)
-            panel.barh(range(len(shares)), width, left=left, color=color, label=PART_NAMES[part])
-            for place, (start, size) in enumerate(zip(left, width, strict=True)):
-                if size >= 12:
-                    middle = start + size / 2
-                    ink = "white" if part == "method" else INK
-                    panel.text(
-                        middle,
-                        place,
-                        f"{size:.0f}",
-                        ha="center",
-                        va="center",
-                        fontsize=7,
-                        color=ink,
-                    )
+            label, ink = PART_NAMES[part], "white" if part == "method" else INK
+            bars = panel.barh(range(len(shares)), width, left=left, color=color, label=label)
+            sizes = [f"{size:.0f}" if size >= 12 else "" for size in width]
+            panel.bar_label(bars, sizes, label_type="center", fontsize=7, color=ink)
             left += width
         panel.set_yticks(range(len(shares)), [names.label(score) for score in shares.index])
         panel.set_title(names.label(dataset))
@@ -323,7 +314,7 @@ def plot_importance(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_N
         panel.spines["left"].set_visible(False)
         panel.set_xlabel("share of variance, %")
     axes[0].invert_yaxis()
-    axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
+    _add_legend(axes, ncols=3)
     return axes
 
 
@@ -365,9 +356,7 @@ def plot_hyperparameters(
         panel.set_xlabel("share of variance, %")
         panel.tick_params(axis="y", length=0)
         panel.invert_yaxis()
-    axes[0].figure.legend(
-        *axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=4, handlelength=1
-    )
+    _add_legend(axes, ncols=4, handlelength=1)
     return axes
 
 
@@ -413,14 +402,7 @@ def plot_means(summary: DataFrame, axes: np.ndarray, names: Names = PAPER_NAMES)
         if panel in grid[-1]:
             swept = names.label(summary["hyperparameter"].iat[0])
             panel.set_xlabel(swept if len(methods) == 1 else "value, least to largest")
-    handles = {
-        label: handle
-        for panel in grid.ravel()
-        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
-    }
-    grid[0, 0].figure.legend(
-        list(handles.values()), list(handles), loc="outside upper left", ncols=3
-    )
+    _add_legend(grid.ravel(), ncols=3)
     return axes
 
 
@@ -466,12 +448,7 @@ def plot_scatter(
         panel.set_title(names.label(dataset))
         panel.set_xlabel(names.label(across))
     axes[0].set_ylabel(names.label(up))
-    dots = {}
-    for panel in axes:
-        dots |= dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True))
-    axes[0].figure.legend(
-        dots.values(), dots.keys(), loc="outside upper left", ncols=3, markerscale=2
-    )
+    _add_legend(axes, ncols=3, markerscale=2)
     return axes
 
 
@@ -583,7 +560,7 @@ def plot_embedding(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
         panel.set_title(str(factor.name))
         panel.set_xticks([])
         panel.set_yticks([])
-        _hide_edges(panel)
+        panel.spines[:].set_visible(False)
     return axes
 
 
@@ -665,6 +642,11 @@ def _fold(label: str) -> str:
     return "\n".join(lines)
 
 
-def _hide_edges(axes: Axes) -> None:
-    for edge in axes.spines.values():
-        edge.set_visible(False)
+def _add_legend(panels: Iterable[Axes], **layout: Any) -> None:
+    """Explains above a figure what its panels show, each label once."""
+    handles: dict[str, Any] = {}
+    figure: Any = None
+    for panel in panels:
+        figure = panel.figure
+        handles |= dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True))
+    figure.legend(handles.values(), handles.keys(), loc="outside upper left", **layout)

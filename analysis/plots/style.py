@@ -51,8 +51,7 @@ class Drawing(Figure):
 
     def _repr_svg_(self) -> str:
         text = io.StringIO()
-        with mpl.rc_context(STYLE):
-            self.savefig(text, format="svg", metadata={"Date": None}, facecolor="white")
+        save_svg(self, text)
         return text.getvalue()
 
 
@@ -131,8 +130,7 @@ def render_svg(figure: Figure, name: str) -> str:
         name: a unique name on the page, used as the prefix of the element's IDs.
     """
     text = io.StringIO()
-    with mpl.rc_context(STYLE):
-        figure.savefig(text, format="svg", metadata={"Date": None}, transparent=True)
+    save_svg(figure, text, transparent=True)
     element = text.getvalue()[text.getvalue().index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
     element = re.sub(r"<!--.*?-->|(?<=>)\s+(?=<)", "", element, flags=re.DOTALL)
@@ -193,7 +191,8 @@ def save_pdf(figure: Figure, path: Path) -> None:
         figure.savefig(path, format="pdf", metadata={"CreationDate": None})
 
 
-def save_svg(figure: Figure, path: Path) -> None:
+def save_svg(figure: Figure, path: Path | io.StringIO, transparent: bool = False) -> None:
     """Writes the figure as a separate SVG on white, with equal bytes for equal figures."""
+    ground: Any = {"transparent": True} if transparent else {"facecolor": "white"}
     with mpl.rc_context(STYLE):
-        figure.savefig(path, format="svg", metadata={"Date": None}, facecolor="white")
+        figure.savefig(path, format="svg", metadata={"Date": None}, **ground)

@@ -13,10 +13,11 @@ from .elements import Element
 from .parts import (
     NO_SCORES,
     Report,
-    empty_section,
+    Shown,
     keep_above_diagonal,
     plot_correlations,
     plot_every_pair,
+    section,
 )
 
 WORDS = (
@@ -26,17 +27,16 @@ WORDS = (
 )
 
 
-def make_section(report: Report) -> Element:
+@section("agreement", "Do the scores agree?")
+def make_section(report: Report) -> Shown:
     """Figure 2: do the scores agree?"""
-    name, title = "agreement", "Do the scores agree?"
     trained = report.trained
     if not report.scores:
-        return empty_section(name, title, NO_SCORES)
+        return NO_SCORES
     if len(report.scores) < 2:
         only = report.names.label(report.scores[0])
         why = f"{only} is the only score here, so there is nothing to compare it with. A line "
-        why += "such as `metrics: [mig, sap]` in the grid requests two."
-        return empty_section(name, title, why)
+        return why + "such as `metrics: [mig, sap]` in the grid requests two."
     summary = figures.figure_2(trained, report.scores)
     known = published_numbers("figure_2", report.more)
     matrices, comparisons = [], []
@@ -48,16 +48,14 @@ def make_section(report: Report) -> Element:
             report, f"published-{dataset}", known[known["dataset"] == dataset]
         )
         comparisons += tabulate_comparison(report, pairs, "figure_2", table, "correlation", dataset)
-    return elements.section(
-        name,
-        title,
+    return [
         elements.text(WORDS, "reading"),
         *_name_extremes(report),
         elements.pair(*matrices),
         *plot_every_pair(report, "pairs", trained, report.scores, report.scores),
         *comparisons,
         elements.data(figure_2=summary),
-    )
+    ]
 
 
 def _name_extremes(report: Report) -> Iterator[Element | None]:

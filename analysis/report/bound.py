@@ -4,8 +4,7 @@ from ...words import format_count
 from ..summary import score_table
 from ..tables import split_by
 from . import elements
-from .elements import Element
-from .parts import Report, keep_present
+from .parts import Report, Shown, keep_present, section
 
 SCORES = [
     *("importance_bound_bound", "importance_bound_elbo", "elbo_surgery_reconstruction"),
@@ -23,7 +22,8 @@ WORDS = (
 )
 
 
-def make_section(report: Report) -> Element | None:
+@section("bound", "Where the bound comes from")
+def make_section(report: Report) -> Shown:
     """The components of the bound by setting; None if no model has these scores."""
     found = keep_present(report.trained, SCORES)
     if not found:
@@ -36,6 +36,4 @@ def make_section(report: Report) -> Element | None:
             elements.score_table(f"bound-{dataset}", cells, report.names),
             elements.text(caption, "note"),
         ]
-    return elements.section(
-        "bound", "Where the bound comes from", elements.text(WORDS, "reading spread"), *shown
-    )
+    return [elements.text(WORDS, "reading spread"), *shown]

@@ -207,13 +207,7 @@ def score_table(name: str, summary: DataFrame, names: Names, marks_best: bool = 
     titles = [("Data set", False)] if several else []
     titles += [("Method", False), *([("Setting", False)] if settings else []), ("Models", True)]
     titles += [(names.label(score), True) for score in scores]
-    return {
-        "kind": "table",
-        "name": name,
-        "sortable": True,
-        "columns": [{"title": title, "number": number} for title, number in titles],
-        "bodies": bodies,
-    }
+    return plain_table(name, titles, []) | {"sortable": True, "bodies": bodies}
 
 
 def _find_ends(row: Mapping[Any, Any], score: str) -> tuple[float, float]:

@@ -4,7 +4,7 @@ import base64
 import gzip
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -77,11 +77,23 @@ def render_explorer(study: str, beside: str, seconds: float | None = None) -> st
         beside: the folder with the files that the page loads; none for a served page.
         seconds: the time between two readings of the folder, for a served page.
     """
-    loader = jinja2.PackageLoader("teasel.analysis.report", "")
-    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
-    page = environment.get_template("explorer.html")
+    page = find_template("explorer.html")
     facts = {"version": __version__, "script": read_script("explorer.js"), "seconds": seconds}
     return page.render(title=study, files=beside, **facts)
+
+
+def find_template(name: str, **filters: Callable[[str], str]) -> jinja2.Template:
+    """A template of this room with such filters; of a page, what is filled in is escaped."""
+    is_page = name.endswith(".html")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("teasel.analysis.report", ""),
+        autoescape=is_page,
+        trim_blocks=True,
+        lstrip_blocks=not is_page,
+        keep_trailing_newline=not is_page,
+    )
+    environment.filters |= filters
+    return environment.get_template(name)
 
 
 def read_script(name: str) -> str:

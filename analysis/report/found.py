@@ -9,7 +9,7 @@ from ..tables import split_by
 from . import elements
 from .claims import name_best_setting, tell_distance
 from .elements import Element
-from .parts import NO_SCORES, Report
+from .parts import NO_SCORES, Report, Shown, section
 from .pictures import choose_pictures, ranking_score
 
 MOST_ROWS = 8
@@ -22,13 +22,13 @@ MOST_SENTENCES = 3
 """The most data sets whose sentences are not folded away."""
 
 
-def make_section(report: Report) -> Element:
+@section("found", "What the study found")
+def make_section(report: Report) -> Shown:
     """The best settings, the best model's traversals, and sentences about them."""
-    name, title = "found", "What the study found"
     score = ranking_score(report.trained, report.own)
     state = _tell_state(report)
     if score is None:
-        return elements.section(name, title, elements.text(NO_SCORES, "note"), *state)
+        return [elements.text(NO_SCORES, "note"), *state]
     tables = split_by(report.mean.dropna(subset=[score]), "dataset")
     sentences = [
         words
@@ -37,13 +37,8 @@ def make_section(report: Report) -> Element:
     ]
     if len(tables) > MOST_SENTENCES:
         sentences = [elements.details(f"The best settings of {len(tables)} data sets", *sentences)]
-    return elements.section(
-        name,
-        title,
-        *sentences,
-        *state,
-        elements.pair(_tabulate_best(report, score, tables), *_show_best(report)),
-    )
+    best = elements.pair(_tabulate_best(report, score, tables), *_show_best(report))
+    return [*sentences, *state, best]
 
 
 def _tell_state(report: Report) -> list[Element]:

@@ -7,7 +7,7 @@ from ..statistics.effects import hyperparameter_importance, hyperparameter_means
 from ..tables import split_by
 from . import elements
 from .elements import Element
-from .parts import Report, describe_models, panel_grid
+from .parts import Report, Shown, describe_intervals, describe_models, panel_grid, section
 
 WORDS = (
     "How the variance of a score within one method splits into its hyper-parameters, the data "
@@ -18,7 +18,8 @@ WORDS = (
 )
 
 
-def make_section(report: Report) -> Element | None:
+@section("hyperparameters", "What does each hyper-parameter do?")
+def make_section(report: Report) -> Shown:
     """Shares of variance and marginal means; None if no method has two settings."""
     trained = report.trained
     scores = report.scores
@@ -28,9 +29,7 @@ def make_section(report: Report) -> Element | None:
     if means.empty:
         return None
     shares = hyperparameter_importance(trained, scores)
-    return elements.section(
-        "hyperparameters",
-        "What does each hyper-parameter do?",
+    return [
         elements.text(WORDS, "reading"),
         *_plot_shares(report, shares),
         *_plot_means(report, means),
@@ -38,7 +37,7 @@ def make_section(report: Report) -> Element | None:
             hyperparameter_importance=shares,
             hyperparameter_means=means.drop(columns="by_seed"),
         ),
-    )
+    ]
 
 
 def _plot_shares(report: Report, shares: DataFrame) -> list[Element]:
@@ -53,10 +52,8 @@ def _plot_shares(report: Report, shares: DataFrame) -> list[Element]:
     rows, columns = panel_grid(len(parts), most=3)
     size = (1 + 2.9 * columns, 0.9 + (0.6 + 0.24 * parts.max()) * rows)
     drawn = report.plot(plots.plot_hyperparameters, shown, size=size, grid=(rows, columns))
-    half = 50 * (shown["high"] - shown["low"])
-    caption = describe_models(report.trained)
-    caption += f"; 95 % intervals of up to ± {half.max():.0f}." if half.notna().any() else "."
-    return [elements.figure("hyperparameter-importance", drawn, caption), *notes]
+    told = filter(None, [describe_models(report.trained), describe_intervals(shown)])
+    return [elements.figure("hyperparameter-importance", drawn, f"{'; '.join(told)}."), *notes]
 
 
 def _explain(shares: DataFrame) -> dict[str, str]:

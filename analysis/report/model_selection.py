@@ -29,14 +29,15 @@ from .elements import Element
 from .parts import (
     NO_SCORES,
     Report,
+    Shown,
     count_settings,
     describe_models,
-    empty_section,
     keep_above_diagonal,
     keep_present,
     plot_correlations,
     plot_every_pair,
     plot_matrix,
+    section,
 )
 
 WORDS = (
@@ -46,24 +47,21 @@ WORDS = (
 )
 
 
-def make_section(report: Report) -> Element:
+@section("selection", "Can a good model be chosen without labels?")
+def make_section(report: Report) -> Shown:
     """Figure 4 and table 1: can a good model be chosen without labels?"""
-    name, title = "selection", "Can a good model be chosen without labels?"
     trained = report.trained
     if not report.scores:
-        return empty_section(name, title, NO_SCORES)
+        return NO_SCORES
     if count_settings(trained) < 2:
-        why = "All models have one setting, so there is nothing to choose."
-        return empty_section(name, title, why)
+        return "All models have one setting, so there is nothing to choose."
     table = figures.with_unsupervised_of_samples(trained, report.drop_references(report.sampled))
     unsupervised = keep_present(table, [*UNSUPERVISED, *LATER_RULES])
     correlations = figures.figure_4(table, unsupervised, report.scores)
     selection = unsupervised_selection(table, scores=report.scores, names=report.names)
     transfer = table_1(trained, report.scores, report.names)
     rules = rate_rules(table, report.scores, report.names)
-    return elements.section(
-        name,
-        title,
+    return [
         elements.text(WORDS, "reading"),
         elements.pair(
             *(
@@ -89,7 +87,7 @@ def make_section(report: Report) -> Element:
         elements.data(
             figure_4=correlations, selection=selection, recommendations=rules, table_1=transfer
         ),
-    )
+    ]
 
 
 def _tabulate_transfers(report: Report) -> list[Element]:

@@ -17,8 +17,7 @@ from ..names import Names
 from ..paper.published import published_numbers
 from ..paper_grid import LATER_RULES
 from ..plots.style import save_pdf
-from ..summary import sort_as_paper
-from ..tables import ResultsReader, list_other_scores, open_results, scores, trials
+from ..tables import ResultsReader, list_other_scores, open_results, scores
 from . import (
     agreement,
     beside_paper,
@@ -38,8 +37,8 @@ from . import (
 )
 from .absent import find_remaining
 from .elements import Element
-from .explorer import explorer_path, write_explorer
-from .parts import Report, keep_present
+from .explorer import explorer_path, find_template, write_explorer
+from .parts import Report, keep_present, read_both, read_done
 from .pictures import choose_pictures, ranking_score
 
 
@@ -110,15 +109,10 @@ def read_report(
     choice = (parameters, metric_seed)
     both = None if beside is None else scores([folder, beside], "mean", True, *choice)
     names = Names.of_study(folder.study)
-    models = sort_as_paper(trials(folder), names)
-    models = models[models["status"] == "done"]
+    models = read_done(folder, names)
     if models.empty:
         raise ResultsError("no model is done yet, so there is nothing to report")
-    choices: list[tuple[Parameters, Seed]] = [choice, ("paper", None)]
-    shown, papers = (
-        [sort_as_paper(scores(folder, kind, True, *choice), names) for kind in ("mean", "sampled")]
-        for choice in choices
-    )
+    shown, papers = read_both(folder, names, *choice), read_both(folder, names, "paper")
     _ = published_numbers("table_1", more)  # raises if the reader's own file is faulty
     report = Report(folder, names, models, shown[0], shown[1], more, find_remaining(folder))
     own, others = (
@@ -265,10 +259,7 @@ def render(
 
 
 def _template() -> jinja2.Template:
-    loader = jinja2.PackageLoader("teasel.analysis.report", "")
-    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
-    environment.filters["explain"] = glossary.Explainer()
-    return environment.get_template("report.html")
+    return find_template("report.html", explain=glossary.Explainer())
 
 
 def describe_study(report: Report) -> str:
@@ -324,13 +315,9 @@ def _write_gallery(report: Report, folder: Path) -> None:
     page = _template().render(
         title=f"{report.folder.study['study']}: gallery",
         lead=words if pictures else "No pictures are stored.",
-        facts=[],
-        notices=[],
         sections=sections,
         version=__version__,
         source="report.html",
-        files="",
-        explorer="",
     )
     (folder / "gallery.html").write_text(page, encoding="utf-8")
 

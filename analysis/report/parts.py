@@ -1,5 +1,6 @@
 """Parts shared by several sections of the report: the results and matrices."""
 
+import functools
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,13 +11,15 @@ from pandas import DataFrame
 
 from ...sweep.study.remaining import Remaining
 from ...words import format_count
+from ..choice import Parameters, Seed
 from ..names import Names
 from ..paper.published import paper_coverage
 from ..paper_grid import DISENTANGLEMENT
 from ..plots import plots
 from ..plots.style import make_figure
 from ..statistics.resampling import join_notes
-from ..tables import ResultsReader, drop_references
+from ..summary import sort_as_paper
+from ..tables import ResultsReader, drop_references, scores, trials
 from . import elements
 from .elements import Element
 
@@ -105,14 +108,54 @@ def count_settings(table: DataFrame) -> int:
     return len(table[["method", "setting"]].drop_duplicates())
 
 
-def empty_section(name: str, title: str, why: str) -> Element:
-    """A section with nothing to show, which says why."""
-    return elements.section(name, title, elements.text(why, "note"))
+Shown = Sequence[Element | None] | str | None
+"""What a section shows, or why it shows nothing. None leaves out an element or the section."""
+
+
+def section(
+    name: str, title: str
+) -> Callable[[Callable[[Report], Shown]], Callable[[Report], Element | None]]:
+    """Makes a section of the page from a function that returns what it shows."""
+
+    def of_page(find: Callable[[Report], Shown]) -> Callable[[Report], Element | None]:
+        @functools.wraps(find)
+        def make(report: Report) -> Element | None:
+            shown = find(report)
+            shown = [elements.text(shown, "note")] if isinstance(shown, str) else shown
+            return None if shown is None else elements.section(name, title, *shown)
+
+        return make
+
+    return of_page
 
 
 def describe_models(table: DataFrame) -> str:
     """The number of models, in words."""
     return format_count(len(table), "model")
+
+
+def describe_intervals(rows: DataFrame) -> str:
+    """Half the widest interval of some shares, in words; nothing where there is none."""
+    half = 50 * (rows["high"] - rows["low"])
+    return f"95 % intervals of up to ± {half.max():.0f}" if half.notna().any() else ""
+
+
+def read_done(folder: ResultsReader, names: Names) -> DataFrame:
+    """The finished models of a results folder, in the paper's order."""
+    models = sort_as_paper(trials(folder), names)
+    return models[models["status"] == "done"]
+
+
+def read_both(
+    folder: ResultsReader, names: Names, parameters: Parameters = None, metric_seed: Seed = None
+) -> tuple[DataFrame, DataFrame]:
+    """Their wide scores of the mean representation and of the sampled one."""
+
+    def read(representation: str) -> DataFrame:
+        wide = scores(folder, representation, True, parameters, metric_seed)
+        return sort_as_paper(wide, names)
+
+    return read("mean"), read("sampled")
 
 
 def name_missing_references(report: Report) -> list[Element]:
@@ -158,10 +201,7 @@ def plot_correlations(report: Report, name: str, rows: DataFrame) -> Element:
     if dataset == "average" and len(off):
         spread = (off["highest"] - off["lowest"]).max()
         title += f", between which an entry differs by up to {100 * spread:.0f}"
-    notes = [behind, *filter(None, [join_notes(rows["note"])])]
-    half = (off["high"] - off["low"]) / 2
-    if half.notna().any():
-        notes.insert(1, f"95 % intervals of up to ± {100 * half.max():.0f}")
+    notes = filter(None, [behind, describe_intervals(off), join_notes(rows["note"])])
     caption = f"{title}: {'; '.join(notes)}."
     return plot_matrix(report, name, rows, caption, "correlation")
 

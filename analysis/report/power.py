@@ -8,7 +8,7 @@ from ..statistics.power import seeds_needed
 from ..tables import split_by
 from . import elements
 from .elements import Element
-from .parts import Report, describe_models, empty_section
+from .parts import Report, Shown, describe_models, section
 
 WORDS = (
     "Seeds per setting needed to distinguish two settings whose true means differ by this much, "
@@ -17,23 +17,21 @@ WORDS = (
 )
 
 
-def make_section(report: Report) -> Element:
+@section("power", "How many seeds are needed?")
+def make_section(report: Report) -> Shown:
     """How many seeds a comparison of two settings needs."""
-    name, title = "power", "How many seeds are needed?"
     summary = seeds_needed(report.trained, report.scores)
     known = summary[summary["num_seeds"].notna()]
     if known.empty:
         reasons = "; ".join(dict.fromkeys(summary["note"]))
         reasons = reasons or "no model has a disentanglement score yet (`metrics: [mig]`)"
-        return empty_section(name, title, f"This cannot be computed: {reasons}.")
-    return elements.section(
-        name,
-        title,
+        return f"This cannot be computed: {reasons}."
+    return [
         elements.text(WORDS, "reading"),
         _tabulate_seeds(report, known),
         elements.text(f"{describe_models(report.trained)}.", "note"),
         elements.data(power=summary),
-    )
+    ]
 
 
 def _tabulate_seeds(report: Report, known: DataFrame) -> Element:

@@ -23,10 +23,12 @@ from .parts import (
     MOST_ABREAST,
     NO_SCORES,
     Report,
+    Shown,
     describe_models,
-    empty_section,
     keep_present,
     name_missing_references,
+    panel_grid,
+    section,
 )
 from .pictures import KINDS, choose_pictures, ranking_score
 
@@ -34,7 +36,8 @@ MOST_COLUMNS = 8
 """The most scores in a table, as many as fit on a printed page."""
 
 
-def make_progress(report: Report) -> Element:
+@section("progress", "Progress of the study")
+def make_progress(report: Report) -> Shown:
     """How much of the study is done."""
     rows = _count_models(report)
     rows = rows.assign(dataset=rows["dataset"].map(report.names.label))
@@ -45,12 +48,10 @@ def make_progress(report: Report) -> Element:
         "settings": "Settings",
         "seeds": "Seeds",
     }
-    return elements.section(
-        "progress",
-        "Progress of the study",
+    return [
         elements.table("filled", rows, titles, digits=1),
         *name_absent(report.folder, report.left, report.names),
-    )
+    ]
 
 
 def _count_models(report: Report) -> DataFrame:
@@ -75,14 +76,14 @@ def _count_models(report: Report) -> DataFrame:
     return counts.reset_index()
 
 
-def make_scores(report: Report) -> Element:
+@section("scores", "Scores")
+def make_scores(report: Report) -> Shown:
     """Mean scores of every setting, with those of references."""
-    name, title = "scores", "Scores"
     of_paper = keep_present(report.mean, (*DISENTANGLEMENT, *PREDICTION))
     given = ["dci_completeness", *list_other_scores(report.folder)]
     others = keep_present(report.mean, given)
     if not of_paper and not others:
-        return empty_section(name, title, NO_SCORES)
+        return NO_SCORES
     summary = score_table(report.mean, [*of_paper, *others], names=report.names)
     winners = winning_settings(report.trained, report.scores, report.names)
     several = bool(summary.filter(like="_spread").notna().any(axis=None))
@@ -97,16 +98,14 @@ def make_scores(report: Report) -> Element:
         for first in range(0, len(others), MOST_COLUMNS):
             columns = others[first : first + MOST_COLUMNS]
             tables += _tabulate_scores(report, dataset, f"others-{dataset}-{first}", columns)
-    return elements.section(
-        name,
-        title,
+    return [
         *_introduce_scores(several),
         *name_missing_references(report),
         *([_introduce_others(report.names, others)] if others else []),
         *tables,
         *_tabulate_winners(report, winners),
         elements.data(scores=summary, winning_settings=winners),
-    )
+    ]
 
 
 def _tabulate_winners(report: Report, found: DataFrame) -> list[Element]:
@@ -172,19 +171,20 @@ def _name_missing_scores(names: Names, rows: DataFrame, columns: list[str]) -> s
     return f" Not all {len(rows):,} have every score: {', '.join(fewer)}."
 
 
-def make_curves(report: Report) -> Element:
+@section("curves", "Training")
+def make_curves(report: Report) -> Shown:
     """Training curves of every setting."""
     stored = report.folder.table("curves").to_pandas()
     summary = training_curves(report.drop_references(report.trials), stored)
     if summary.empty:
-        return empty_section("curves", "Training", "No training curves are stored.")
+        return "No training curves are stored."
     figures = []
     for dataset, rows in split_by(summary, "dataset").items():
         methods = list(rows["method"].unique())
         for first in range(0, len(methods), MOST_ABREAST):
             some = methods[first : first + MOST_ABREAST]
             figures.append(_plot_curves(report, dataset, rows[rows["method"].isin(some)], first))
-    return elements.section("curves", "Training", *figures)
+    return figures
 
 
 def _plot_curves(report: Report, dataset: str, rows: DataFrame, first: int) -> Element:
@@ -203,12 +203,12 @@ def _plot_curves(report: Report, dataset: str, rows: DataFrame, first: int) -> E
     return elements.figure(f"curves-{dataset}{f'-{first}' if first else ''}", drawn, caption)
 
 
-def make_pictures(report: Report) -> Element:
+@section("pictures", "Images from the models")
+def make_pictures(report: Report) -> Shown:
     """Pictures from the best and the median model of every data set."""
-    name, title = "pictures", "Images from the models"
     pictures = choose_pictures(report, which=("best", "median"))
     if not pictures:
-        return empty_section(name, title, "No pictures of these models are stored.")
+        return "No pictures of these models are stored."
     score = report.names.label(ranking_score(report.trained, report.own))
     words = (
         f"The best and the median trained model by {score}. "
@@ -226,29 +226,27 @@ def make_pictures(report: Report) -> Element:
         addresses = [(elements.encode_png(picture.png), picture.caption) for picture in found]
         label = report.names.label(dataset)
         shown += [elements.heading(label), elements.gallery(addresses, columns=2)]
-    return elements.section(name, title, *shown)
+    return shown
 
 
-def make_codes(report: Report) -> Element:
+@section("codes", "One model's codes")
+def make_codes(report: Report) -> Shown:
     """A map of the best model's codes."""
-    name, title = "codes", "One model's codes"
     score = ranking_score(report.trained, report.own)
     if score is None:
-        return empty_section(name, title, "No model has a score yet, so there is no best model.")
+        return "No model has a score yet, so there is no best model."
     ranked = exemplars(report.trained, score, names=report.names)
     best = ranked[ranked["which"] == "best"].iloc[0]
     try:
         stored = representation(report.folder, best["trial_id"])
     except (ResultsError, StoreError):
-        why = f"The codes of the best model, {best['trial_id']}, are not stored."
-        return empty_section(name, title, why)
+        return f"The codes of the best model, {best['trial_id']}, are not stored."
     if not stored.factors.shape[1]:
-        return empty_section(name, title, f"{best['dataset']} has no factors to colour codes by.")
+        return f"{best['dataset']} has no factors to colour codes by."
     try:
         summary = embedding(stored)
     except ValueError as error:
-        why = f"The codes of the best model, {best['trial_id']}, cannot be mapped: {error}."
-        return empty_section(name, title, why)
+        return f"The codes of the best model, {best['trial_id']}, cannot be mapped: {error}."
     names = factors_of(report.folder.study).get(str(best["dataset"]), [])
     titles = {f"factor {place + 1}": readable(name) for place, name in enumerate(names)}
     summary = summary.rename(columns=titles)
@@ -257,12 +255,12 @@ def make_codes(report: Report) -> Element:
         f"{label(best['dataset'])}, {label(best['method'])} {label_setting(best['setting'])}, seed "
         f"{best['seed']}: t-SNE of {len(summary):,} mean codes, coloured by each factor in turn."
     )
-    return elements.section(name, title, _plot_map(summary, caption))
+    return [_plot_map(summary, caption)]
 
 
 def _plot_map(summary: DataFrame, caption: str) -> Element:
     num_factors = summary.shape[1] - 2
-    rows, columns = -(-num_factors // 5), min(5, num_factors)
+    rows, columns = panel_grid(num_factors, most=5)
     drawn = make_figure(
         plots.plot_embedding,
         summary,

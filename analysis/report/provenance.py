@@ -11,8 +11,7 @@ from pyarrow import csv
 from ...sweep.store.results import Results
 from ..tables import ResultsReader, open_results
 from . import elements
-from .elements import Element
-from .parts import Report
+from .parts import Report, Shown, section
 
 # What identifies a score, then its value.
 HASHED = (
@@ -65,7 +64,8 @@ def fingerprints(results: ResultsReader | str | Path) -> DataFrame:
     )
 
 
-def make_section(report: Report) -> Element:
+@section("provenance", "Provenance")
+def make_section(report: Report) -> Shown:
     """Versions, hardware, hours, hashes."""
     facts = []
     for column, title in TITLES.items():
@@ -89,5 +89,4 @@ def make_section(report: Report) -> Element:
     for row in fingerprints(report.folder).itertuples():
         facts.append((f"SHA-256 of {row.what}", row.sha256))
     rows = DataFrame(facts, columns=["what", "value"])
-    table = elements.table("provenance-table", rows, {"what": "Fact", "value": "Value"})
-    return elements.section("provenance", "Provenance", table)
+    return [elements.table("provenance-table", rows, {"what": "Fact", "value": "Value"})]

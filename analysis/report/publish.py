@@ -4,7 +4,6 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jinja2
 import pyarrow.parquet as pq
 
 from ...errors import UnknownNameError
@@ -19,6 +18,7 @@ from ...sweep.study.remaining import Tally
 from ...version import __version__
 from ...words import format_count
 from .absent import name_absent
+from .explorer import find_template
 from .export import as_text, write_markdown
 from .page import describe_study, list_notices, make_sections, raise_failed, read_report
 from .parts import Report
@@ -121,7 +121,8 @@ def _write_card(report: Report, folder: Path, facts: dict[str, Any]) -> str:
         for name in _MADE_WITH
         if name in report.trials
     }
-    return _template().render(
+    template = find_template("card.md", text=lambda words: as_text(str(words)))
+    return template.render(
         facts,
         study=report.folder.study["study"],
         lead=describe_study(shown),
@@ -137,12 +138,3 @@ def _write_card(report: Report, folder: Path, facts: dict[str, Any]) -> str:
         hyperparameters=[name for name in trials if name not in TRIALS],
         version=__version__,
     )
-
-
-def _template() -> jinja2.Template:
-    loader = jinja2.PackageLoader("teasel.analysis.report", "")
-    environment = jinja2.Environment(
-        loader=loader, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
-    environment.filters["text"] = lambda words: as_text(str(words))
-    return environment.get_template("card.md")

@@ -11,7 +11,7 @@ from . import elements
 from .beside_paper import mark
 from .claims import tell_changes
 from .elements import Element
-from .parts import MOST_ABREAST, Report, describe_models, empty_section, panel_grid
+from .parts import MOST_ABREAST, Report, Shown, describe_models, panel_grid, section
 
 WORDS = (
     "Dependence between the latents with increasing regularisation. The paper claims that sampled "
@@ -22,14 +22,15 @@ TOTAL_CORRELATION = "gaussian_total_correlation"
 NOT_COMPARED = "Figure 1 is compared with no published numbers, neither the paper's nor yours."
 
 
-def make_section(report: Report) -> Element:
+@section("strength", "What does regularisation do?")
+def make_section(report: Report) -> Shown:
     """Figure 1: the effect of stronger regularisation on the dependence between latents."""
-    name, title = "strength", "What does regularisation do?"
     summary = figures.figure_1(report.trained, report.drop_references(report.sampled))
     if summary.empty:
-        why = "No model has scores of its latents' dependence. The line `metrics: "
-        why += "[unsupervised]` in the grid requests them."
-        return empty_section(name, title, why)
+        return (
+            "No model has scores of its latents' dependence. The line `metrics: [unsupervised]` in "
+            "the grid requests them."
+        )
     several = summary.groupby(["dataset", "method"])["setting"].transform("nunique") > 1
     lacking = [
         elements.text(
@@ -43,9 +44,7 @@ def make_section(report: Report) -> Element:
         for dataset, of_dataset in split_by(summary[several], "dataset").items()
         for score, rows in split_by(of_dataset, "score").items()
     ]
-    return elements.section(
-        name,
-        title,
+    return [
         elements.text(WORDS, "reading"),
         tell_changes(
             "Change of total correlation from the weakest to the strongest setting, over pairs of "
@@ -57,7 +56,7 @@ def make_section(report: Report) -> Element:
         *_plot_samples_and_means(report),
         *mark(elements.text(NOT_COMPARED, "note")),
         elements.data(figure_1=summary),
-    )
+    ]
 
 
 def _plot_samples_and_means(report: Report) -> list[Element]:

@@ -9,7 +9,7 @@ from ..statistics.comparison import compare_studies
 from ..tables import split_by
 from . import elements
 from .elements import Element
-from .parts import MOST_ROWS, Report, empty_section, keep_present, tally_verdicts
+from .parts import MOST_ROWS, Report, Shown, keep_present, section, tally_verdicts
 
 LOSSES = ("reconstruction", "kl")
 
@@ -20,33 +20,30 @@ WORDS = (
 )
 
 
-def make_section(report: Report) -> Element | None:
+@section("studies", "Do the two studies agree?")
+def make_section(report: Report) -> Shown:
     """The scores of the study compared with a second one's; None if there is no second study."""
     if report.beside is None:
         return None
-    name, title = "studies", "Do the two studies agree?"
     studies = [
         f"{study} ({format_count(len(rows), 'model')})"
         for study, rows in split_by(report.beside, "study").items()
     ]
     columns = keep_present(report.beside, (*DISENTANGLEMENT, *PREDICTION, *LOSSES))
     if len(studies) < 2:
-        return empty_section(name, title, f"Only {studies[0]} has models.")
+        return f"Only {studies[0]} has models."
     compared = compare_studies(report.beside, columns)
     if compared.empty:
-        words = f"{' and '.join(studies)} have no cell of data set, method and setting in common."
-        return empty_section(name, title, words)
+        return f"{' and '.join(studies)} have no cell of data set, method and setting in common."
     differ = compared[compared["comparison"] == "differs"].sort_values("p_value", kind="stable")
-    return elements.section(
-        name,
-        title,
+    return [
         elements.text(f"The first is {studies[0]}, the second {studies[1]}.", "note"),
         elements.text(WORDS, "reading"),
         *(elements.text(words) for words in _tally(compared)),
         _count_by_score(report, compared),
         *([elements.heading("What differs"), _tabulate(report, differ)] if len(differ) else []),
         elements.data(studies=compared),
-    )
+    ]
 
 
 def _tally(compared: DataFrame) -> list[str]:

@@ -18,11 +18,12 @@ from .elements import Element
 from .parts import (
     NO_SCORES,
     Report,
+    Shown,
     describe_models,
-    empty_section,
     keep_present,
     name_missing_references,
     plot_correlations,
+    section,
 )
 from .pictures import ranking_score
 
@@ -36,17 +37,16 @@ WORDS = (
 )
 
 
-def make_section(report: Report) -> Element:
+@section("usefulness", "Are better scores more useful?")
+def make_section(report: Report) -> Shown:
     """Figures 5 and 6: do the scores tell how useful a representation is?"""
-    name, title = "usefulness", "Are better scores more useful?"
     trained = report.trained
     downstream = keep_present(trained, DOWNSTREAM)
     if not downstream:
-        why = "No model has a score of a downstream task yet. The line `metrics: [downstream_lr, "
-        why += "downstream_gbt]` in the grid requests some."
-        return empty_section(name, title, why)
+        why = "No model has a score of a downstream task yet. The line `metrics: "
+        return why + "[downstream_lr, downstream_gbt]` in the grid requests some."
     if not report.scores:
-        return empty_section(name, title, NO_SCORES)
+        return NO_SCORES
     summary = figures.figure_5(trained, report.scores, downstream)
     points = figures.figure_6(trained)
     known = published_numbers("figure_5", report.more)
@@ -56,9 +56,7 @@ def make_section(report: Report) -> Element:
         published, table = (each[each["dataset"] == dataset] for each in (known, trained))
         comparisons += plot_published(report, f"published-5-{dataset}", published)
         comparisons += tabulate_comparison(report, rows, "figure_5", table, "correlation", dataset)
-    return elements.section(
-        name,
-        title,
+    return [
         elements.text(WORDS, "reading"),
         *_name_most_useful(report, downstream),
         *matrices,
@@ -67,7 +65,7 @@ def make_section(report: Report) -> Element:
         *_tabulate_thirds(report, downstream),
         *_tabulate_accuracies(report, downstream),
         elements.data(figure_5=summary, figure_6=points),
-    )
+    ]
 
 
 def _plot_points(report: Report, points: DataFrame) -> Element:

@@ -27,10 +27,12 @@ from .parts import (
     MOST_ABREAST,
     NO_SCORES,
     Report,
+    Shown,
     count_settings,
-    empty_section,
+    describe_intervals,
     panel_grid,
     plot_matrix,
+    section,
 )
 from .pictures import ranking_score
 
@@ -43,15 +45,14 @@ WORDS = (
 )
 
 
-def make_section(report: Report) -> Element:
+@section("importance", "Method, setting or seed?")
+def make_section(report: Report) -> Shown:
     """Figure 3: does a score depend on the method, its setting or the seed?"""
-    name, title = "importance", "Method, setting or seed?"
     trained, scores = report.trained, report.scores
     if not scores:
-        return empty_section(name, title, NO_SCORES)
+        return NO_SCORES
     if count_settings(trained) < 2:
-        why = "All models have one setting, so there is nothing to compare."
-        return empty_section(name, title, why)
+        return "All models have one setting, so there is nothing to compare."
     summary = importance(trained, scores)
     explained = explain_variance(summary)
     improvement = pd.concat(
@@ -62,9 +63,7 @@ def make_section(report: Report) -> Element:
         ignore_index=True,
     )
     means = {by: figures.figure_3(report.mean, scores, by) for by in ("method", "setting")}
-    return elements.section(
-        name,
-        title,
+    return [
         elements.text(WORDS, "reading"),
         *_plot_shares(report, summary),
         *_tabulate_explained(report, explained),
@@ -86,7 +85,7 @@ def make_section(report: Report) -> Element:
             figure_3_by_method=means["method"],
             figure_3_by_setting=means["setting"],
         ),
-    )
+    ]
 
 
 def _tabulate_explained(report: Report, explained: DataFrame) -> list[Element]:
@@ -142,9 +141,7 @@ def _plot_shares(report: Report, summary: DataFrame) -> list[Element]:
     rows, columns = panel_grid(shown["dataset"].nunique(), most=3)
     size = (1.4 + 2.6 * columns, 0.6 + (0.7 + 0.24 * shown["score"].nunique()) * rows)
     drawn = report.plot(plots.plot_importance, shown, size=size, grid=(rows, columns), sharey=True)
-    half = (shown["high"] - shown["low"]) / 2
-    intervals = f"95 % intervals of up to ± {100 * half.max():.0f}" if half.notna().any() else ""
-    intervals = intervals or join_notes(shown["note"])
+    intervals = describe_intervals(shown) or join_notes(shown["note"])
     caption = f"{_describe_models(report.trained)}; {intervals}."
     return [
         elements.text(describe_seeds_share(shown)),
@@ -243,9 +240,7 @@ def _plot_improvement(report: Report, improvement: DataFrame) -> list[Element]:
     shown = improvement[improvement["score"] == score]
     if shown["row"].nunique() < 2:
         return []
-    half = ((shown["high"] - shown["low"]) / 2).max()
-    notes = join_notes(shown["note"])
-    interval = f"95 % intervals of up to ± {100 * half:.0f}" if half > 0 else notes
+    interval = describe_intervals(shown) or join_notes(shown["note"])
     caption = (
         "Probability of improvement: how often a run of the row's method beats a run of the "
         f"column's in {report.names.label(score)}, in percent, mean over data sets; {interval}. "

@@ -22,8 +22,6 @@ from ...sweep.store.files import read_file
 from ...sweep.store.kept import Kept
 from ...sweep.store.results import Results
 from ..names import Names
-from ..summary import sort_as_paper
-from ..tables import scores, trials
 from .explorer import (
     CURVE_DIGITS,
     MOST_POINTS,
@@ -32,7 +30,7 @@ from .explorer import (
     read_models,
     round_numbers,
 )
-from .parts import Report
+from .parts import Report, read_both, read_done
 
 SHARE_OF_TIME = 0.1
 """The least time between two readings of the models, however many there are."""
@@ -215,15 +213,10 @@ class Watched:
         if not self.results.exists():
             return None
         names = Names.of_study(self.results.study)
-        models = trials(self.results)
-        models = models[models["status"] == "done"]
+        models = read_done(self.results, names)
         if models.empty:
             return None
-        mean, sampled = (
-            sort_as_paper(scores(self.results, kind, wide=True), names)
-            for kind in ("mean", "sampled")
-        )
-        return Report(self.results, names, sort_as_paper(models, names), mean, sampled)
+        return Report(self.results, names, models, *read_both(self.results, names))
 
     def _describe(self, report: Report) -> dict[str, Any]:
         place = {trial_id: number for number, trial_id in enumerate(report.trials["trial_id"])}

@@ -9,7 +9,13 @@ from scipy import stats
 
 from ..paper_grid import DISENTANGLEMENT
 from ..tables import split_by
-from .resampling import EXACT, MIN_SEEDS, explain_no_interval, jackknife_error
+from .resampling import (
+    EXACT,
+    MIN_SEEDS,
+    explain_no_interval,
+    jackknife_error,
+    mean_over_seeds,
+)
 from .score_array import ScoreArray, score_array
 
 
@@ -72,7 +78,7 @@ def compare_studies(table: DataFrame, scores: str | Sequence[str] = DISENTANGLEM
     first, second = (_align(data, cells, seeds) for data in (one, other))
 
     def difference(counts: np.ndarray) -> np.ndarray:
-        return _means(second, counts) - _means(first, counts)
+        return mean_over_seeds(second, counts) - mean_over_seeds(first, counts)
 
     apart, error = difference(np.ones(len(seeds))), jackknife_error(difference, len(seeds))
     sizes = [np.isfinite(values).sum(axis=1) for values in (first, second)]
@@ -118,15 +124,8 @@ def _align(data: ScoreArray, cells: list, seeds: list[int]) -> np.ndarray:
     return values
 
 
-def _means(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """The means (cells, scores), where seed s counts `counts[s]` times."""
-    weights = np.isfinite(values) * counts[:, None]
-    total = weights.sum(axis=1)
-    return (np.nan_to_num(values) * weights).sum(axis=1) / np.where(total, total, np.nan)
-
-
 def _describe(name: str, values: np.ndarray, sizes: np.ndarray) -> dict[str, np.ndarray]:
-    means = _means(values, np.ones(values.shape[1]))
+    means = mean_over_seeds(values, np.ones(values.shape[1]))
     squares = np.nansum((values - means[:, None]) ** 2, axis=1)
     spreads = np.sqrt(squares / np.where(sizes > 1, sizes - 1, np.nan))
     return {

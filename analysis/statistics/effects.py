@@ -9,7 +9,13 @@ from pandas import DataFrame
 
 from ..paper_grid import DISENTANGLEMENT
 from ..summary import read_setting
-from .resampling import explain_no_interval, jackknife_error, mean_of_finite, student_interval
+from .resampling import (
+    explain_no_interval,
+    jackknife_error,
+    mean_of_finite,
+    mean_over_seeds,
+    student_interval,
+)
 from .score_array import ScoreArray, score_array
 
 SEED, REST = "seed", "rest"
@@ -110,12 +116,7 @@ def _average(
 
     def mean(counts: np.ndarray) -> np.ndarray:
         """The mean over seeds, then settings: (data sets, scores)."""
-        weights = there * counts[:, None]
-        size = weights.sum(axis=2)
-        total = np.where(there, values, 0) * weights
-        with np.errstate(invalid="ignore", divide="ignore"):
-            each = total.sum(axis=2) / size
-        return mean_of_finite(np.moveaxis(each, 1, 0))
+        return mean_of_finite(np.moveaxis(mean_over_seeds(values, counts), 1, 0))
 
     estimate = mean(np.ones(len(data.seeds)))
     num_seeds = there.sum(axis=2).min(axis=1)

@@ -54,10 +54,9 @@ def importance(table: DataFrame, scores: str | Sequence[str] = DISENTANGLEMENT) 
         shares = np.stack(
             [_decompose(data.values[:, own], data.methods[own], counts) for own in chosen]
         )
-        average = np.full((len(groups), 1, 1, 3, 2), np.nan)
-        if shares.shape[1] * shares.shape[2] > 1:
-            average = _average(shares)
-        return np.concatenate([shares.reshape(len(groups), -1, 3, 2), average[:, 0, :]], axis=1)
+        shares = shares.reshape(len(groups), -1, 3, 2)
+        average = mean_of_finite(shares.swapaxes(0, 1))
+        return np.concatenate([shares, average[:, None]], axis=1)
 
     estimate = decompose(np.ones(len(data.seeds)))
     error = jackknife_error(lambda counts: decompose(counts)[..., 1], len(data.seeds))
@@ -98,13 +97,6 @@ _COLUMNS = [
     *("dataset", "score", "method", "part", "share", "corrected", "low", "high"),
     *("num_models", "note"),
 ]
-
-
-def _average(shares: np.ndarray) -> np.ndarray:
-    finite = np.isfinite(shares)
-    total = np.where(finite, shares, 0).sum(axis=(1, 2), keepdims=True)
-    with np.errstate(invalid="ignore"):
-        return total / finite.sum(axis=(1, 2), keepdims=True)
 
 
 def _count_models(values: np.ndarray) -> np.ndarray:

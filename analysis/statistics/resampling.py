@@ -75,6 +75,21 @@ def mean_of_finite(values: np.ndarray) -> np.ndarray:
     return np.nansum(values, axis=0) / np.where(there, there, np.nan)
 
 
+def mean_over_seeds(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """The mean (..., scores) of finite values (..., seeds, scores), NaN where there are none.
+
+    Args:
+        values: (..., seeds, scores), NaN where there is no model.
+        counts: (seeds,), how often each seed counts.
+
+    >>> mean_over_seeds(np.array([[1.0, np.nan], [4.0, np.nan]]), np.array([2, 1]))
+    array([ 2., nan])
+    """
+    weights = np.isfinite(values) * counts[:, None]
+    total = weights.sum(axis=-2)
+    return (np.nan_to_num(values) * weights).sum(axis=-2) / np.where(total, total, np.nan)
+
+
 def fewest_seeds(counts: np.ndarray) -> np.ndarray:
     """The smallest nonzero count of seeds (..., settings), or 0 if all are 0.
 

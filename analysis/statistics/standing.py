@@ -8,7 +8,7 @@ from pandas import DataFrame
 from ..names import PAPER_NAMES, Names
 from ..tables import MODEL, check_models, check_scores, drop_references
 from .contest import Contest, hold_contest
-from .resampling import fewest_seeds, jackknife_error, student_interval
+from .resampling import fewest_seeds, jackknife_error, mean_over_seeds, student_interval
 from .score_array import score_array
 
 
@@ -39,16 +39,13 @@ def compare_settings(table: DataFrame, score: str, names: Names = PAPER_NAMES) -
     data = score_array(drop_references(_check_one_dataset(table), names), [score])
     if not data.datasets:
         return hold_contest([], lambda counts: np.empty(0), 0, 0)
-    values = names.sign(score) * data.values[0, :, :, 0]
-    there = np.isfinite(values)
-    values = np.where(there, values, 0.0)
+    values = names.sign(score) * data.values[0]
 
     def average(counts: np.ndarray) -> np.ndarray:
-        size = there @ counts
-        return values @ counts / np.where(size, size, np.nan)
+        return mean_over_seeds(values, counts)[:, 0]
 
     settings = [f"{method}: {setting}" for method, setting in data.settings]
-    fewest = int(fewest_seeds(there.sum(axis=1)))
+    fewest = int(fewest_seeds(data.num_seeds[0, :, 0]))
     return hold_contest(settings, average, len(data.seeds), fewest, limit=np.inf)
 
 
