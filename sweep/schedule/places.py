@@ -62,8 +62,9 @@ class Places:
         self._row[_kind(place)].append(place)
         for suspect, num_failures in self._suspects(place).items():
             why = f"{num_failures} attempts in a row failed there"
+            known = suspect in self.aside
             if num_failures >= self._limits[suspect] and self.set_aside(suspect, task.demand, why):
-                self._suspected.add(suspect)
+                self._suspected |= set() if known else {suspect}
                 return True
         return False
 

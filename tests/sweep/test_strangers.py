@@ -264,6 +264,7 @@ FILES: dict[str, dict[str, Callable[[Path], object]]] = {
     "checkpoints/x-1.json": {"half": contain(b'{"step": 1}')},
     "running/drivers/x.json": {"half": contain(b'{"host": 1}')},
     "running/x.json": {"half": contain(b'{"at": "noon"}')},
+    "running/aside-x": {"escapes": contain(b"\xff\x00\x1b[31m")},
     "codes/x.npy": {},
 }
 for _file, _kinds in FILES.items():

@@ -122,6 +122,8 @@ def test_a_node_that_lacks_something_stays_aside_though_other_attempts_succeed_t
     cluster = Cluster()
     places = places_on(cluster)
     assert places.set_aside(N1, Demand(), "it lacks space, rights or data")
+    for name in "ab":  # of attempts that had begun before
+        places.note_failure(N1, task(name))
     places.note_success(N1)
     assert cluster.avoided == {N1}
 
