@@ -222,5 +222,5 @@ def test_a_secret_in_the_file_is_refused(
     cluster.write_text("address: http://127.0.0.1:1\nenvironment: {RAY_AUTH_TOKEN: abc}\n")
     assert main(["submit", "ray-job", "quickstart", "--cluster", str(cluster)]) == 2
     error = capsys.readouterr().err
-    assert "others could read this secret (RAY_AUTH_TOKEN): give it to the machines" in error
+    assert "others could read this secret (RAY_AUTH_TOKEN): set it in the environment" in error
     assert "abc" not in error
