@@ -145,10 +145,11 @@ def read_done(folder: ResultsReader, names: Names) -> DataFrame:
 
 def read_both(
     folder: ResultsReader, names: Names, parameters: Parameters = None, metric_seed: Seed = None
-) -> list[DataFrame]:
+) -> tuple[DataFrame, DataFrame]:
     """Their wide scores of the mean representation and of the sampled one."""
     wide = (scores(folder, kind, True, parameters, metric_seed) for kind in ("mean", "sampled"))
-    return [sort_as_paper(table, names) for table in wide]
+    mean, sampled = (sort_as_paper(table, names) for table in wide)
+    return mean, sampled
 
 
 def name_missing_references(report: Report) -> list[Element]:
