@@ -237,7 +237,7 @@ class Trainer:
                 ]
                 for state, who in zip(pack.states, map(_inputs, pack.replicas), strict=True)
             ]
-            means = np.array(found).mean(axis=1, dtype=np.float64)
+            means = np.asarray(found).mean(axis=1, dtype=np.float64)
         results = []
         for row in means:
             result: dict[str, Any] = dict(zip(CURVES, map(float, row), strict=False))

@@ -150,12 +150,9 @@ def read_both(
     folder: ResultsReader, names: Names, parameters: Parameters = None, metric_seed: Seed = None
 ) -> tuple[DataFrame, DataFrame]:
     """Their wide scores of the mean representation and of the sampled one."""
-
-    def read(representation: str) -> DataFrame:
-        wide = scores(folder, representation, True, parameters, metric_seed)
-        return sort_as_paper(wide, names)
-
-    return read("mean"), read("sampled")
+    wide = (scores(folder, kind, True, parameters, metric_seed) for kind in ("mean", "sampled"))
+    mean, sampled = (sort_as_paper(table, names) for table in wide)
+    return mean, sampled
 
 
 def name_missing_references(report: Report) -> list[Element]:

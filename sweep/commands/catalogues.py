@@ -44,9 +44,10 @@ def main(arguments: argparse.Namespace) -> int:
         report.add(kinds={name: kind.what for name, kind in KINDS.items()})
     else:
         for group, describe in KINDS[arguments.what].groups.items():
-            for name, entry in (entries := describe()).items():
+            entries = describe()
+            for name, entry in entries.items():
                 _add_entry(report, group, name, entry)
-            report.add(**{group: entries})
+            report.add("", **{group: entries})
     report.end()
     return DONE
 

@@ -57,8 +57,7 @@ def requests_of(grid: Resolved) -> dict[Cell, list[MetricRequest]]:
 
 def meets(trial: Trial, rule: Mapping[str, Any]) -> bool:
     """Whether a trial matches an exclusion: one of the listed values for each of its keys."""
-    facts = {"dataset": trial.dataset, "method": trial.method, "seed": trial.seed}
-    facts |= trial.training._asdict() | trial.hyperparameters
+    facts = trial.facts
     return all(
         name in facts and facts[name] in (wanted if isinstance(wanted, list) else [wanted])
         for name, wanted in rule.items()

@@ -52,10 +52,10 @@ def select(trials: Iterable[Trial], expression: str | None) -> list[Trial]:
                 "joined by commas"
             )
         name, sign, value = match.groups()
-        known = {fact for trial in trials for fact in facts(trial)} | _COMPUTED.keys()
+        known = {fact for trial in trials for fact in trial.facts} | _COMPUTED.keys()
         if name not in known:
             raise SelectionError(f"--select: no trial has {name!r}{hint(name, sorted(known))}")
-        read = _COMPUTED.get(name, lambda trial, name=name: facts(trial).get(name))
+        read = _COMPUTED.get(name, lambda trial, name=name: trial.facts.get(name))
         texts = {fact for trial in trials if isinstance(fact := read(trial), str)}
         if texts and sign == "=" and value not in texts:
             nearest = hint(value, sorted(texts))
@@ -64,12 +64,6 @@ def select(trials: Iterable[Trial], expression: str | None) -> list[Trial]:
     if not chosen:
         raise SelectionError(f"--select: no trial meets {expression!r}")
     return chosen
-
-
-def facts(trial: Trial) -> dict[str, Any]:
-    """The names in conditions that are values of a trial."""
-    names = {"dataset": trial.dataset, "method": trial.method, "seed": trial.seed}
-    return trial.training._asdict() | trial.hyperparameters | names
 
 
 def _meets(fact: Any, sign: str, text: str) -> bool:

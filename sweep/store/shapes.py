@@ -7,18 +7,19 @@ question mark is optional. Other keys are allowed unless the record is `Only`.
 
 from typing import Any
 
+from ...settings import Settings
+
 
 class Only(dict[str, Any]):
     """A record that allows no other keys."""
 
 
+_ALWAYS_SET = ("steps", "batch_size", "learning_rate", "num_latents")
 _SETTINGS = Only(
-    {"steps": int, "batch_size": int, "learning_rate": float, "num_latents": int}
-    | {"evaluation_batches?": int, "precision?": str, "network?": str, "width?": float}
-    | {"activation?": str, "likelihood?": str, "likelihood_scale?": float, "optimizer?": str}
-    | {"schedule?": str, "warmup_steps?": int, "prior?": str, "prior_components?": int}
-    | {"posterior?": str, "flow_layers?": int, "kl_estimate?": str, "kl_annealing_steps?": int}
-    | {"free_bits?": float, "importance_samples?": int, "code_categories?": int}
+    {
+        name if name in _ALWAYS_SET else f"{name}?": type(default)
+        for name, default in Settings._field_defaults.items()
+    }
 )
 _REQUEST = Only(
     {"representation": str, "metric": str, "parameters": {str: object}}

@@ -114,6 +114,12 @@ class Trial:
         return self.dataset, self.file, self.variant
 
     @property
+    def facts(self) -> dict[str, Any]:
+        """What a selection or an exclusion may name, and stands in the trial."""
+        names = {"dataset": self.dataset, "method": self.method, "seed": self.seed}
+        return self.training._asdict() | self.hyperparameters | names
+
+    @property
     def setting(self) -> tuple[Any, ...]:
         """A key shared by trials that differ only in their seed."""
         return (*self.program, self.training, *sorted(self.hyperparameters.items()))
