@@ -70,8 +70,8 @@ def main() -> None:
         text = (
             f"`.venv-accelerators/bin/python benchmarks/accelerator_memory.py`, jax "
             f"{jax.__version__}, compiled for {given.device} on a machine without one: "
-            f"{len(rows)} of {len(cases)} cases. XLA's peak is the data set, the states and what a "
-            "step needs besides.\n\n"
+            f"{len(rows)} of {len(cases)} cases. XLA's peak has the data set, the states and the "
+            "temporary memory of a step.\n\n"
         )
         write_section(f"Memory of a pack on {given.device}", text + table(COLUMNS, rows))
 

@@ -162,10 +162,10 @@ def cpu_tables(rounds: int) -> str:
         for c in contestants
     ]
     heading = (
-        f"One core, float32, batch {SETTINGS.batch_size}, beta-VAE on 64 x 64 x 1 unless it says "
-        f"otherwise; medians of {rounds} rounds in turns. A step is "
-        f"{flops_per_step(1, SETTINGS.batch_size) / 1e9:.2f} GFLOP; the matrix product reaches "
-        f"{np.median(limits) / 1e9:.0f} GFLOP per CPU-second, {limit:.1f} steps.\n\n"
+        f"One core, float32, batch {SETTINGS.batch_size}, beta-VAE on 64 x 64 x 1 unless the row "
+        f"says otherwise; medians of {rounds} rounds in turns. A step takes "
+        f"{flops_per_step(1, SETTINGS.batch_size) / 1e9:.2f} GFLOP. A matrix product reaches "
+        f"{np.median(limits) / 1e9:.0f} GFLOP per CPU-second, or {limit:.1f} steps.\n\n"
     )
     columns = ("form", "model-steps / CPU-s", "to PyTorch", "of the limit", "first 2 steps, CPU-s")
     return heading + table(columns, rows)

@@ -317,11 +317,11 @@ def report(every: Sequence[Case], rows: Sequence[Row]) -> str:
     reached = ", ".join(f"{limits[name] / 1e12:.0f} in {name}" for name in PRECISIONS)
     heading = (
         f"{len(shown)} of {len(every)} cases, {CHUNK} steps a call, as a worker takes them. "
-        "One alone is one model by `lax`. Copying a gigabyte reaches "
-        f"{limits['copy'] / 1e12:.2f} TB/s; the product of two 8192 x 8192 matrices, in TFLOP/s, "
-        f"{reached}. The share of the bandwidth is the rate times the bytes that the kernels of "
-        "the compiled program read and write, to that of copying. The start is until the first "
-        f"call is done, {AT_ONCE} programs at once.\n\n"
+        '"To one alone" compares with one model with `lax`. Copying a gigabyte reaches '
+        f"{limits['copy'] / 1e12:.2f} TB/s. The product of two 8192 x 8192 matrices reaches, in "
+        f'TFLOP/s, {reached}. "Of the bandwidth" is the rate times the bytes that the kernels of '
+        'the compiled program read and write, divided by the rate of copying. "S to start" is '
+        f"the time until the first call is done, with {AT_ONCE} programs at once.\n\n"
     )
     lines = [(*map(str, case), *_cells(by_case[case], alone, limits["copy"])) for case in shown]
     return heading + table(columns, lines)

@@ -48,7 +48,7 @@ def main() -> None:
     for title, scores in found.items():
         for name, (before, *after) in scores.items():
             print(f"| {title} | {name} | {before:.3f} | {np.mean(after):.3f} | {max(after):.3f} |")
-    print("\n| nats | before | after | most that an image's differs |\n| --- | --- | --- | --- |")
+    print("\n| nats | before | after | largest difference of an image |\n| --- | --- | --- | --- |")
     for name, (before, after) in terms(model, data.images(indices[:256]), rng).items():
         apart = abs(before - after).max()
         print(f"| {name} | {before.mean():.3f} | {after.mean():.3f} | {apart:.1g} |")
