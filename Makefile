@@ -27,7 +27,7 @@ check: $(INSTALLED_DEV)  ## Formatting, lint and types.
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 
-format: $(INSTALLED_DEV)  ## Mend what can be mended.
+format: $(INSTALLED_DEV)  ## Fixes formatting and lint where it can.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -64,6 +64,9 @@ $(BIN)/python:
 	version=$$($(BIN)/python -c "import jax; print(jax.__version__)") && \
 		.venv-accelerators/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
 		jax-cuda12-plugin==$$version jax-cuda12-pjrt==$$version
+	# Without libtpu, which not every platform has, the programs for TPUs are left out.
+	-libtpu=$$($(BIN)/python -c "from importlib.metadata import requires; print(next(line.partition(';')[0] for line in requires('jax') if line.startswith('libtpu')))") && \
+		.venv-accelerators/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "$$libtpu"
 	touch $@
 
 clean:
