@@ -17,7 +17,7 @@ from teasel.models import (
     pack_size,
 )
 from teasel.models.memory import step_bytes
-from teasel.models.training import _floats
+from teasel.models.training import _inputs
 
 SETTINGS = Settings(batch_size=16)
 GIGABYTE = 2**30
@@ -85,7 +85,7 @@ def test_activations_are_within_a_quarter_of_what_a_cpu_s_compiled_program_takes
 
     trainer = Trainer(METHODS[name], settings, shape, draw, (), form="direct")
     pack = trainer.start([Replica(dict.fromkeys(METHODS[name].parameters, 1.0), 0)])
-    who = (jnp.uint32(0), _floats(pack.replicas[0]), 0)
+    who = (*_inputs(pack.replicas[0]), 0)
     lowered = trainer._advance.lower(pack.states[0], jnp.zeros(4), (), *who)
     measured = lowered.compile().memory_analysis().temp_size_in_bytes
     memory = pack_memory(METHODS[name], settings, shape, 0, 1, platform="cpu")
