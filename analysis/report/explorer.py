@@ -126,7 +126,8 @@ def read_models(report: Report) -> dict[str, Any]:
             columns.append(_name_column(name, "Training", names) | {"values": values})
     tables = {"mean": report.mean, "sampled": report.sampled}
     scored = {kind: _read_scores(table, rows) for kind, table in tables.items()}
-    for name in dict.fromkeys(str(name) for found in scored.values() for name in found):
+    scores = dict.fromkeys(str(name) for found in scored.values() for name in found)
+    for name in sorted(scores, key=lambda name: name not in names.labels):  # the first are the axes
         values = {
             kind: round_numbers(found[name]) for kind, found in scored.items() if name in found
         }

@@ -32,7 +32,7 @@ function drawCells({ cells, labels }) {
   const { make } = explorerTools, name = one => labels[one] ?? one;
   const datasets = [...new Set(cells.map(cell => cell.dataset))], methods = [...new Set(cells.map(cell => cell.method))];
   const told = new Map(cells.map(cell => [JSON.stringify([cell.dataset, cell.method]), cell]));
-  const head = make("tr", {}, make("th", {}, ""), ...datasets.map(one => make("th", {}, name(one))));
+  const head = make("tr", {}, make("th", {}, "Method"), ...datasets.map(one => make("th", {}, name(one))));
   const rows = methods.map(method => make("tr", {}, make("th", {}, name(method)), ...datasets.map(dataset => {
     const cell = told.get(JSON.stringify([dataset, method]));
     return make("td", {}, cell ? `${cell.num_done} of ${cell.num_trials}${cell.num_failed ? `, ${cell.num_failed} failed` : ""}` : "");
