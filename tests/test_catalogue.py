@@ -69,7 +69,7 @@ def test_an_installed_entry_joins_the_catalogue(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_taken_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     offer(monkeypatch, ("e", "math:e"))
-    with pytest.raises(TeaselError, match="the name 'e' is taken"):
+    with pytest.raises(TeaselError, match="the name 'e' is already taken"):
         list(numbers(e=2.7))
 
 

@@ -143,8 +143,8 @@ def _introduce_others(names: Names, others: list[str]) -> Element:
     lower = [names.label(name) for name in others if names.sign(name) < 0]
     words = (
         "Scores besides the paper's six are in separate tables; * marks those that other sections "
+        "also show."
     )
-    words += "also show."
     words += f" Less is better for {', '.join(lower)}." if lower else ""
     return elements.text(words, "reading")
 

@@ -114,7 +114,7 @@ def test_whole_numbers_are_classes_whatever_their_type() -> None:
 
 
 def test_what_takes_values_for_classes_refuses_continuous_factors() -> None:
-    message = "integers, got 0.*: this score takes each value for a class; those of METRICS whose"
+    message = "integers, got 0.*: this score treats each value as a class; those of METRICS whose"
     for score in (irs, infomec):
         with pytest.raises(ValueError, match=message):
             score(CODES, FACTORS)

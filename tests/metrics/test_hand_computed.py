@@ -225,7 +225,7 @@ def test_a_table_of_other_shape_is_refused() -> None:
         (
             np.zeros((3, 2)),
             np.full((3, 1), 0.5),
-            "integers, got 0.5: this score takes each value f",
+            "integers, got 0.5: this score treats each value as",
         ),
         (np.zeros((3, 2)), np.full((3, 1), np.nan), "factors must be finite, got nan"),
         (np.zeros((3, 2)), np.full((3, 1), "red"), "factors must be numbers, got <U3"),

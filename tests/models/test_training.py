@@ -230,7 +230,7 @@ def test_a_checkpoint_says_which_trials_it_lacks_and_of_what_it_is(trainer) -> N
     with pytest.raises(ValueError, match="the checkpoint lacks trials x, y"):
         trainer.restore(saved, ["x", "a", "y"])
     wider = Trainer(METHODS["beta_vae"], SETTINGS._replace(num_latents=4), SHAPE, _draw, DATA)
-    with pytest.raises(ValueError, match=r"another training: num_latents is 3, expected 4"):
+    with pytest.raises(ValueError, match=r"a different training: num_latents is 3, expected 4"):
         wider.restore(saved)
     other = Trainer(METHODS["beta_tc_vae"], SETTINGS, SHAPE, _draw, DATA)
     with pytest.raises(ValueError, match=r"method is 'beta_vae', expected 'beta_tc_vae'"):
@@ -262,7 +262,7 @@ def test_a_checkpoint_of_other_settings_is_refused_both_ways(change) -> None:
     for one, other in (trainers, trainers[::-1]):
         saved = to_bytes(one._training, [], 0, [])
         assert one.restore(saved).step == 0
-        with pytest.raises(ValueError, match=f"of another training: {name} is") as raised:
+        with pytest.raises(ValueError, match=f"of a different training: {name} is") as raised:
             other.restore(saved)
         assert repr(value) in str(raised.value)
 
@@ -277,7 +277,7 @@ def test_how_long_a_checkpoint_trains_may_change_unless_the_learning_rate_depend
     older = to_bytes(trainer()._training | {"learning_rate": 1e-3}, [], 0, [])
     assert trainer().restore(older).replicas == ()
     saved = to_bytes(trainer(schedule="cosine")._training, [], 0, [])
-    with pytest.raises(ValueError, match="another training: steps is 10, expected 20"):
+    with pytest.raises(ValueError, match="a different training: steps is 10, expected 20"):
         trainer(schedule="cosine", steps=20).restore(saved)
 
 

@@ -133,7 +133,7 @@ def test_later_models_train_and_go_on_like_the_six(
     if "infogan" in method:
         assert "infogan with likelihood bernoulli has no bound" in errors["elbo_surgery"]
     elif "posterior" in training:
-        assert errors == {"elbo_surgery": "the posterior is autoregressive, no diagonal normal"}
+        assert errors == {"elbo_surgery": "the posterior is autoregressive, not a diagonal normal"}
     else:
         assert not errors
         found = {row["score"]: row["value"] for row in rows if row["metric"] == "elbo_surgery"}

@@ -52,7 +52,7 @@ def test_no_name_leads_out_of_a_folder(uri: str, name: str, tmp_path: Path) -> N
         lambda name: store.move("x", name),
         lambda name: store.parquet(name, str),
     ):
-        with pytest.raises(StoreError, match="is no name of a file in it"):
+        with pytest.raises(StoreError, match="is not a valid file name in it"):
             use(name)
 
 
@@ -112,7 +112,7 @@ def test_attempts_and_data_sets_of_stored_rows_name_no_file_outside(
     for file in Path(results_copy.uri, "tables", "trials").iterdir():
         rewrite(file, attempt_id="../../secret", dataset="../../x")
     (trial_id, *_) = results_copy.statuses()
-    with pytest.raises(StoreError, match="is no name of a file in it"):
+    with pytest.raises(StoreError, match="is not a valid file name in it"):
         Results(results_copy.uri).representation(trial_id)
     assert say(capsys, "verify", results_copy.uri)[0] == 1
     say(capsys, "verify", results_copy.uri, "--quarantine")
