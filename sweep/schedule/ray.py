@@ -384,7 +384,7 @@ def _watch(address: str, left: threading.Event) -> None:
         with contextlib.suppress(OSError):
             _knock(address)
             answered = time.monotonic()
-    _LOG.error("Ray has lost its control store (GCS); the same command goes on from here")
+    _LOG.error("Ray has lost its control store (GCS); the same command resumes from here")
     os._exit(3)
 
 

@@ -262,7 +262,10 @@ def test_the_untrained_networks_stand_apart_from_the_scores(write_folder: WriteF
     page = render_page(write_folder(made, trials=models, curves=[], pictures=[]))
     body = page[page.index('<tbody class="references">') :]
     assert body.index("Untrained networks") < body.index("</tbody>")
-    assert "Untrained networks" in section(page, "usefulness").split("Accuracies of the classifiers", 1)[1]
+    assert (
+        "Untrained networks"
+        in section(page, "usefulness").split("Accuracies of the classifiers", 1)[1]
+    )
     assert "compare methods with: Random codes" in section(page, "scores")
     assert "35 trained models" in page
 

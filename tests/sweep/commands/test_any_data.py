@@ -104,7 +104,8 @@ def test_a_study_without_any_factors_is_reported(folder: Path) -> None:
         (
             "datasets: {name: bare, file: bare.npz, resize: 64}\nmetrics: all\n"
             "methods: {ground_truth: {}}\n",
-            "6:11: ground_truth needs factors, and bare has no factors: exclude it for this data set",
+            "6:11: ground_truth needs factors, and bare has no factors: exclude it for this data "
+            "set",
         ),
         (
             "datasets: [{name: bare, file: bare.npz}]\nmethods: {beta_vae: {beta: 1}}\n",
@@ -112,7 +113,8 @@ def test_a_study_without_any_factors_is_reported(folder: Path) -> None:
         ),
         (
             "datasets: [{name: bare, file: bare.npz, npz: a.npz}]\nmethods: {pca: {}}\n",
-            "4:12: datasets: expected file or npz, which mean the same, got both: bare.npz and a.npz",
+            "4:12: datasets: expected file or npz, which mean the same, got both: bare.npz and "
+            "a.npz",
         ),
         (
             "datasets: [{name: dsprites, resize: 64}]\nmethods: {pca: {}}\n",

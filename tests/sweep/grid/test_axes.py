@@ -156,7 +156,10 @@ def test_a_setting_that_no_model_reads_is_told(methods: str, training: str, said
 @pytest.mark.parametrize(
     ("methods", "said"),
     [
-        ("beta_tc_vae: {beta: 2, posterior: autoregressive}", "posterior: autoregressive; expected"),
+        (
+            "beta_tc_vae: {beta: 2, posterior: autoregressive}",
+            "posterior: autoregressive; expected",
+        ),
         ("iwae: {free_bits: 0.1}", "iwae cannot have free_bits: 0.1; expected 0.0"),
         ("infogan: {prior: vamp}", "infogan cannot have prior: vamp; expected standard"),
         ("infogan: {code_categories: 12}", "code_categories is 12; expected 0, or from 2 to num_l"),

@@ -268,7 +268,7 @@ def test_a_dead_gcs_is_one_sentence_and_exit_code_3_within_a_minute(
     os.kill(descendant(driver.pid, "/gcs_server"), signal.SIGKILL)
     said = driver.communicate(timeout=120)[0]
     assert (driver.returncode, time.monotonic() - began < 60) == (3, True)
-    sentence = "error: Ray has lost its control store (GCS); the same command goes on from here"
+    sentence = "error: Ray has lost its control store (GCS); the same command resumes from here"
     assert said.splitlines()[-1] == sentence
 
 
