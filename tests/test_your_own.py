@@ -98,7 +98,7 @@ def output(folder: Path, code: str, *arguments: str) -> str:
 def test_its_entries_are_in_the_catalogues_and_do_what_they_say(folder: Path) -> None:
     printed = output(folder, LOOK)
     assert "info_vae: The method with a weight on MMD(q(z), p(z))" in printed
-    assert "  alpha: a finite number of at least 0 and of at most 1; by default 1" in printed
+    assert "  alpha: a finite number of at least 0 and of at most 1; default 1" in printed
     assert re.search(
         r"active_units \(version 1\): .*\n  num_train=10000, threshold=0.01\n", printed
     )
