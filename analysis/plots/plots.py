@@ -29,7 +29,7 @@ from .style import FAINT, INK, SOFT
 FEWEST_IN_VIOLIN, MOST_MARKS = 6, 20
 """The fewest models for a violin, and the most that are drawn one by one."""
 
-SHADES = 20
+SHADES = 16
 """Of counts of models, along either axis."""
 
 MOST_DOTS = 2000
@@ -431,6 +431,7 @@ def plot_scatter(
     """
     groups = split_by(summary, "dataset")
     colours = _colour_methods(summary["method"].unique(), names)
+    many = len(summary) > MOST_DOTS
     axes = _panels(axes, len(groups))
     for panel, (dataset, rows) in zip(axes, groups.items(), strict=True):
         for method, points in split_by(rows, "method").items():
@@ -438,11 +439,12 @@ def plot_scatter(
                 points[across],
                 points[up],
                 ".",
-                ms=3,
-                alpha=0.6,
+                ms=2 if many else 3,
+                alpha=1.0 if many else 0.6,  # pixels of few colours are fewer bytes
+                antialiased=not many,
                 color=colours[method],
                 label=_fold(names.label(method)),
-                rasterized=len(summary) > MOST_DOTS,
+                rasterized=many,
             )
         panel.set(xscale=scale, yscale=scale)
         panel.set_title(names.label(dataset))
@@ -556,7 +558,7 @@ def plot_embedding(summary: DataFrame, axes: np.ndarray) -> np.ndarray:
     across, up, *factors = (values for _, values in summary.items())  # a factor may be called "x"
     axes = _panels(axes, len(factors))
     for panel, factor in zip(axes, factors, strict=True):
-        panel.scatter(across, up, c=factor, s=3, cmap="viridis", lw=0, rasterized=True)
+        panel.scatter(across, up, c=factor, s=3, lw=0, antialiased=False, rasterized=True)
         panel.set_title(str(factor.name))
         panel.set_xticks([])
         panel.set_yticks([])

@@ -26,7 +26,7 @@ from .elements import Element
 MOST_ROWS = 20
 """The most rows of a comparison that is not folded away."""
 
-MOST_PAIRED = 10
+MOST_PAIRED = 6
 """Scores in a figure of each two; the explorer shows any two."""
 
 NO_SCORES = (
