@@ -50,6 +50,10 @@ PEAKS = [  # MB, of programs that were compiled with dSprites or Cars3D on the d
     ("gpu", "dip_vae_i", 1, "float32", 8, 728),
     ("gpu", "factor_vae", 1, "float32", 64, 8367),
     ("gpu", "factor_vae", 1, "bfloat16", 64, 7321),
+    ("tpu", "beta_vae", 1, "float32", 64, 4477),
+    ("tpu", "beta_vae", 1, "bfloat16", 64, 2845),
+    ("tpu", "factor_vae", 1, "float32", 64, 9509),
+    ("tpu", "factor_vae", 1, "bfloat16", 64, 7945),
 ]
 
 
