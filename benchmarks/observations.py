@@ -46,6 +46,7 @@ from teasel.models import (
     parameters_from_bytes,
     parameters_to_bytes,
 )
+from teasel.sweep.store.tables import score_column
 
 SETS = ("color_dsprites_mini", "noisy_dsprites_mini", "scream_dsprites_mini")
 SCORES = (
@@ -55,15 +56,6 @@ SCORES = (
     *(("unsupervised", "gaussian_total_correlation"), ("unsupervised", "mutual_info_score")),
     *(("downstream_lr", "1000"), ("downstream_gbt", "1000")),
 )
-COLUMNS = {
-    "dci: disentanglement": "dci_disentanglement",
-    "dci: completeness": "dci_completeness",
-    "explicitness: test": "explicitness_test",
-    "downstream_lr: 1000": "downstream_lr_1000",
-    "downstream_gbt: 1000": "downstream_gbt_1000",
-}
-"""What a report's table of scores calls those that it does not name by their last word."""
-
 NUM_OTHERS = 2
 
 Table = tuple[np.ndarray, np.ndarray]
@@ -181,7 +173,7 @@ def measured(
 def spread_of_seeds(study: pd.DataFrame, kind: str, score: str) -> float:
     """Returns the root of the mean variance within the settings of a study."""
     rows = study[study["representation"] == kind]
-    column = COLUMNS.get(score, score.split(": ")[1])
+    column = score_column(*score.split(": "))
     return float(rows.groupby(["dataset", "method", "setting"])[column].var().mean() ** 0.5)
 
 
@@ -209,7 +201,7 @@ def main() -> None:
         }
     print(
         "| data set | codes | score | table | fresh | difference | spread | ratio | two tables "
-        "| to the study's |"
+        "| to a study's seeds |"
     )
     print("|" + " --- |" * 10)
     for name, by_kind in by_set.items():

@@ -30,7 +30,7 @@ FEWEST_IN_VIOLIN, MOST_MARKS = 6, 20
 """The fewest models for a violin, and the most that are drawn one by one."""
 
 SHADES = 16
-"""Of counts of models, along either axis."""
+"""The cells of a histogram of models, along each axis."""
 
 MOST_DOTS = 2000
 """The most dots in a figure. Beyond it, models are drawn as pixels and seeds only as intervals."""
@@ -461,7 +461,7 @@ def plot_pairs(
     columns: Sequence[str],
     names: Names = PAPER_NAMES,
 ) -> np.ndarray:
-    """Every model of one data set by each two scores; many models are shades of counts.
+    """The models of one data set in every pair of scores: dots, or a histogram if there are many.
 
     Args:
         table: the wide scores of one data set.

@@ -27,7 +27,7 @@ MOST_ROWS = 20
 """The most rows of a comparison that is not folded away."""
 
 MOST_PAIRED = 6
-"""Scores in a figure of each two; the explorer shows any two."""
+"""The most scores on either side of a figure of all pairs; the explorer shows any two."""
 
 NO_SCORES = (
     "No trained model has a disentanglement score yet. A line such as `metrics: [mig, dci]` in the "
@@ -206,7 +206,7 @@ def plot_correlations(report: Report, name: str, rows: DataFrame) -> Element:
 def plot_every_pair(
     report: Report, name: str, table: DataFrame, rows: Sequence[str], columns: Sequence[str]
 ) -> list[Element]:
-    """Behind a line to click: the models by their ranks in each two of these scores."""
+    """The models' ranks in every pair of these scores, folded away."""
     rows, columns = rows[:MOST_PAIRED], columns[:MOST_PAIRED]
     if rows == columns:
         rows, columns = rows[1:], columns[:-1]
@@ -220,8 +220,8 @@ def plot_every_pair(
         size=(0.6 + 1.05 * len(columns), 0.4 + 0.85 * len(rows)),
         grid=(len(rows), len(columns)),
     )
-    caption = f"{describe_models(table)} by the share of their data set's models that score less."
-    words = "The models by their ranks in each two scores"
+    caption = f"Ranks within the data set, from 0 to 1; {describe_models(table)}."
+    words = "The models' ranks in every pair of scores"
     return [elements.details(words, elements.figure(name, drawn, caption))]
 
 
