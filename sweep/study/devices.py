@@ -29,7 +29,9 @@ class Device(NamedTuple):
 
 
 DEVICES = {
-    "h100": Device("gpu", 80 * 2**30, 3.35e12, {}),
+    "h100": Device(
+        "gpu", 80 * 2**30, 3.35e12, {"bfloat16": 0.57, "tensorfloat32": 0.44, "float32": 0.24}
+    ),
     "h200": Device(
         "gpu", 141 * 10**9, 4.8e12, {"bfloat16": 0.44, "tensorfloat32": 0.32, "float32": 0.18}
     ),
