@@ -48,7 +48,7 @@ class Window(NamedTuple):
 
     Attributes:
         indices: (M,) image indices, ascending.
-        rows: (M, ...) their stored images.
+        rows: (M, bytes) their stored images.
     """
 
     indices: Any
@@ -180,13 +180,16 @@ class Dataset:
         return self._show(self.store[indices], words)
 
     def device_data(self) -> np.ndarray:
-        """The compact array on a device in which `observe` and `sample_batch` look up images."""
-        return self.store
+        """The compact array (N, bytes) on a device in which `observe` looks up images.
+
+        Rows are flat because a TPU pads small axes.
+        """
+        return self.store.reshape(len(self), -1)
 
     def window(self, indices: np.ndarray) -> Window:
         """A replacement for `device_data()` in `observe`, for these images only."""
         indices = np.sort(self._check_indices(np.ravel(indices))).astype(np.int32)
-        return Window(indices, self.store[indices])
+        return Window(indices, self.device_data()[indices])
 
     def observe(self, data: Any, indices: jax.Array, key: jax.Array | None = None) -> jax.Array:
         """Observations (B, H, W, C), float32 in [0, 1], of images (B,); pure, for a jitted step.
@@ -340,10 +343,11 @@ class Dataset:
         return tuple(factor.size for factor in self.grid)
 
     def _show(self, rows: Any, words: Any) -> Any:
-        """Stored rows as observations, for NumPy and JAX arrays."""
+        """Stored images (B, ...) as observations, for NumPy and JAX arrays."""
         xp = rows.__array_namespace__()
         height, width, _ = self.image_shape
-        if rows.ndim == 2:
+        rows = rows.reshape(len(rows), -1)
+        if 8 * rows.shape[1] == height * width:
             images = xp.unpackbits(rows, axis=-1).astype(np.float32)
         else:
             images = _unit_interval(rows.astype(np.float32))

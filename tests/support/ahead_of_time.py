@@ -7,7 +7,7 @@ a TPU with libtpu alone. `make test-accelerators` makes the environment that has
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -21,7 +21,7 @@ from ...models import METHODS, Memory, Settings, pack_memory
 from ...models.convolution import form_for
 from ...models.program import RATE, Program
 
-STORES = {1: (737_280, 512), 3: (17_568, 64, 64, 3)}
+STORES = {1: (737_280, 512), 3: (17_568, 64 * 64 * 3)}
 """Shapes of the stored images by channels: dSprites and Cars3D."""
 
 # Multiprocessors, GHz, bytes/s, bytes of memory and of L2, from NVIDIA's data sheets.
@@ -160,7 +160,11 @@ def _description(name: str) -> str:
 _INSTRUCTION = re.compile(
     r"^\s+(?:ROOT )?%?(?P<name>[\w.-]+) = (?P<type>\(.*?\)|\S+) (?P<code>[\w-]+)\((?P<rest>.*)$"
 )
-_ARRAY = re.compile(r"\b(pred|[a-z]+\d+(?:e\d\w+)?)\[([\d,]*)\]")
+# An array's element type, sizes, order of axes, tile and memory; a GPU's arrays have no tiles.
+_ARRAY = re.compile(
+    r"\b(pred|[a-z]+\d+(?:e\d\w+)?)\[([\d,]*)\](?:\{([\d,]*)(?::T\(([\d,]+)\))?([^}]*)\})?"
+)
+_ON_CHIP = re.compile(r"S\([1-9]\d*\)")
 _WITHOUT_WORK = ("parameter", "get-tuple-element", "tuple", "bitcast", "constant", "after-all")
 _PARTIAL = ("slice", "dynamic-slice", "gather")
 
@@ -177,7 +181,8 @@ def kernels(text: str) -> list[Kernel]:
     """What one round of the program's largest loop runs.
 
     A kernel reads its operands and writes its results once, and of an operand that it only slices
-    or gathers, what it takes. Caches are not seen.
+    or gathers, what it takes. Arrays count as they lie in the device's memory: a TPU fills up
+    their tiles. Caches are not seen, and what a TPU holds on its chip does not count.
     """
     computations = dict(_computations(text))
     bodies = re.findall(r" while\(.*body=%?([\w.-]+)", text)
@@ -185,7 +190,11 @@ def kernels(text: str) -> list[Kernel]:
     types = {found["name"]: found["type"] for found in body}
     result = []
     for found in body:
-        if found["code"] in _WITHOUT_WORK:
+        if found["code"] in _WITHOUT_WORK or found["code"].endswith("-done"):
+            continue
+        if found["code"] in ("copy-start", "slice-start"):
+            num_bytes = _transferred(found, types)
+            result.append(Kernel(found["name"], found["code"], num_bytes))
             continue
         called = re.search(r"calls=%?([\w.-]+)", found["rest"])
         inner = computations[called[1]] if called else []
@@ -237,9 +246,31 @@ def _taken(inner: list[re.Match], place: int, whole: int) -> int:
     return total
 
 
+def _transferred(found: re.Match, types: Mapping[str, str]) -> int:
+    """Bytes of device memory that a copy in the background reads and writes.
+
+    Its type names the source and the destination: first the destination if it copies the whole.
+    """
+    source, *_ = _operands(found["rest"])
+    arrays = [match[0] for match in _ARRAY.finditer(found["type"])]
+    taken = arrays[0 if found["code"] == "copy-start" else 1]
+    ends = (types.get(source, ""), taken)
+    return sum(_num_bytes(_ON_CHIP.sub("", taken)) for end in ends if _num_bytes(end))
+
+
 def _num_bytes(kind: str) -> int:
+    """Bytes of device memory of arrays of this type, with the padding of their tiles."""
     total = 0
-    for name, sizes in _ARRAY.findall(kind):
+    for name, sizes, order, tile, rest in _ARRAY.findall(kind):
+        if _ON_CHIP.search(rest):
+            continue
         bits = 8 if name == "pred" else int(re.search(r"\d+", name)[0])  # type: ignore[index]
-        total += math.prod(int(size) for size in sizes.split(",") if size) * bits // 8
+        padded = _integers(sizes)
+        for axis, side in zip(_integers(order), reversed(_integers(tile)), strict=False):
+            padded[axis] = -(-padded[axis] // side) * side
+        total += math.prod(padded) * bits // 8
     return total
+
+
+def _integers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",") if number]
