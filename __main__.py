@@ -298,10 +298,7 @@ class _Submit:
         """Adds the arguments of `teasel submit`."""
         targets = parser.add_subparsers(dest="target", metavar="TARGET", required=True)
         for name, what in (
-            (
-                "slurm",
-                "submit one Slurm job or a job array, requeued until the study is done",
-            ),
+            ("slurm", "submit one Slurm job or a job array, requeued until the study is done"),
             ("kuberay", "submit a KubeRay RayJob"),
             ("ray-job", "submit a job to a running Ray cluster"),
         ):

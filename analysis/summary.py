@@ -119,9 +119,7 @@ def score_table(
 
 
 def winning_settings(
-    table: DataFrame,
-    columns: str | Sequence[str] = DISENTANGLEMENT,
-    names: Names = PAPER_NAMES,
+    table: DataFrame, columns: str | Sequence[str] = DISENTANGLEMENT, names: Names = PAPER_NAMES
 ) -> DataFrame:
     """The best and the worst setting of each method by each score, as means over seeds.
 
@@ -197,10 +195,7 @@ def training_curves(trials: DataFrame, curves: DataFrame) -> DataFrame:
 
 
 def exemplars(
-    table: DataFrame,
-    score: str,
-    by: str | Sequence[str] = "dataset",
-    names: Names = PAPER_NAMES,
+    table: DataFrame, score: str, by: str | Sequence[str] = "dataset", names: Names = PAPER_NAMES
 ) -> DataFrame:
     """The best, the median and the worst trained model of each group by one score.
 

@@ -178,11 +178,7 @@ def _choose_columns(
 
 
 def _open_arrays(
-    path: Path,
-    arrays: Arrays,
-    images: str | None,
-    factors: str | None,
-    factor_names: Sequence[str],
+    path: Path, arrays: Arrays, images: str | None, factors: str | None, factor_names: Sequence[str]
 ) -> tuple[StoredArray, list[np.ndarray], list[str]]:
     """The images of a file, its factors by column, and their names."""
     for key in (images, factors):

@@ -32,9 +32,7 @@ FILES = (
         131_896_188,
     ),
     _file(
-        f"{TRAINING}-cat",
-        "2784e542c1922060691090952b6cd6278879a216c90f81476f0f00256d42cdaa",
-        348,
+        f"{TRAINING}-cat", "2784e542c1922060691090952b6cd6278879a216c90f81476f0f00256d42cdaa", 348
     ),
     _file(
         f"{TRAINING}-info",
@@ -47,9 +45,7 @@ FILES = (
         130_799_817,
     ),
     _file(
-        f"{TESTING}-cat",
-        "ecaf6d5bb8c3bc5eab9cf0258f6d2198dd474e016e374836fc097f2e5ff509ff",
-        347,
+        f"{TESTING}-cat", "ecaf6d5bb8c3bc5eab9cf0258f6d2198dd474e016e374836fc097f2e5ff509ff", 347
     ),
     _file(
         f"{TESTING}-info",

@@ -14,15 +14,7 @@ from . import flows
 from .convolution import activation_dtype
 from .kernels import wide
 from .likelihoods import LIKELIHOODS, Likelihood, own_parameters
-from .networks import (
-    ACTIVATIONS,
-    NETWORKS,
-    Parameters,
-    Posterior,
-    Sizes,
-    glorot_uniform,
-    shapes_of,
-)
+from .networks import ACTIVATIONS, NETWORKS, Parameters, Posterior, Sizes, glorot_uniform, shapes_of
 from .priors import PRIORS, Prior, log_normal
 
 _NUM_PAIRS = 16

@@ -87,10 +87,7 @@ def _find(method: str | MethodEntry | Factory) -> MethodEntry:
         return adopt_method(getattr(method, "__name__", "method"), method)
     require(method in METHODS, f"there is no method {method!r}; there are {', '.join(METHODS)}")
     entry = METHODS[method]
-    require(
-        entry.name == method,
-        f"the method {method} is the function {entry.name}: use one name",
-    )
+    require(entry.name == method, f"the method {method} is the function {entry.name}: use one name")
     return entry
 
 

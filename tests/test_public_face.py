@@ -27,11 +27,7 @@ def test_the_names_are_those_of_their_rooms() -> None:
     from teasel.sweep.grid import grid
     from teasel.sweep.store import results
 
-    assert (scores, trials, representation) == (
-        tables.scores,
-        tables.trials,
-        tables.representation,
-    )
+    assert (scores, trials, representation) == (tables.scores, tables.trials, tables.representation)
     assert (load_grid, Results) == (grid.load_grid, results.Results)
     assert run is sweep.run
 

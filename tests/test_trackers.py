@@ -53,11 +53,7 @@ def runs_of_wandb(folder: Path) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "count"),
-    [
-        ("mlflow", runs_of_mlflow),
-        ("tensorboardX", runs_of_tensorboard),
-        ("wandb", runs_of_wandb),
-    ],
+    [("mlflow", runs_of_mlflow), ("tensorboardX", runs_of_tensorboard), ("wandb", runs_of_wandb)],
 )
 def test_a_recipe_makes_a_run_of_each_model(package, count, folder, tmp_path) -> None:
     (recipe,) = [recipe for recipe in RECIPES if re.search(rf"(import|from) {package}\b", recipe)]

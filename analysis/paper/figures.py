@@ -21,13 +21,7 @@ from ..statistics.resampling import (
     student_interval,
 )
 from ..summary import other_settings, sort_as_paper
-from ..tables import (
-    SETTING,
-    check_models,
-    check_scores,
-    drop_references,
-    split_by,
-)
+from ..tables import SETTING, check_models, check_scores, drop_references, split_by
 
 LATENT_SCORES = ("gaussian_total_correlation", "mutual_info_score")
 

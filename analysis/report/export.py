@@ -17,13 +17,7 @@ from ..plots.style import save_pdf, save_svg
 from ..statistics.resampling import MIN_SEEDS
 from ..tables import ResultsReader, open_results, scores, trials
 from .elements import Element
-from .page import (
-    describe_study,
-    list_notices,
-    make_sections,
-    raise_failed,
-    read_report,
-)
+from .page import describe_study, list_notices, make_sections, raise_failed, read_report
 
 SECTIONS = (
     *("found", "progress", "scores", "agreement", "importance", "hyperparameters", "strength"),

@@ -34,8 +34,7 @@ def make_section(report: Report) -> Shown:
         *_plot_shares(report, shares),
         *_plot_means(report, means),
         elements.data(
-            hyperparameter_importance=shares,
-            hyperparameter_means=means.drop(columns="by_seed"),
+            hyperparameter_importance=shares, hyperparameter_means=means.drop(columns="by_seed")
         ),
     ]
 

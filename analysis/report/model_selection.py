@@ -239,9 +239,7 @@ def _summarise_choices(report: Report, table: DataFrame, selection: DataFrame) -
             elements.text("No model has both an unsupervised and a disentanglement score.", "note")
         ]
     means = known.groupby("by", sort=False).agg(
-        success=("success", "mean"),
-        blind=("blind", "mean"),
-        regret=("regret", "mean"),
+        success=("success", "mean"), blind=("blind", "mean"), regret=("regret", "mean")
     )
     num_models = known.groupby(["by", "dataset"], sort=False)["num_models"].max()
     means["num_models"] = num_models.groupby("by", sort=False).sum()

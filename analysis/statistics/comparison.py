@@ -9,13 +9,7 @@ from scipy import stats
 
 from ..paper_grid import DISENTANGLEMENT
 from ..tables import split_by
-from .resampling import (
-    EXACT,
-    MIN_SEEDS,
-    explain_no_interval,
-    jackknife_error,
-    mean_over_seeds,
-)
+from .resampling import EXACT, MIN_SEEDS, explain_no_interval, jackknife_error, mean_over_seeds
 from .score_array import ScoreArray, score_array
 
 
@@ -128,11 +122,7 @@ def _describe(name: str, values: np.ndarray, sizes: np.ndarray) -> dict[str, np.
     means = mean_over_seeds(values, np.ones(values.shape[1]))
     squares = np.nansum((values - means[:, None]) ** 2, axis=1)
     spreads = np.sqrt(squares / np.where(sizes > 1, sizes - 1, np.nan))
-    return {
-        name: means.ravel(),
-        f"{name}_spread": spreads.ravel(),
-        f"{name}_seeds": sizes.ravel(),
-    }
+    return {name: means.ravel(), f"{name}_spread": spreads.ravel(), f"{name}_seeds": sizes.ravel()}
 
 
 def _adjust(p_values: pd.Series) -> np.ndarray:

@@ -225,10 +225,7 @@ class _Sample:
 
 
 def dataset_correlation(
-    table: DataFrame,
-    score: str,
-    num_resamples: int = 200,
-    rng: np.random.Generator | None = None,
+    table: DataFrame, score: str, num_resamples: int = 200, rng: np.random.Generator | None = None
 ) -> DataFrame:
     """Spearman's correlation of one score between data sets, over settings (figure 4).
 

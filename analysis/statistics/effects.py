@@ -216,7 +216,7 @@ def _complete(design: _Factorial, score: int) -> tuple[np.ndarray, str]:
                 for place, share in enumerate(
                     np.isnan(values).mean(axis=tuple(set(range(values.ndim)) - {axis}))
                 )
-            ),
+            )
         )
         _, _, axis, place = worst
         gone.append(f"{names[axis]}={levels[axis].pop(place)}")

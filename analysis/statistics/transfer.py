@@ -38,9 +38,7 @@ CELLS = (
 
 
 def table_1(
-    table: DataFrame,
-    scores: str | Sequence[str] = DISENTANGLEMENT,
-    names: Names = PAPER_NAMES,
+    table: DataFrame, scores: str | Sequence[str] = DISENTANGLEMENT, names: Names = PAPER_NAMES
 ) -> DataFrame:
     """How often a setting that is good in one place is good in another: the paper's table 1.
 
@@ -99,9 +97,7 @@ def table_1(
 
 
 def transfer_between_datasets(
-    table: DataFrame,
-    scores: str | Sequence[str] = DISENTANGLEMENT,
-    names: Names = PAPER_NAMES,
+    table: DataFrame, scores: str | Sequence[str] = DISENTANGLEMENT, names: Names = PAPER_NAMES
 ) -> DataFrame:
     """Table 1 by pair of data sets: a setting chosen on one and used on the other, by one score.
 
@@ -222,9 +218,7 @@ BLIND = "blind"
 
 
 def compare_choices(
-    table: DataFrame,
-    scores: str | Sequence[str] = DISENTANGLEMENT,
-    names: Names = PAPER_NAMES,
+    table: DataFrame, scores: str | Sequence[str] = DISENTANGLEMENT, names: Names = PAPER_NAMES
 ) -> Contest:
     """The contest between choices by unsupervised scores, and `BLIND`.
 
@@ -247,9 +241,7 @@ def compare_choices(
 
 
 def rate_rules(
-    table: DataFrame,
-    scores: str | Sequence[str] = DISENTANGLEMENT,
-    names: Names = PAPER_NAMES,
+    table: DataFrame, scores: str | Sequence[str] = DISENTANGLEMENT, names: Names = PAPER_NAMES
 ) -> DataFrame:
     """The setting that each rule picks without labels, and whether the rule beats a blind choice.
 

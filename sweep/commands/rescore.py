@@ -145,10 +145,7 @@ def _requests_of(grid: Resolved, names: Sequence[str]) -> dict[Cell, list[Metric
         lacking = sorted({r.metric for r in requests} - {r.metric for r in possible})
         if lacking:
             logger.warning(
-                "%s: not computed on %s, which offers %s",
-                ", ".join(lacking),
-                data["name"],
-                offered,
+                "%s: not computed on %s, which offers %s", ", ".join(lacking), data["name"], offered
             )
         for method in grid["methods"]:
             found[data["name"], method] = list(select_requests(method, possible))

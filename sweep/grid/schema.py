@@ -105,8 +105,7 @@ def _check_name(value: str) -> str:
     """Checks that a name can be part of a file name and of a column's value."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", value):
         raise _fault(
-            "name",
-            "expected letters, digits, '_', '.' and '-', starting with a letter or a digit",
+            "name", "expected letters, digits, '_', '.' and '-', starting with a letter or a digit"
         )
     return value
 

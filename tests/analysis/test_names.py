@@ -8,12 +8,7 @@ import pytest
 
 from teasel.analysis import exemplars, scores, study_names, table_1, trials
 from teasel.analysis.names import PAPER_NAMES, Names
-from teasel.analysis.report.page import (
-    make_sections,
-    raise_failed,
-    read_report,
-    render,
-)
+from teasel.analysis.report.page import make_sections, raise_failed, read_report, render
 from teasel.analysis.tables import drop_references
 from teasel.analysis.top import top
 from teasel.datasets import DATASETS

@@ -111,7 +111,7 @@ def test_what_a_later_grid_adds_stands_within_its_setting(made: Made) -> None:
     made.run(seeds="[5]").run(methods="{beta_vae: {beta: [1, 2]}}", seeds="[3, 5]")
     table = trials(made.results)
     assert list(zip(table["setting"], table["seed"], strict=True)) == [
-        *(("beta=1", 5), ("beta=1", 3), ("beta=4", 5), ("beta=2", 5), ("beta=2", 3)),
+        *(("beta=1", 5), ("beta=1", 3), ("beta=4", 5), ("beta=2", 5), ("beta=2", 3))
     ]
 
 

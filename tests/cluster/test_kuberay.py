@@ -186,11 +186,7 @@ def test_a_grid_may_have_any_name(
     ],
 )
 def test_only_what_a_new_cluster_can_mend_is_begun_again(
-    code: int,
-    ends: int,
-    said: str,
-    rendered: Callable[..., list[dict[str, Any]]],
-    tmp_path: Path,
+    code: int, ends: int, said: str, rendered: Callable[..., list[dict[str, Any]]], tmp_path: Path
 ) -> None:
     config, _ = rendered()
     _program(tmp_path, "teasel", f"exit {code}")

@@ -121,10 +121,7 @@ def wait_for(condition: Callable[[], Any], seconds: float = 600) -> None:
 
 @pytest.mark.slow
 def test_a_stopped_job_saves_itself_and_the_next_one_goes_on(
-    submit: Callable[..., str],
-    dashboard: str,
-    tmp_path: Path,
-    assert_whole: Callable[[Path], None],
+    submit: Callable[..., str], dashboard: str, tmp_path: Path, assert_whole: Callable[[Path], None]
 ) -> None:
     results = tmp_path / "results" / "tiny"
     assert "answers" in submit("--dry-run")
@@ -160,9 +157,7 @@ def test_the_job_runs_the_wheel_that_it_brought(submit: Callable[..., str], dash
     say = "import os, teasel; print(teasel.__file__, os.environ['TEASEL_SAID'])"
     options = ["--address", dashboard, "--runtime-env-json", environment]
     run = subprocess.run(
-        [RAY, "job", "submit", *options, "--", "python", "-c", say],
-        capture_output=True,
-        text=True,
+        [RAY, "job", "submit", *options, "--", "python", "-c", say], capture_output=True, text=True
     )
     assert re.search(r"py_modules_files/\S*/teasel/__init__.py yes", run.stdout), run.stderr
 

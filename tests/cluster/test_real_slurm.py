@@ -110,10 +110,7 @@ def test_a_job_whose_time_is_up_goes_back_into_the_queue_and_goes_on(
 
 @pytest.mark.parametrize("node", ["n1", "n2"])
 def test_a_node_that_dies_puts_the_job_back_and_it_goes_on(
-    node: str,
-    submit: Callable[..., Submitted],
-    slurm: Any,
-    assert_whole: Callable[[Path], None],
+    node: str, submit: Callable[..., Submitted], slurm: Any, assert_whole: Callable[[Path], None]
 ) -> None:
     study = submit("nodes: 2\n")
     slurm.until(lambda: len(study.training()) == 2, 3 * MINUTES)

@@ -8,9 +8,7 @@ from teasel.datasets.cars3d import ARCHIVE
 from teasel.datasets.files import find
 
 
-def test_all_of_cars3d_is_read_from_the_real_files(
-    data_dir: Path,
-) -> None:
+def test_all_of_cars3d_is_read_from_the_real_files(data_dir: Path) -> None:
     if not find(ARCHIVE, data_dir):
         pytest.skip("no Cars3D files")
     dataset = load("cars3d", data_dir)

@@ -56,9 +56,7 @@ def test_an_npz_counts_by_its_content_not_by_its_path(
     assert from_npz("mine", save(images=changed))().fingerprint != first.fingerprint
 
 
-def test_several_images_of_each_combination_make_a_hidden_factor(
-    save: Callable[..., Path],
-) -> None:
+def test_several_images_of_each_combination_make_a_hidden_factor(save: Callable[..., Path]) -> None:
     path = save(
         images=np.concatenate([IMAGES, 255 - IMAGES]), factors=np.tile(COMBINATIONS, (2, 1))
     )

@@ -6,12 +6,7 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, norm
 
 from teasel.metrics import METRICS, UndefinedScoreError
-from teasel.metrics.bounds import (
-    importance_bound,
-    kl_to_standard,
-    log_aggregate_posterior,
-    surgery,
-)
+from teasel.metrics.bounds import importance_bound, kl_to_standard, log_aggregate_posterior, surgery
 
 RNG = np.random.default_rng(0)
 N, D = 50, 3

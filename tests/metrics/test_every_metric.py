@@ -63,10 +63,7 @@ HAND_COMPUTED = {
     "unsupervised": (
         COPIED[:, [0, 0]],
         {"num_train": 200},
-        {
-            "mutual_info_score": np.log(2),
-            "gaussian_wasserstein_correlation_norm": 2 - np.sqrt(2),
-        },
+        {"mutual_info_score": np.log(2), "gaussian_wasserstein_correlation_norm": 2 - np.sqrt(2)},
     ),
     "downstream_lr": (COPIED, SIZES_OF_TASK, {"20": 1.0, "100_min_test": 1.0}),
     "downstream_gbt": (COPIED, SIZES_OF_TASK, {"20": 1.0, "100_min_test": 1.0}),
@@ -90,11 +87,7 @@ HAND_COMPUTED = {
     # Whatever a factor's value, the other is 0 and 1 equally often.
     "unfairness": (COPIED, FEW, {"mean": 0.0, "max": 0.0}),
     # Without its latents a factor is guessed.
-    "reduced_downstream": (
-        TWICE,
-        {**FEW, "num_dropped": 2},
-        {"accuracy": 0.5, "lost": 0.5},
-    ),
+    "reduced_downstream": (TWICE, {**FEW, "num_dropped": 2}, {"accuracy": 0.5, "lost": 0.5}),
     # The rule that holds at one value of the other factor takes half of the points at the other.
     "strong_generalization": (SUM, FEW, {"accuracy": 0.5}),
     "unified": (

@@ -142,9 +142,7 @@ def test_trees_agree_with_the_original_within_four_deviations(
 
 @pytest.mark.parametrize("case", ["mixed", "noisy", "identity"])
 def test_cross_validated_regressions_agree_with_the_original(
-    case: str,
-    reference_scores: list[dict[str, Any]],
-    reference_representation: Callable[..., Any],
+    case: str, reference_scores: list[dict[str, Any]], reference_representation: Callable[..., Any]
 ) -> None:
     for row in rows_of(reference_scores, "downstream_task_logistic_regression", "small", case)[:2]:
         scores = METRICS["downstream_lr"](

@@ -58,10 +58,7 @@ def test_views_that_share_all_factors_give_the_vaes_loss(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("adaptive", "told"),
-    [
-        ("ada_gvae", "gvae"),
-        pytest.param("ada_ml_vae", "ml_vae", marks=pytest.mark.slow),
-    ],
+    [("ada_gvae", "gvae"), pytest.param("ada_ml_vae", "ml_vae", marks=pytest.mark.slow)],
 )
 def test_told_what_it_would_find_itself_it_is_the_same(adaptive: str, told: str) -> None:
     views = IMAGES[::-1]

@@ -2,11 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from teasel.models.dip_vae import (
-    covariance_of_codes,
-    covariance_of_means,
-    distance_from_identity,
-)
+from teasel.models.dip_vae import covariance_of_codes, covariance_of_means, distance_from_identity
 from teasel.models.networks import Posterior
 
 # Means (1, 2), (3, 2), (5, 8): centred (-2, -2), (0, -2), (2, 4).

@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 
 from teasel.models import METHODS, Batch, Model
-from teasel.models.factor_vae import (
-    Adversary,
-    adversary_loss,
-    permute_latents,
-    total_correlation,
-)
+from teasel.models.factor_vae import Adversary, adversary_loss, permute_latents, total_correlation
 from teasel.models.networks import shapes_of
 
 IMAGES = np.random.default_rng(0).integers(0, 2, (4, 64, 64, 1)).astype(np.float32)

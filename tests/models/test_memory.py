@@ -6,16 +6,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from teasel.models import (
-    METHODS,
-    Batch,
-    Memory,
-    Replica,
-    Settings,
-    Trainer,
-    pack_memory,
-    pack_size,
-)
+from teasel.models import METHODS, Batch, Memory, Replica, Settings, Trainer, pack_memory, pack_size
 from teasel.models.memory import step_bytes
 from teasel.models.training import _inputs
 

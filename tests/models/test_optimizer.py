@@ -6,16 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from teasel.models import (
-    METHODS,
-    OPTIMIZERS,
-    Info,
-    Method,
-    MethodEntry,
-    Replica,
-    Settings,
-    Trainer,
-)
+from teasel.models import METHODS, OPTIMIZERS, Info, Method, MethodEntry, Replica, Settings, Trainer
 from teasel.models.optimizer import adam, learning_rate_at
 
 

@@ -6,13 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from teasel.models import (
-    METHODS,
-    Model,
-    TrainedModel,
-    parameters_from_bytes,
-    parameters_to_bytes,
-)
+from teasel.models import METHODS, Model, TrainedModel, parameters_from_bytes, parameters_to_bytes
 from teasel.models.checkpoint import image_shape_of
 from teasel.storage import is_sound, read_tensors_header
 

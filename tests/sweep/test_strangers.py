@@ -292,11 +292,7 @@ def harm(results: Results, file: str, kind: str) -> str:
 
 @pytest.mark.parametrize(("file", "kind"), MOST_HARMS)
 def test_no_file_ends_a_command_in_a_traceback(
-    file: str,
-    kind: str,
-    results_copy: Results,
-    grid_file: Path,
-    capsys: pytest.CaptureFixture[str],
+    file: str, kind: str, results_copy: Results, grid_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name, uri = harm(results_copy, file, kind), results_copy.uri
     code, said = say(capsys, "verify", uri)
@@ -463,11 +459,7 @@ def test_verify_names_the_file_of_every_flipped_bit(
 @pytest.mark.slow
 @pytest.mark.parametrize("place", ["disk", "object store"])
 def test_flipped_bits_are_found_put_aside_and_made_good(
-    finished: Results,
-    grid_file: Path,
-    tmp_path: Path,
-    place: str,
-    request: pytest.FixtureRequest,
+    finished: Results, grid_file: Path, tmp_path: Path, place: str, request: pytest.FixtureRequest
 ) -> None:
     rng, expected = np.random.default_rng(2), numbers_of(finished)
     for number, file in enumerate(files_of(finished)):

@@ -148,10 +148,7 @@ def test_a_narrow_interval_has_its_decimals_and_one_number_is_no_contest() -> No
             {"beta=4": 9.0, "beta=6": 9.0},
             r"beta=[46] with .*, not distinguished from 1 of 35 others\.$",
         ),
-        (
-            {},
-            r"none of the 36 settings can be distinguished from the others; the best mean is ",
-        ),
+        ({}, r"none of the 36 settings can be distinguished from the others; the best mean is "),
     ],
 )
 def test_the_best_setting_is_named_with_those_it_is_not_told_from(lifts: dict, said: str) -> None:

@@ -13,13 +13,7 @@ import pytest
 from teasel.analysis import probability_of_improvement, write_report
 from teasel.analysis.formats import DASH
 from teasel.analysis.report import elements
-from teasel.analysis.report.page import (
-    SECTIONS,
-    make_sections,
-    raise_failed,
-    read_report,
-    render,
-)
+from teasel.analysis.report.page import SECTIONS, make_sections, raise_failed, read_report, render
 from teasel.analysis.report.parts import NO_SCORES
 from teasel.analysis.report.pictures import ranking_score
 from teasel.analysis.report.progress import make_codes

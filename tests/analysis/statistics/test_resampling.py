@@ -12,14 +12,7 @@ from teasel.analysis import (
 )
 from teasel.analysis.statistics.correlation import spearman
 from teasel.analysis.statistics.resampling import bootstrap_error, jackknife_error, student_interval
-from teasel.tests.support.coverage import (
-    ESTIMATORS,
-    SCORES,
-    SHAPES,
-    STUDY,
-    coverage,
-    true_shares,
-)
+from teasel.tests.support.coverage import ESTIMATORS, SCORES, SHAPES, STUDY, coverage, true_shares
 from teasel.tests.support.synthetic import cell_means, synthetic_scores
 
 

@@ -97,11 +97,7 @@ HARMS = [
         (halve, "cut in half", ["representations/squares"]),
         (Path.unlink, "deleted", ["tables/trials", "models"]),
     )
-    for folder in (
-        *(f"tables/{table}" for table in TABLES),
-        "representations/squares",
-        "models",
-    )
+    for folder in (*(f"tables/{table}" for table in TABLES), "representations/squares", "models")
     for slow in [folder in slow_ones]  # those that train again as another one does
 ]
 

@@ -70,8 +70,7 @@ def test_untrained_networks_take_no_steps() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seeds", "expected"),
-    [("2", [0, 1]), ("[7, 3]", [7, 3]), ("{from: 50, count: 2}", [50, 51])],
+    ("seeds", "expected"), [("2", [0, 1]), ("[7, 3]", [7, 3]), ("{from: 50, count: 2}", [50, 51])]
 )
 def test_seeds_are_a_count_a_list_or_a_range(seeds: str, expected: list[int]) -> None:
     grid = grid_of(GOOD.replace("seeds: 3", f"seeds: {seeds}"))

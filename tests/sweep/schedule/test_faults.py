@@ -172,9 +172,7 @@ def test_the_study_of_12600_trials_survives_whatever_happens_to_it(
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc")
-def test_the_drivers_memory_and_files_stay_the_same_over_a_thousand_packs(
-    results: Results,
-) -> None:
+def test_the_drivers_memory_and_files_stay_the_same_over_a_thousand_packs(results: Results) -> None:
     wanted = [WantedTrial(trial, REQUESTS) for trial in study(num_seeds=25)]  # 1,050 trials
     simulation = Simulation(results, MACHINES, DURATIONS)
     seen: dict[int, tuple[float, int]] = {}

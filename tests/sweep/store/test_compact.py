@@ -151,9 +151,7 @@ def test_codes_of_trials_without_a_row_stay_where_they_are(results: Results) -> 
     print_compacted(results.uri)
     assert "representations/d/running.parquet" in results.store.files("representations/d")
     results.add(
-        "trials",
-        "running",
-        [TrialRow(codes_of(NUM_TRIALS)[0], dataset="d", attempt_id="running")],
+        "trials", "running", [TrialRow(codes_of(NUM_TRIALS)[0], dataset="d", attempt_id="running")]
     )
     np.testing.assert_array_equal(
         results.representation(codes_of(NUM_TRIALS)[0])[0], codes_of(NUM_TRIALS)[1]

@@ -117,12 +117,7 @@ def by_polars(folder: str) -> list[tuple]:
 
 
 NAMES = ["method", "beta", "gamma", "seed", "value"]
-READERS = {
-    "pandas": by_pandas,
-    "pyarrow": by_pyarrow,
-    "duckdb": by_duckdb,
-    "polars": by_polars,
-}
+READERS = {"pandas": by_pandas, "pyarrow": by_pyarrow, "duckdb": by_duckdb, "polars": by_polars}
 
 
 def rows_of(table: pd.DataFrame) -> list[tuple]:

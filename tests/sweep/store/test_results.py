@@ -10,13 +10,7 @@ from teasel.models import parameters_to_bytes
 from teasel.sweep.commands.failures import print_failures
 from teasel.sweep.store.results import Results, ResultsError
 from teasel.sweep.store.store import DamagedFileError, NewerVersionError, StoreError
-from teasel.sweep.store.tables import (
-    SCHEMA_VERSION,
-    FailureRow,
-    ScoreRow,
-    TrialRow,
-    to_table,
-)
+from teasel.sweep.store.tables import SCHEMA_VERSION, FailureRow, ScoreRow, TrialRow, to_table
 from teasel.sweep.trials.request import RequestKey
 
 

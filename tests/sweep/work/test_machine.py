@@ -146,10 +146,7 @@ def test_a_task_without_an_accelerator_sees_none(tmp_path: Path) -> None:
     ],
 )
 def test_the_users_share_of_the_memory_wins_and_has_one_name(
-    monkeypatch: pytest.MonkeyPatch,
-    gpus: float,
-    given: dict[str, str],
-    expected: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch, gpus: float, given: dict[str, str], expected: dict[str, str]
 ) -> None:
     assert prepared(monkeypatch, gpus, JAX_PLATFORMS="cuda", **given) == {
         "JAX_PLATFORMS": "cuda",

@@ -51,8 +51,7 @@ def test_plug_ins_are_named_with_version_and_commit(monkeypatch: pytest.MonkeyPa
     points = [
         SimpleNamespace(module="nowhere.mine", dist=distribution("mine", None)),
         SimpleNamespace(
-            module="nowhere.yours",
-            dist=distribution("yours", {"vcs_info": {"commit_id": COMMIT}}),
+            module="nowhere.yours", dist=distribution("yours", {"vcs_info": {"commit_id": COMMIT}})
         ),
     ]
     monkeypatch.setattr(provenance, "entry_points", lambda group: points)
