@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from ..errors import hint
 from ..metrics import COMPARISONS, PAPER_PARAMETERS, PAPER_SEEDS
-from ..sweep.store.files import row_numbers
+from ..sweep.store.files import group_rows, row_numbers
 from ..sweep.store.results import ResultsError
 from ..sweep.store.tables import IDENTITY
 from ..sweep.study.asked import asked_scores
@@ -32,8 +32,8 @@ WAY = ("metric_version", "parameters_hash", "metric_seed")
 """The stored columns that distinguish the ways in which a metric's scores were made."""
 
 Way = dict[str, Any]
-"""A way in which a metric's scores were made: the columns above, its `parameters` as stored, the
-`trial_ids` with such scores, and the `count` of the scores."""
+"""A way in which a metric's scores were made: the columns above, its `parameters` as stored, which
+models it `has` (a boolean of each), and the `count` of the scores."""
 
 Parameters = Mapping[str, Any] | str | None
 """Parameters by metric, as in ``{"mig": {"num_bins": 4}}``; or without a metric, as in
@@ -100,10 +100,12 @@ def choose_scores(
 
 def _drop_older_points(table: pa.Table) -> pa.Table:
     """The rows without those replaced by newer ones, at points of a newer version."""
+    versions, models = (group_rows(table, key)[1] for key in (["trial_id", "points"], ["trial_id"]))
+    if len(versions) == len(models):
+        return table
     newest = np.argsort(-table["points"].to_numpy(), kind="stable")
     same = row_numbers(table, [name for name in IDENTITY["scores"] if name != "points"])[newest]
-    kept = np.sort(newest[np.unique(same, return_index=True)[1]])
-    return table if len(kept) == len(table) else table.take(kept)  # no copy of millions for nothing
+    return table.take(np.sort(newest[np.unique(same, return_index=True)[1]]))
 
 
 def _split_comparisons(table: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -143,10 +145,13 @@ def name_difference(one: Way, other: Way) -> str:
 
 def _list_ways(table: pa.Table) -> list[Way]:
     """Every way in which the scores of a metric were made, by its first row."""
-    facts = [("parameters", "min"), ("trial_id", "distinct"), ("trial_id", "count")]
-    groups = table.group_by([*METRIC, *WAY], use_threads=False).aggregate(facts)
-    names = [*METRIC, *WAY, "parameters", "trial_ids", "count"]
-    return groups.rename_columns(names).to_pylist()
+    way_of, first = group_rows(table, [*METRIC, *WAY])
+    model_of, models = group_rows(table, ["trial_id"])
+    has = np.zeros((len(first), len(models)), bool)
+    has[way_of, model_of] = True
+    rows, counts = table.select([*METRIC, *WAY, "parameters"]), np.bincount(way_of).tolist()
+    facts = rows.take(first).to_pylist()
+    return [facts[way] | {"has": has[way], "count": counts[way]} for way in np.argsort(first)]
 
 
 def _check_wanted(ways: Iterable[Way], parameters: Mapping[str, Any], seed: Seed) -> None:
@@ -237,13 +242,13 @@ def _rows_of(way: Way) -> pc.Expression:
 
 def _warn(way: Way, taken: Sequence[Way], reason: str) -> None:
     """Warns of scores that are left out, if models have no other or if the choice is a guess."""
-    without = set(way["trial_ids"]).difference(*(each["trial_ids"] for each in taken))
+    without = int((way["has"] & ~np.any([each["has"] for each in taken], axis=0)).sum())
     asked = reason.startswith("the latest")
     if asked and not without:
         return
     if taken and not asked and taken[0]["count"] <= way["count"]:
         reason = "others have a newer version or its defaults"
-    no_other = f", and {format_count(len(without), 'model')} have no other" if without else ""
+    no_other = f", and {format_count(without, 'model')} have no other" if without else ""
     warnings.warn(
         f"{way['metric']} ({way['representation']}): without {format_count(way['count'], 'score')} "
         f"of {_describe(way)}{no_other}: {reason}; choose with `parameters` and `metric_seed`",

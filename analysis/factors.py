@@ -4,8 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
+import pyarrow as pa
 from pandas import DataFrame
+
+from ..sweep.store.files import group_rows
 
 
 def factors_of(study: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -28,14 +30,20 @@ def name_factor(score: str, factors: Sequence[str]) -> tuple[str, str | None]:
     return match[1] + name, name
 
 
-def name_factors(rows: DataFrame, models: DataFrame, study: Mapping[str, Any]) -> DataFrame:
+def name_factors(rows: pa.Table, models: DataFrame, study: Mapping[str, Any]) -> pa.Table:
     """The scores, with the factor's name in the score's name and in the column `factor`."""
     known = factors_of(study)
-    dataset = rows["trial_id"].map(models.set_index("trial_id")["dataset"])
-    named = rows[["score"]].assign(factor=pd.Series(None, index=rows.index, dtype=object))
-    of_factor = rows["score"].isin([each for each in rows["score"].unique() if "factor_" in each])
-    groups = rows[of_factor].groupby([dataset[of_factor], "score"], sort=False)
-    for (of, score), group in groups:
-        name = name_factor(str(score), known.get(str(of), []))
-        named.loc[group.index, ["score", "factor"]] = name
-    return rows.assign(score=named["score"], factor=named["factor"])
+    dataset_of = dict(zip(models["trial_id"], models["dataset"], strict=True))
+    model_of, first = group_rows(rows, ["trial_id"])
+    datasets = [dataset_of.get(each, "") for each in rows["trial_id"].take(first).to_pylist()]
+    datasets = pa.array(datasets, pa.string()).dictionary_encode().take(model_of)
+    pair_of, first = group_rows(rows.append_column("dataset", datasets), ["dataset", "score"])
+    columns = (column.take(first).to_pylist() for column in (datasets, rows["score"]))
+    pairs = zip(*columns, strict=True)
+    names = [name_factor(score, known.get(dataset, [])) for dataset, score in pairs]
+    score, factor = (
+        pa.array([name[place] for name in names], pa.string()).take(pair_of).dictionary_encode()
+        for place in range(2)
+    )
+    place = rows.column_names.index("score")
+    return rows.set_column(place, "score", score).append_column("factor", factor)

@@ -14,6 +14,7 @@ from pandas.api.types import is_numeric_dtype
 from ..errors import UnknownNameError
 from ..metrics import PAPER_PARAMETERS
 from ..settings import Settings
+from ..sweep.store.files import group_rows
 from ..sweep.store.results import Results, ResultsError
 from ..sweep.store.tables import TRIALS, score_column
 from ..sweep.study.asked import study_order
@@ -378,11 +379,12 @@ def _check_same_way(one: tuple[str, Way], other: tuple[str, Way]) -> None:
 def _read_scores(folder: ResultsReader) -> pa.Table:
     """The rows of scores that have a value."""
     columns = dict.fromkeys(["trial_id", *SCORE_COLUMNS, *WAY, "parameters", "points"])
-    rows = folder.table("scores", list(columns)).select(list(columns))
+    coded = {"coded": True} if isinstance(folder, Results) else {}
+    rows = folder.table("scores", list(columns), **coded).select(list(columns))
     return rows.filter(pc.field("value").is_valid()) if rows["value"].null_count else rows
 
 
-def _sort_scores(table: pa.Table, models: DataFrame, study: Mapping[str, Any]) -> DataFrame:
+def _sort_scores(table: pa.Table, models: DataFrame, study: Mapping[str, Any]) -> pa.Table:
     """The scores sorted by representation, metric and model, whatever the order of attempts."""
     metrics = list(study.get("catalogue", {}).get("metrics", {}))
     lists = {
@@ -398,34 +400,28 @@ def _sort_scores(table: pa.Table, models: DataFrame, study: Mapping[str, Any]) -
         .to_numpy()
         for name, known in lists.items()
     ]
-    rows = table.select(["trial_id", *SCORE_COLUMNS]).take(np.lexsort(places))
-    return rows.to_pandas()
+    return table.select(["trial_id", *SCORE_COLUMNS]).take(np.lexsort(places))
 
 
 def _is_other(way: Way, names: Names) -> bool:
     return way["metric"] in names.defaults and not uses_papers_parameters(way, names)
 
 
-def _make_tidy(models: DataFrame, rows: DataFrame, several: bool) -> DataFrame:
+def _make_tidy(models: DataFrame, scores: pa.Table, several: bool) -> DataFrame:
+    coded = [each.name for each in scores.schema if pa.types.is_dictionary(each.type)]
+    kinds = [
+        (each.name, pa.string() if each.name in coded else each.type) for each in scores.schema
+    ]
+    rows = scores.cast(pa.schema(kinds)).to_pandas()
+    rows["factor"] = rows["factor"].astype(object).where(rows["factor"].notna(), None)
     own = [name for name in models.columns if name not in {*TRIALS, *SETTING}]
     cell = ["trial_id", *(["study"] if several else []), *SETTING, "seed"]
     columns = [*cell, *SCORE_COLUMNS, "factor", *own]
     return models[[*cell, *own]].merge(rows, on="trial_id")[columns].reset_index(drop=True)
 
 
-def _make_wide(models: DataFrame, rows: DataFrame, kind: str | None) -> DataFrame:
-    names = rows[["metric", "score"]].drop_duplicates()
-    names["column"] = [score_column(*name) for name in names.itertuples(index=False)]
-    rows = rows.merge(names, on=["metric", "score"])
-    rows["value"] = rows["value"].where(np.isfinite(rows["value"]))
-    columns = names["column"].unique()
-    pivot = rows.pivot_table(
-        index=["trial_id", "representation"], columns="column", values="value", observed=True
-    ).reindex(columns=columns)
-    key = ["trial_id", "representation", "column"]
-    again = rows[rows.duplicated(key, keep=False)]  # of several metric seeds
-    spread = again.groupby(key, observed=True)["value"].std().unstack("column")
-    spread = spread.reindex(columns=[name for name in columns if name in spread])
+def _make_wide(models: DataFrame, scores: pa.Table, kind: str | None) -> DataFrame:
+    pivot, spread = _pivot(scores)
     for classifier in ("lr", "gbt"):
         few, many = (f"downstream_{classifier}_{size}" for size in (100, 10000))
         if few in pivot and many in pivot:
@@ -442,3 +438,35 @@ def _make_wide(models: DataFrame, rows: DataFrame, kind: str | None) -> DataFram
     models = done[[*cell, "seed"]].merge(kinds, how="cross")
     wide = models.merge(pivot.reset_index(), how="left", on=["trial_id", "representation"])
     return wide.merge(kept, on="trial_id")
+
+
+def _pivot(scores: pa.Table) -> tuple[DataFrame, DataFrame]:
+    """The scores with a row per model and representation, and a column per score.
+
+    Returns:
+        The scores, as means over several metric seeds; and the standard deviation over these, with
+        only the columns that have one.
+    """
+    pair_of, first = group_rows(scores, ["metric", "score"])
+    pairs = scores.select(["metric", "score"]).take(first).to_pylist()
+    names = [score_column(pair["metric"], pair["score"]) for pair in pairs]
+    columns = list(dict.fromkeys(names[place] for place in np.argsort(first)))
+    column_of = np.array([columns.index(name) for name in names], int)[pair_of]
+    row_of, first = group_rows(scores, ["trial_id", "representation"])
+    key = [scores[name].take(first).to_pylist() for name in ("trial_id", "representation")]
+    index = pd.MultiIndex.from_arrays(key, names=["trial_id", "representation"])
+    value = scores["value"].to_numpy()
+    value = np.where(np.isfinite(value), value, np.nan)
+    table = np.full((len(index), len(columns)), np.nan)
+    table[row_of, column_of] = value
+    cell = row_of * len(columns) + column_of
+    several = np.bincount(cell)[cell] > 1
+    groups = pd.Series(value[several]).groupby(cell[several])
+    means, spreads = groups.mean(), groups.std()
+    spread = np.full_like(table, np.nan)
+    table.flat[means.index], spread.flat[spreads.index] = means, spreads
+    with_spread = np.unique(column_of[several])
+    return (
+        DataFrame(table, index, columns),
+        DataFrame(spread, index, columns).iloc[:, with_spread],
+    )

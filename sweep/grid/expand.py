@@ -26,7 +26,7 @@ def trials_of(grid: Resolved) -> list[Trial]:
             method,
             cell["hyperparameters"],
             seed,
-            Settings(**cell["training"]),
+            training,
             DataFile.of(dataset),
             cell.get("version", 1),
             Variant.of_entry(dataset),
@@ -34,6 +34,7 @@ def trials_of(grid: Resolved) -> list[Trial]:
         for dataset in grid["datasets"]
         for method, cells in grid["methods"].items()
         for cell in cells
+        for training in [Settings(**cell["training"])]
         for seed in grid["seeds"]
     )
     return [trial for trial in every if not any(meets(trial, rule) for rule in grid["exclude"])]

@@ -7,10 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow.compute as pc
 
-from ..store.files import read_file, row_numbers
+from ..store.files import first_rows, read_file
 from ..store.kept import Kept
 from ..store.results import Results, requests_by_trial
 from ..store.tables import IDENTITY, REQUEST_KEY, text_columns
@@ -286,7 +285,7 @@ class StatusReader:
         rows = read_file(self._results.store, file, columns, text_columns("scores"))
         seconds: dict[str, float] = {}
         if "seconds" in rows.column_names:
-            one = rows.take(np.unique(row_numbers(rows, key), return_index=True)[1])
+            one = rows.take(first_rows(rows, key))
             means = one.group_by("trial_id").aggregate([("seconds", "mean")]).to_pydict()
             seconds = dict(zip(means["trial_id"], means["seconds_mean"], strict=True))
         undefined = rows.filter(pc.field("error").is_valid()).to_pylist()

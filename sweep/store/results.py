@@ -18,10 +18,10 @@ from ..trials.request import RequestKey
 from .files import (
     FACTORS,
     compacted_codes,
+    group_rows,
     read_file,
     read_table,
     retry_if_folded,
-    row_numbers,
     trial_ids_of,
 )
 from .store import MissingFileError, Store
@@ -146,7 +146,9 @@ class Results:
         known = table == "trials" and self.exists()
         return study_columns(table, self.study if known else {})
 
-    def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
+    def table(
+        self, name: str, columns: list[str] | None = None, *, coded: bool = False
+    ) -> pa.Table:
         """All rows of a table, each once; an empty table if there are none.
 
         A column that no file has is null, because the rows are older than the column.
@@ -154,11 +156,13 @@ class Results:
         Args:
             name: trials, scores, curves, pictures or failures.
             columns: The columns to read, besides those that identify a row.
+            coded: Whether text columns are dictionaries, which take a fraction of the memory.
         """
         wanted = None if columns is None else list(dict.fromkeys([*IDENTITY[name], *columns]))
-        whole = read_table(self.store, f"tables/{name}", wanted, IDENTITY[name])
+        coded_columns = text_columns(name) if coded else []
+        whole = read_table(self.store, f"tables/{name}", wanted, IDENTITY[name], coded_columns)
         rows = to_table(name, []).select([]) if whole is None else whole
-        return conform(name, rows, wanted or self.columns(name))
+        return conform(name, rows, wanted or self.columns(name), coded_columns)
 
     def rows_of(self, table: str, name: str) -> list[dict[str, Any]]:
         """The rows that an attempt has committed.
@@ -332,17 +336,13 @@ class Results:
 
 def requests_by_trial(rows: pa.Table) -> dict[str, frozenset[RequestKey]]:
     """The keys of the requests that these rows of scores answer, by trial_id."""
-    numbers = row_numbers(rows, REQUEST_KEY)
-    distinct = np.flatnonzero(np.bincount(numbers))
-    request = np.searchsorted(distinct, numbers)
-    example = np.zeros(len(distinct), int)
-    example[request] = np.arange(len(rows))
+    request, example = group_rows(rows, REQUEST_KEY)
     columns = (rows[name].take(example).to_pylist() for name in REQUEST_KEY)
     keys = [RequestKey(*key) for key in zip(*columns, strict=True)]
-    trial = rows["trial_id"].combine_chunks().dictionary_encode()
-    trial_ids = trial.dictionary.to_pylist()
+    trial, one_of_trial = group_rows(rows, ["trial_id"])
+    trial_ids = rows["trial_id"].take(one_of_trial).to_pylist()
     found = np.zeros((len(trial_ids), len(keys)), bool)
-    found[trial.indices.to_numpy(), request] = True
+    found[trial, request] = True
     # Many trials have the same requests, and share a set.
     patterns, pattern_of = np.unique(found, axis=0, return_inverse=True)
     sets = [frozenset(keys[place] for place in np.flatnonzero(row)) for row in patterns]

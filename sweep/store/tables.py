@@ -4,7 +4,7 @@ A table's columns are its record's fields, in order. A field that is None is nul
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -391,18 +391,23 @@ def to_table(name: str, rows: Iterable[Row]) -> pa.Table:
     return pa.Table.from_pylist(by_column, schema=schema_of(name, names))
 
 
-def schema_of(name: str, columns: Iterable[str]) -> pa.Schema:
-    """The schema of table `name` with these columns, in this order."""
-    kinds = COLUMNS[name]
+def schema_of(name: str, columns: Iterable[str], coded: Sequence[str] = ()) -> pa.Schema:
+    """The schema of table `name` with these columns, in this order; some as dictionaries."""
+    kinds = COLUMNS[name] | {each: pa.dictionary(pa.int32(), pa.string()) for each in coded}
     return pa.schema(
         [(column, kinds.get(column, pa.float64())) for column in columns],
         metadata={"schema_version": str(SCHEMA_VERSION)},
     )
 
 
-def conform(name: str, rows: pa.Table, columns: Iterable[str]) -> pa.Table:
-    """The rows of table `name` with these columns first, null if missing, then other columns."""
-    schema = schema_of(name, dict.fromkeys([*columns, *rows.column_names]))
+def conform(
+    name: str, rows: pa.Table, columns: Iterable[str], coded: Sequence[str] = ()
+) -> pa.Table:
+    """The rows of table `name` with these columns first, null if missing, then other columns.
+
+    The text columns `coded` are dictionaries.
+    """
+    schema = schema_of(name, dict.fromkeys([*columns, *rows.column_names]), coded)
     arrays = [
         rows[field.name].cast(field.type)
         if field.name in rows.column_names

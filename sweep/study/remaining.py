@@ -103,10 +103,14 @@ def compare(
     """
     gone = {trial_id for trial_ids in given_up for trial_id in trial_ids or ()}
     left = Remaining([], [], [], [])
+    known: dict[tuple[int, int, str], tuple[MetricRequest, ...]] = {}
     for trial, requests in wanted:
         status = trained.get(trial.trial_id)
         have = scored.get(trial.trial_id, ())
-        missing = tuple(one for one in requests if one.key_on(trial.dataset) not in have)
+        case = id(requests), id(have), trial.dataset  # thousands of trials share them
+        if case not in known:
+            known[case] = tuple(one for one in requests if one.key_on(trial.dataset) not in have)
+        missing = known[case]
         if status is None:
             left.untrained.append(WantedTrial(trial, missing))
         elif status == "failed":

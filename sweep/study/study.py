@@ -6,12 +6,13 @@ can be read where a method, a metric or a data set of the study is not installed
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..grid.expand import Cell, Resolved, requests_of, trials_of
 from ..grid.select import select
 from ..store.results import Results
-from ..trials.request import MetricRequest, RequestKey
+from ..trials.request import MetricRequest
 from ..trials.trial import Trial, tabulate_trials
 from .remaining import WantedTrial
 
@@ -85,16 +86,20 @@ def merge(
         parts: Trials, and the scores wanted of the models of each data set and method.
     """
     found: dict[str, Trial] = {}
-    requests: dict[str, dict[RequestKey, MetricRequest]] = {}
+    sources: dict[str, tuple[tuple[int, Cell], ...]] = {}
+    requests: list[dict[Cell, list[MetricRequest]]] = []
     for trials, by_cell in parts:
-        keyed = {
-            cell: {request.key: request for request in asked} for cell, asked in by_cell.items()
-        }
         for trial in trials:
             known = found.setdefault(trial.trial_id, trial)
             if trial.file and known.file and trial.file.npz != known.file.npz:
                 found[trial.trial_id] = replace(trial, file=trial.file.moved_from(known.file))
-            requests.setdefault(trial.trial_id, {}).update(keyed[trial.dataset, trial.method])
-    return [
-        WantedTrial(trial, tuple(requests[trial_id].values())) for trial_id, trial in found.items()
-    ]
+            source = len(requests), (trial.dataset, trial.method)
+            sources[trial.trial_id] = (*sources.get(trial.trial_id, ()), source)
+        requests.append(by_cell)
+
+    @cache  # thousands of trials want the same scores, and share them
+    def of(sources: tuple[tuple[int, Cell], ...]) -> tuple[MetricRequest, ...]:
+        every = (request for part, cell in sources for request in requests[part][cell])
+        return tuple({request.key: request for request in every}.values())
+
+    return [WantedTrial(trial, of(sources[trial_id])) for trial_id, trial in found.items()]

@@ -132,12 +132,19 @@ class Trial:
     @cached_property
     def trial_id(self) -> str:
         """The first 16 hex digits of the SHA-256 of the trial's canonical JSON."""
+        if self.setting not in _AROUND_SEED:
+            _AROUND_SEED[self.setting] = canonical_json(self._identity()).partition('"seed":"?"')
+        before, _, after = _AROUND_SEED[self.setting]
+        return hashlib.sha256(f'{before}"seed":{self.seed}{after}'.encode()).hexdigest()[:16]
+
+    def _identity(self) -> dict[str, Any]:
+        """What determines the model's numbers, with "?" for the seed."""
         identity = {
             "protocol": PROTOCOL,
             "dataset": f"sha256:{self.file.sha256}" if self.file else self.catalogued,
             "method": self.method,
             "hyperparameters": self.hyperparameters,
-            "seed": self.seed,
+            "seed": "?",
             "training": self.training.identity(),
         }
         if self.file and self.file.options:  # absent where all are the defaults
@@ -146,10 +153,14 @@ class Trial:
             identity["drawn"] = [self.variant.correlated, self.variant.held_out]
         if self.method_version > 1:  # absent at first: what has no versions keeps its names
             identity["method_version"] = self.method_version
-        return hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:16]
+        return identity
 
     def __hash__(self) -> int:
         return hash(self.trial_id)
+
+
+_AROUND_SEED: dict[tuple[Any, ...], tuple[str, str, str]] = {}
+"""The canonical JSON of a setting's trials before, at and after the seed."""
 
 
 def canonical_json(value: Any) -> str:
