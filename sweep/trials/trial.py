@@ -132,9 +132,10 @@ class Trial:
     @cached_property
     def trial_id(self) -> str:
         """The first 16 hex digits of the SHA-256 of the trial's canonical JSON."""
-        if self.setting not in _AROUND_SEED:
-            _AROUND_SEED[self.setting] = canonical_json(self._identity()).partition('"seed":"?"')
-        before, _, after = _AROUND_SEED[self.setting]
+        setting = self.setting
+        if setting not in _AROUND_SEED:
+            _AROUND_SEED[setting] = canonical_json(self._identity()).partition('"seed":"?"')
+        before, _, after = _AROUND_SEED[setting]
         return hashlib.sha256(f'{before}"seed":{self.seed}{after}'.encode()).hexdigest()[:16]
 
     def _identity(self) -> dict[str, Any]:
