@@ -26,7 +26,7 @@ channels (`benchmarks/accelerator_memory.py`). A slow test and `make test-accele
 of them again.
 """
 
-MOVES = {"kernels": (6.0, 17.0), "lax": (14.5, 17.0)}
+MOVES = {"kernels": (6.0, 17.0), "lax": (13.3, 15.6)}
 """How often a step reads or writes all layers' outputs and the images, and the parameters, from the
 same programs."""
 
@@ -104,7 +104,10 @@ def pack_memory(
 def step_bytes(
     method: MethodEntry, settings: Settings, image_shape: tuple[int, int, int], *, platform: str
 ) -> float:
-    """The bytes moved by a model's step in a large pack on a "gpu" or "tpu", to within a tenth."""
+    """The bytes moved by a model's step in a large pack on a "gpu" or "tpu".
+
+    They are within a tenth of the compiled program's, or a sixth on a TPU in bfloat16.
+    """
     parameters, _, outputs = _sizes(method, settings, image_shape)
     of_numbers, of_parameters = MOVES[form_for(platform)]
     numbers = settings.batch_size * (outputs + math.prod(image_shape))

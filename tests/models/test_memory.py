@@ -132,8 +132,11 @@ def test_planning_starts_no_backend() -> None:
         ("gpu", "beta_vae", 3, "float32", 244),
         ("gpu", "factor_vae", 1, "float32", 556),
         ("gpu", "factor_vae", 1, "bfloat16", 463),
-        ("tpu", "beta_vae", 1, "float32", 442),
-        ("tpu", "factor_vae", 1, "float32", 799),
+        ("tpu", "beta_vae", 1, "float32", 372),
+        ("tpu", "beta_vae", 1, "bfloat16", 255),
+        ("tpu", "beta_vae", 3, "float32", 411),
+        ("tpu", "factor_vae", 1, "float32", 683),
+        ("tpu", "factor_vae", 3, "bfloat16", 534),
     ],
 )
 def test_a_step_moves_what_the_compiled_program_does(
@@ -141,4 +144,5 @@ def test_a_step_moves_what_the_compiled_program_does(
 ) -> None:
     settings, shape = Settings(precision=precision), (64, 64, channels)
     found = step_bytes(METHODS[name], settings, shape, platform=platform)
-    assert found == pytest.approx(1e6 * megabytes, rel=0.1)
+    share = 0.16 if (platform, precision) == ("tpu", "bfloat16") else 0.1
+    assert found == pytest.approx(1e6 * megabytes, rel=share)
