@@ -31,14 +31,6 @@ if TYPE_CHECKING:
     from .sweep import run as run
     from .sweep import score as score
 else:
-    __getattr__, __dir__, __all__ = attach(
-        __name__,
-        {
-            "analysis": ("representation", "scores", "trials"),
-            "errors": ("TeaselError",),
-            "sweep": ("Results", "load_grid", "run", "score"),
-            "version": ("__version__",),
-        },
-    )
+    __getattr__, __dir__, __all__ = attach(__name__, __file__)
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())

@@ -376,80 +376,63 @@ def _parameters(text: str) -> dict[str, Any]:
     return parameters
 
 
-COMMANDS: dict[str, tuple[str, Command | str, str]] = {
+OWN: dict[str, Command] = {
+    "top": _Top(),
+    "watch": _Watch(),
+    "report": _Report(),
+    "publish": _Publish(),
+    "submit": _Submit(),
+}
+"""The commands of rooms above `sweep`; the others are modules of `sweep/commands`."""
+
+COMMANDS = {
     "plan": (
         "show what a grid contains and what it will cost",
-        "plan",
         "quickstart --set training.steps=1000",
     ),
     "run": (
         "train and score what is missing from a study",
-        "run",
         "mine.yaml --results results/mine --select 'method=beta_vae,seed<5'",
     ),
-    "status": ("show a study's progress", "status", "results/mine --json"),
-    "watch": ("show a running study in a browser", _Watch(), "results/mine --port 8080"),
-    "failures": ("show failed attempts, grouped by exception", "failures", "results/mine"),
+    "status": ("show a study's progress", "results/mine --json"),
+    "watch": ("show a running study in a browser", "results/mine --port 8080"),
+    "failures": ("show failed attempts, grouped by exception", "results/mine"),
     "forget": (
         "remove trials from a results folder, so that they run again",
-        "forget",
         "results/mine --select method=beta_vae,beta=4",
     ),
-    "compact": (
-        "combine the many small files of a results folder into a few",
-        "compact",
-        "results/mine",
-    ),
+    "compact": ("combine the many small files of a results folder into a few", "results/mine"),
     "merge": (
         "merge several results folders of one study",
-        "merge",
         "results/here results/there --into results/mine",
     ),
-    "verify": (
-        "check a results folder for damaged, missing or duplicate data",
-        "verify",
-        "results/mine",
-    ),
-    "top": ("list the best-scoring models", _Top(), "results/mine --metric mig"),
-    "rescore": (
-        "score trained models with more metrics",
-        "rescore",
-        "results/mine --metrics udr,infomec",
-    ),
+    "verify": ("check a results folder for damaged, missing or duplicate data", "results/mine"),
+    "top": ("list the best-scoring models", "results/mine --metric mig"),
+    "rescore": ("score trained models with more metrics", "results/mine --metrics udr,infomec"),
     "score": (
         "score codes, an encoder or a model from outside any study",
-        "score",
         "codes.npz --metrics mig dci",
     ),
-    "list": (
-        "list the methods, metrics, priors and so on that a grid can name",
-        "catalogues",
-        "methods",
-    ),
-    "data": ("list the data sets or prepare one", "data", "prepare dsprites"),
+    "list": ("list the methods, metrics, priors and so on that a grid can name", "methods"),
+    "data": ("list the data sets or prepare one", "prepare dsprites"),
     "report": (
         "write a study's report as one HTML page, with an explorer of its models",
-        _Report(),
         "results/mine --output mine.html",
     ),
     "publish": (
         "copy a results folder for publication, with checksums",
-        _Publish(),
         "results/mine --to published/mine --licence CC-BY-4.0",
     ),
     "fetch": (
         "download a published results folder and verify it",
-        "fetch",
         "https://example.org/mine.zip results/mine",
     ),
     "submit": (
         "run a grid on Slurm, Kubernetes or a Ray cluster",
-        _Submit(),
         "slurm mine.yaml --cluster cluster.yaml",
     ),
 }
-"""For each command: its purpose, its implementation (a module of `sweep/commands` or an object
-here) and the arguments of an example."""
+"""The purpose of each command, and the arguments of an example."""
 
 
 def _asked_for(words: Sequence[str]) -> str | None:
@@ -469,14 +452,13 @@ def _make_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser.set_defaults(level=logging.INFO)
     parser.add_argument("--version", action="version", version=f"teasel {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name, (what, command, example) in COMMANDS.items():
+    for name, (what, example) in COMMANDS.items():
         entry = commands.add_parser(
             name, help=what, description=what, epilog=f"example: teasel {name} {example}"
         )
         if name == _asked_for(words):
-            if isinstance(command, str):
-                module = import_module(f".sweep.commands.{command}", __package__)
-                command = cast(Command, module)
+            home = f".sweep.commands.{name}"
+            command = OWN.get(name) or cast(Command, import_module(home, __package__))
             command.add_arguments(entry)
             entry.set_defaults(main=command.main)
     return parser

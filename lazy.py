@@ -1,24 +1,36 @@
 """Lazy packages: public names that are imported when they are first used."""
 
-from collections.abc import Callable, Mapping, Sequence
+import ast
+from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 
 def attach(
-    package: str, homes: Mapping[str, Sequence[str]]
+    package: str, file: str
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """The `__getattr__`, `__dir__` and `__all__` of a package that imports lazily (PEP 562).
 
+    The public names are those that the package imports as themselves, ``from .a import b as b``,
+    below ``if TYPE_CHECKING``. Type checkers read the same lines.
+
     Args:
         package: The package's own `__name__`.
-        homes: The public names of each module of the package.
+        file: Its own `__file__`.
 
-    >>> find, _, names = attach("teasel", {"catalogue": ["Bounds"]})
-    >>> find("Bounds").__name__, names
-    ('Bounds', ['Bounds'])
+    >>> import teasel
+    >>> find, _, names = attach("teasel", teasel.__file__)
+    >>> find("TeaselError").__name__, "run" in names, "attach" in names
+    ('TeaselError', True, False)
     """
-    home_of = {name: home for home, names in homes.items() for name in names}
+    home_of = {
+        public.name: node.module
+        for node in ast.walk(ast.parse(Path(file).read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.level == 1
+        for public in node.names
+        if public.asname == public.name
+    }
 
     def find(name: str) -> Any:
         if name not in home_of:

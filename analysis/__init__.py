@@ -78,40 +78,4 @@ if TYPE_CHECKING:
     from .tables import study_names as study_names
     from .tables import trials as trials
 else:
-    __getattr__, __dir__, __all__ = attach(
-        __name__,
-        {
-            "latex": ("to_latex",),
-            "names": ("Names",),
-            "paper.compare": ("compare_with_paper",),
-            "paper.figures": (
-                *("figure_1", "figure_2", "figure_3", "figure_4", "figure_4_datasets", "figure_5"),
-                *("figure_6", "with_unsupervised_of_samples"),
-            ),
-            "paper.published": ("differences_from_paper", "paper_coverage", "published_numbers"),
-            "plots.style": ("make_figure",),
-            "report.export": ("export",),
-            "report.page": ("write_report",),
-            "report.provenance": ("fingerprints",),
-            "report.publish": ("publish",),
-            "statistics.comparison": ("compare_studies",),
-            "statistics.correlation": (
-                *("dataset_correlation", "rank_correlation", "rank_correlations"),
-            ),
-            "statistics.effects": ("hyperparameter_importance", "hyperparameter_means"),
-            "statistics.embedding": ("embedding",),
-            "statistics.importance": ("importance", "variance_explained"),
-            "statistics.improvement": ("probability_of_improvement",),
-            "statistics.points": ("rank_stability",),
-            "statistics.power": ("seeds_needed",),
-            "statistics.standing": ("compare_settings", "distance_from_untrained"),
-            "statistics.transfer": (
-                *("rate_rules", "table_1", "transfer_between_datasets", "unsupervised_selection"),
-            ),
-            "summary": (
-                *("accuracy_by_rank", "exemplars", "score_table", "training_curves"),
-                "winning_settings",
-            ),
-            "tables": ("Codes", "representation", "scores", "study_names", "trials"),
-        },
-    )
+    __getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -32,11 +32,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from teasel.__main__ import main as teasel
 from teasel.analysis import scores
 from teasel.storage import is_sound, seal
-from teasel.sweep.commands.plan import print_plan
 from teasel.sweep.commands.run import run
-from teasel.sweep.commands.status import print_status
 from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.schedule.folding import Folding
 from teasel.sweep.schedule.in_process import InProcess
@@ -192,9 +191,9 @@ def _some_codes(folder: str) -> None:
 
 
 READINGS: dict[str, Callable[[str], object]] = {
-    "status": print_status,
-    "plan of what is missing, as a resumed run makes it": lambda folder: print_plan(
-        ["locatello2019"], None, folder
+    "status": lambda folder: teasel(["status", folder]),
+    "plan of what is missing, as a resumed run makes it": lambda folder: teasel(
+        ["plan", "locatello2019", "--results", folder]
     ),
     "scores(wide=True)": lambda folder: scores(folder, wide=True),
     "representation() of 100 trials": _some_codes,

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
@@ -34,25 +35,6 @@ def to_bytes(
     return save(tensors, {"digest": UNSEALED} | texts)
 
 
-def header(data: bytes) -> tuple[dict[str, Any], list[dict[str, Any]], int]:
-    """Training, members and step of a checkpoint, without reading its arrays.
-
-    Args:
-        data: The file, or at least its header.
-
-    Raises:
-        ValueError: If `data` is not a checkpoint.
-    """
-    try:
-        metadata = read_tensors_header(lambda num: data[:num], len(data)).metadata
-        training, members, step = (
-            json.loads(metadata[name]) for name in ("training", "replicas", "step")
-        )
-        return training, members, step
-    except (KeyError, ValueError) as error:
-        raise ValueError("not a checkpoint of a pack") from error
-
-
 def from_bytes(
     data: bytes, training: Mapping[str, Any], example: Any
 ) -> tuple[list[dict[str, Any]], int, list[Any]]:
@@ -67,7 +49,13 @@ def from_bytes(
         ValueError: If `data` is not a checkpoint, is of a different training, or has states unlike
             `example`.
     """
-    found, members, step = header(data)
+    try:
+        metadata = read_tensors_header(lambda num: data[:num], len(data)).metadata
+        found, members, step = (
+            json.loads(metadata[name]) for name in ("training", "replicas", "step")
+        )
+    except (KeyError, ValueError) as error:
+        raise ValueError("not a checkpoint of a pack") from error
     found.pop("learning_rate", None)  # each member has its own; older files have it here too
     for name in {**training, **found}:
         if found.get(name) != training.get(name):
@@ -101,7 +89,7 @@ def parameters_to_bytes(models: Mapping[str, Parameters], image_shape: Sequence[
         image_shape: The (H, W, C) of their images.
     """
     about = {"digest": UNSEALED, "image_shape": json.dumps([*image_shape])}
-    return save(flatten(models), about)
+    return save(flatten(dict(models)), about)
 
 
 def image_shape_of(data: bytes) -> tuple[int, ...] | None:
@@ -120,30 +108,12 @@ def parameters_from_bytes(data: bytes) -> dict[str, Parameters]:
     Raises:
         ValueError: If `data` is not a safetensors file.
     """
-    return unflatten(_load(data))
+    return unflatten_dict(_load(data), sep="/")
 
 
-def flatten(tree: Mapping[str, Any], above: str = "") -> dict[str, np.ndarray]:
-    """The leaves of nested dicts, by their names joined with "/"."""
-    leaves: dict[str, np.ndarray] = {}
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            leaves.update(flatten(value, f"{above}{name}/"))
-        else:
-            leaves[above + name] = np.asarray(value)
-    return leaves
-
-
-def unflatten(leaves: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """The nested dicts that `flatten` has flattened."""
-    tree: dict[str, Any] = {}
-    for name, leaf in leaves.items():
-        *folders, last = name.split("/")
-        place = tree
-        for folder in folders:
-            place = place.setdefault(folder, {})
-        place[last] = leaf
-    return tree
+def flatten(parameters: Parameters) -> dict[str, np.ndarray]:
+    """The leaves of nested dicts as NumPy arrays, by their names joined with "/"."""
+    return {name: np.asarray(leaf) for name, leaf in flatten_dict(parameters, sep="/").items()}
 
 
 def _leaves(tree: Any, *, as_arrays: bool = True) -> dict[str, Any]:

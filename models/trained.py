@@ -11,11 +11,12 @@ from typing import Any, NamedTuple, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.traverse_util import unflatten_dict
 from safetensors.numpy import load, save
 
 from ..storage import UNSEALED, is_sound, read_tensors_header, replace_file, seal
 from . import pictures
-from .checkpoint import flatten, unflatten
+from .checkpoint import flatten
 from .convolution import arithmetic
 from .likelihoods import LIKELIHOODS
 from .method import MethodEntry
@@ -214,7 +215,8 @@ class TrainedModel:
         ):
             if name not in known:
                 raise ValueError(f"{path} needs the {kind} {name}, which is not installed")
-        return cls(methods[method], values, model, unflatten(load(content)), about.get("name", ""))
+        parameters = unflatten_dict(load(content), sep="/")
+        return cls(methods[method], values, model, parameters, about.get("name", ""))
 
     def encode_all(
         self, observe: Observe, data: Any, num_images: int, *, batch: int | None = None

@@ -19,14 +19,4 @@ if TYPE_CHECKING:
     from .store.results import Results as Results
     from .study.shards import Shard as Shard
 else:
-    __getattr__, __dir__, __all__ = attach(
-        __name__,
-        {
-            "commands.rescore": ("rescore",),
-            "commands.run": ("run",),
-            "commands.score": ("score",),
-            "grid.grid": ("load_grid",),
-            "store.results": ("Results",),
-            "study.shards": ("Shard",),
-        },
-    )
+    __getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -114,7 +114,7 @@ def test_every_command_has_help_of_its_own(
     assert caught.value.code == 0
     output = capsys.readouterr().out
     assert f"usage: teasel {command}" in output
-    example = f"example: teasel {command} {COMMANDS[command][2]}".rstrip()
+    example = f"example: teasel {command} {COMMANDS[command][1]}".rstrip()
     assert " ".join(output.split()).endswith(example)
 
 

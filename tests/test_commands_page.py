@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from teasel.__main__ import COMMANDS, _make_parser, main
-from teasel.sweep.commands.catalogues import KINDS
 from teasel.sweep.commands.command_line import EXIT_CODES
+from teasel.sweep.commands.list import KINDS
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "commands.md").read_text()
@@ -49,7 +49,7 @@ def test_a_command_has_a_section_with_just_its_options(command: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_example_of_a_command_can_be_parsed(command: str) -> None:
-    example = COMMANDS[command][2].replace("'", "").split()
+    example = COMMANDS[command][1].replace("'", "").split()
     assert _make_parser([command, *example]).parse_args([command, *example]).main
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from teasel.sweep.commands.compact import print_compacted
 from teasel.sweep.store.results import Results
+from teasel.tests.support.commands import call
 from teasel.tests.support.synthetic import SyntheticResults
 
 PAGE = (Path(__file__).parents[1] / "docs" / "queries.md").read_text()
@@ -33,7 +33,7 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     results.add("scores", "attempt_id", made.table("scores").to_pylist())
     results.add("scores", "again", made.table("scores").slice(0, 500).to_pylist())
     if request.param == "folded":
-        print_compacted(results.uri)
+        call("compact", results.uri)
     return folder
 
 

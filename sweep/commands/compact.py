@@ -15,19 +15,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Combines the files and prints how many are left."""
-    print_compacted(arguments.results)
-    return DONE
-
-
-def print_compacted(uri: str) -> None:
     """Combines a folder's files and prints how many are left. This is safe while a study runs.
 
     Raises:
         ResultsError: If there is no study.
         StoreError: If a file is damaged or the folder cannot be written. Nothing is lost then.
     """
-    results = Results(uri)
+    results = Results(arguments.results)
     _ = results.study
     for folder in (*(f"tables/{name}" for name in COLUMNS), *results.code_folders()):
         before = len(list_files(results.store, folder).files)
@@ -35,3 +29,4 @@ def print_compacted(uri: str) -> None:
         after = len(list_files(results.store, folder).files)
         if before:
             show(f"{folder}: {before:,} files, {after:,} now")
+    return DONE

@@ -19,17 +19,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Lists the data sets, or prepares one."""
-    if arguments.action == "list":
-        print_datasets(arguments.json)
-    else:
-        prepare(arguments.name)
-    return DONE
+    """Prints what is present of every data set and how to get the rest, or prepares one.
 
-
-def print_datasets(as_json: bool = False) -> None:
-    """Prints what is present of every data set, and how to get what is missing."""
-    report, datasets = Report(as_json), {}
+    Raises:
+        UnknownNameError: If there is no such data set.
+        DataError: If its files cannot be obtained.
+    """
+    if arguments.action == "prepare":
+        if arguments.name not in DATASETS:
+            raise UnknownNameError("data set", arguments.name, DATASETS)
+        show(repr(DATASETS[arguments.name].prepare()))
+        return DONE
+    report, datasets = Report(arguments.json), {}
     for name, dataset in DATASETS.items():
         status = dataset.status()
         size = f"{status.num_images:,} images, {status.num_bytes / 1e6:,.0f} MB"
@@ -40,15 +41,4 @@ def print_datasets(as_json: bool = False) -> None:
                 report.add(f"  {line}")
     report.add(datasets=datasets)
     report.end()
-
-
-def prepare(name: str) -> None:
-    """Fills the cache of a data set, downloading what is missing, and describes the data set.
-
-    Raises:
-        UnknownNameError: If there is no such data set.
-        DataError: If its files cannot be obtained.
-    """
-    if name not in DATASETS:
-        raise UnknownNameError("data set", name, DATASETS)
-    show(repr(DATASETS[name].prepare()))
+    return DONE

@@ -21,22 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Prints what failed."""
-    print_failures(arguments.results, arguments.json)
-    return DONE
-
-
-def print_failures(uri: str, as_json: bool = False) -> None:
     """Prints each kind of failure once: how often it occurred, last time, traceback and log.
-
-    Args:
-        uri: The results folder.
-        as_json: Whether to print JSON instead of lines.
 
     Raises:
         ResultsError: If there is no study.
     """
-    results = Results(uri)
+    results = Results(arguments.results)
     wanted = read_study(results).wanted_trials()
     groups: dict[tuple[str, str, str], list[dict]] = {}
     for row in results.table("failures").to_pylist():
@@ -44,7 +34,7 @@ def print_failures(uri: str, as_json: bool = False) -> None:
         if row["attempt_id"]:
             exception = without_attempt(exception, row["attempt_id"])
         groups.setdefault((row["kind"], row["cause"], exception), []).append(row)
-    report, attempts, failed = Report(as_json), [], []
+    report, attempts, failed = Report(arguments.json), [], []
     for (kind, cause, exception), rows in groups.items():
         last = max(rows, key=lambda row: row["at"])
         named = {"kind": kind, "cause": cause, "exception": exception, "num": len(rows)}
@@ -72,3 +62,4 @@ def print_failures(uri: str, as_json: bool = False) -> None:
     if not groups and not undefined and not failed:
         report.add(f"{results.uri}: no failures")
     report.end()
+    return DONE

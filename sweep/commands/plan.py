@@ -41,20 +41,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
-def main(arguments: argparse.Namespace) -> int:
-    """Prints what the grids contain and what they cost."""
-    print_plan(
-        arguments.grid,
-        arguments.select,
-        arguments.results,
-        arguments.address,
-        arguments.device,
-        arguments.set,
-        arguments.json,
-    )
-    return DONE
-
-
 class Cluster(NamedTuple):
     """The machines that a plan is made for.
 
@@ -69,25 +55,8 @@ class Cluster(NamedTuple):
     missing: MissingFilesError | None = None
 
 
-def print_plan(
-    names: Sequence[str],
-    select: str | None,
-    uri: str | None,
-    ray_address: str | None = None,
-    device: str | None = None,
-    changes: Sequence[str] = (),
-    as_json: bool = False,
-) -> None:
+def main(arguments: argparse.Namespace) -> int:
     """Prints what the grids contain and cost: trials, packs, programs, hours and bytes.
-
-    Args:
-        names: Packaged grids, or YAML files.
-        select: Only the trials that meet these conditions.
-        uri: A results folder whose finished trials are subtracted.
-        ray_address: A running Ray cluster to plan for; by default this machine's CPUs.
-        device: A key of `DEVICES`: the accelerator whose memory and training time are estimated.
-        changes: Changes to values in the grids, each like ``training.steps=1000``.
-        as_json: Whether to print JSON instead of lines.
 
     Raises:
         ConfigError: If a grid is wrong.
@@ -99,18 +68,19 @@ def print_plan(
             The plan is printed first.
         ClusterError: If there is no Ray at the address.
     """
-    loaded = [load_grid(name, changes) for name in names]
-    results = None if uri is None else Results(uri)
+    loaded = [load_grid(name, arguments.set) for name in arguments.grid]
+    results = None if arguments.results is None else Results(arguments.results)
     join_study(loaded, results)  # raises if they cannot be run there
     grids = [grid for grid, _ in loaded]
     first = grids[0]
-    wanted = select_wanted(wanted_trials(grids), select)
+    wanted = select_wanted(wanted_trials(grids), arguments.select)
     trials = [trial for trial, _ in wanted]
     left = Remaining(wanted, [], [], []) if results is None else remaining(results, wanted)
     untrained = [trial for trial, _ in left.untrained]
     share = first.resources.gpus_per_pack
-    cluster = _here(left) if ray_address is None else _cluster(ray_address, left, share)
-    report = Report(as_json)
+    address = arguments.address
+    cluster = _here(left) if address is None else _cluster(address, left, share)
+    report = Report(arguments.json)
     report.add(
         f"{first.study}: {first.description}" if first.description else first.study,
         study=first.study,
@@ -150,8 +120,8 @@ def print_plan(
     trained = [pack.trials for pack in packs if pack.trials[0].method not in REFERENCES]
     if trained:
         _add_memory(report, max(trained, key=len))
-    if trained and device:
-        _add_device(report, device, [trial for pack in trained for trial in pack])
+    if trained and arguments.device:
+        _add_device(report, arguments.device, [trial for pack in trained for trial in pack])
     runs = sum(len(requests) for _, requests in wanted)
     report.add(f"{runs:,} metric runs", num_metric_runs=runs)
     measured = measured_seconds(results, on_cpu=not demand.gpus) if results is not None else {}
@@ -174,6 +144,7 @@ def print_plan(
     report.end()
     if cluster.missing:
         raise cluster.missing
+    return DONE
 
 
 def _here(left: Remaining) -> Cluster:

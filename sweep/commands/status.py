@@ -29,30 +29,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Prints the study's progress."""
-    if arguments.follow:
-        return follow_status(arguments.results)
-    print_status(arguments.results, arguments.json)
-    return DONE
-
-
-def print_status(uri: str, as_json: bool = False) -> None:
     """Prints a study's progress, which is correct while a driver runs and after it has died.
-
-    Args:
-        uri: The results folder.
-        as_json: Whether to print JSON instead of lines.
 
     Raises:
         ResultsError: If there is no study.
         StoreError: If a file cannot be read.
     """
-    status = StatusReader(Results(uri)).read()
+    if arguments.follow:
+        return follow_status(arguments.results)
+    status = StatusReader(Results(arguments.results)).read()
     if status.damaged:
         raise StoreError(status.damaged[0])
-    report = Report(as_json)
+    report = Report(arguments.json)
     report.add("\n".join(describe_status(status)), **status._asdict())
     report.end()
+    return DONE
 
 
 def follow_status(uri: str, seconds: float = _SECONDS) -> int:

@@ -49,33 +49,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Prints what is wrong with the folder."""
-    sound = print_verified(arguments.results, arguments.quarantine, arguments.json)
-    return DONE if sound else FAILED
-
-
-def print_verified(uri: str, quarantine: bool = False, as_json: bool = False) -> bool:
-    """Prints each fault of a results folder on a line; returns whether there is none.
-
-    Args:
-        uri: The folder.
-        quarantine: Whether to move damaged files aside, so that a run makes their content again.
-        as_json: Whether to print JSON instead of lines.
+    """Prints each fault of a results folder on a line.
 
     Raises:
         ResultsError: If there is no study.
         DriverError: If something is to be moved aside while a driver is at work.
         StoreError: If the store cannot be reached.
     """
-    results = Results(uri)
-    report = Report(as_json)
+    results, report = Results(arguments.results), Report(arguments.json)
     report.add(
         results=results.uri, moved=[], trials=None, num_undefined_scores=None, num_unsealed=0
     )
-    sound = _verify(report, results, quarantine)
+    sound = _verify(report, results, arguments.quarantine)
     report.add(sound=sound)
     report.end()
-    return sound
+    return DONE if sound else FAILED
 
 
 def _verify(report: Report, results: Results, quarantine: bool) -> bool:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from teasel.sweep.commands import plan
-from teasel.sweep.commands.plan import Cluster, print_plan
+from teasel.sweep.commands.plan import Cluster
 from teasel.sweep.store.results import Results, ResultsError
 from teasel.sweep.work.tasks import Demand
 from teasel.tests.support.bad_grids import BAD
+from teasel.tests.support.commands import call
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_it_says_how_many_packs_a_cluster_can_place(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(plan, "_cluster", lambda *_: Cluster(machines, 80 * 2**30))
-    print_plan(["quickstart"], None, None, "auto")
+    call("plan", "quickstart", "--address", "auto")
     assert f"  {line}\n" in capsys.readouterr().out
 
 
@@ -46,12 +47,12 @@ def test_accelerators_share_the_training_and_cores_the_scores(
 ) -> None:
     machines = [Demand(cpus=10_000, gpus=4)]
     monkeypatch.setattr(plan, "_cluster", lambda *_: Cluster(machines, 80 * 2**30))
-    print_plan(["quickstart"], None, None, "auto")
+    call("plan", "quickstart", "--address", "auto")
     assert "core-hours to score; training time is unknown until" in capsys.readouterr().out
     # Four models of 2,000 steps (quickstart.yaml), an hour a step: 8,000 hours on 4 accelerators.
     measured = {("dsprites_mini", "beta_tc_vae", 64, "mlp", 0.1): 3600.0}
     monkeypatch.setattr(plan, "measured_seconds", lambda results, on_cpu: measured)
-    print_plan(["quickstart"], None, str(tmp_path), "auto")
+    call("plan", "quickstart", "--results", str(tmp_path), "--address", "auto")
     shown = capsys.readouterr().out
     assert "about 8,000 pack-hours to train" in shown
     assert "83 d 8 h on accelerators, 4 packs at a time, and 10000 cores" in shown
@@ -60,7 +61,7 @@ def test_accelerators_share_the_training_and_cores_the_scores(
 def test_it_counts_what_a_folder_has_and_takes_its_medians(
     finished: Results, grid_file: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    print_plan([str(grid_file)], None, finished.uri)
+    call("plan", str(grid_file), "--results", finished.uri)
     shown = capsys.readouterr().out
     assert "4 done, 0 trained but not scored, 0 failed, 0 to train" in shown
     assert "0 packs, 0 programs to compile" in shown
@@ -72,17 +73,17 @@ def test_it_refuses_grids_that_cannot_stand_in_one_folder() -> None:
         "mini.yaml belongs to a different study than smoke.yaml:\n  study: the study has 'mini'"
     )
     with pytest.raises(ResultsError, match=differing):
-        print_plan(["mini", "smoke"], None, None)
+        call("plan", "mini", "smoke")
 
 
 def test_it_says_what_training_takes_of_a_device_that_is_not_there(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    print_plan(["quickstart"], "method=beta_tc_vae", None, device="h200")
+    call("plan", "quickstart", "--select", "method=beta_tc_vae", "--device", "h200")
     shown = capsys.readouterr().out
     assert "on one h200: packs of up to" in shown
     assert "hours to train at its bandwidth of 4.8 TB/s; 0.0 at the speed measured" in shown
-    print_plan(["quickstart"], "method=beta_tc_vae", None, device="v5e")
+    call("plan", "quickstart", "--select", "method=beta_tc_vae", "--device", "v5e")
     assert "0.82 TB/s; no speed was measured on this device" in capsys.readouterr().out
 
 

@@ -12,13 +12,13 @@ from teasel.datasets import DATASETS, from_function
 from teasel.errors import ConfigError
 from teasel.models import METHODS, Bounds, Method, MethodEntry, forward, regularized
 from teasel.settings import Settings
-from teasel.sweep.commands.plan import print_plan
 from teasel.sweep.commands.run import run
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.schedule.preflight import find_faults_in_a_child, look_before
 from teasel.sweep.study.remaining import Remaining, WantedTrial
 from teasel.sweep.trials.trial import Trial
 from teasel.sweep.work.preflight import PreflightError, find_faults, what_to_look_at
+from teasel.tests.support.commands import call
 
 SETTINGS = Settings(steps=6, batch_size=4, num_latents=3)
 
@@ -157,7 +157,7 @@ def test_a_wrong_file_is_refused_before_anything_is_frozen_and_the_mended_one_is
         run(grid, results=folder, executor=InProcess())
     assert not folder.exists()
     with pytest.raises(ConfigError, match="images are 48 x 64 with 1 channels"):
-        print_plan([str(grid)], None, None)
+        call("plan", str(grid))
     assert capsys.readouterr().out == ""
     write_squares(tmp_path / "squares.npz")
     assert run(grid, results=folder, executor=InProcess()).done == 1

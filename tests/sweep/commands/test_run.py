@@ -20,7 +20,6 @@ from teasel.models import Pack, Trainer
 from teasel.sweep.commands.checks import verify
 from teasel.sweep.commands.rescore import rescore
 from teasel.sweep.commands.run import run
-from teasel.sweep.commands.status import print_status
 from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store import checkpoints
@@ -31,6 +30,7 @@ from teasel.sweep.work import train as worker
 from teasel.sweep.work.control import Control
 from teasel.sweep.work.representations import stored_model
 from teasel.sweep.work.tasks import Demand, TrainPack
+from teasel.tests.support.commands import call
 
 NUMBERS = ["loss", "reconstruction", "kl", "elbo", "kl_per_latent"]
 
@@ -363,7 +363,7 @@ def test_status_says_what_an_interrupted_run_has_saved(
     first, second, *_ = (trial.trial_id for trial in loaded[0].trials())
     checkpoints.save(results, "a-b-train-1", 2, [first], 1.0, b"")
     checkpoints.save(results, "c-b-train-1", 4, [second], 1.0, b"")
-    print_status(results.uri)
+    call("status", results.uri)
     assert "  2 models saved at steps 2 and 4 of 6\n" in capsys.readouterr().out
 
 

@@ -13,13 +13,13 @@ import pytest
 from teasel.__main__ import main
 from teasel.sweep.commands import checks
 from teasel.sweep.commands.checks import verify
-from teasel.sweep.commands.compact import print_compacted
 from teasel.sweep.commands.run import run
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store.compact import compact
 from teasel.sweep.store.files import Files
 from teasel.sweep.store.results import Results
 from teasel.sweep.store.store import Store
+from teasel.tests.support.commands import call
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def rewrite(file: Path, column: str, change: Callable[[pa.Table], pa.ChunkedArra
 def test_a_sound_folder_is_clean(results: Results, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", results.uri]) == 0
     assert "clean; 4 trials done" in capsys.readouterr().out
-    print_compacted(results.uri)
+    call("compact", results.uri)
     assert main(["verify", results.uri]) == 0
 
 
@@ -119,7 +119,7 @@ def test_a_part_is_found_and_the_same_run_makes_it_again(
     assert deleted_scores or file.exists() == (f"  {folder}/{file.name}" in said)
     main(["verify", results.uri, "--quarantine"])
     run([str(grid_file)], results=results.uri, executor=InProcess())
-    print_compacted(results.uri)  # trained again, a trial's curve and pictures stand twice
+    call("compact", results.uri)  # trained again, a trial's curve and pictures stand twice
     left = kinds(results)
     only_shown = folder in ("tables/curves", "tables/pictures")
     assert left.keys() == ({"pictures or curves gone"} if only_shown else set())
@@ -139,7 +139,7 @@ def numbers(results: Results, table: str) -> list[str]:
 def test_a_compacted_file_that_is_gone_is_missed_and_forgotten(
     results: Results, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    print_compacted(results.uri)
+    call("compact", results.uri)
     (file,) = Path(results.uri, "tables/scores").glob("compact-*.parquet")
     file.unlink()
     assert main(["verify", results.uri]) == 1
@@ -186,7 +186,7 @@ def test_rows_written_twice_are_told_from_rows_that_disagree(
     lines = capsys.readouterr().out.splitlines()
     assert "  tables/scores: 8" in lines  # two parts of two metrics on two representations
     assert sum(" is " in line and "tables/scores" in line for line in lines) == 4
-    print_compacted(results.uri)
+    call("compact", results.uri)
     assert kinds(results) == {}
 
 

@@ -16,7 +16,6 @@ from teasel.analysis.names import Names
 from teasel.errors import ConfigError
 from teasel.metrics import METRICS, PAPER_SEEDS
 from teasel.models import MethodEntry
-from teasel.sweep.commands.plan import print_plan
 from teasel.sweep.commands.rescore import _requests_of
 from teasel.sweep.commands.run import _choose_options
 from teasel.sweep.grid import schema
@@ -29,6 +28,7 @@ from teasel.sweep.study.study import read_study
 from teasel.sweep.trials.request import MetricRequest
 from teasel.sweep.work.preflight import MissingFilesError
 from teasel.tests.support.bad_grids import LAUGHS, NESTED, ONE, UNKNOWN
+from teasel.tests.support.commands import call
 
 GOOD = """\
 study: mine
@@ -324,7 +324,7 @@ def test_every_packaged_grid_loads_plans_and_states_its_cost(
 ) -> None:
     grid, source = load_grid(name)
     with contextlib.suppress(MissingFilesError):  # a plan is also made where the files are not
-        print_plan([name], None, None)
+        call("plan", name)
     assert f"{len(grid.trials()):,} trials" in capsys.readouterr().out
     comment = [line for line in source.text.splitlines() if line.startswith("#")]
     assert re.search(r"[Ee]xpect|[Cc]ost|hours", " ".join(comment))

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from teasel.sweep.commands.compact import print_compacted
 from teasel.sweep.store import compact as compaction
 from teasel.sweep.store import files
 from teasel.sweep.store.compact import SMALL_TABLES, choose, compact, fold_small
@@ -18,6 +17,7 @@ from teasel.sweep.store.results import Results
 from teasel.sweep.store.store import Store, StoreError
 from teasel.sweep.store.tables import ScoreRow, TrialRow
 from teasel.sweep.trials.request import RequestKey
+from teasel.tests.support.commands import call
 
 NUM_TRIALS = 7
 
@@ -84,7 +84,7 @@ def test_files_are_few_and_rows_stand_once_afterwards(
     results: Results, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = content(results)
-    print_compacted(results.uri)
+    call("compact", results.uri)
     assert content(results) == before
     for folder in ("tables/trials", "tables/scores"):
         assert rows_on_disk(results, folder) == NUM_TRIALS
@@ -94,14 +94,14 @@ def test_files_are_few_and_rows_stand_once_afterwards(
 
 
 def test_a_second_time_changes_nothing(results: Results) -> None:
-    print_compacted(results.uri)
+    call("compact", results.uri)
     before = {path: path.stat().st_mtime_ns for path in Path(results.uri).rglob("*.*")}
-    print_compacted(results.uri)
+    call("compact", results.uri)
     assert before == {path: path.stat().st_mtime_ns for path in Path(results.uri).rglob("*.*")}
 
 
 def test_a_row_group_of_codes_is_still_one_trial(results: Results) -> None:
-    print_compacted(results.uri)
+    call("compact", results.uri)
     (file,) = Path(results.uri, "representations/d").glob("compact-*.parquet")
     metadata = pq.ParquetFile(file).metadata
     assert metadata.num_row_groups == NUM_TRIALS
@@ -111,12 +111,12 @@ def test_a_row_group_of_codes_is_still_one_trial(results: Results) -> None:
 
 
 def test_what_comes_later_is_folded_into_what_is_there(results: Results) -> None:
-    print_compacted(results.uri)
+    call("compact", results.uri)
     add_trials(results, "later", range(NUM_TRIALS, NUM_TRIALS + 2))
     add_trials(results, "again", range(3))
     before = content(results)
     assert len(before["trials"]) == NUM_TRIALS + 2
-    print_compacted(results.uri)
+    call("compact", results.uri)
     assert content(results) == before
     assert rows_on_disk(results, "tables/scores") == NUM_TRIALS + 2
     assert len(results.store.files("tables/scores", ".parquet")) == 1
@@ -126,11 +126,11 @@ def test_a_full_file_is_not_written_again(
     results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compaction, "FULL_BYTES", 1)
-    print_compacted(results.uri)
+    call("compact", results.uri)
     full = results.store.files("tables/scores", ".parquet")
     add_trials(results, "later", range(5, NUM_TRIALS + 2))  # some of them for the second time
     before = content(results)
-    print_compacted(results.uri)
+    call("compact", results.uri)
     assert content(results) == before
     assert set(full) < set(results.store.files("tables/scores", ".parquet"))
     assert rows_on_disk(results, "tables/scores") == NUM_TRIALS + 2
@@ -141,14 +141,14 @@ def test_files_are_no_larger_than_they_should_be(
 ) -> None:
     monkeypatch.setattr(compaction, "_FILE_BYTES", 1000)
     before = content(results)
-    print_compacted(results.uri)
+    call("compact", results.uri)
     assert content(results) == before
     assert len(results.store.files("representations/d", ".parquet")) > 2
 
 
 def test_codes_of_trials_without_a_row_stay_where_they_are(results: Results) -> None:
     results.add_codes("d", "running", [codes_of(NUM_TRIALS)])
-    print_compacted(results.uri)
+    call("compact", results.uri)
     assert "representations/d/running.parquet" in results.store.files("representations/d")
     results.add(
         "trials", "running", [TrialRow(codes_of(NUM_TRIALS)[0], dataset="d", attempt_id="running")]
@@ -156,7 +156,7 @@ def test_codes_of_trials_without_a_row_stay_where_they_are(results: Results) -> 
     np.testing.assert_array_equal(
         results.representation(codes_of(NUM_TRIALS)[0])[0], codes_of(NUM_TRIALS)[1]
     )
-    print_compacted(results.uri)
+    call("compact", results.uri)
     assert "representations/d/running.parquet" not in results.store.files("representations/d")
 
 
@@ -341,10 +341,10 @@ def test_an_open_reader_of_codes_finds_them_wherever_they_go(results: Results) -
     trial_id, mean, _ = codes_of(3)
     reader = Results(results.uri)
     np.testing.assert_array_equal(reader.representation(trial_id)[0], mean)
-    print_compacted(results.uri)
+    call("compact", results.uri)
     np.testing.assert_array_equal(reader.representation(trial_id)[0], mean)
     add_trials(results, "later", range(NUM_TRIALS, NUM_TRIALS + 1))
-    print_compacted(results.uri)
+    call("compact", results.uri)
     np.testing.assert_array_equal(reader.representation(trial_id)[0], mean)
 
 
@@ -371,5 +371,5 @@ def test_a_damaged_part_stops_it_and_nothing_is_removed(results: Results) -> Non
     file.write_bytes(file.read_bytes()[:100])
     before = results.store.files("tables/scores")
     with pytest.raises(StoreError, match=f"cannot read .*{file.name}.*teasel verify"):
-        print_compacted(results.uri)
+        call("compact", results.uri)
     assert results.store.files("tables/scores") == before

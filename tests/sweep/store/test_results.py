@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from teasel.models import parameters_to_bytes
-from teasel.sweep.commands.failures import print_failures
 from teasel.sweep.store.results import Results, ResultsError
 from teasel.sweep.store.store import DamagedFileError, NewerVersionError, StoreError
 from teasel.sweep.store.tables import SCHEMA_VERSION, FailureRow, ScoreRow, TrialRow, to_table
 from teasel.sweep.trials.request import RequestKey
+from teasel.tests.support.commands import call
 
 
 def trial_row(trial_id: str, attempt_id: str, **more: Any) -> TrialRow:
@@ -147,7 +147,7 @@ def test_failures_that_differ_in_the_names_of_their_files_alone_are_shown_as_one
             at=f"2026-01-0{attempt}",
         )
         results.add("failures", attempt_id, [row])
-    print_failures(results.uri)
+    call("failures", results.uri)
     assert capsys.readouterr().out.splitlines() == [
         "2 x score, exception: OSError: ATTEMPT is gone",
         "  last at 2026-01-02, trials t",

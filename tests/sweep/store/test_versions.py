@@ -19,7 +19,6 @@ from teasel.datasets import DATASETS
 from teasel.metrics import METRICS
 from teasel.sweep.commands.checks import verify
 from teasel.sweep.commands.run import run
-from teasel.sweep.commands.status import print_status
 from teasel.sweep.grid.grid import load_grid
 from teasel.sweep.schedule.in_process import InProcess
 from teasel.sweep.store import versions
@@ -28,6 +27,7 @@ from teasel.sweep.store.results import Results
 from teasel.sweep.store.store import NewerVersionError, StoreError
 from teasel.sweep.study.remaining import remaining
 from teasel.sweep.study.study import read_study, wanted_trials
+from teasel.tests.support.commands import call
 
 FOLDER = Path(__file__).parents[2] / "data" / "results_version_1"
 GRID = FOLDER / "study.yaml"
@@ -111,7 +111,7 @@ def test_version_1_tells_the_precision_of_a_cpu_and_draws_points_as_it_did() -> 
 
 
 def test_it_is_as_far_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
-    print_status(str(FOLDER))
+    call("status", str(FOLDER))
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith(": 6 of 6 trials done")
     assert "  dsprites_mini, beta_vae: 4 of 4" in lines
@@ -234,7 +234,7 @@ def test_a_driver_of_version_1_that_was_killed_is_named(
     driver = {"host": "h", "pid": 9, "since": "noon", "share": [2, 3], "beat": 1, "at": time.time()}
     driver |= {"pids": "elsewhere", "begun": True}
     old.store.write("running/drivers/x.json", json.dumps(driver).encode())
-    print_status(old.uri)
+    call("status", old.uri)
     assert "  a driver is at work: shard 2/3, process 9 on h, since noon" in capsys.readouterr().out
 
 
