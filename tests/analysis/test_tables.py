@@ -112,6 +112,11 @@ def test_strengths_that_differ_in_their_last_digit_are_different_settings() -> N
     assert trials(Tables(trials=rows))["setting"].tolist() == ["beta=4", "beta=4.0000001"]
 
 
+def test_ids_are_text_even_if_there_is_no_model() -> None:
+    made = Tables()
+    assert scores(made, wide=True)["trial_id"].dtype == trials(made)["trial_id"].dtype == "str"
+
+
 def test_error_rows_and_failed_trials_are_no_scores() -> None:
     rows = [model("a", method="m"), model("b", method="m"), model("c", method="m", status="failed")]
     errors = [score("a", 0.5), score("b", None, error="constant code"), score("c", 0.1)]
