@@ -153,7 +153,7 @@ def _tabulate_thirds(report: Report, downstream: list[str]) -> list[Element]:
     label, found = report.names.label, accuracy_by_rank(report.trained, score, downstream)
     titles = {"dataset": "Data set", "third": label(score), "num_models": "Models"}
     titles |= {name: label(name) for name in downstream}
-    table = elements.table("thirds", found.assign(dataset=found["dataset"].map(label)), titles)
+    table = elements.table("thirds", found, titles, names=report.names)
     words = f"Accuracies of the thirds of models with low, middle and high {label(score)}"
     return [elements.details(words, table)]
 
