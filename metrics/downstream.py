@@ -4,7 +4,7 @@ The analysis computes statistical efficiency, the accuracy at 100 points over th
 """
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -125,7 +125,7 @@ def _named(found: Iterable[tuple[int, Accuracies]]) -> dict[str, float]:
     return scores
 
 
-def _accuracies(predict: Predictor, *points: np.ndarray) -> Accuracies:
+def _accuracies(predict: Predictor, *points: Any) -> Accuracies:
     """The accuracies of predicting each factor on the training and on the test points."""
     train_codes, train_factors, test_codes, test_factors = check_split(*points)
     accuracies = []

@@ -148,8 +148,8 @@ def table(
     names: Names | None = None,
 ) -> Element:
     """The columns of a table that have `titles`, with these titles; with labels for `names`."""
-    for column in LABELLED if names else ():
-        if column in titles:
+    if names is not None:
+        for column in (each for each in LABELLED if each in titles):
             label = names.label_setting if column == "setting" else names.label
             rows = rows.assign(**{column: rows[column].map(label)})
     cells = [
