@@ -19,9 +19,9 @@ from ..paper_grid import LATER_RULES
 from ..plots.style import save_pdf
 from ..tables import ResultsReader, list_other_scores, open_results, scores
 from . import (
-    agreement,
     beside_paper,
     bound,
+    correlations,
     elements,
     found,
     glossary,
@@ -32,7 +32,6 @@ from . import (
     provenance,
     regularisation,
     studies,
-    usefulness,
     variation,
 )
 from .absent import find_remaining
@@ -149,12 +148,12 @@ SECTIONS: dict[str, Callable[[Report], Element | None]] = {
     "found": found.make_section,
     "progress": progress.make_progress,
     "scores": progress.make_scores,
-    "agreement": agreement.make_section,
+    "agreement": correlations.make_agreement,
     "importance": variation.make_section,
     "hyperparameters": hyperparameters.make_section,
     "strength": regularisation.make_section,
     "selection": model_selection.make_section,
-    "usefulness": usefulness.make_section,
+    "usefulness": correlations.make_usefulness,
     "power": power.make_section,
     "studies": studies.make_section,
     "bound": bound.make_section,

@@ -93,19 +93,18 @@ def _tabulate_explained(report: Report, explained: DataFrame) -> list[Element]:
     shown = explained[explained["corrected"].notna() & (explained["dataset"] != "average")]
     if shown.empty:
         return []
-    key, label = ["dataset", "score"], report.names.label
+    key = ["dataset", "score"]
     of_method, of_both = (
         shown[shown["row"] == row].set_index(key) for row in ("method", "method and setting")
     )
     rows = 100 * of_method[["corrected", "low", "high"]].join(
         of_both[["corrected", "low", "high"]].add_suffix("_both")
     )
-    rows = rows.reset_index().assign(
-        **{name: [label(one) for one in rows.index.get_level_values(name)] for name in key}
-    )
     titles = {"dataset": "Data set", "score": "Score", "corrected": "Method, %", "low": "from"}
     titles |= {"high": "to", "corrected_both": "Method and setting, %", "low_both": "from"}
-    table = elements.table("variance-explained", rows, titles | {"high_both": "to"}, digits=1)
+    titles |= {"high_both": "to"}
+    rows, names = rows.reset_index(), report.names
+    table = elements.table("variance-explained", rows, titles, digits=1, names=names)
     return [elements.details("Shares explained by method and setting, in numbers", table)]
 
 
