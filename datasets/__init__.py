@@ -14,7 +14,7 @@ from ..errors import UnknownNameError
 from .appearance import SCREAM, color, noise, scream
 from .cache import cache_dir
 from .cars3d import CARS3D
-from .custom import find_file, from_file, from_function, hash_file
+from .custom import find_file, from_file, from_function, from_npz, hash_file
 from .dataset import Appearance, DataError, Dataset, Factor
 from .definition import Definition, Status
 from .dsprites import DSPRITES, DSPRITES_MINI, DSPRITES_NOSHAPE
@@ -38,6 +38,7 @@ __all__ = [
     "find_file",
     "from_file",
     "from_function",
+    "from_npz",
     "hash_file",
     "load",
 ]

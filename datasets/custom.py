@@ -156,6 +156,9 @@ def from_file(
     )
 
 
+from_npz = from_file
+
+
 def _stored_as(sha256: str, given: Mapping[str, Any]) -> str:
     """The file's name in the cache, made of its content and of how it is read."""
     chosen = {key: value for key, value in sorted(given.items()) if value}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from teasel.datasets import DATASETS, DataError, from_file, from_function
+from teasel.datasets import DATASETS, DataError, from_file, from_function, from_npz
 from teasel.testing import check_dataset
 from teasel.testing.datasets import missing_pieces
 from teasel.testing.require import require_pieces
@@ -85,7 +85,7 @@ def test_a_users_function_does_what_every_data_set_must() -> None:
 def test_a_users_file_does_what_every_data_set_must(tmp_path: Path) -> None:
     factors = np.array([[steepness, colour] for steepness in range(4) for colour in range(3)] * 2)
     np.savez(tmp_path / "mine.npz", images=ramps(factors), factors=factors)
-    check_dataset(from_file("mine", tmp_path / "mine.npz"))
+    check_dataset(from_npz("mine", tmp_path / "mine.npz"))
 
 
 @pytest.mark.parametrize("kind", ["ranked", "continuous", "without factors"])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from teasel.datasets import DataError, from_file, from_function
+from teasel.datasets import DataError, from_function, from_npz
 
 COMBINATIONS = np.array(list(product([2, 5, 9], [-1, 4])))
 IMAGES = np.random.default_rng(0).integers(256, size=(6, 64, 64, 3), dtype=np.uint8)
@@ -36,7 +36,7 @@ def save(tmp_path: Path) -> Callable[..., Path]:
 def test_an_npz_in_any_order_is_sorted_by_its_factors(save: Callable[..., Path]) -> None:
     order = np.array([3, 0, 5, 1, 4, 2])
     path = save(images=IMAGES[order], factors=COMBINATIONS[order], factor_names=["hue", "side"])
-    dataset = from_file("mine", path)()
+    dataset = from_npz("mine", path)()
     assert dataset.name == "mine"
     assert dataset.factor_names == ("hue", "side")
     assert dataset.factor_sizes == (3, 2)
@@ -48,19 +48,19 @@ def test_an_npz_in_any_order_is_sorted_by_its_factors(save: Callable[..., Path])
 def test_an_npz_counts_by_its_content_not_by_its_path(
     save: Callable[..., Path], tmp_path: Path
 ) -> None:
-    first = from_file("mine", save())()
+    first = from_npz("mine", save())()
     save().rename(tmp_path / "moved.npz")
-    assert from_file("other", tmp_path / "moved.npz")().fingerprint == first.fingerprint
+    assert from_npz("other", tmp_path / "moved.npz")().fingerprint == first.fingerprint
     changed = IMAGES.copy()
     changed[3, 5, 5, 0] ^= 1
-    assert from_file("mine", save(images=changed))().fingerprint != first.fingerprint
+    assert from_npz("mine", save(images=changed))().fingerprint != first.fingerprint
 
 
 def test_several_images_of_each_combination_make_a_hidden_factor(save: Callable[..., Path]) -> None:
     path = save(
         images=np.concatenate([IMAGES, 255 - IMAGES]), factors=np.tile(COMBINATIONS, (2, 1))
     )
-    dataset = from_file("mine", path)()
+    dataset = from_npz("mine", path)()
     assert dataset.factor_sizes == (3, 2)
     assert len(dataset) == 12
     np.testing.assert_array_equal(dataset.store[6], IMAGES[3])
@@ -71,7 +71,7 @@ def test_several_images_of_each_combination_make_a_hidden_factor(save: Callable[
 
 @pytest.mark.parametrize("dtype", [np.bool_, np.uint8])
 def test_black_and_white_may_come_as_zeros_and_ones(save: Callable[..., Path], dtype: type) -> None:
-    dataset = from_file("mine", save(images=(IMAGES[..., 0] > 127).astype(dtype)))()
+    dataset = from_npz("mine", save(images=(IMAGES[..., 0] > 127).astype(dtype)))()
     assert dataset.image_shape == (64, 64, 1)
     np.testing.assert_array_equal(dataset.images(np.arange(6))[..., 0], IMAGES[..., 0] > 127)
 
@@ -108,7 +108,7 @@ def test_an_npz_of_another_form_is_refused(
     save: Callable[..., Path], arrays: dict[str, object], message: str
 ) -> None:
     with pytest.raises(DataError, match=message):
-        from_file("mine", save(**arrays))
+        from_npz("mine", save(**arrays))
 
 
 def test_a_missing_truncated_or_incomplete_npz_is_refused(
@@ -119,9 +119,9 @@ def test_a_missing_truncated_or_incomplete_npz_is_refused(
     np.savez(tmp_path / "other.npz", pictures=IMAGES)
     for name in ("mine.npz", "absent.npz"):
         with pytest.raises(DataError, match=f"cannot read images of .*{name}: "):
-            from_file("mine", tmp_path / name)()
+            from_npz("mine", tmp_path / name)()
     with pytest.raises(DataError, match="has the arrays pictures, none of images, imgs"):
-        from_file("mine", tmp_path / "other.npz")
+        from_npz("mine", tmp_path / "other.npz")
 
 
 def test_another_package_adds_a_data_set_by_an_entry_point(tmp_path: Path) -> None:
