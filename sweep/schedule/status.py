@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pyarrow.compute as pc
 
-from ..store.files import first_rows, read_file
+from ..store.files import read_file, without_repeated
 from ..store.kept import Kept
 from ..store.results import Results, requests_by_trial
 from ..store.tables import IDENTITY, REQUEST_KEY, text_columns
@@ -281,15 +281,14 @@ class StatusReader:
 
     def _read_scores(self, file: str) -> _Scored:
         key = ["trial_id", *REQUEST_KEY]
-        columns = [*key, "score", "error", "seconds"]
+        columns = [*key, "error", "seconds"]
         rows = read_file(self._results.store, file, columns, text_columns("scores"))
-        seconds: dict[str, float] = {}
+        one, seconds = without_repeated(rows, key), {}
         if "seconds" in rows.column_names:
-            one = rows.take(first_rows(rows, key))
             means = one.group_by("trial_id").aggregate([("seconds", "mean")]).to_pydict()
             seconds = dict(zip(means["trial_id"], means["seconds_mean"], strict=True))
         undefined = rows.filter(pc.field("error").is_valid()).to_pylist()
-        return _Scored(requests_by_trial(rows), seconds, undefined)
+        return _Scored(requests_by_trial(one), seconds, undefined)
 
     def _read_failures(self, file: str) -> list[dict[str, Any]]:
         columns = [*IDENTITY["failures"], "cause", "exception_type", "message", "attempt_id"]

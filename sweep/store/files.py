@@ -287,6 +287,7 @@ def row_numbers(table: pa.Table, columns: list[str]) -> np.ndarray:
         if count * radix >= 2**62:
             numbers = np.unique(numbers, return_inverse=True)[1]
             count = int(numbers.max(initial=0)) + 1
-        numbers = numbers * radix + values.indices.fill_null(radix - 1).to_numpy()
+        numbers *= radix
+        numbers += values.indices.fill_null(radix - 1).to_numpy()
         count *= radix
     return numbers

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -343,10 +344,12 @@ def requests_by_trial(rows: pa.Table) -> dict[str, frozenset[RequestKey]]:
     trial_ids = rows["trial_id"].take(one_of_trial).to_pylist()
     found = np.zeros((len(trial_ids), len(keys)), bool)
     found[trial, request] = True
-    # Many trials have the same requests, and share a set.
-    patterns, pattern_of = np.unique(found, axis=0, return_inverse=True)
-    sets = [frozenset(keys[place] for place in np.flatnonzero(row)) for row in patterns]
-    return {trial_id: sets[place] for trial_id, place in zip(trial_ids, pattern_of, strict=True)}
+
+    @cache  # many trials have the same requests, and share a set
+    def keys_where(is_found: bytes) -> frozenset[RequestKey]:
+        return frozenset(compress(keys, is_found))
+
+    return {each: keys_where(row.tobytes()) for each, row in zip(trial_ids, found, strict=True)}
 
 
 @lru_cache(maxsize=1)  # trials that are looked at one after the other mostly trained together

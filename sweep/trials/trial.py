@@ -122,7 +122,8 @@ class Trial:
     @property
     def setting(self) -> tuple[Any, ...]:
         """A key shared by trials that differ only in their seed."""
-        return (*self.program, self.training, *sorted(self.hyperparameters.items()))
+        setting = (*self.data, self.method, self.method_version, self.training)
+        return (*setting, *sorted(self.hyperparameters.items()))
 
     @property
     def program(self) -> tuple[Any, ...]:
