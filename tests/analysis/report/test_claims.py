@@ -219,7 +219,7 @@ def test_two_methods_that_share_the_name_of_a_setting_are_two_settings() -> None
     folder = SyntheticResults(np.random.default_rng(0), num_seeds=1)
     for rows, is_empty in ((table[two], False), (table[two][:3], True)):
         report = Report(folder, PAPER_NAMES, rows, rows, rows)
-        for make in (variation.make_section, model_selection.make_section):
+        for make in (variation.make_importance, model_selection.make_section):
             assert ("All models have one setting" in str(make(report)["elements"])) == is_empty
 
 
@@ -256,7 +256,7 @@ def test_no_sentence_has_a_nan_or_a_span_without_width(
     folder = SyntheticResults(np.random.default_rng(0), num_seeds=1)
     report = Report(folder, PAPER_NAMES, table, table, table.assign(representation="sampled"))
     for make in (
-        *(correlations.make_agreement, variation.make_section, model_selection.make_section),
+        *(correlations.make_agreement, variation.make_importance, model_selection.make_section),
         *(correlations.make_usefulness, regularisation.make_section, power.make_section),
     ):
         shown = list(walk(make(report)))
