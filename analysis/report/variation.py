@@ -281,8 +281,7 @@ def make_hyperparameters(report: Report) -> Shown:
         *_plot_parts(report, shares),
         *_plot_means(report, means),
         elements.data(
-            hyperparameter_importance=shares,
-            hyperparameter_means=means.drop(columns="by_seed"),
+            hyperparameter_importance=shares, hyperparameter_means=means.drop(columns="by_seed")
         ),
     ]
 
