@@ -149,9 +149,12 @@ def _list_ways(table: pa.Table) -> list[Way]:
     model_of, models = group_rows(table, ["trial_id"])
     has = np.zeros((len(first), len(models)), bool)
     has[way_of, model_of] = True
-    rows, counts = table.select([*METRIC, *WAY, "parameters"]), np.bincount(way_of).tolist()
-    facts = rows.take(first).to_pylist()
-    return [facts[way] | {"has": has[way], "count": counts[way]} for way in np.argsort(first)]
+    facts = table.select([*METRIC, *WAY, "parameters"]).take(first).to_pylist()
+    counts = np.bincount(way_of).tolist()
+    return [
+        way | {"has": own, "count": count}
+        for way, own, count in zip(facts, has, counts, strict=True)
+    ]
 
 
 def _check_wanted(ways: Iterable[Way], parameters: Mapping[str, Any], seed: Seed) -> None:

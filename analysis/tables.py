@@ -408,11 +408,8 @@ def _is_other(way: Way, names: Names) -> bool:
 
 
 def _make_tidy(models: DataFrame, scores: pa.Table, several: bool) -> DataFrame:
-    coded = [each.name for each in scores.schema if pa.types.is_dictionary(each.type)]
-    kinds = [
-        (each.name, pa.string() if each.name in coded else each.type) for each in scores.schema
-    ]
-    rows = scores.cast(pa.schema(kinds)).to_pandas()
+    rows = scores.to_pandas()
+    rows = rows.astype(dict.fromkeys(rows.select_dtypes("category"), "str"))
     rows["factor"] = rows["factor"].astype(object).where(rows["factor"].notna(), None)
     own = [name for name in models.columns if name not in {*TRIALS, *SETTING}]
     cell = ["trial_id", *(["study"] if several else []), *SETTING, "seed"]
@@ -450,11 +447,11 @@ def _pivot(scores: pa.Table) -> tuple[DataFrame, DataFrame]:
     pair_of, first = group_rows(scores, ["metric", "score"])
     pairs = scores.select(["metric", "score"]).take(first).to_pylist()
     names = [score_column(pair["metric"], pair["score"]) for pair in pairs]
-    columns = list(dict.fromkeys(names[place] for place in np.argsort(first)))
+    columns = list(dict.fromkeys(names))
     column_of = np.array([columns.index(name) for name in names], int)[pair_of]
-    row_of, first = group_rows(scores, ["trial_id", "representation"])
-    key = [scores[name].take(first).to_pylist() for name in ("trial_id", "representation")]
-    index = pd.MultiIndex.from_arrays(key, names=["trial_id", "representation"])
+    key = ["trial_id", "representation"]
+    row_of, first = group_rows(scores, key)
+    index = pd.MultiIndex.from_frame(scores.select(key).take(first).to_pandas().astype("str"))
     value = scores["value"].to_numpy()
     value = np.where(np.isfinite(value), value, np.nan)
     table = np.full((len(index), len(columns)), np.nan)

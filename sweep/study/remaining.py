@@ -81,14 +81,14 @@ class Remaining(NamedTuple):
         return Tally(len(self.done), failed, untrained, unscored)
 
 
-def remaining(results: Results, wanted: Iterable[WantedTrial]) -> Remaining:
+def remaining(results: Results, wanted: Collection[WantedTrial]) -> Remaining:
     """Compares the wanted trials with the content of the folder."""
     given_up = results.table("failures", ["given_up"])["given_up"].to_pylist()
     return compare(wanted, results.statuses(), results.scored_requests(), given_up)
 
 
 def compare(
-    wanted: Iterable[WantedTrial],
+    wanted: Collection[WantedTrial],
     trained: Mapping[str, str],
     scored: Mapping[str, Collection[RequestKey]],
     given_up: Iterable[Iterable[str] | None],
