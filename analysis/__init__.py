@@ -58,9 +58,7 @@ if TYPE_CHECKING:
     from .statistics.embedding import embedding as embedding
     from .statistics.importance import importance as importance
     from .statistics.importance import variance_explained as variance_explained
-    from .statistics.improvement import (
-        probability_of_improvement as probability_of_improvement,
-    )
+    from .statistics.improvement import probability_of_improvement as probability_of_improvement
     from .statistics.points import rank_stability as rank_stability
     from .statistics.power import seeds_needed as seeds_needed
     from .statistics.standing import compare_settings as compare_settings
