@@ -50,9 +50,8 @@ def strong_generalization(
 
     def accuracy(train: np.ndarray | slice, test: np.ndarray, target: int) -> float:
         labels = train_factors[train, target][:, None], test_factors[test, target][:, None]
-        return downstream_gbt(train_codes[train], labels[0], test_codes[test], labels[1], seed)[1][
-            0
-        ]
+        points = (train_codes[train], labels[0], test_codes[test], labels[1])
+        return downstream_gbt(*points, seed).test[0]
 
     rng, found = np.random.default_rng(seed), []
     values = [
