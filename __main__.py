@@ -25,7 +25,6 @@ from .sweep.commands.command_line import (
     DONE,
     EXIT_CODES,
     INTERRUPTED,
-    Command,
     Parser,
     Report,
     add_grids,
@@ -376,14 +375,17 @@ def _parameters(text: str) -> dict[str, Any]:
     return parameters
 
 
-OWN: dict[str, Command] = {
+OWN: dict[str, Any] = {
     "top": _Top(),
     "watch": _Watch(),
     "report": _Report(),
     "publish": _Publish(),
     "submit": _Submit(),
 }
-"""The commands of rooms above `sweep`; the others are modules of `sweep/commands`."""
+"""The commands of rooms above `sweep`. The others are modules of `sweep/commands`.
+
+Each has `add_arguments(parser)`, and `main(arguments)`, which returns the exit code.
+"""
 
 COMMANDS = {
     "plan": (
@@ -457,8 +459,7 @@ def _make_parser(words: Sequence[str]) -> argparse.ArgumentParser:
             name, help=what, description=what, epilog=f"example: teasel {name} {example}"
         )
         if name == _asked_for(words):
-            home = f".sweep.commands.{name}"
-            command = OWN.get(name) or cast(Command, import_module(home, __package__))
+            command = OWN.get(name) or import_module(f".sweep.commands.{name}", __package__)
             command.add_arguments(entry)
             entry.set_defaults(main=command.main)
     return parser

@@ -80,15 +80,10 @@ class Names:
         for metric in metrics.values():
             labels |= metric.get("labels", {})
             lower |= set(metric.get("lower_is_better", ()))
+        colours = cycle_colours([methods[name].get("colour") for name in trained])
         return cls(
             labels=_LABELS | labels,
-            colours=dict(
-                zip(
-                    trained,
-                    cycle_colours([methods[name].get("colour") for name in trained]),
-                    strict=True,
-                )
-            ),
+            colours=dict(zip(trained, colours, strict=True)),
             lower_is_better=frozenset(lower),
             references=tuple(name for name in methods if not methods[name].get("trained", True)),
             defaults={name: metric.get("defaults", {}) for name, metric in metrics.items()},
@@ -110,6 +105,10 @@ class Names:
         """
         pairs = [part.rpartition("=") for part in setting.split(", ") if part]
         return ", ".join(f"{self.label(name)} = {value}" for name, _, value in pairs)
+
+    def label_model(self, method: str, setting: str) -> str:
+        """A method with its setting, as in "β-VAE β = 4"."""
+        return f"{self.label(method)} {self.label_setting(setting)}".strip()
 
     def colour(self, method: object, otherwise: str) -> str:
         """The colour of a method, or `otherwise` if it has none."""

@@ -254,12 +254,8 @@ def list_other_scores(results: ResultsReader, per_factor: bool = True) -> list[s
         results: an open results folder.
         per_factor: whether to include scores of a single factor.
     """
-    names = (
-        results.table("scores", ["metric", "score"])
-        .group_by(["metric", "score"])
-        .aggregate([])
-        .to_pylist()
-    )
+    rows = results.table("scores", ["metric", "score"])
+    names = rows.group_by(["metric", "score"]).aggregate([]).to_pylist()
     factors = factors_of(results.study)
     return sorted(
         {

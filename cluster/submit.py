@@ -2,26 +2,18 @@
 
 from collections.abc import Sequence
 from importlib import resources
-from types import ModuleType
-from typing import NamedTuple
+from typing import Any
 
 from . import kuberay, ray_job, slurm
 from .job import prepare
 from .schema import Cluster, KubeRay, RayJob, Slurm, load_cluster
 
-
-class Target(NamedTuple):
-    """A kind of cluster: the keys of its file, and the module that submits to it."""
-
-    shape: type[Cluster]
-    module: ModuleType
-
-
-TARGETS = {
-    "slurm": Target(Slurm, slurm),
-    "kuberay": Target(KubeRay, kuberay),
-    "ray-job": Target(RayJob, ray_job),
+TARGETS: dict[str, tuple[type[Cluster], Any]] = {
+    "slurm": (Slurm, slurm),
+    "kuberay": (KubeRay, kuberay),
+    "ray-job": (RayJob, ray_job),
 }
+"""For each kind of cluster: the keys of its file, and the module that submits to it."""
 
 
 def submit(

@@ -25,33 +25,24 @@ def _file(name: str, sha256: str, num_bytes: int) -> PublishedFile:
 
 
 TRAINING, TESTING = "5x46789x9x18x6x2x96x96-training", "5x01235x9x18x6x2x96x96-testing"
-FILES = (
-    _file(
-        f"{TRAINING}-dat",
-        "5ffd6272a07d32695ee1082a26a41a93a37aab8c28da047f8c34ed348d214873",
-        131_896_188,
-    ),
-    _file(
-        f"{TRAINING}-cat", "2784e542c1922060691090952b6cd6278879a216c90f81476f0f00256d42cdaa", 348
-    ),
-    _file(
-        f"{TRAINING}-info",
-        "de7eb932ebe7a4ee16217fead60660d0eb3d23632c2f4d1c51f88c501c17bf32",
-        71_052,
-    ),
-    _file(
-        f"{TESTING}-dat",
-        "cf7104eed3e51174d2f65b66d1e5878b9da233b886f161b0d88f4510ba2c7474",
-        130_799_817,
-    ),
-    _file(
-        f"{TESTING}-cat", "ecaf6d5bb8c3bc5eab9cf0258f6d2198dd474e016e374836fc097f2e5ff509ff", 347
-    ),
-    _file(
-        f"{TESTING}-info",
-        "16adf314226327ee006d1a44db8cfef52773c06c829951d5653a9f6f310248a2",
-        10_428,
-    ),
+_DIGESTS = {
+    TRAINING: {
+        "dat": ("5ffd6272a07d32695ee1082a26a41a93a37aab8c28da047f8c34ed348d214873", 131_896_188),
+        "cat": ("2784e542c1922060691090952b6cd6278879a216c90f81476f0f00256d42cdaa", 348),
+        "info": ("de7eb932ebe7a4ee16217fead60660d0eb3d23632c2f4d1c51f88c501c17bf32", 71_052),
+    },
+    TESTING: {
+        "dat": ("cf7104eed3e51174d2f65b66d1e5878b9da233b886f161b0d88f4510ba2c7474", 130_799_817),
+        "cat": ("ecaf6d5bb8c3bc5eab9cf0258f6d2198dd474e016e374836fc097f2e5ff509ff", 347),
+        "info": ("16adf314226327ee006d1a44db8cfef52773c06c829951d5653a9f6f310248a2", 10_428),
+    },
+}
+"""The SHA-256 and the bytes of each file, by part and kind."""
+
+FILES = tuple(
+    _file(f"{part}-{kind}", *facts)
+    for part, kinds in _DIGESTS.items()
+    for kind, facts in kinds.items()
 )
 
 

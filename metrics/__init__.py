@@ -34,7 +34,6 @@ from .representation import (
     Rng,
     TableRepresentation,
     sample_factors,
-    sample_in_turns,
     sample_integers,
 )
 from .sap import SAP, sap, sap_matrix
@@ -144,7 +143,6 @@ __all__ = [
     "mutual_information_matrix",
     "reduced_downstream",
     "sample_factors",
-    "sample_in_turns",
     "sample_integers",
     "sap",
     "sap_matrix",

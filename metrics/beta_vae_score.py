@@ -29,12 +29,8 @@ def beta_vae_score(
         UndefinedScoreError: If all training points have one label, or points are not finite.
         ValueError: If the arrays are malformed.
     """
-    train_points, train, test_points, test = check_split(
-        train_points,
-        np.asarray(train_labels)[:, None],
-        test_points,
-        np.asarray(test_labels)[:, None],
-    )
+    train, test = (np.asarray(labels)[:, None] for labels in (train_labels, test_labels))
+    train_points, train, test_points, test = check_split(train_points, train, test_points, test)
     if train.min() == train.max():
         raise UndefinedScoreError(f"beta_vae_score drew one factor in {len(train)} training points")
     classifier = logistic_regression(train_points, train[:, 0], one_vs_rest)

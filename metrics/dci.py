@@ -5,9 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .arrays import are_continuous, check_split
-from .metric import Count, Metric
+from .metric import Metric, of_points
 from .regression import in_units_of, r_squared
-from .representation import Representation, Rng, sample_seed, sample_split
 from .trees import boosted_regression, boosted_trees
 
 
@@ -108,19 +107,9 @@ def _concentration(importance: np.ndarray) -> float:
     return float(np.average(scores, weights=weights))
 
 
-def score_dci(
-    representation: Representation, rng: Rng, *, num_train: Count = 10_000, num_test: Count = 5_000
-) -> dict[str, float]:
-    """`dci` without its matrix, trained on `num_train` points and tested on `num_test`."""
-    points = sample_split(representation, rng, num_train, num_test)
-    # Differs from the original: the trees' seed follows `rng`; there it followed no seed at all.
-    seed = sample_seed(rng)
-    scores = dci(*points, seed=seed)._asdict()
-    return {name: value for name, value in scores.items() if name != "importance"}
-
-
+# Differs from the original: the trees' seed follows `rng`; there it followed no seed at all.
 DCI_SCORES = Metric(
-    score_dci,
+    of_points(dci, num_test=5_000),
     "Eastwood and Williams 2018, openreview.net/forum?id=By-7dz-AZ",
     version=2,
     needs="factors",

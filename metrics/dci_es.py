@@ -6,9 +6,8 @@ import numpy as np
 
 from ..catalogue import Bounds
 from .arrays import are_continuous, check_split
-from .metric import Count, Metric
+from .metric import Count, Metric, of_points
 from .regression import in_units_of
-from .representation import Representation, Rng, sample_seed, sample_split
 from .undefined import UndefinedScoreError
 
 
@@ -26,8 +25,8 @@ def dci_es(
     test_codes: np.ndarray,
     test_factors: np.ndarray,
     seed: int = 0,
-    num_trees: int = 10,
-    max_depth: int = 16,
+    num_trees: Count = 10,
+    max_depth: Annotated[int, Bounds(ge=2)] = 16,
 ) -> DCIES:
     """Explicitness E and size S of the DCI-ES framework (Eastwood et al. 2023).
 
@@ -119,23 +118,8 @@ def _losses(
     return np.array(losses)
 
 
-def score_dci_es(
-    representation: Representation,
-    rng: Rng,
-    *,
-    num_train: Count = 10_000,
-    num_test: Count = 5_000,
-    num_trees: Count = 10,
-    max_depth: Annotated[int, Bounds(ge=2)] = 16,
-) -> dict[str, float]:
-    """`dci_es`, trained on `num_train` points and tested on `num_test`."""
-    points = sample_split(representation, rng, num_train, num_test)
-    seed = sample_seed(rng)
-    return dci_es(*points, seed, num_trees, max_depth)._asdict()
-
-
 DCI_ES = Metric(
-    score_dci_es,
+    of_points(dci_es, num_test=5_000),
     "Eastwood et al. 2023, arXiv:2210.00364",
     samples_points=False,
     needs="factors",

@@ -3,13 +3,12 @@
 import numpy as np
 
 from .arrays import check_points, check_varied
-from .metric import Count, Metric
+from .metric import Count, Metric, of_points
 from .mig import top_two_gap
 from .mutual_information import classes_of, entropy, mutual_information_matrix
-from .representation import Representation, Rng
 
 
-def dcimig(codes: np.ndarray, factors: np.ndarray, num_bins: int = 20) -> float:
+def dcimig(codes: np.ndarray, factors: np.ndarray, num_bins: Count = 20) -> float:
     """How far each factor has a latent with information about it alone, in [0, 1]; 1 is best.
 
     A latent belongs to the factor with which its mutual information is largest. Its gap is this
@@ -39,15 +38,8 @@ def dcimig(codes: np.ndarray, factors: np.ndarray, num_bins: int = 20) -> float:
     return float(min(1.0, gaps.sum() / unit))
 
 
-def score_dcimig(
-    representation: Representation, rng: Rng, *, num_train: Count = 10_000, num_bins: Count = 20
-) -> dict[str, float]:
-    """`dcimig` of `num_train` points."""
-    return {"dcimig": dcimig(*representation.sample(rng, num_train), num_bins)}
-
-
 DCIMIG = Metric(
-    score_dcimig,
+    of_points(dcimig),
     "Sepliarskaia et al. 2019, arXiv:1910.05587",
     samples_points=False,
     needs="factors",

@@ -4,7 +4,7 @@ The analysis computes statistical efficiency, the accuracy at 100 points over th
 """
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -50,7 +50,7 @@ def downstream_lr(
         classifier = cross_validated_logistic_regression(codes, labels, one_vs_rest)
         return classifier.predict(codes), classifier.predict(test_codes)
 
-    return _accuracies(train_codes, train_factors, test_codes, test_factors, predict)
+    return _accuracies(predict, train_codes, train_factors, test_codes, test_factors)
 
 
 def downstream_gbt(
@@ -69,7 +69,7 @@ def downstream_gbt(
         trees = boosted_trees(codes, labels, seed)
         return trees.fitted, trees.predict(test_codes)
 
-    return _accuracies(train_codes, train_factors, test_codes, test_factors, predict)
+    return _accuracies(predict, train_codes, train_factors, test_codes, test_factors)
 
 
 def score_downstream_lr(
@@ -125,36 +125,17 @@ def _named(found: Iterable[tuple[int, Accuracies]]) -> dict[str, float]:
     return scores
 
 
-def _accuracies(
-    train_codes: np.ndarray,
-    train_factors: np.ndarray,
-    test_codes: np.ndarray,
-    test_factors: np.ndarray,
-    predict: Predictor,
-) -> Accuracies:
-    train_codes, train_factors, test_codes, test_factors = check_split(
-        train_codes, train_factors, test_codes, test_factors
-    )
-    accuracies = [
-        _accuracy(predict, train_codes, train_labels, test_codes, test_labels)
-        for train_labels, test_labels in zip(train_factors.T, test_factors.T, strict=True)
-    ]
+def _accuracies(predict: Predictor, *points: Any) -> Accuracies:
+    """The accuracies of predicting each factor on the training and on the test points."""
+    train_codes, train_factors, test_codes, test_factors = check_split(*points)
+    accuracies = []
+    for train_labels, test_labels in zip(train_factors.T, test_factors.T, strict=True):
+        # Differs from the original: one label in training, an error there, is the only guess.
+        fitted = predicted = train_labels[0]
+        if train_labels.min() < train_labels.max():
+            fitted, predicted = predict(train_codes, train_labels, test_codes)
+        accuracies.append((np.mean(fitted == train_labels), np.mean(predicted == test_labels)))
     return Accuracies(*np.transpose(accuracies))
-
-
-def _accuracy(
-    predict: Predictor,
-    train_codes: np.ndarray,
-    train_labels: np.ndarray,
-    test_codes: np.ndarray,
-    test_labels: np.ndarray,
-) -> tuple[float, float]:
-    """Accuracy of predicting one factor on the training and on the test points."""
-    # Differs from the original: one label in training, an error there, is the only guess.
-    if train_labels.min() == train_labels.max():
-        return 1.0, float(np.mean(test_labels == train_labels[0]))
-    fitted, predicted = predict(train_codes, train_labels, test_codes)
-    return float(np.mean(fitted == train_labels)), float(np.mean(predicted == test_labels))
 
 
 DOWNSTREAM_LR = Metric(

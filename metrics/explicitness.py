@@ -6,8 +6,7 @@ import numpy as np
 
 from .arrays import check_split, check_varied
 from .logistic import logistic_regression
-from .metric import Count, Metric
-from .representation import Representation, Rng, sample_split
+from .metric import Metric, of_points
 from .undefined import UndefinedScoreError
 
 
@@ -92,21 +91,8 @@ def _mean_roc_area(scores: np.ndarray, labels: np.ndarray, classes: np.ndarray) 
     return float(np.mean(above / (num_positive * (len(labels) - num_positive))))
 
 
-def score_explicitness(
-    representation: Representation,
-    rng: Rng,
-    *,
-    num_train: Count = 10_000,
-    num_test: Count = 5_000,
-    one_vs_rest: bool = False,
-) -> dict[str, float]:
-    """`explicitness`, trained on `num_train` points and tested on `num_test`."""
-    points = sample_split(representation, rng, num_train, num_test)
-    return explicitness(*points, one_vs_rest)._asdict()
-
-
 EXPLICITNESS = Metric(
-    score_explicitness,
+    of_points(explicitness, num_test=5_000),
     "Ridgeway and Mozer 2018, arXiv:1802.05312",
     needs="discrete factors",
     label="Explicitness",

@@ -33,12 +33,8 @@ def factor_vae_score(
         UndefinedScoreError: If points are not finite.
         ValueError: If the arrays are malformed.
     """
-    train_points, train, test_points, test = check_split(
-        train_points,
-        np.asarray(train_labels)[:, None],
-        test_points,
-        np.asarray(test_labels)[:, None],
-    )
+    train, test = (np.asarray(labels)[:, None] for labels in (train_labels, test_labels))
+    train_points, train, test_points, test = check_split(train_points, train, test_points, test)
     num_factors = 1 + int(max(train.max(), test.max()))
     votes = np.zeros((2, num_factors, train_points.shape[1]), np.int64)
     for counts, points, labels in zip(

@@ -10,10 +10,9 @@ import numpy as np
 from ..catalogue import Bounds
 from .arrays import check_points, check_varied
 from .logistic import balanced_logistic_regression
-from .metric import Count, Metric
+from .metric import Count, Metric, of_points
 from .mutual_information import entropy
 from .regression import in_units_of
-from .representation import Representation, Rng
 
 _SAME = 1e-12  # distances in units of a latent's range that differ by less do so by rounding
 _Share = Annotated[float, Bounds(ge=0, le=1)]
@@ -28,7 +27,7 @@ class InfoMEC(NamedTuple):
 
 
 def infomec(
-    codes: np.ndarray, factors: np.ndarray, num_neighbors: int = 10, least_range: float = 1 / 20
+    codes: np.ndarray, factors: np.ndarray, num_neighbors: Count = 10, least_range: _Share = 1 / 20
 ) -> InfoMEC:
     """InfoModularity, InfoCompactness and InfoExplicitness (Hsu et al. 2023).
 
@@ -156,21 +155,8 @@ def _explicitness(inputs: np.ndarray, factors: np.ndarray) -> float:
     return float(np.mean(gained))
 
 
-def score_infomec(
-    representation: Representation,
-    rng: Rng,
-    *,
-    num_train: Count = 10_000,
-    num_neighbors: Count = 10,
-    least_range: _Share = 0.05,
-) -> dict[str, float]:
-    """`infomec` of `num_train` points."""
-    codes, factors = representation.sample(rng, num_train)
-    return infomec(codes, factors, num_neighbors, least_range)._asdict()
-
-
 INFOMEC = Metric(
-    score_infomec,
+    of_points(infomec),
     "Hsu et al. 2023, arXiv:2305.18378",
     samples_points=False,
     needs="discrete factors",

@@ -5,9 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .arrays import check_points, check_varied
-from .metric import Count, Metric
+from .metric import Metric, of_points
 from .regression import correlations
-from .representation import Representation, Rng
 
 
 class MCC(NamedTuple):
@@ -54,15 +53,8 @@ def _matched(matrix: np.ndarray) -> float:
     return float(min(1.0, matrix[chosen].sum() / matrix.shape[1]))
 
 
-def score_mcc(
-    representation: Representation, rng: Rng, *, num_train: Count = 10_000
-) -> dict[str, float]:
-    """`mcc` of `num_train` points."""
-    return mcc(*representation.sample(rng, num_train))._asdict()
-
-
 MCC_SCORES = Metric(
-    score_mcc,
+    of_points(mcc),
     "Hyvarinen and Morioka 2016, arXiv:1605.06336",
     samples_points=False,
     needs="factors",

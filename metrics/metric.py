@@ -1,13 +1,16 @@
 """Catalogue entries of metrics."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Annotated, Any
 
+import numpy as np
+
 from ..catalogue import Bounds, Parameter, read_parameters
 from ..words import readable
-from .representation import Representation, Rng
+from .representation import Representation, Rng, sample_seed
 
 Count = Annotated[int, Bounds(ge=1)]
 
@@ -78,6 +81,50 @@ class Metric:
     def defaults(self) -> dict[str, Any]:
         """The defaults of the parameters: the paper's, if it has the metric."""
         return {name: parameter.default for name, parameter in self.parameters.items()}
+
+
+def of_points(
+    function: Callable[..., Any], num_test: int | None = None
+) -> Callable[..., dict[str, float]]:
+    """The function of a representation that samples points for a function of arrays.
+
+    Its parameters are `num_train`, by default 10,000 points; with `num_test`, the number of further
+    points to test on; and those of the given function, whose `seed` follows `rng`.
+
+    Args:
+        function: A function of codes and factors, and of those to test on with `num_test`. It
+            returns a number, or several by name; arrays among them are left out.
+        num_test: The default number of points to test on, if there are any.
+    """
+    given = inspect.signature(function).parameters
+    name, sizes = function.__name__, {"num_train": 10_000}
+    sizes |= {} if num_test is None else {"num_test": num_test}
+
+    def score(representation: Representation, rng: Rng, **parameters: Any) -> dict[str, float]:
+        nums = [parameters.pop(size, default) for size, default in sizes.items()]
+        points = [array for num in nums for array in representation.sample(rng, num)]
+        if "seed" in given:
+            parameters["seed"] = sample_seed(rng)
+        found = function(*points, **parameters)
+        found = found._asdict() if hasattr(found, "_asdict") else found
+        scores = found if isinstance(found, dict) else {name: found}
+        return {key: value for key, value in scores.items() if not isinstance(value, np.ndarray)}
+
+    score.__name__, score.__module__ = f"score_{name}", function.__module__
+    trained = f"`{name}`, trained on `num_train` points and tested on `num_test`."
+    score.__doc__ = f"`{name}` of `num_train` points." if num_test is None else trained
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        inspect.Parameter(s, keyword, default=d, annotation=Count) for s, d in sizes.items()
+    ]
+    parameters += [
+        each.replace(kind=keyword)
+        for each in given.values()
+        if each.default is not each.empty and each.name != "seed"
+    ]
+    score.__annotations__ = {each.name: each.annotation for each in parameters}
+    score.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return score
 
 
 def adopt_metric(name: str, offered: object) -> Metric:

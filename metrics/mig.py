@@ -3,12 +3,11 @@
 import numpy as np
 
 from .arrays import check_points, check_varied
-from .metric import Count, Metric
+from .metric import Count, Metric, of_points
 from .mutual_information import classes_of, entropy, mutual_information_matrix
-from .representation import Representation, Rng
 
 
-def mig(codes: np.ndarray, factors: np.ndarray, num_bins: int = 20) -> float:
+def mig(codes: np.ndarray, factors: np.ndarray, num_bins: Count = 20) -> float:
     """The Mutual Information Gap in [0, 1] (Chen et al. 2018, equation 6).
 
     It is the mean over factors of the mutual information with the best latent minus that with the
@@ -45,12 +44,4 @@ def top_two_gap(matrix: np.ndarray) -> np.ndarray:
     return ordered[-1] - second
 
 
-def score_mig(
-    representation: Representation, rng: Rng, *, num_train: Count = 10_000, num_bins: Count = 20
-) -> dict[str, float]:
-    """`mig` of `num_train` points."""
-    codes, factors = representation.sample(rng, num_train)
-    return {"mig": mig(codes, factors, num_bins)}
-
-
-MIG = Metric(score_mig, "Chen et al. 2018, arXiv:1802.04942", needs="factors", label="MIG")
+MIG = Metric(of_points(mig), "Chen et al. 2018, arXiv:1802.04942", needs="factors", label="MIG")

@@ -6,14 +6,16 @@ import numpy as np
 
 from ..catalogue import Bounds
 from .arrays import check_points, check_varied
-from .metric import Count, Metric
+from .metric import Count, Metric, of_points
 from .mig import top_two_gap
 from .mutual_information import classes_of, entropy, mutual_information_matrix
-from .representation import Representation, Rng
 
 
 def mig_sup(
-    codes: np.ndarray, factors: np.ndarray, num_bins: int = 20, least_variance: float = 0.01
+    codes: np.ndarray,
+    factors: np.ndarray,
+    num_bins: Count = 20,
+    least_variance: Annotated[float, Bounds(ge=0)] = 0.01,
 ) -> float:
     """How far each latent has information about one factor only, in [0, 1] (Li et al. 2020).
 
@@ -47,21 +49,8 @@ def mig_sup(
     return float(top_two_gap(matrix.T).mean())
 
 
-def score_mig_sup(
-    representation: Representation,
-    rng: Rng,
-    *,
-    num_train: Count = 10_000,
-    num_bins: Count = 20,
-    least_variance: Annotated[float, Bounds(ge=0)] = 0.01,
-) -> dict[str, float]:
-    """`mig_sup` of `num_train` points."""
-    points = representation.sample(rng, num_train)
-    return {"mig_sup": mig_sup(*points, num_bins, least_variance)}
-
-
 MIG_SUP = Metric(
-    score_mig_sup,
+    of_points(mig_sup),
     "Li et al. 2020, arXiv:2002.10549",
     samples_points=False,
     needs="factors",

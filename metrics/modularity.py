@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from .metric import Count, Metric
+from .metric import Count, Metric, of_points
 from .mutual_information import mutual_information_matrix
-from .representation import Representation, Rng
 
 
-def modularity(codes: np.ndarray, factors: np.ndarray, num_bins: int = 20) -> float:
+def modularity(codes: np.ndarray, factors: np.ndarray, num_bins: Count = 20) -> float:
     """How far each latent informs about one factor only, in [0, 1] (Ridgeway and Mozer 2018).
 
     The mean is over all latents. A dead but noisy latent thus counts as much as a used one, and the
@@ -37,16 +36,8 @@ def modularity_of_information(information: np.ndarray) -> float:
     return float(scores.mean())
 
 
-def score_modularity(
-    representation: Representation, rng: Rng, *, num_train: Count = 10_000, num_bins: Count = 20
-) -> dict[str, float]:
-    """`modularity` of `num_train` points."""
-    codes, factors = representation.sample(rng, num_train)
-    return {"modularity": modularity(codes, factors, num_bins)}
-
-
 MODULARITY = Metric(
-    score_modularity,
+    of_points(modularity),
     "Ridgeway and Mozer 2018, arXiv:1802.05312",
     needs="factors",
     label="Modularity",

@@ -7,8 +7,7 @@ import numpy as np
 from .arrays import check_split
 from .dci import dci
 from .downstream import downstream_gbt
-from .metric import Count, Metric
-from .representation import Representation, Rng, sample_seed, sample_split
+from .metric import Count, Metric, of_points
 
 
 class ReducedDownstream(NamedTuple):
@@ -23,7 +22,7 @@ def reduced_downstream(
     train_factors: np.ndarray,
     test_codes: np.ndarray,
     test_factors: np.ndarray,
-    num_dropped: int = 1,
+    num_dropped: Count = 1,
     seed: int = 0,
 ) -> ReducedDownstream:
     """Accuracy of boosted trees that predict each factor without its most important latents.
@@ -59,22 +58,8 @@ def reduced_downstream(
     return ReducedDownstream(accuracy, whole.informativeness_test - accuracy)
 
 
-def score_reduced_downstream(
-    representation: Representation,
-    rng: Rng,
-    *,
-    num_train: Count = 10_000,
-    num_test: Count = 5_000,
-    num_dropped: Count = 1,
-) -> dict[str, float]:
-    """`reduced_downstream`, trained on `num_train` points and tested on `num_test`."""
-    points = sample_split(representation, rng, num_train, num_test)
-    seed = sample_seed(rng)
-    return reduced_downstream(*points, num_dropped, seed)._asdict()
-
-
 REDUCED_DOWNSTREAM = Metric(
-    score_reduced_downstream,
+    of_points(reduced_downstream, num_test=5_000),
     "Locatello et al. 2019, github.com/google-research/disentanglement_lib",
     lower_is_better=("accuracy",),
     samples_points=False,

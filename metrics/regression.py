@@ -4,7 +4,7 @@ import numpy as np
 
 from .arrays import check_split, check_varied
 from .metric import Count, Metric
-from .representation import Representation, Rng, sample_split
+from .representation import Representation, Rng
 
 
 def linear_r2(
@@ -80,7 +80,8 @@ def score_linear_r2(
     representation: Representation, rng: Rng, *, num_train: Count = 10_000, num_test: Count = 5_000
 ) -> dict[str, float]:
     """The mean of `linear_r2` over factors that vary, and the lowest value."""
-    scores = linear_r2(*sample_split(representation, rng, num_train, num_test))
+    train, test = (representation.sample(rng, num) for num in (num_train, num_test))
+    scores = linear_r2(*train, *test)
     scores = scores[np.isfinite(scores)]
     check_varied("linear_r2", len(scores))
     return {"linear_r2": float(scores.mean()), "min": float(scores.min())}

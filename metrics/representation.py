@@ -60,14 +60,6 @@ class Representation(Protocol):
         ...
 
 
-def sample_split(
-    representation: Representation, rng: Rng, num_train: int, num_test: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Codes and factors of points for training, then of points for testing."""
-    train = representation.sample(rng, num_train)
-    return *train, *representation.sample(rng, num_test)
-
-
 def sample_seed(rng: Rng) -> int:
     """A seed for training on the points."""
     return int(sample_integers(rng, 2**31 - 1))

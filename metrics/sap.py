@@ -5,10 +5,9 @@ import warnings
 import numpy as np
 
 from .arrays import are_continuous, check_split, check_varied
-from .metric import Count, Metric
+from .metric import Metric, of_points
 from .mig import top_two_gap
 from .regression import correlations
-from .representation import Representation, Rng, sample_split
 
 
 def sap(
@@ -73,12 +72,9 @@ def sap_matrix(
     return matrix
 
 
-def score_sap(
-    representation: Representation, rng: Rng, *, num_train: Count = 10_000, num_test: Count = 5_000
-) -> dict[str, float]:
-    """`sap`, trained on `num_train` points and tested on `num_test`."""
-    points = sample_split(representation, rng, num_train, num_test)
-    return {"sap": sap(*points)}
-
-
-SAP = Metric(score_sap, "Kumar et al. 2018, arXiv:1711.00848", needs="factors", label="SAP")
+SAP = Metric(
+    of_points(sap, num_test=5_000),
+    "Kumar et al. 2018, arXiv:1711.00848",
+    needs="factors",
+    label="SAP",
+)

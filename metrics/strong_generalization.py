@@ -6,8 +6,7 @@ import numpy as np
 
 from .arrays import check_split
 from .downstream import downstream_gbt
-from .metric import Count, Metric
-from .representation import Representation, Rng, sample_seed, sample_split
+from .metric import Count, Metric, of_points
 from .undefined import UndefinedScoreError
 
 
@@ -23,7 +22,7 @@ def strong_generalization(
     train_factors: np.ndarray,
     test_codes: np.ndarray,
     test_factors: np.ndarray,
-    num_draws: int = 1,
+    num_draws: Count = 1,
     seed: int = 0,
 ) -> StrongGeneralization:
     """Accuracy of boosted trees for each factor where another factor has a value not trained on.
@@ -51,9 +50,8 @@ def strong_generalization(
 
     def accuracy(train: np.ndarray | slice, test: np.ndarray, target: int) -> float:
         labels = train_factors[train, target][:, None], test_factors[test, target][:, None]
-        return downstream_gbt(train_codes[train], labels[0], test_codes[test], labels[1], seed)[1][
-            0
-        ]
+        points = (train_codes[train], labels[0], test_codes[test], labels[1])
+        return downstream_gbt(*points, seed).test[0]
 
     rng, found = np.random.default_rng(seed), []
     values = [
@@ -80,22 +78,8 @@ def strong_generalization(
     return StrongGeneralization(float(unseen), float(seen - unseen))
 
 
-def score_strong_generalization(
-    representation: Representation,
-    rng: Rng,
-    *,
-    num_train: Count = 10_000,
-    num_test: Count = 5_000,
-    num_draws: Count = 1,
-) -> dict[str, float]:
-    """`strong_generalization`, trained on `num_train` points at most and tested on `num_test`."""
-    points = sample_split(representation, rng, num_train, num_test)
-    seed = sample_seed(rng)
-    return strong_generalization(*points, num_draws, seed)._asdict()
-
-
 STRONG_GENERALIZATION = Metric(
-    score_strong_generalization,
+    of_points(strong_generalization, num_test=5_000),
     "Locatello et al. 2020, arXiv:2002.02886",
     lower_is_better=("lost",),
     samples_points=False,

@@ -79,14 +79,8 @@ def compare_models(
     size = len(model[0])
     compare = {"lasso": _lasso_sizes, "spearman": _rank_correlations}[similarity]
     own = _keep_informative(*model, size, smallest_kl)
-    return float(
-        np.median(
-            [
-                _one_to_one(compare(_keep_informative(*other, size, smallest_kl), own))
-                for other in others
-            ]
-        )
-    )
+    kept = (_keep_informative(*other, size, smallest_kl) for other in others)
+    return float(np.median([_one_to_one(compare(other, own)) for other in kept]))
 
 
 def _keep_informative(

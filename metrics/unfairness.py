@@ -5,8 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .arrays import check_split
-from .metric import Count, Metric
-from .representation import Representation, Rng, sample_seed, sample_split
+from .metric import Metric, of_points
 from .trees import boosted_trees
 from .undefined import UndefinedScoreError
 
@@ -82,17 +81,8 @@ def unfairness_matrix(
     return matrix
 
 
-def score_unfairness(
-    representation: Representation, rng: Rng, *, num_train: Count = 10_000, num_test: Count = 5_000
-) -> dict[str, float]:
-    """`unfairness`, trained on `num_train` points and tested on `num_test`."""
-    points = sample_split(representation, rng, num_train, num_test)
-    seed = sample_seed(rng)
-    return unfairness(*points, seed)._asdict()
-
-
 UNFAIRNESS = Metric(
-    score_unfairness,
+    of_points(unfairness, num_test=5_000),
     "Locatello et al. 2019, arXiv:1905.13662",
     lower_is_better=("mean", "max"),
     samples_points=False,

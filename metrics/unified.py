@@ -4,11 +4,10 @@ import numpy as np
 
 from .arrays import check_split, check_varied
 from .dci import completeness, dci, disentanglement
-from .metric import Count, Metric
+from .metric import Metric, of_points
 from .mig import top_two_gap
 from .modularity import modularity_of_information
 from .mutual_information import entropy, mutual_information_matrix
-from .representation import Representation, Rng, sample_seed, sample_split
 from .sap import sap_matrix
 
 AGGREGATES = {
@@ -62,16 +61,8 @@ def unified(
     }
 
 
-def score_unified(
-    representation: Representation, rng: Rng, *, num_train: Count = 10_000, num_test: Count = 5_000
-) -> dict[str, float]:
-    """`unified`, trained on `num_train` points and tested on `num_test`."""
-    points = sample_split(representation, rng, num_train, num_test)
-    return unified(*points, seed=sample_seed(rng))
-
-
 UNIFIED = Metric(
-    score_unified,
+    of_points(unified, num_test=5_000),
     "Locatello et al. 2020, arXiv:2010.14766",
     samples_points=False,
     needs="discrete factors",

@@ -41,6 +41,11 @@ class Likelihood:
     density: bool = True
     reference: str = ""
 
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The training settings that it reads, of those that not all likelihoods read."""
+        return ("likelihood_scale",) if self.scaled else ()
+
 
 def bernoulli(logits: jax.Array, images: jax.Array, own: Parameters) -> jax.Array:
     """Bernoulli pixels whose logits are the outputs, as in the paper.

@@ -17,7 +17,7 @@ from .method import MethodEntry
 from .priors import PRIORS
 from .program import RATE, Program, draw_blanks
 
-COPIES = {"direct": (2.4, 11.5, 1.0), "kernels": (1.2, 2.8, 1.2), "lax": (1.4, 16.0, 1.0)}
+COPIES = {"direct": (2.4, 11.5, 1.0), "kernels": (1.2, 2.8, 1.2), "lax": (1.4, 15.6, 1.25)}
 """The bytes that a step needs at once, by form, as multiples of three sizes: all layers' outputs,
 the batch's images, and the parameters, for gradients and reordered operands.
 

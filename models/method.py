@@ -204,11 +204,10 @@ READERS = {
 
 def unread(method: MethodEntry, settings: Settings) -> set[str]:
     """The settings that have no effect on such a model, whatever their values."""
-    read = {*method.reads, *PRIORS[settings.prior].settings}
+    likelihood, prior = LIKELIHOODS[settings.likelihood], PRIORS[settings.prior]
+    read = {*method.reads, *likelihood.settings, *prior.settings}
     if settings.posterior != "diagonal":
         read.add("flow_layers")
-    if LIKELIHOODS[settings.likelihood].scaled:
-        read.add("likelihood_scale")
     return {name for name in READERS if name not in read}
 
 

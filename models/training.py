@@ -299,6 +299,19 @@ class Trainer:
             states = [states[places[trial_id]] for trial_id in trial_ids]
         return self._pack(tuple(replicas), step, states)
 
+    def join(self, packs: Sequence[Pack]) -> Pack:
+        """One pack with the models of several packs.
+
+        Raises:
+            ValueError: If they aren't all at the same step.
+        """
+        steps = {pack.step for pack in packs}
+        if len(steps) != 1:
+            raise ValueError(f"packs at different steps can't be joined: {sorted(steps)}")
+        replicas = tuple(replica for pack in packs for replica in pack.replicas)
+        states = [state for pack in packs for state in self._states(pack)]
+        return self._pack(replicas, steps.pop(), states)
+
     def is_broken(self, pack: Pack, place: int) -> bool:
         """Whether the model at this index has a NaN parameter, which no further step can repair."""
         if self._mapped:

@@ -201,16 +201,9 @@ def plot_violins(
     kept = ["method", by, *(["hyperparameter"] if by == "setting" else [])]
     groups = groups[list(dict.fromkeys(kept))].assign(place=place)
     colours = _colour_methods(groups["method"].unique(), names)
-    for panel, (score, rows) in zip(
-        _panels(axes, summary["score"].nunique()),
-        split_by(
-            summary.merge(
-                groups[["method", by, "place"]] if by == "setting" else groups, sort=False
-            ),
-            "score",
-        ).items(),
-        strict=True,
-    ):
+    placed = summary.merge(groups[list(dict.fromkeys(["method", by, "place"]))], sort=False)
+    panels = _panels(axes, summary["score"].nunique())
+    for panel, (score, rows) in zip(panels, split_by(placed, "score").items(), strict=True):
         values = [
             table.loc[(table["method"] == row["method"]) & (table[by] == row[by]), score]
             .dropna()

@@ -67,10 +67,11 @@ def _walk(element: Element) -> list[Element]:
 def _tabulate_coverage(report: Report) -> Element:
     """How much of the paper's grid is covered."""
     rows = paper_coverage(report.drop_references(report.trials))
-    rows = rows.assign(dataset=rows["dataset"].map(report.names.label), share=100 * rows["share"])
+    rows = rows.assign(share=100 * rows["share"])
     titles = {"dataset": "Data set", "num_models": "Models of the paper's grid"}
     titles |= {"share": "Share of the paper's 1,800, %", "num_settings": "Settings, of 36"}
-    return elements.table("coverage", rows, titles | {"num_seeds": "Seeds per setting"}, digits=1)
+    titles |= {"num_seeds": "Seeds per setting"}
+    return elements.table("coverage", rows, titles, digits=1, names=report.names)
 
 
 def tabulate_comparison(
@@ -104,8 +105,6 @@ def tabulate_comparison(
     common = [part for part in reasons[0] if all(part in others for others in reasons)]
     own = ["; ".join(part for part in parts if part not in common) for parts in reasons]
     rows = shown.assign(
-        row=shown["row"].map(report.names.label),
-        column=shown["column"].map(report.names.label),
         interval=[
             DASH if np.isnan(low) else f"{100 * low:.1f} to {100 * high:.1f}".replace("-", MINUS)
             for low, high in zip(shown["low"], shown["high"], strict=True)
@@ -117,7 +116,7 @@ def tabulate_comparison(
     titles |= {"num_models": "Models", "published": "Published, %", "difference": "Difference"}
     titles |= {"comparison": "Comparison"}
     titles |= {"why": "Reason"} if any(own) else {}
-    whole = elements.table(name, rows, titles, digits=1)
+    whole = elements.table(name, rows, titles, digits=1, names=report.names)
     whole["verdicts"] = list(shown["comparison"])
     if shown[value].isna().all():
         whole = elements.text("This study has no numbers to compare with it.", "note")

@@ -136,8 +136,22 @@ def _format_spread(spread: float | None, digits: int) -> str:
     return f"{spread:.{digits}f}" if round(spread, digits) else "0"
 
 
-def table(name: str, rows: DataFrame, titles: Mapping[str, str], digits: int = 2) -> Element:
-    """The columns of a table that have `titles`, with these titles."""
+LABELLED = ("dataset", "method", "setting", "score", "row", "column", "by")
+"""Columns of names that a reader sees as labels."""
+
+
+def table(
+    name: str,
+    rows: DataFrame,
+    titles: Mapping[str, str],
+    digits: int = 2,
+    names: Names | None = None,
+) -> Element:
+    """The columns of a table that have `titles`, with these titles; with labels for `names`."""
+    if names is not None:
+        for column in (each for each in LABELLED if each in titles):
+            label = names.label_setting if column == "setting" else names.label
+            rows = rows.assign(**{column: rows[column].map(label)})
     cells = [
         [cell(value, digits, style=STYLED.get(value, "")) for value in row]
         for row in rows[list(titles)].itertuples(index=False)

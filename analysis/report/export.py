@@ -105,54 +105,49 @@ def export(
     for section in sections:
         lines += [shape.section % shape.escape(section["title"])]
         for element in section["elements"]:
-            lines += shape.write(element, folder)
+            lines += write(element, folder, form)
     page = folder / shape.page
     page.write_text("\n\n".join(filter(None, [*lines, shape.end])) + "\n", encoding="utf-8")
     raise_failed(sections, page)
     return page
 
 
-def write_markdown(element: Element, folder: Path) -> Iterator[str]:
-    """An element of the report in Markdown. Its figure is written to the folder."""
-    kind = element["kind"]
+def write(element: Element, folder: Path, form: str = "markdown") -> Iterator[str]:
+    """An element of the report as text. In LaTeX its tables are files too, as all figures are."""
+    kind, shape = element["kind"], FORMS[form]
     if kind == "heading":
-        yield f"### {as_text(element['text'])}"
-    elif kind == "text" and element["style"] != "page":
-        yield as_text(element["text"])
-    elif kind == "figure":
-        name = f"{element['name']}.svg"
-        save_svg(element["figure"], folder / name)
-        caption = as_text(element["caption"])
-        yield f"![{caption}]({quote(name)})\n\n{caption}"
-    elif kind == "table":
-        yield _format_table(element)
-    elif kind in ("pair", "details"):
-        for inner in element["elements"]:
-            yield from write_markdown(inner, folder)
-
-
-def write_tex(element: Element, folder: Path) -> Iterator[str]:
-    """An element of the report in LaTeX. Figures and tables are written to the folder."""
-    kind = element["kind"]
-    if kind == "heading":
-        yield rf"\subsection*{{{escape(element['text'])}}}"
+        yield shape.heading % shape.escape(element["text"])
     elif kind == "text" and element["style"] != "page":
         words = element["text"]
         if "spread" in element["style"]:  # what the page says of the cells' second number
-            words = words.replace("± standard deviation over seeds", INTERVAL)
-        yield escape(words)
+            words = words.replace("± standard deviation over seeds", shape.spread)
+        yield shape.escape(words)
     elif kind == "figure":
-        name = f"{element['name']}.pdf"
-        save_pdf(element["figure"], folder / name)
-        yield rf"\begin{{center}}\fit{{\includegraphics{{{name}}}}}\end{{center}}"
-        yield escape(element["caption"])
+        yield shape.figure(element, folder)
     elif kind == "table":
-        name = f"{element['name']}.tex"
-        (folder / name).write_text(_make_tabular(element), encoding="utf-8")
-        yield rf"\begin{{center}}\fit{{\input{{{name}}}\unskip}}\end{{center}}"
+        yield shape.table(element, folder)
     elif kind in ("pair", "details"):
         for inner in element["elements"]:
-            yield from write_tex(inner, folder)
+            yield from write(inner, folder, form)
+
+
+def _figure_in_markdown(figure: Element, folder: Path) -> str:
+    name, caption = f"{figure['name']}.svg", as_text(figure["caption"])
+    save_svg(figure["figure"], folder / name)
+    return f"![{caption}]({quote(name)})\n\n{caption}"
+
+
+def _figure_in_tex(figure: Element, folder: Path) -> str:
+    name, caption = f"{figure['name']}.pdf", escape(figure["caption"])
+    save_pdf(figure["figure"], folder / name)
+    shown = rf"\begin{{center}}\fit{{\includegraphics{{{name}}}}}\end{{center}}"
+    return "\n\n".join(filter(None, [shown, caption]))
+
+
+def _table_in_tex(table: Element, folder: Path) -> str:
+    name = f"{table['name']}.tex"
+    (folder / name).write_text(_make_tabular(table), encoding="utf-8")
+    return rf"\begin{{center}}\fit{{\input{{{name}}}\unskip}}\end{{center}}"
 
 
 def _make_tabular(table: Element) -> str:
@@ -180,7 +175,7 @@ def _format_cell(cell: Element) -> str:
     return rf"\textbf{{{words}}}" if cell["style"] == "top" else words
 
 
-def _format_table(table: Element) -> str:
+def _table_in_markdown(table: Element, folder: Path) -> str:
     columns = table["columns"]
     rows = [[column["title"].strip() for column in columns]]
     rows.append(["--:" if column["number"] else "---" for column in columns])
@@ -200,25 +195,30 @@ def as_text(words: str) -> str:
 
 
 class _Form(NamedTuple):
-    """A format of the report: its page, and the markup around the text of its parts."""
+    """A format of the report: its page, and what writes its parts."""
 
     page: str
     escape: Callable[[str], str]
-    write: Callable[[Element, Path], Iterator[str]]
+    figure: Callable[[Element, Path], str]
+    table: Callable[[Element, Path], str]
     begin: str
     notice: str
     section: str
+    heading: str
+    spread: str
     reading: str
     end: str = ""
 
 
 FORMS = {
     "markdown": _Form(
-        *("README.md", as_text, write_markdown, "# %s", "> %s", "## %s"),
+        *("README.md", as_text, _figure_in_markdown, _table_in_markdown),
+        *("# %s", "> %s", "## %s", "### %s", "± standard deviation over seeds"),
         f"Made by `teasel report DIR --export FOLDER`; do not edit it by hand.\n\n{READING}",
     ),
     "tex": _Form(
-        *("report.tex", escape, write_tex, BEGIN, r"\begin{quote}%s\end{quote}", r"\section*{%s}"),
+        *("report.tex", escape, _figure_in_tex, _table_in_tex),
+        *(BEGIN, r"\begin{quote}%s\end{quote}", r"\section*{%s}", r"\subsection*{%s}", INTERVAL),
         "",
         r"\end{document}",
     ),

@@ -56,7 +56,7 @@ def _tell(report: Report, score: str, rows: DataFrame, where: str) -> list[Eleme
 
     def label_setting(given: str) -> str:
         method, _, setting = given.partition(": ")
-        return f"{names.label(method)} {names.label_setting(setting)}".strip()
+        return names.label_model(method, setting)
 
     contest = compare_settings(rows, score, names)
     best = name_best_setting(

@@ -1,10 +1,7 @@
 """Figure 4 and table 1 of the report: the value of choosing a model without labels."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
-from pandas import DataFrame, Series
+from pandas import DataFrame
 
 from ...sweep.study.comparisons import FEWEST_PARTNERS, MOST_PARTNERS
 from ...words import format_count
@@ -108,11 +105,7 @@ def _tabulate_transfers(report: Report) -> list[Element]:
 def _tabulate_transfer(report: Report, transfer: DataFrame) -> Element:
     """Table 1, over all scores of these results."""
     shares = ("success", "low", "high", "blind", "regret")
-    rows = transfer.assign(
-        **{name: 100 * transfer[name] for name in shares},
-        row=transfer["row"].map(report.names.label),
-        column=transfer["column"].map(report.names.label),
-    )
+    rows = transfer.assign(**{name: 100 * transfer[name] for name in shares})
     titles = {
         "row": "Used for",
         "column": "On",
@@ -123,7 +116,7 @@ def _tabulate_transfer(report: Report, transfer: DataFrame) -> Element:
     titles |= {"blind": "Blind, %", "regret": "Regret, %", "num_models": "Models", "note": "Note"}
     if not transfer["note"].any():
         del titles["note"]
-    return elements.table("table_1", rows, titles, digits=1)
+    return elements.table("table_1", rows, titles, digits=1, names=report.names)
 
 
 def _compare_transfer(report: Report, transfer: DataFrame) -> list[Element]:
@@ -150,7 +143,8 @@ def _recommend(report: Report, rules: DataFrame) -> list[Element]:
         best = (better if len(better) else given.sort_values("regret", kind="stable")).iloc[0]
         words = "No rule beats a blind choice."
         if len(better):
-            words = f"Use {_describe_pick(report.names, best)}, picked by {label(best['by'])}."
+            setting = report.names.label_model(best["method"], best["setting"])
+            words = f"Use {setting}, picked by {label(best['by'])}."
         elif best["num_seeds"] < FEWEST_SEEDS:
             words = f"None: {too_few(best['num_seeds'], FEWEST_SEEDS)}."
         regret = [100 * best[name] for name in ("regret", "low", "high")]
@@ -177,7 +171,7 @@ def _tabulate_rules(report: Report, rules: DataFrame) -> list[Element]:
         body = [
             [
                 elements.cell(names.label(pick["by"])),
-                elements.cell(_describe_pick(names, pick)),
+                elements.cell(names.label_model(pick["method"], pick["setting"])),
                 elements.cell(pick["num_picked"]),
                 *(
                     elements.cell(value, 0, half[pick["by"], score])
@@ -192,10 +186,6 @@ def _tabulate_rules(report: Report, rules: DataFrame) -> list[Element]:
         found.append(elements.details(f"{names.label(dataset)}: the pick of each rule", table))
     words = "Regret by score, ± half its 95 % interval. A blind choice has a regret of 100 %."
     return [*found, elements.text(words, "note")]
-
-
-def _describe_pick(names: Names, pick: Mapping[Any, Any] | Series) -> str:
-    return f"{names.label(pick['method'])} {names.label_setting(pick['setting'])}".strip()
 
 
 def _plot_success(report: Report, dataset: str, rows: DataFrame) -> Element:
@@ -250,12 +240,11 @@ def _summarise_choices(report: Report, table: DataFrame, selection: DataFrame) -
     behind = f"Means over data sets and scores; {describe_models(report.trained)}. "
     behind += _explain_udr(report) + _explain_few_labels(report)
     rows = (100 * means[["success", "blind", "regret"]]).join(means["num_models"]).reset_index()
-    rows["by"] = rows["by"].map(report.names.label)
     titles = {"by": "Chosen by", "success": "Success, %", "blind": "Blind, %"}
     titles |= {"regret": "Regret, %", "num_models": "Models"}
     return [
         *([best] if best else []),
-        elements.table("selection-table", rows, titles, digits=1),
+        elements.table("selection-table", rows, titles, digits=1, names=report.names),
         elements.text(behind, "note"),
     ]
 
@@ -310,5 +299,4 @@ def _tabulate_pairs(names: Names, pairs: DataFrame) -> list[Element]:
     titles = {"score": "Score", "correlation": "Correlation", "low": "from", "high": "to"}
     titles |= {"corrected": "Corrected for seed noise", "num_settings": "Settings"}
     titles |= {"note": "Note"}
-    rows = pairs.assign(score=pairs["score"].map(names.label))
-    return [elements.table("figure_4-datasets", rows, titles)]
+    return [elements.table("figure_4-datasets", pairs, titles, names=names)]

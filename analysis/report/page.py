@@ -19,20 +19,18 @@ from ..paper_grid import LATER_RULES
 from ..plots.style import save_pdf
 from ..tables import ResultsReader, list_other_scores, open_results, scores
 from . import (
-    agreement,
     beside_paper,
     bound,
+    correlations,
     elements,
     found,
     glossary,
-    hyperparameters,
     model_selection,
     power,
     progress,
     provenance,
     regularisation,
     studies,
-    usefulness,
     variation,
 )
 from .absent import find_remaining
@@ -149,12 +147,12 @@ SECTIONS: dict[str, Callable[[Report], Element | None]] = {
     "found": found.make_section,
     "progress": progress.make_progress,
     "scores": progress.make_scores,
-    "agreement": agreement.make_section,
-    "importance": variation.make_section,
-    "hyperparameters": hyperparameters.make_section,
+    "agreement": correlations.make_agreement,
+    "importance": variation.make_importance,
+    "hyperparameters": variation.make_hyperparameters,
     "strength": regularisation.make_section,
     "selection": model_selection.make_section,
-    "usefulness": usefulness.make_section,
+    "usefulness": correlations.make_usefulness,
     "power": power.make_section,
     "studies": studies.make_section,
     "bound": bound.make_section,

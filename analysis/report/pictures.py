@@ -73,8 +73,7 @@ def choose_pictures(
 
 
 def _describe(names: Names, model: Mapping[Any, Any], score: str) -> str:
-    setting = names.label_setting(model["setting"])
-    method = " ".join(filter(None, [names.label(model["method"]), setting]))
+    method = names.label_model(model["method"], model["setting"])
     return (
         f"{model['which']} model: {method}, seed {model['seed']}, "
         f"{names.label(score)} {format_number(model[score])}"

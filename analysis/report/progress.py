@@ -39,8 +39,6 @@ MOST_COLUMNS = 8
 @section("progress", "Progress of the study")
 def make_progress(report: Report) -> Shown:
     """How much of the study is done."""
-    rows = _count_models(report)
-    rows = rows.assign(dataset=rows["dataset"].map(report.names.label))
     titles = {
         "dataset": "Data set",
         "models": "Models trained",
@@ -49,7 +47,7 @@ def make_progress(report: Report) -> Shown:
         "seeds": "Seeds",
     }
     return [
-        elements.table("filled", rows, titles, digits=1),
+        elements.table("filled", _count_models(report), titles, digits=1, names=report.names),
         *name_absent(report.folder, report.left, report.names),
     ]
 
@@ -114,7 +112,7 @@ def _tabulate_winners(report: Report, found: DataFrame) -> list[Element]:
         return []
     names, winners = report.names, found[found["wins"]]
     said = [
-        f"{names.label(method)} {names.label_setting(setting)}".strip()
+        names.label_model(method, setting)
         for method, setting in zip(winners["method"], winners["best"], strict=True)
     ]
     wins = winners.assign(said=said).pivot_table(

@@ -19,7 +19,7 @@ from ...version import __version__
 from ...words import format_count
 from .absent import name_absent
 from .explorer import find_template
-from .export import as_text, write_markdown
+from .export import as_text, write
 from .page import describe_study, list_notices, make_sections, raise_failed, read_report
 from .parts import Report
 
@@ -129,8 +129,8 @@ def _write_card(report: Report, folder: Path, facts: dict[str, Any]) -> str:
         notices=list_notices(report),
         num_models=format_count(len(report.trials), "model"),
         tally=report.left.tally if report.left is not None else None,
-        absent=[line for element in absent for line in write_markdown(element, folder)],
-        scores=[line for each in scores[0]["elements"] for line in write_markdown(each, folder)],
+        absent=[line for element in absent for line in write(element, folder)],
+        scores=[line for each in scores[0]["elements"] for line in write(each, folder)],
         datasets=describe_data(report.folder.study),
         sources=report.trials.groupby("dataset")["data_source"].first().to_dict(),
         made_with=made_with,

@@ -71,19 +71,14 @@ def _count_by_score(report: Report, compared: DataFrame) -> Element:
     )
     counts = counts.reset_index()
     counts["chance"] = (counts["agree"] + counts["differ"]) / 20
-    counts["dataset"], counts["score"] = (
-        counts[column].map(report.names.label) for column in ("dataset", "score")
-    )
     titles = {"dataset": "Data set", "score": "Score", "cells": "Cells", "agree": "Agree"}
     titles |= {"differ": "Differ", "chance": "Differ by chance, up to"}
-    return elements.table("studies-by-score", counts, titles, digits=1)
+    return elements.table("studies-by-score", counts, titles, digits=1, names=report.names)
 
 
 def _tabulate(report: Report, rows: DataFrame) -> Element:
     """The cells that differ, starting with those that chance explains least."""
     shown = rows.assign(
-        **{name: rows[name].map(report.names.label) for name in ("dataset", "method", "score")},
-        setting=rows["setting"].map(report.names.label_setting),
         first=_describe(rows, "first"),
         second=_describe(rows, "second"),
         interval=[
@@ -94,7 +89,7 @@ def _tabulate(report: Report, rows: DataFrame) -> Element:
     titles = {"dataset": "Data set", "method": "Method", "setting": "Setting", "score": "Score"}
     titles |= {"first": "First study", "second": "Second study", "difference": "Difference"}
     titles |= {"interval": "95 % interval", "p_adjusted": "Adjusted p"}
-    table = elements.table("studies-differences", shown, titles, digits=3)
+    table = elements.table("studies-differences", shown, titles, digits=3, names=report.names)
     if len(shown) <= MOST_ROWS:
         return table
     return elements.details(f"All {len(shown):,} cells that differ", table)

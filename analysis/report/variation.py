@@ -1,4 +1,4 @@
-"""Figure 3 of the report: how far a score depends on the method, its setting and the seed."""
+"""Figure 3 of the report, and hyper-parameters: what a score depends on, and how far."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,7 @@ from ...words import format_count
 from ..formats import format_percent
 from ..paper import figures
 from ..plots import plots
+from ..statistics.effects import hyperparameter_importance, hyperparameter_means
 from ..statistics.importance import (
     compare_seed_shares,
     explain_variance,
@@ -30,13 +31,14 @@ from .parts import (
     Shown,
     count_settings,
     describe_intervals,
+    describe_models,
     panel_grid,
     plot_matrix,
     section,
 )
 from .pictures import ranking_score
 
-WORDS = (
+OF_IMPORTANCE = (
     "How the variance of each score splits into the method, its setting, and the seed with all "
     "the rest. The shares are omega squared, which subtracts what few seeds explain by chance. A "
     "negative share is drawn as zero, and the other parts fill the bar. Because settings share "
@@ -45,8 +47,17 @@ WORDS = (
 )
 
 
+OF_HYPERPARAMETERS = (
+    "How the variance of a score within one method splits into its hyper-parameters, the data "
+    "set, their interactions and the seed. A bar is the mean over the scores; a mark is one score. "
+    "This is an exact decomposition of a complete grid, in omega squared, which subtracts what "
+    "chance explains. The seed's share is its effect on all settings alike. The rest is its effect "
+    "on some of them."
+)
+
+
 @section("importance", "Method, setting or seed?")
-def make_section(report: Report) -> Shown:
+def make_importance(report: Report) -> Shown:
     """Figure 3: does a score depend on the method, its setting or the seed?"""
     trained, scores = report.trained, report.scores
     if not scores:
@@ -64,7 +75,7 @@ def make_section(report: Report) -> Shown:
     )
     means = {by: figures.figure_3(report.mean, scores, by) for by in ("method", "setting")}
     return [
-        elements.text(WORDS, "reading"),
+        elements.text(OF_IMPORTANCE, "reading"),
         *_plot_shares(report, summary),
         *_tabulate_explained(report, explained),
         *_compare(report, explained),
@@ -93,19 +104,18 @@ def _tabulate_explained(report: Report, explained: DataFrame) -> list[Element]:
     shown = explained[explained["corrected"].notna() & (explained["dataset"] != "average")]
     if shown.empty:
         return []
-    key, label = ["dataset", "score"], report.names.label
+    key = ["dataset", "score"]
     of_method, of_both = (
         shown[shown["row"] == row].set_index(key) for row in ("method", "method and setting")
     )
     rows = 100 * of_method[["corrected", "low", "high"]].join(
         of_both[["corrected", "low", "high"]].add_suffix("_both")
     )
-    rows = rows.reset_index().assign(
-        **{name: [label(one) for one in rows.index.get_level_values(name)] for name in key}
-    )
     titles = {"dataset": "Data set", "score": "Score", "corrected": "Method, %", "low": "from"}
     titles |= {"high": "to", "corrected_both": "Method and setting, %", "low_both": "from"}
-    table = elements.table("variance-explained", rows, titles | {"high_both": "to"}, digits=1)
+    titles |= {"high_both": "to"}
+    rows, names = rows.reset_index(), report.names
+    table = elements.table("variance-explained", rows, titles, digits=1, names=names)
     return [elements.details("Shares explained by method and setting, in numbers", table)]
 
 
@@ -142,7 +152,7 @@ def _plot_shares(report: Report, summary: DataFrame) -> list[Element]:
     size = (1.4 + 2.6 * columns, 0.6 + (0.7 + 0.24 * shown["score"].nunique()) * rows)
     drawn = report.plot(plots.plot_importance, shown, size=size, grid=(rows, columns), sharey=True)
     intervals = describe_intervals(shown) or join_notes(shown["note"])
-    caption = f"{_describe_models(report.trained)}; {intervals}."
+    caption = f"{_describe_sample(report.trained)}; {intervals}."
     return [
         elements.text(describe_seeds_share(shown)),
         *filter(None, _name_most_settled(report)),
@@ -190,7 +200,7 @@ def _plot_violins(
     )
     interval = " with its 95 % interval" if methods["low"].notna().any() else ""
     caption = (
-        f"{label}, by method: {_describe_models(report.drop_references(rows))}. A dot is the mean"
+        f"{label}, by method: {_describe_sample(report.drop_references(rows))}. A dot is the mean"
         f"{interval}; references are grey."
     )
     return [
@@ -250,6 +260,76 @@ def _plot_improvement(report: Report, improvement: DataFrame) -> list[Element]:
     return [plot_matrix(report, name, shown, caption, "probability", neutral=0.5)]
 
 
-def _describe_models(trained: DataFrame) -> str:
+def _describe_sample(trained: DataFrame) -> str:
     seeds = format_count(trained["seed"].nunique(), "seed")
     return f"{format_count(len(trained), 'model')}, {seeds}"
+
+
+@section("hyperparameters", "What does each hyper-parameter do?")
+def make_hyperparameters(report: Report) -> Shown:
+    """Shares of variance and marginal means; None if no method has two settings."""
+    trained = report.trained
+    scores = report.scores
+    if not scores:
+        return None
+    means = hyperparameter_means(trained, scores)
+    if means.empty:
+        return None
+    shares = hyperparameter_importance(trained, scores)
+    return [
+        elements.text(OF_HYPERPARAMETERS, "reading"),
+        *_plot_parts(report, shares),
+        *_plot_means(report, means),
+        elements.data(
+            hyperparameter_importance=shares, hyperparameter_means=means.drop(columns="by_seed")
+        ),
+    ]
+
+
+def _plot_parts(report: Report, shares: DataFrame) -> list[Element]:
+    shown = shares[shares["corrected"].notna()]
+    notes = [
+        elements.text(f"{report.names.label(method)}: {words}.", "note")
+        for method, words in _explain(shares).items()
+    ]
+    if shown.empty:
+        return notes
+    parts = shown.groupby("method")["part"].nunique()
+    rows, columns = panel_grid(len(parts), most=3)
+    size = (1 + 2.9 * columns, 0.9 + (0.6 + 0.24 * parts.max()) * rows)
+    drawn = report.plot(plots.plot_hyperparameters, shown, size=size, grid=(rows, columns))
+    told = filter(None, [describe_models(report.trained), describe_intervals(shown)])
+    return [elements.figure("hyperparameter-importance", drawn, f"{'; '.join(told)}."), *notes]
+
+
+def _explain(shares: DataFrame) -> dict[str, str]:
+    """What was left out of each method's grid to complete it, and why shares are missing."""
+    found = {}
+    for method, rows in split_by(shares, "method").items():
+        gone = dict.fromkeys(words for words in rows["left_out"] if words)
+        lacking = rows[rows["corrected"].isna()]
+        notes = [f"without {words}, because models are missing" for words in gone]
+        notes += dict.fromkeys(words for words in lacking["note"] if words)
+        if notes:
+            found[method] = "; ".join(notes)
+    return found
+
+
+def _plot_means(report: Report, means: DataFrame) -> list[Element]:
+    """A figure of the methods with one hyper-parameter, and one for each further one."""
+    swept = means.groupby("method")["hyperparameter"].transform("nunique")
+    groups = {"means": means[swept == 1]} if (swept == 1).any() else {}
+    for (method, name), rows in means[swept > 1].groupby(["method", "hyperparameter"], sort=False):
+        groups[f"means-{method}-{name}"] = rows
+    found = []
+    for name, rows in groups.items():
+        grid = rows["score"].nunique(), rows["dataset"].nunique()
+        size = (0.9 + max(4.4, 2.2 * grid[1]), 0.9 + 1.5 * grid[0])
+        drawn = report.plot(plots.plot_means, rows, size=size, grid=grid, sharex=True)
+        methods = ", ".join(map(report.names.label, rows["method"].unique()))
+        told = ["means over the other settings"]
+        told += ["a dot is a seed"] if plots.has_dots(rows) else []
+        told += ["a bar is the 95 % interval"] if rows["low"].notna().any() else []
+        caption = f"{methods}: {'; '.join(told)}."
+        found.append(elements.figure(f"hyperparameter-{name}", drawn, caption))
+    return found

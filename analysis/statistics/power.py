@@ -1,5 +1,6 @@
 """The number of seeds that a comparison needs."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
@@ -93,8 +94,5 @@ def count_seeds(effect: float, groups: int, power: float, level: float) -> float
 
     if not enough(MOST_SEEDS):
         return np.inf
-    low, high = 1, MOST_SEEDS
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return float(high)
+    counts = range(2, MOST_SEEDS + 1)
+    return float(counts[bisect_left(counts, True, key=enough)])

@@ -7,7 +7,7 @@ import logging
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 from ...errors import hint
 from ...words import printable
@@ -105,18 +105,6 @@ class Parser(argparse.ArgumentParser):
             known = re.findall(r"[\w-]+", choices)
             message = f"{what}: unknown name '{name}'{hint(name, known)}"
         super().error(message)
-
-
-class Command(Protocol):
-    """The module of a command."""
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Adds the command's arguments to its parser."""
-        ...
-
-    def main(self, arguments: argparse.Namespace) -> int:
-        """Runs the command and returns its exit code."""
-        ...
 
 
 def add_results(parser: argparse.ArgumentParser) -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from .command_line import DONE, Report, add_json
@@ -91,24 +91,14 @@ def _methods() -> Entries:
 def _references() -> Entries:
     from ..trials.references import REFERENCES
 
-    return {
-        name: {"description": _first_line(entry.function)} for name, entry in REFERENCES.items()
-    }
+    return _describe(REFERENCES, "function")
 
 
 def _metrics() -> Entries:
     from ...metrics import METRICS
 
-    return {
-        name: {
-            "description": _first_line(metric.function),
-            "label": metric.label,
-            "reference": metric.reference,
-            "version": metric.version,
-            "parameters": metric.defaults,
-        }
-        for name, metric in METRICS.items()
-    }
+    facts = {name: name for name in ("label", "reference", "version")}
+    return _describe(METRICS, "function", **facts, parameters="defaults")
 
 
 def _networks() -> Entries:
@@ -123,26 +113,21 @@ def _networks() -> Entries:
 def _likelihoods() -> Entries:
     from ...models import LIKELIHOODS
 
-    return {
-        name: {
-            "description": _first_line(entry.function),
-            "reference": entry.reference,
-            "settings": ["likelihood_scale"] if entry.scaled else [],
-        }
-        for name, entry in LIKELIHOODS.items()
-    }
+    return _describe(LIKELIHOODS, "function", reference="reference", settings="settings")
 
 
 def _priors() -> Entries:
     from ...models import PRIORS
 
+    return _describe(PRIORS, "log_density", reference="reference", settings="settings")
+
+
+def _describe(catalogue: Mapping[str, object], function: str, **facts: str) -> Entries:
+    """Each entry's facts: the first line of a function of it, and attributes by their keys."""
     return {
-        name: {
-            "description": _first_line(prior.log_density),
-            "reference": prior.reference,
-            "settings": list(prior.settings),
-        }
-        for name, prior in PRIORS.items()
+        name: {"description": _first_line(getattr(entry, function))}
+        | {key: getattr(entry, attribute) for key, attribute in facts.items()}
+        for name, entry in catalogue.items()
     }
 
 

@@ -266,15 +266,15 @@ def _data_faults(grid: Grid, given: Any) -> list[Fault]:
             if entry.npz is None or Path(entry.npz).exists():
                 found.append(Fault(("datasets", place), str(error)))
     named = given.get("metrics")
+    by_key = isinstance(named, dict)
     for place, name in enumerate(named if isinstance(named, list | dict) else ()):
-        needs = METRICS[name].needs
+        path, needs = ("metrics", name if by_key else place), METRICS[name].needs
         if METRICS[name].of_model and not grid.save_models:
             what = f"{name} needs the models' parameters, and save_models is false"
-            found.append(Fault(("metrics", name if isinstance(named, dict) else place), what))
+            found.append(Fault(path, what))
         if not any(is_enough(each, needs) for each in offered.values()):
             what = f"{name} needs {needs}, and {_say_lacks(offered)}"
-            by_key = isinstance(named, dict)
-            found.append(Fault(("metrics", name if by_key else place), what, at_key=by_key))
+            found.append(Fault(path, what, at_key=by_key))
     for name in grid.chosen_methods.keys() & REFERENCES.keys():
         needs = REFERENCES[name].needs
         poor = {data: each for data, each in offered.items() if not is_enough(each, needs)}

@@ -9,7 +9,10 @@ from ..work.tasks import Demand, Place, Task
 
 
 class Executor(Protocol):
-    """Executes tasks, many at a time, without knowing about studies."""
+    """Executes tasks, many at a time, without knowing about studies.
+
+    What is written out here is that of one machine without an accelerator.
+    """
 
     def machines(self) -> list[Demand]:
         """What each machine offers now. A task must fit into one."""
@@ -17,26 +20,24 @@ class Executor(Protocol):
 
     def accelerator_bytes(self, share: float) -> int | None:
         """The memory of a share of one accelerator; None if there is none."""
-        ...
+        return None
 
     def blind_to(self, store: Store, name: str) -> list[str]:
         """The machines that do not see a file which this process has written to a store."""
-        ...
+        return []
 
     def grow(self, num_waiting: int) -> None:
         """Tells a cluster that can grow how many trials wait for a machine."""
-        ...
 
     def avoid(self, place: Place, demand: Demand) -> bool:
         """Gives no more work to a place, and returns True; False if there is no other.
 
         `demand` is that of the attempt that has failed there.
         """
-        ...
+        return False
 
     def readmit(self, place: Place) -> None:
         """Gives work to a place again."""
-        ...
 
     def submit(self, task: Task) -> None:
         """Starts an attempt."""

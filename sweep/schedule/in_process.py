@@ -3,12 +3,12 @@
 import time
 from collections import deque
 
-from ..store.store import Store
 from ..work.attempt import Outcome, carry_out
-from ..work.tasks import Demand, Place, Task
+from ..work.tasks import Demand, Task
+from .executor import Executor
 
 
-class InProcess:
+class InProcess(Executor):
     """An executor that runs tasks in this process, one after another, during `wait`."""
 
     def __init__(self) -> None:
@@ -17,24 +17,6 @@ class InProcess:
     def machines(self) -> list[Demand]:
         """One machine with one CPU."""
         return [Demand(cpus=1)]
-
-    def accelerator_bytes(self, share: float) -> int | None:
-        """None, because there is no accelerator."""
-        return None
-
-    def blind_to(self, store: Store, name: str) -> list[str]:
-        """No machines, because there is only this one."""
-        return []
-
-    def grow(self, num_waiting: int) -> None:
-        """Does nothing, because one process cannot grow."""
-
-    def avoid(self, place: Place, demand: Demand) -> bool:
-        """There is no other machine."""
-        return False
-
-    def readmit(self, place: Place) -> None:
-        """Does nothing: the only machine is never avoided."""
 
     def submit(self, task: Task) -> None:
         """Adds the task to the end of the queue."""

@@ -4,7 +4,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from typing import NamedTuple
 
 from ...errors import TeaselError
@@ -74,11 +74,6 @@ class Summary(NamedTuple):
     interrupted: bool
 
 
-def no_signals() -> int:
-    """Returns that nobody has requested a stop."""
-    return 0
-
-
 def _in_order(left: Remaining) -> list[Trial]:
     """The trials to train, with those first that balance the study, given the trained ones."""
     trained = [*left.done, *left.failed, *(trial for trial, _ in left.unscored)]
@@ -88,6 +83,7 @@ def _in_order(left: Remaining) -> list[Trial]:
     return [trial for trial in every if trial.trial_id not in known]
 
 
+@dataclass(eq=False)
 class Scheduler:
     """Trains and scores every remaining trial of a study.
 
@@ -106,34 +102,26 @@ class Scheduler:
         clock: The time in seconds.
     """
 
-    def __init__(
-        self,
-        results: Results,
-        study: str,
-        left: Remaining,
-        executor: Executor,
-        options: Options,
-        run_id: str,
-        signals: Callable[[], int] = no_signals,
-        show: Callable[[Snapshot], None] = lambda snapshot: None,
-        clock: Callable[[], float] = lambda: 0.0,
-    ) -> None:
-        self._results = results
-        self._study = study
-        self._executor = executor
-        self._options = options
-        self._run_id = run_id
-        self._signals = signals
-        self._show = show
-        self._clock = clock
-        self._control = Control(results.store, run_id)
-        self._listener = Listener(self._control, clock)
-        backlog = Backlog(_in_order(left), checkpoints.furthest_by_trial(results), options.pack)
-        self._states = TrialStates(left, backlog)
-        self._retries = Retries(options.fail_fast)
-        self._places = Places(executor)
-        self._failures = Failures(results, self._states, self._retries, clock)
-        self._folding = Folding(results, run_id, clock)
+    results: Results
+    study: str
+    left: InitVar[Remaining]
+    executor: Executor
+    options: Options
+    run_id: str
+    signals: Callable[[], int] = lambda: 0
+    show: Callable[[Snapshot], None] = lambda snapshot: None
+    clock: Callable[[], float] = lambda: 0.0
+
+    def __post_init__(self, left: Remaining) -> None:
+        results = self.results
+        self._control = Control(results.store, self.run_id)
+        self._listener = Listener(self._control, self.clock)
+        saved = checkpoints.furthest_by_trial(results)
+        self._states = TrialStates(left, Backlog(_in_order(left), saved, self.options.pack))
+        self._retries = Retries(self.options.fail_fast)
+        self._places = Places(self.executor)
+        self._failures = Failures(results, self._states, self._retries, self.clock)
+        self._folding = Folding(results, self.run_id, self.clock)
         self._running: dict[str, Task] = {}
         self._packs: dict[str, TrainPack] = {}  # those of them that train
         self._used = Demand(0)
@@ -161,22 +149,22 @@ class Scheduler:
         failed_before = len(self._states.failed)
         try:
             while True:
-                failed = self._options.fail_fast and len(self._states.failed) > failed_before
-                if self._asked_at is None and (self._signals() or failed or self._misfit):
-                    self._asked_at = self._clock()
+                failed = self.options.fail_fast and len(self._states.failed) > failed_before
+                if self._asked_at is None and (self.signals() or failed or self._misfit):
+                    self._asked_at = self.clock()
                     self._control.drain()
                 if self._asked_at is None:
                     self._start_what_fits()
                 if not self._running and (self._asked_at is not None or not self._states.waiting):
                     break
-                if self._signals() > 1 or self._out_of_grace:
+                if self.signals() > 1 or self._out_of_grace:
                     break
-                for outcome in self._executor.wait(1.0):
+                for outcome in self.executor.wait(1.0):
                     self._take(outcome)
                     self._folding.fold(self._running)
                 self._listener.listen(self._packs)
                 self._states.failed |= self._listener.failed
-                self._show(self.snapshot())
+                self.show(self.snapshot())
         finally:
             self._control.close()
             for attempt_id in self._running:
@@ -187,7 +175,7 @@ class Scheduler:
             self._folding.finish()
         done, failed = len(self._states.done), len(self._states.failed)
         missing = self._states.total - done - failed
-        return Summary(done, failed, missing, bool(self._signals()))
+        return Summary(done, failed, missing, bool(self.signals()))
 
     def _set_up(self) -> None:
         """Decides what packs get, and removes remains of finished trials from earlier runs.
@@ -197,17 +185,17 @@ class Scheduler:
         """
         self._look_around()
         # Fixed now: a node that is lost later must not turn its packs into another machine's.
-        self._gpus = self._options.gpus_per_pack if self._offered.gpus else 0.0
+        self._gpus = self.options.gpus_per_pack if self._offered.gpus else 0.0
         self._check_demand()
         if self._gpus and len(self._states.backlog):
-            self._accelerator_bytes = self._executor.accelerator_bytes(self._gpus)
-        checkpoints.forget_trained(self._results, self._results.statuses())
-        code_tables.forget_all(self._results, self._states.done | self._states.failed)
+            self._accelerator_bytes = self.executor.accelerator_bytes(self._gpus)
+        checkpoints.forget_trained(self.results, self.results.statuses())
+        code_tables.forget_all(self.results, self._states.done | self._states.failed)
 
     @property
     def _out_of_grace(self) -> bool:
-        grace = self._options.grace_seconds
-        return self._asked_at is not None and self._clock() - self._asked_at > grace
+        grace = self.options.grace_seconds
+        return self._asked_at is not None and self.clock() - self._asked_at > grace
 
     def snapshot(self) -> Snapshot:
         """The current state of the run."""
@@ -246,7 +234,7 @@ class Scheduler:
 
     def _look_around(self) -> None:
         """Updates what all machines offer."""
-        self._machines = self._executor.machines()
+        self._machines = self.executor.machines()
         self._offered = Demand(
             sum(machine.cpus for machine in self._machines),
             sum(machine.gpus for machine in self._machines),
@@ -264,8 +252,8 @@ class Scheduler:
             if isinstance(task, TrainPack):
                 self._packs[task.attempt_id] = task
             self._used += task.demand
-            self._executor.submit(task)
-        self._executor.grow(len(self._states.backlog))
+            self.executor.submit(task)
+        self.executor.grow(len(self._states.backlog))
 
     def _next(self, free: Demand) -> Task | None:
         """The task to start now, if one fits into what is free.
@@ -293,13 +281,13 @@ class Scheduler:
             chosen.append(self._states.scorable.popleft())
         trials = tuple(trial for trial, _ in chosen)
         return ScoreTrials(
-            self._results.store.uri_with_secrets,
-            self._study,
-            self._run_id,
+            self.results.store.uri_with_secrets,
+            self.study,
+            self.run_id,
             trials,
             self._next_attempt("score", trials),
             Demand(),
-            self._options.patience_seconds,
+            self.options.patience_seconds,
             requests=tuple(missing for _, missing in chosen),
         )
 
@@ -325,22 +313,22 @@ class Scheduler:
 
     def _train_pack(self, pack: PackedTrials) -> TrainPack:
         return TrainPack(
-            self._results.store.uri_with_secrets,
-            self._study,
-            self._run_id,
+            self.results.store.uri_with_secrets,
+            self.study,
+            self.run_id,
             pack.trials,
             self._next_attempt("train", pack.trials),
             self._demand_of(pack.trials[0]),
-            self._options.patience_seconds,
+            self.options.patience_seconds,
             model_nums={
                 trial.trial_id: number
                 for trial in pack.trials
                 if (number := model_num(trial)) is not None
             },
             checkpoint=pack.checkpoint,
-            checkpoint_seconds=self._options.checkpoint_seconds,
-            save_models=self._options.save_models,
-            deterministic=self._options.deterministic,
+            checkpoint_seconds=self.options.checkpoint_seconds,
+            save_models=self.options.save_models,
+            deterministic=self.options.deterministic,
         )
 
     def _next_attempt(self, kind: str, trials: Iterable[Trial]) -> int:

@@ -5,7 +5,7 @@ a metric or a data set is not installed, and keeps its meaning if a catalogue ch
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypedDict
+from typing import Any
 
 from ...datasets import DataError
 from ...metrics import find_metric
@@ -16,41 +16,17 @@ from ..store.tables import score_column
 from ..trials.data import definition_of
 from ..trials.references import REFERENCES
 
+Facts = dict[str, Any]
+"""What is known of a name.
 
-class MethodFacts(TypedDict):
-    """A method, or a reference."""
+A method has its label, colour ("#rrggbb" or ""), reference, whether it is trained, and what it
+keeps: "parameters" (with losses, curves and pictures), "codes". A metric has its label, reference,
+version and default parameters, and by wide column the labels of its scores and those of which less
+is better. A data set has its label, and the names of its reported factors as far as they are known.
+"""
 
-    label: str  # its name for people
-    colour: str  # as "#rrggbb", or ""
-    reference: str  # who published it, and where; or ""
-    trained: bool  # whether it can be: an untrained network and a reference cannot
-    keeps: list[str]  # "parameters" (with losses, curves and pictures), "codes"
-
-
-class MetricFacts(TypedDict):
-    """A metric."""
-
-    label: str
-    reference: str
-    version: str  # of its code
-    defaults: dict[str, Any]  # its parameters where a grid gives none
-    labels: dict[str, str]  # the name for people of each of its scores, by wide column
-    lower_is_better: list[str]  # the wide columns of which less is better
-
-
-class DatasetFacts(TypedDict):
-    """A data set."""
-
-    label: str
-    factors: list[str]  # the names of the reported ones, as far as they are known
-
-
-class CatalogueSection(TypedDict):
-    """The section `catalogue` of a ``study.json``: all names that the study uses."""
-
-    methods: dict[str, MethodFacts]
-    metrics: dict[str, MetricFacts]
-    datasets: dict[str, DatasetFacts]
+CatalogueSection = dict[str, dict[str, Facts]]
+"""The section `catalogue` of a ``study.json``: its "methods", "metrics" and "datasets" by name."""
 
 
 def describe_grid(grid: Resolved) -> CatalogueSection:
@@ -62,9 +38,9 @@ def describe_grid(grid: Resolved) -> CatalogueSection:
     }
 
 
-def describe_metrics(names: Iterable[str]) -> dict[str, MetricFacts]:
+def describe_metrics(names: Iterable[str]) -> dict[str, Facts]:
     """The current catalogue entries for some metrics."""
-    found: dict[str, MetricFacts] = {}
+    found: dict[str, Facts] = {}
     for name in dict.fromkeys(names):
         metric = find_metric(name)
         found[name] = {
@@ -80,11 +56,7 @@ def describe_metrics(names: Iterable[str]) -> dict[str, MetricFacts]:
 
 def add_names(before: CatalogueSection, more: CatalogueSection) -> CatalogueSection:
     """Both sections together; `more` wins for names in both."""
-    return {
-        "methods": before["methods"] | more["methods"],
-        "metrics": before["metrics"] | more["metrics"],
-        "datasets": before["datasets"] | more["datasets"],
-    }
+    return {kind: before[kind] | more[kind] for kind in before}
 
 
 def no_names() -> CatalogueSection:
@@ -92,7 +64,7 @@ def no_names() -> CatalogueSection:
     return {"methods": {}, "metrics": {}, "datasets": {}}
 
 
-def _describe_method(name: str, grid: Resolved) -> MethodFacts:
+def _describe_method(name: str, grid: Resolved) -> Facts:
     if name in REFERENCES:
         entry, trained = REFERENCES[name], False
         keeps = ["codes"] if entry.keeps_codes else []
@@ -108,7 +80,7 @@ def _describe_method(name: str, grid: Resolved) -> MethodFacts:
     }
 
 
-def _describe_dataset(data: Mapping[str, Any]) -> DatasetFacts:
+def _describe_dataset(data: Mapping[str, Any]) -> Facts:
     """The facts about a data set of the catalogue, or a user's file, which may be elsewhere."""
     try:
         entry = definition_of(data)

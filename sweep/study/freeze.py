@@ -121,9 +121,7 @@ def _add_grids(
     """The study `where` with the grids' cells added; an error if they don't belong there."""
     for grid, source in loaded:
         entry = _as_stored({"yaml": source.text, "name": source.name} | resolve(grid))
-        differences = _list_differences(study, entry, PROTOCOL)
-        if differences:
-            lines = "".join(f"\n  {line}" for line in differences)
+        if lines := _list_differences(study, entry, PROTOCOL):
             raise ResultsError(f"{where} belongs to a different study than {source.name}:{lines}")
         if _place(entry, study) == len(study["grids"]):
             names = add_names(study["catalogue"], _as_stored(describe_grid(entry)))
@@ -143,9 +141,7 @@ def unite_studies(folders: Sequence[Results]) -> dict[str, Any]:
     for folder in others:
         other = _study_of(folder)
         for entry in other["grids"]:
-            differences = _list_differences(study, entry, other["protocol"], "one", "the other")
-            if differences:
-                lines = "".join(f"\n  {line}" for line in differences)
+            if lines := _list_differences(study, entry, other["protocol"], "one", "the other"):
                 raise ResultsError(f"{first.uri} and {folder.uri} hold different studies:{lines}")
             if _place(entry, study) == len(study["grids"]):
                 study["grids"] = [*study["grids"], entry]
@@ -186,8 +182,8 @@ def _list_differences(
     protocol: int,
     this: str = "the study",
     that: str = "the grid",
-) -> list[str]:
-    """The differences that keep a grid out of the study: name, protocol or training settings."""
+) -> str:
+    """What keeps a grid out of the study, in lines: name, protocol or training settings."""
     wanted = {"study": entry["study"], "protocol": protocol}
     found = [
         f"{key}: {this} has {study[key]!r}, {that} {wanted[key]!r}"
@@ -209,7 +205,7 @@ def _list_differences(
                     for name in own.keys() & other.keys()
                     if own[name] != other[name]
                 ]
-    return list(dict.fromkeys(found))
+    return "".join(f"\n  {line}" for line in dict.fromkeys(found))
 
 
 def _fixed_settings(cells: list[dict[str, Any]]) -> dict[str, Any]:

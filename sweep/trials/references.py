@@ -115,13 +115,6 @@ def select_requests(method: str, requests: Sequence[MetricRequest]) -> tuple[Met
     )
 
 
-def encode_to_keep(trial: Trial, dataset: Dataset, indices: np.ndarray) -> np.ndarray | None:
-    """Codes (N, D) of images (N,), to be stored; None if the data set provides them."""
-    if not REFERENCES[trial.method].keeps_codes:
-        return None
-    return encoder_of(trial, dataset)(indices)
-
-
 def encoder_of(trial: Trial, dataset: Dataset) -> Encode:
     """The encoder of a reference trial; every call returns the same one."""
     return REFERENCES[trial.method].function(dataset, trial.seed, trial.training.num_latents)

@@ -1,6 +1,7 @@
 """Representations of a trained trial for metrics: codes of images with given factors."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -195,6 +196,7 @@ def code_table(results: Results, trial: Trial, dataset: Dataset) -> tuple[np.nda
     return model.encode_all(dataset.observe, data, len(dataset))
 
 
+@dataclass
 class ModelOnData:
     """A trained model and its data set, for metrics of its bound.
 
@@ -204,18 +206,14 @@ class ModelOnData:
         open_table: Returns the means and log variances, (N, D) each, of all images.
     """
 
-    def __init__(
-        self,
-        open_model: Callable[[], "TrainedModel"],
-        dataset: Dataset,
-        open_table: Callable[[], tuple[np.ndarray, np.ndarray]],
-    ) -> None:
-        self._open_model, self._dataset, self._open_table = open_model, dataset, open_table
+    open_model: Callable[[], "TrainedModel"]
+    dataset: Dataset
+    open_table: Callable[[], tuple[np.ndarray, np.ndarray]]
 
     @property
     def num_images(self) -> int:
         """The number of images in the data set."""
-        return len(self._dataset)
+        return len(self.dataset)
 
     @property
     def has_analytic_kl(self) -> bool:
@@ -227,15 +225,15 @@ class ModelOnData:
         posterior = self._model.model.posterior
         if posterior != "diagonal":
             raise UndefinedScoreError(f"the posterior is {posterior}, not a diagonal normal")
-        return self._open_table()
+        return self.open_table()
 
     def log_terms(self, indices: np.ndarray, num: int, seed: int) -> "LogTerms":
         """The terms of the bound for some images (M,), with `num` codes of each."""
-        return self._model.log_terms(self._dataset.images(indices), num, seed)
+        return self._model.log_terms(self.dataset.images(indices), num, seed)
 
     @cached_property
     def _model(self) -> "TrainedModel":
-        model = self._open_model()
+        model = self.open_model()
         if not model.has_bound:
             what = f"{model.entry.name} with likelihood {model.model.likelihood}"
             raise UndefinedScoreError(f"{what} has no bound on the log likelihood")

@@ -27,7 +27,7 @@ from ..store.results import Results
 from ..store.store import DamagedFileError
 from ..store.tables import CurveRow, PictureRow, TrialRow
 from ..trials.data import definition
-from ..trials.references import REFERENCES, encode_to_keep
+from ..trials.references import REFERENCES, encoder_of
 from ..trials.trial import Trial
 from .batches import Batches, sample_of
 from .control import Control
@@ -143,11 +143,11 @@ def _set_up_jax() -> None:
 def _encode_references(task: TrainPack, dataset: Dataset) -> Trained:
     """The codes of references, which have neither losses nor a posterior."""
     started = time.monotonic()
-    codes = [
-        (trial.trial_id, mean, np.full_like(mean, -np.inf))
-        for trial in task.trials
-        if (mean := encode_to_keep(trial, dataset, fixed_points(dataset))) is not None
-    ]
+    codes = []
+    for trial in task.trials:
+        if REFERENCES[trial.method].keeps_codes:  # if not, the data set provides them
+            mean = encoder_of(trial, dataset)(fixed_points(dataset))
+            codes.append((trial.trial_id, mean, np.full_like(mean, -np.inf)))
     evaluations: dict[str, dict[str, Any]] = {trial.trial_id: {} for trial in task.trials}
     return Trained(evaluations, codes, 0.0, 0.0, time.monotonic() - started)
 

@@ -155,10 +155,10 @@ def test_training_interrupted_and_resumed_elsewhere_is_bit_identical(trainer) ->
     assert first.step == 2
     expected = [REPLICAS[place]._replace(learning_rate=1e-3) for place in (1, 0)]
     assert list(second.replicas) == expected
-    (c,), (b, a) = (
-        trainer.parameters(trainer.advance(trainer.advance(pack, 1)[0], 3)[0])
-        for pack in (first, second)
-    )
+    resumed, _ = trainer.advance(trainer.join([first, second]), 1)
+    resumed, _ = trainer.advance(resumed, 3)
+    assert [replica.trial_id for replica in resumed.replicas] == ["c", "b", "a"]
+    c, b, a = trainer.parameters(resumed)
     _alike([a, b, c], trainer.parameters(through))
 
 
@@ -208,7 +208,7 @@ def test_a_mapped_pack_is_taken_apart_and_put_together_on_the_host() -> None:
             else None
         )
     )
-    pack = trainer.start(replicas)
+    pack = trainer.join([trainer.start(replicas[:12]), trainer.start(replicas[12:])])
     pack = trainer.shrink(trainer.restore(trainer.save(pack)), [15, *range(5)])
     assert [each.trial_id for each in pack.replicas] == ["0", "1", "2", "3", "4", "5", "6", "15"]
     _alike(trainer.parameters(pack)[7], trainer.parameters(trainer.start(replicas[15:]))[0])
@@ -217,6 +217,12 @@ def test_a_mapped_pack_is_taken_apart_and_put_together_on_the_host() -> None:
     bias = states.parameters["decoder"]["dense_1"]["bias"]
     states.parameters["decoder"]["dense_1"]["bias"] = bias.at[3, 0].set(jnp.nan)
     assert [place for place in range(8) if trainer.is_broken(pack, place)] == [3]
+
+
+def test_packs_at_different_steps_are_not_joined(trainer) -> None:
+    later, _ = trainer.advance(trainer.start(REPLICAS[:1]), 1)
+    with pytest.raises(ValueError, match=r"different steps can't be joined: \[0, 1\]"):
+        trainer.join([trainer.start(REPLICAS[:1]), later])
 
 
 def test_a_checkpoint_says_which_trials_it_lacks_and_of_what_it_is(trainer) -> None:

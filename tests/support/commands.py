@@ -1,6 +1,6 @@
 """Calls a command as the command line does, but lets its errors through."""
 
-from teasel.__main__ import _make_parser  # pyright: ignore[reportMissingImports]
+from ...__main__ import _make_parser
 
 
 def call(*words: str) -> int:

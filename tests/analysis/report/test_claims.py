@@ -12,14 +12,7 @@ from pandas import DataFrame
 from teasel.analysis.names import PAPER_NAMES
 from teasel.analysis.paper.figures import figure_1_changes
 from teasel.analysis.paper_grid import DISENTANGLEMENT
-from teasel.analysis.report import (
-    agreement,
-    model_selection,
-    power,
-    regularisation,
-    usefulness,
-    variation,
-)
+from teasel.analysis.report import correlations, model_selection, power, regularisation, variation
 from teasel.analysis.report.claims import claim, name_best_setting, tell_changes, tell_distance
 from teasel.analysis.report.elements import Element, walk
 from teasel.analysis.report.parts import Report, tally_verdicts
@@ -40,8 +33,8 @@ def list_claims(table: DataFrame) -> list[str]:
     report = Report(folder, PAPER_NAMES, table, table, table)
     chosen = unsupervised_selection(table)
     found: list[Element | None] = [
-        *agreement._name_extremes(report),
-        *usefulness._name_most_useful(report, DOWNSTREAM),
+        *correlations._name_extremes(report),
+        *correlations._name_most_useful(report, DOWNSTREAM),
         *variation._name_most_settled(report),
         model_selection._summarise_choices(report, table, chosen)[0],
         tell_changes("Changes", figure_1_changes(table, table)),
@@ -226,7 +219,7 @@ def test_two_methods_that_share_the_name_of_a_setting_are_two_settings() -> None
     folder = SyntheticResults(np.random.default_rng(0), num_seeds=1)
     for rows, is_empty in ((table[two], False), (table[two][:3], True)):
         report = Report(folder, PAPER_NAMES, rows, rows, rows)
-        for make in (variation.make_section, model_selection.make_section):
+        for make in (variation.make_importance, model_selection.make_section):
             assert ("All models have one setting" in str(make(report)["elements"])) == is_empty
 
 
@@ -263,8 +256,8 @@ def test_no_sentence_has_a_nan_or_a_span_without_width(
     folder = SyntheticResults(np.random.default_rng(0), num_seeds=1)
     report = Report(folder, PAPER_NAMES, table, table, table.assign(representation="sampled"))
     for make in (
-        *(agreement.make_section, variation.make_section, model_selection.make_section),
-        *(usefulness.make_section, regularisation.make_section, power.make_section),
+        *(correlations.make_agreement, variation.make_importance, model_selection.make_section),
+        *(correlations.make_usefulness, regularisation.make_section, power.make_section),
     ):
         shown = list(walk(make(report)))
         words = " ".join(

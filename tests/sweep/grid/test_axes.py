@@ -235,7 +235,8 @@ def test_grids_join_where_what_they_sweep_differs_and_not_where_it_is_fixed() ->
 
     def differences(old: str, new: str) -> list[str]:
         study = {"study": "mine", "protocol": 1, "grids": [entry(old)]}
-        return _list_differences(study, entry(new), 1)
+        lines = _list_differences(study, entry(new), 1).splitlines()
+        return [line.strip() for line in lines if line]
 
     assert differences("{steps: 5}", "{steps: 6}") == [
         "beta_vae, steps: the study has 5, the grid 6"

@@ -1,4 +1,4 @@
-"""The usefulness of scores for downstream tasks."""
+"""Figures 2, 5 and 6 of the report: do the scores agree, and do they tell what codes are useful?"""
 
 from collections.abc import Iterator
 
@@ -20,9 +20,11 @@ from .parts import (
     Report,
     Shown,
     describe_models,
+    keep_above_diagonal,
     keep_present,
     name_missing_references,
     plot_correlations,
+    plot_every_pair,
     section,
 )
 from .pictures import ranking_score
@@ -30,34 +32,55 @@ from .pictures import ranking_score
 MIN_MODELS = 9
 """The fewest models that form three groups of at least three."""
 
-WORDS = (
+OF_AGREEMENT = (
+    "Spearman's rank correlation between scores over all trained models of a data set, in "
+    "percent: 100 if two scores rank the models in the same order, 0 if neither says anything "
+    "about the other. With few models, large values occur by chance."
+)
+
+OF_USEFULNESS = (
     "Rank correlation of scores with the test accuracy of a classifier on the codes, at 10 to "
     "10,000 labels, and with efficiency (accuracy at 100 labels / accuracy at 10,000), in "
     "percent."
 )
 
 
+@section("agreement", "Do the scores agree?")
+def make_agreement(report: Report) -> Shown:
+    """Figure 2: do the scores agree?"""
+    if not report.scores:
+        return NO_SCORES
+    if len(report.scores) < 2:
+        only = report.names.label(report.scores[0])
+        why = f"{only} is the only score here, so there is nothing to compare it with. A line "
+        return why + "such as `metrics: [mig, sap]` in the grid requests two."
+    summary = figures.figure_2(report.trained, report.scores)
+    pairs = keep_above_diagonal(summary, report.scores)
+    matrices, comparisons = _compare_by_dataset(report, "figure_2", "published", summary, pairs)
+    return [
+        elements.text(OF_AGREEMENT, "reading"),
+        *_name_extremes(report),
+        elements.pair(*matrices),
+        *plot_every_pair(report, "pairs", report.trained, report.scores, report.scores),
+        *comparisons,
+        elements.data(figure_2=summary),
+    ]
+
+
 @section("usefulness", "Are better scores more useful?")
-def make_section(report: Report) -> Shown:
+def make_usefulness(report: Report) -> Shown:
     """Figures 5 and 6: do the scores tell how useful a representation is?"""
-    trained = report.trained
-    downstream = keep_present(trained, DOWNSTREAM)
+    downstream = keep_present(report.trained, DOWNSTREAM)
     if not downstream:
         why = "No model has a score of a downstream task yet. The line `metrics: "
         return why + "[downstream_lr, downstream_gbt]` in the grid requests some."
     if not report.scores:
         return NO_SCORES
-    summary = figures.figure_5(trained, report.scores, downstream)
-    points = figures.figure_6(trained)
-    known = published_numbers("figure_5", report.more)
-    matrices, comparisons = [], []
-    for dataset, rows in split_by(summary, "dataset").items():
-        matrices.append(plot_correlations(report, f"figure_5-{dataset}", rows))
-        published, table = (each[each["dataset"] == dataset] for each in (known, trained))
-        comparisons += plot_published(report, f"published-5-{dataset}", published)
-        comparisons += tabulate_comparison(report, rows, "figure_5", table, "correlation", dataset)
+    summary = figures.figure_5(report.trained, report.scores, downstream)
+    points = figures.figure_6(report.trained)
+    matrices, comparisons = _compare_by_dataset(report, "figure_5", "published-5", summary, summary)
     return [
-        elements.text(WORDS, "reading"),
+        elements.text(OF_USEFULNESS, "reading"),
         *_name_most_useful(report, downstream),
         *matrices,
         *([_plot_points(report, points)] if len(points) else []),
@@ -66,6 +89,43 @@ def make_section(report: Report) -> Shown:
         *_tabulate_accuracies(report, downstream),
         elements.data(figure_5=summary, figure_6=points),
     ]
+
+
+def _compare_by_dataset(
+    report: Report, figure: str, printed: str, summary: DataFrame, pairs: DataFrame
+) -> tuple[list[Element], list[Element]]:
+    """The matrix of each data set, and what compares its `pairs` with the published ones.
+
+    Args:
+        report: the results.
+        figure: the name of the figure.
+        printed: the name of the figure of published numbers.
+        summary: the correlations.
+        pairs: those that are compared.
+    """
+    known = published_numbers(figure, report.more)
+    matrices, comparisons = [], []
+    for dataset, rows in split_by(summary, "dataset").items():
+        matrices.append(plot_correlations(report, f"{figure}-{dataset}", rows))
+        published, own, table = (
+            each[each["dataset"] == dataset] for each in (known, pairs, report.trained)
+        )
+        comparisons += plot_published(report, f"{printed}-{dataset}", published)
+        comparisons += tabulate_comparison(report, own, figure, table, "correlation", dataset)
+    return matrices, comparisons
+
+
+def _name_extremes(report: Report) -> Iterator[Element | None]:
+    """The pairs of scores that agree most and least."""
+    contest = compare_correlations(split_by(report.trained, "dataset"), report.scores)
+    where = " on average over data sets" if len(report.datasets) > 1 else ""
+
+    def label(pair: str) -> str:
+        return " and ".join(report.names.label(name) for name in pair.split(", "))
+
+    things = "pairs of scores"
+    yield claim(contest, f"Strongest agreement{where}", things, label, CHANCE, "no correlation")
+    yield claim(contest.without(CHANCE), f"Weakest agreement{where}", things, label, lowest=True)
 
 
 def _plot_points(report: Report, points: DataFrame) -> Element:
@@ -93,7 +153,7 @@ def _tabulate_thirds(report: Report, downstream: list[str]) -> list[Element]:
     label, found = report.names.label, accuracy_by_rank(report.trained, score, downstream)
     titles = {"dataset": "Data set", "third": label(score), "num_models": "Models"}
     titles |= {name: label(name) for name in downstream}
-    table = elements.table("thirds", found.assign(dataset=found["dataset"].map(label)), titles)
+    table = elements.table("thirds", found, titles, names=report.names)
     words = f"Accuracies of the thirds of models with low, middle and high {label(score)}"
     return [elements.details(words, table)]
 
