@@ -92,7 +92,13 @@ class Source(NamedTuple):
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, except that 1e-4 is a number and only true and false are booleans."""
+    """PyYAML's safe loader, except that 1e-4 is a number and only true and false are booleans.
+
+    Attributes:
+        num_values: The number of values made so far, with those of an alias at each use.
+    """
+
+    num_values = 0
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -157,7 +163,8 @@ def _construct(
 ) -> Any:
     """The plain value of `node`; notes its position, and duplicate keys as faults."""
     source.values[path] = _position(node)
-    if len(source.values) > MOST_VALUES:
+    loader.num_values += 1  # also of what is merged into one place again and again
+    if loader.num_values > MOST_VALUES:
         what = f"more than {MOST_VALUES:,} values after expanding aliases"
         raise yaml.MarkedYAMLError(problem=what, problem_mark=node.start_mark)
     if isinstance(node, yaml.SequenceNode):

@@ -27,7 +27,7 @@ from teasel.sweep.study.freeze import freeze
 from teasel.sweep.study.study import read_study
 from teasel.sweep.trials.request import MetricRequest
 from teasel.sweep.work.preflight import MissingFilesError
-from teasel.tests.support.bad_grids import LAUGHS, NESTED, ONE, UNKNOWN
+from teasel.tests.support.bad_grids import LAUGHS, MERGED, NESTED, ONE, UNKNOWN
 from teasel.tests.support.commands import call
 
 GOOD = """\
@@ -479,6 +479,7 @@ def test_a_dict_without_keys_says_all_that_is_missing() -> None:
     ("text", "expected"),
     [
         (LAUGHS, "more than 100,000 values after expanding aliases"),
+        (MERGED, "more than 100,000 values after expanding aliases"),
         (ONE.format(1, 1) + NESTED, "nested too deeply"),
         (ONE.format(1, 1) + "exclude: &a [*a]\n", "inside its own anchor"),
         (ONE.format(1, 1) + "#" * 100_000, "more than 100,000 characters"),
