@@ -31,6 +31,6 @@ if TYPE_CHECKING:
     from .sweep import run as run
     from .sweep import score as score
 else:
-    __getattr__, __dir__, __all__ = attach(__name__, __file__)
+    __getattr__, __dir__, __all__ = attach(__name__)
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())

@@ -364,11 +364,11 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
 
 def _parameters(text: str) -> dict[str, Any]:
     """Metric parameters, written as in a grid."""
-    import yaml
+    from .sweep.grid.source import read_yaml
 
     try:
-        parameters = yaml.safe_load(text)
-    except yaml.YAMLError:
+        parameters = read_yaml(text, "").value
+    except ConfigError:
         parameters = None
     if not isinstance(parameters, dict):
         raise argparse.ArgumentTypeError(f"expected parameters such as 'num_bins: 8', got {text}")

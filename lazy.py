@@ -3,13 +3,11 @@
 import ast
 from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
+from pkgutil import get_data
 from typing import Any
 
 
-def attach(
-    package: str, file: str
-) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+def attach(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """The `__getattr__`, `__dir__` and `__all__` of a package that imports lazily (PEP 562).
 
     The public names are those that the package imports as themselves, ``from .a import b as b``,
@@ -17,16 +15,15 @@ def attach(
 
     Args:
         package: The package's own `__name__`.
-        file: Its own `__file__`.
 
-    >>> import teasel
-    >>> find, _, names = attach("teasel", teasel.__file__)
+    >>> find, _, names = attach("teasel")
     >>> find("TeaselError").__name__, "run" in names, "attach" in names
     ('TeaselError', True, False)
     """
+    source = get_data(package, "__init__.py") or b""
     home_of = {
         public.name: node.module
-        for node in ast.walk(ast.parse(Path(file).read_text(encoding="utf-8")))
+        for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.ImportFrom) and node.level == 1
         for public in node.names
         if public.asname == public.name

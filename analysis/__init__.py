@@ -78,4 +78,4 @@ if TYPE_CHECKING:
     from .tables import study_names as study_names
     from .tables import trials as trials
 else:
-    __getattr__, __dir__, __all__ = attach(__name__, __file__)
+    __getattr__, __dir__, __all__ = attach(__name__)

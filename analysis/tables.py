@@ -375,7 +375,7 @@ def _check_same_way(one: tuple[str, Way], other: tuple[str, Way]) -> None:
 def _read_scores(folder: ResultsReader) -> pa.Table:
     """The rows of scores that have a value."""
     columns = dict.fromkeys(["trial_id", *SCORE_COLUMNS, *WAY, "parameters", "points"])
-    coded = {"coded": True} if isinstance(folder, Results) else {}
+    coded = {"coded": True} if isinstance(folder, Results) else {}  # others give plain texts
     rows = folder.table("scores", list(columns), **coded).select(list(columns))
     return rows.filter(pc.field("value").is_valid()) if rows["value"].null_count else rows
 

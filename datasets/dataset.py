@@ -1,5 +1,6 @@
 """The type of all ground-truth data sets: stored images with their factors."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -346,12 +347,12 @@ class Dataset:
         """Stored images (B, ...) as observations, for NumPy and JAX arrays."""
         xp = rows.__array_namespace__()
         height, width, _ = self.image_shape
-        rows = rows.reshape(len(rows), -1)
+        rows = rows.reshape(len(rows), math.prod(rows.shape[1:]))
         if 8 * rows.shape[1] == height * width:
             images = xp.unpackbits(rows, axis=-1).astype(np.float32)
         else:
             images = _unit_interval(rows.astype(np.float32))
-        images = images.reshape(len(rows), height, width, -1)
+        images = images.reshape(len(rows), height, width, images.shape[1] // (height * width))
         return self.appearance.paint(images, words) if self.appearance else images
 
     def _check_indices(self, indices: np.ndarray) -> np.ndarray:

@@ -19,4 +19,4 @@ if TYPE_CHECKING:
     from .store.results import Results as Results
     from .study.shards import Shard as Shard
 else:
-    __getattr__, __dir__, __all__ = attach(__name__, __file__)
+    __getattr__, __dir__, __all__ = attach(__name__)

@@ -99,3 +99,28 @@ ENTRY %main (given: (bf16[8], f32[100,4], s32[2])) -> (bf16[8], f32[100,4], s32[
 def test_a_gather_reads_only_the_rows_that_it_takes() -> None:
     found = [(kernel.name, kernel.num_bytes) for kernel in kernels(HLO)]
     assert found == [("taken", 2 * 4 * 4 + 2 * 4 * 4 + 2 * 4), ("added", 3 * 8 * 2)]
+
+
+ON_A_TPU = """HloModule step
+
+%body (state: (f32[64,3], f32[64,3])) -> (f32[64,3], f32[64,3]) {
+  %state = (f32[64,3]{0,1:T(4,128)}, f32[64,3]{0,1:T(4,128)S(1)}) parameter(0)
+  %a = f32[64,3]{0,1:T(4,128)} get-tuple-element(%state), index=0
+  %b = f32[64,3]{0,1:T(4,128)S(1)} get-tuple-element(%state), index=1
+  %begun = (f32[64,3]{0,1:T(4,128)S(1)}, f32[64,3]{0,1:T(4,128)}, u32[]{:S(2)}) copy-start(%a)
+  %taken = f32[64,3]{0,1:T(4,128)S(1)} copy-done(%begun)
+  %added = f32[64,3]{0,1:T(4,128)} add(%a, %taken)
+  ROOT %out = (f32[64,3]{0,1:T(4,128)}, f32[64,3]{0,1:T(4,128)S(1)}) tuple(%added, %b)
+}
+
+ENTRY %main (given: (f32[64,3], f32[64,3])) -> (f32[64,3], f32[64,3]) {
+  %given = (f32[64,3]{0,1:T(4,128)}, f32[64,3]{0,1:T(4,128)S(1)}) parameter(0)
+  ROOT %loop = (f32[64,3]{0,1:T(4,128)}, f32[64,3]{0,1:T(4,128)S(1)}) while(%given), body=%body
+}
+"""
+
+
+def test_a_tpus_arrays_count_with_their_padding_unless_they_are_on_the_chip() -> None:
+    padded = 128 * 4 * 4  # 64 of 128 lanes and 3 of 4 sublanes hold numbers
+    found = [(kernel.name, kernel.num_bytes) for kernel in kernels(ON_A_TPU)]
+    assert found == [("begun", padded), ("added", 2 * padded)]

@@ -51,6 +51,7 @@ def test_without_a_command_it_is_help(capsys: pytest.CaptureFixture[str]) -> Non
         ("data lst", "unknown name 'lst' (did you mean 'list'?)"),
         ("submit slrum mine.yaml", "unknown name 'slrum' (did you mean 'slurm'?)"),
         ("plan quickstart --device h20", "unknown name 'h20' (did you mean 'h200'?)"),
+        ("top here --metric mig --parameters [20]", "such as 'num_bins: 8', got [20]"),
         ("run quickstart --share 3/10", "unknown option '--share' (did you mean '--shard'?)"),
         ("run quickstart --share=3/10", "unknown option '--share' (did you mean '--shard'?)"),
         ("data list --quite", "unknown option '--quite' (did you mean '--quiet'?)"),

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 
 from ...datasets import DATASETS, Dataset, Factor
 from ...datasets.combinations import what_is_offered
@@ -22,6 +21,7 @@ from ...metrics import METRICS, PAPER_PARAMETERS, is_enough
 from ...models import METHODS, TrainedModel
 from ...storage import replace_file
 from ..grid.grid import load_grid
+from ..grid.source import read_yaml
 from ..store.tables import Scored, ScoreRow, score_column, to_table
 from ..trials.data import find_definition
 from ..trials.request import MetricRequest
@@ -107,10 +107,7 @@ def main(arguments: argparse.Namespace) -> int:
         raise ScoreError(f"--out is {out}: expected a .parquet file in an existing folder")
     dataset, what = arguments.dataset, arguments.file
     if dataset and dataset.startswith("{"):
-        try:
-            dataset = yaml.safe_load(dataset)
-        except yaml.YAMLError as error:
-            raise ScoreError(f"--dataset is not valid YAML: {dataset}") from error
+        dataset = read_yaml(dataset, "--dataset").value
     if arguments.encoder:
         what = _import_encoder(arguments.encoder)
     name = arguments.name or arguments.encoder or ""

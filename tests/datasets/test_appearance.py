@@ -116,6 +116,17 @@ def test_without_a_seed_an_image_shows_its_own_noise_wherever_it_stands(
     np.testing.assert_allclose(seen, images, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["dsprites", "color_dsprites", "noisy_dsprites"])
+def test_no_image_is_an_empty_array_of_images(name: str) -> None:
+    dataset, none = load(f"{name}_mini"), np.array([], int)
+    for images in (
+        dataset.images(none),
+        dataset.images(none, np.random.default_rng(0)),
+        dataset.observe(dataset.device_data(), jnp.asarray(none)),
+    ):
+        assert images.shape == (0, *dataset.image_shape)
+
+
 def test_the_noise_of_an_image_is_uniform_and_stays_what_it_is() -> None:
     words = np.asarray(_own_words((2,), np.arange(4000)))
     # Uniform on [0, 2^32): standard deviation of a mean .289 / sqrt(4000); 5 standard errors.

@@ -35,6 +35,7 @@ from teasel.sweep.work.representations import (
     represent,
 )
 from teasel.sweep.work.score import score_rows
+from teasel.tests.support.bad_grids import MERGED
 
 FACTORS = np.stack(np.unravel_index(np.arange(64), (4, 4, 4)), axis=1)
 QUICK = ["mig", "modularity", "sap", "unsupervised"]
@@ -292,7 +293,7 @@ number = 3
         ("mine --dataset {}", "--encoder is mine: expected MODULE:FUNCTION"),
         ("mine:encode", "needs a data set (--dataset): none was given"),
         ("mine:encode --dataset dsprits", "'dsprits' (did you mean 'dsprites'?)"),
-        ("mine:encode --dataset {{name:", "--dataset is not valid YAML"),
+        ("mine:encode --dataset {{name:", "--dataset:1:7: not YAML: expected the node content"),
         ("mine:encode --dataset {} --metrics migg", "unknown metric 'migg' (did you mean 'mig'?)"),
         ("mine:encode --dataset {} --out nowhere/scores.parquet", "in an existing folder"),
         ("mine:encode --dataset {} --out scores.csv", "expected a .parquet file"),
@@ -375,3 +376,19 @@ def test_a_metric_of_kept_points_gets_them(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(METRICS.own, "kept", kept)
     rows = teasel.score(FACTORS, FACTORS, np.zeros((64, 3)), metrics="kept")
     assert rows.set_index("representation")["value"].to_dict() == {"mean": 0.0, "sampled": 1.0}
+
+
+@pytest.mark.parametrize(
+    "words", ["score --encoder mine:encode --dataset", "top here --metric mig --parameters"]
+)
+def test_yaml_of_the_command_line_is_bounded_like_a_grid(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    laughs = "{" + MERGED.rstrip().replace("\n", ", ") + "}"
+    try:
+        code: Any = main([*words.split(), laughs])
+    except SystemExit as error:  # of an argument
+        code = error.code
+    assert code == 2
+    said = capsys.readouterr().err
+    assert "more than 100,000 values" in said or "expected parameters such as" in said
